@@ -1,0 +1,1 @@
+"""decaygate's engine: scenario -> run -> measures -> verdict -> golden -> ledger."""
