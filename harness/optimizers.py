@@ -1,0 +1,136 @@
+"""Which reference optimizers do scenarios name? Published conventions of weight decay that torch.optim does not ship.
+
+They are fixed subjects: `--optimizer` never replaces them. Each is the shortest form of its update rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+class _PerTensor(Optimizer):
+    """Call `update` on every parameter that has a gradient; a subclass holds nothing but its rule."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group, and keep the learning rate it starts from under the key that torch's schedulers use."""
+        super().add_param_group(param_group)
+        self.param_groups[-1].setdefault("initial_lr", self.param_groups[-1]["lr"])
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Update every parameter whose gradient is not None, once."""
+        assert closure is None, "the reference subjects take no closure"
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self.update(weight, weight.grad, group)
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """Change `weight` in place."""
+        raise NotImplementedError
+
+    def _buffer(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
+        """Return the momentum buffer, buf <- momentum * buf + gradient, started at the first gradient."""
+        state = self.state[weight]
+        state["buf"] = momentum * state["buf"] + gradient if "buf" in state else gradient.clone()
+        return state["buf"]
+
+    def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
+        """Return Adam's bias-corrected direction, m / (sqrt(v) + eps) (Kingma and Ba, Algorithm 1)."""
+        state, (beta1, beta2) = self.state[weight], group["betas"]
+        step = state["step"] = state.get("step", 0) + 1
+        state["m"] = beta1 * state.get("m", torch.zeros_like(gradient)) + (1 - beta1) * gradient
+        state["v"] = beta2 * state.get("v", torch.zeros_like(gradient)) + (1 - beta2) * gradient * gradient
+        return state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
+
+
+class IndependentSGD(_PerTensor):
+    """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 1 (SGDW).
+
+    `decay_after` shrinks the updated weight instead. The buffer never sees the decay.
+    """
+
+    def __init__(
+        self, params: Params, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0, decay_after: bool = False
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "decay_after": decay_after})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        moved = group["lr"] * self._buffer(weight, gradient, group["momentum"])
+        keep = 1 - group["weight_decay"] * group["lr"] / group["initial_lr"]
+        weight.copy_((weight - moved) * keep if group["decay_after"] else weight * keep - moved)
+
+
+class DecoupledSGD(_PerTensor):
+    """Shrink by (1 - lr * weight_decay) outside the momentum buffer: SGDW as torch's AdamW scales its decay."""
+
+    def __init__(self, params: Params, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        moved = group["lr"] * self._buffer(weight, gradient, group["momentum"])
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(moved)
+
+
+class ProximalSGD(_PerTensor):
+    """Step, then take the proximal map of lr * weight_decay / 2 * |w|^2: Zhuang et al. 2022, section 3."""
+
+    def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        weight.sub_(group["lr"] * gradient).div_(1 + group["lr"] * group["weight_decay"])
+
+
+class IndependentAdamW(_PerTensor):
+    """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 2, line 12."""
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        moved = group["lr"] * self._direction(weight, gradient, group)
+        weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(moved)
+
+
+class CautiousAdamW(_PerTensor):
+    """Decay by lr * weight_decay only where the update also shrinks the weight: Chen et al. 2025, Algorithm 1."""
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        direction = self._direction(weight, gradient, group)
+        agrees = (direction * weight >= 0).to(weight.dtype)
+        weight.sub_(group["lr"] * (direction + group["weight_decay"] * agrees * weight))
+
+
+class SignSGD(_PerTensor):
+    """Shrink by (1 - lr * weight_decay) and move lr along the gradient's sign: Lion without its momentum (Chen et al. 2023)."""
+
+    def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * gradient.sign())
