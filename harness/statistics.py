@@ -1,0 +1,202 @@
+"""How sure can one be of a mean over a few seeds?
+
+Student's t, central and not: one-sided tests, the chance that a true effect is not shown, and how far a new mean may lie
+from a recorded one. Samples are taken as independent and normal; the tails beyond what a pool of seeds can show rest on that.
+Too few samples, a number that is not finite and zero variance are errors, because each would look like certainty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+NO_VARIANCE = 1e-12  # a standard deviation under this fraction of the samples' size is rounding
+NODES = 4001  # of the noncentral t's integral; twice as many change it by less than 1e-13
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A one-sided t test: `p` is the chance of a `t` as large if the mean lay at the threshold.
+
+    `low` and `high` are one-sided bounds of the mean, each at the test's level, in the samples' unit; `effect` is the
+    distance from the threshold in standard deviations (d_z for paired samples), positive in the direction of the test.
+    """
+
+    n: int
+    mean: float
+    sd: float
+    t: float
+    p: float
+    low: float
+    high: float
+    effect: float
+
+
+def normal_cdf(x: float) -> float:
+    """Return P(Z <= x), accurate in both tails."""
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def normal_quantile(p: float) -> float:
+    """Return the x with P(Z <= x) = p, for 0 < p < 1."""
+    return NormalDist().inv_cdf(_probability(p))
+
+
+def student_cdf(t: float, df: float) -> float:
+    """Return P(T <= t) of Student's t, accurate in the lower tail; for the upper tail ask for -t."""
+    # Abramowitz & Stegun 26.5.27: 2 P(T > |t|) = I_x(df/2, 1/2) with x = df / (df + t^2). The continued fraction wants
+    # x < (a + 1) / (a + b + 2); past it, where the tail is over 0.04, the complement loses nothing.
+    square = t * t
+    if square * (0.5 * df + 1.0) < 1.5 * df:
+        inside = 0.5 * _incomplete_beta(square / (df + square), 0.5, df / 2)
+        return 0.5 - inside if t < 0 else 0.5 + inside
+    tail = 0.5 * _incomplete_beta(df / (df + square), df / 2, 0.5)
+    return tail if t < 0 else 1.0 - tail
+
+
+def student_quantile(p: float, df: float) -> float:
+    """Return the t with P(T <= t) = p, for 0 < p < 1."""
+    if _probability(p) > 0.5:
+        return -_lower_quantile(1.0 - p, df)
+    return _lower_quantile(p, df)
+
+
+def student_critical(level: float, df: float) -> float:
+    """Return the t with P(T > t) = level; unlike `student_quantile(1 - level)` it loses no digits."""
+    return -student_quantile(level, df)
+
+
+def noncentral_cdf(t: float, df: float, noncentrality: float) -> float:
+    """Return P(T <= t) of the noncentral t, accurate in the lower tail."""
+    # T = (Z + noncentrality) / S with S^2 = chi^2 / df, so P(T <= t) is the mean of P(Z <= t S - noncentrality).
+    # Over log S the integrand falls off on both sides, where the trapezoidal rule converges exponentially.
+    left, right = 45.0 / df + 10.0 / math.sqrt(df), min(3.0, 10.0 / math.sqrt(df))
+    u = np.linspace(-left, right, NODES)
+    log_density = math.log(2.0) + 0.5 * df * math.log(0.5 * df) - math.lgamma(0.5 * df) + df * (u - 0.5 * np.exp(2 * u))
+    below = [normal_cdf(float(x)) for x in t * np.exp(u) - noncentrality]
+    return float(np.sum(np.exp(log_density) * np.array(below)) * (left + right) / (NODES - 1))
+
+
+def interval(samples: Sequence[float], *, level: float) -> tuple[float, float]:
+    """Return the lower and the upper one-sided bound of the mean, each wrong with chance `level`.
+
+    Raises ValueError for less than two samples, a sample that is not finite, and zero variance.
+    """
+    mean, sd = moments(samples)
+    _refuse(sd, len(samples), size=max(map(abs, samples), default=0.0))
+    half = student_critical(level, len(samples) - 1) * sd / math.sqrt(len(samples))
+    return mean - half, mean + half
+
+
+def one_sided(samples: Sequence[float], threshold: float, direction: Literal["above", "below"], *, level: float) -> Evidence:
+    """Test that the mean lies on the `direction` side of `threshold`; raises like `interval`."""
+    low, high = interval(samples, level=level)
+    mean, sd = moments(samples)
+    effect = (mean - threshold) / sd * (1.0 if direction == "above" else -1.0)
+    t = effect * math.sqrt(len(samples))
+    return Evidence(len(samples), mean, sd, t, student_cdf(-t, len(samples) - 1), low, high, effect)
+
+
+def paired(first: Sequence[float], second: Sequence[float], direction: Literal["above", "below"], *, level: float) -> Evidence:
+    """Test that `first` lies on the `direction` side of `second`, seed by seed; raises like `interval`."""
+    return one_sided([a - b for a, b in zip(first, second, strict=True)], 0.0, direction, level=level)
+
+
+def chance_not_shown(*, effect: float, n: int, level: float) -> float:
+    """Return the chance that a one-sided t test over `n` samples misses a true `effect` in standard deviations."""
+    return noncentral_cdf(student_critical(level, n - 1), n - 1, effect * math.sqrt(n))
+
+
+def samples_needed(*, effect: float, level: float, chance: float, most: int = 1000) -> int:
+    """Return the smallest n whose `chance_not_shown` is at most `chance`; raises ValueError when `most` is too few."""
+    for n in range(2, most + 1):
+        if chance_not_shown(effect=effect, n=n, level=level) <= chance:
+            return n
+    raise ValueError(f"an effect of {effect} standard deviations needs more than {most} samples")
+
+
+def prediction_tolerance(*, sd: float, n: int, n_new: int, alpha: float) -> float:
+    """Return how far the mean of `n_new` samples may lie from a recorded mean: wrong with chance `alpha` if nothing changed.
+
+    `sd` and `n` are the recorded ones alone, so that a wild new spread cannot widen what it is judged by.
+    Raises ValueError for n under 2, an sd that is not finite, and zero variance.
+    """
+    _refuse(sd, n)
+    return student_critical(alpha / 2, n - 1) * sd * math.sqrt(1.0 / n + 1.0 / n_new)
+
+
+def detectable_change(*, sd: float, n: int, n_new: int, alpha: float, power: float = 0.9) -> float:
+    """Return the smallest change of the mean that exceeds `prediction_tolerance` with chance `power`, `sd` being true."""
+    _refuse(sd, n)
+    return _detectable_noncentrality(n - 1, alpha, power) * sd * math.sqrt(1.0 / n + 1.0 / n_new)
+
+
+def moments(samples: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and the standard deviation with n - 1 in the denominator (nan for one sample)."""
+    n = len(samples)
+    mean = math.fsum(samples) / n if n else math.nan
+    squares = math.fsum((x - mean) ** 2 for x in samples)
+    return mean, math.sqrt(squares / (n - 1)) if n > 1 else math.nan
+
+
+def _refuse(sd: float, n: int, *, size: float = 0.0) -> None:
+    if n < 2:
+        raise ValueError(f"expected at least two samples, got {n}")
+    if not math.isfinite(sd):
+        raise ValueError(f"not finite: the standard deviation of {n} samples is {sd}")
+    if sd <= NO_VARIANCE * size:
+        raise ValueError(f"zero variance: the standard deviation of {n} samples is {sd:.3g}")
+
+
+def _probability(p: float) -> float:
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"expected a probability between 0 and 1, got {p}")
+    return p
+
+
+def _lower_quantile(p: float, df: float) -> float:
+    low = -1.0
+    while student_cdf(low, df) > p:
+        low *= 2.0
+    return _solve(lambda t: student_cdf(t, df) - p, low, 0.0)
+
+
+@cache
+def _detectable_noncentrality(df: int, alpha: float, power: float) -> float:
+    critical = student_critical(alpha / 2, df)
+    high = 1.0
+    while noncentral_cdf(critical, df, high) > 1.0 - power:
+        high *= 2.0
+    return _solve(lambda d: 1.0 - power - noncentral_cdf(critical, df, d), 0.0, high)
+
+
+def _solve(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Return the root of a rising function by bisection, to the last digit."""
+    while low < (middle := 0.5 * (low + high)) < high:
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return middle
+
+
+def _incomplete_beta(x: float, a: float, b: float) -> float:
+    """Return I_x(a, b) by its continued fraction (Abramowitz & Stegun 26.5.8), best for x < (a + 1) / (a + b + 2)."""
+    if x <= 0.0:
+        return 0.0
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
+    # Evaluated from its start by the ratios of successive numerators and denominators (Lentz's recurrence).
+    value, numerator, denominator = 1.0, 1.0, 0.0
+    for k in range(1, 1000):
+        m = k // 2
+        term = m * (b - m) if k % 2 == 0 else -(a + m) * (a + b + m)
+        term *= x / ((a + k - 1) * (a + k))
+        denominator = 1.0 / (1.0 + term * denominator)
+        numerator = 1.0 + term / numerator
+        value *= numerator * denominator
+        if abs(numerator * denominator - 1.0) < 1e-16:
+            return front / value
+    raise ValueError(f"the continued fraction of I_{x}({a}, {b}) did not converge")
