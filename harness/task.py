@@ -1,0 +1,143 @@
+"""What does the network learn? To conjugate: 360 sentences about verb forms, each with a tail that no rule predicts.
+
+A sentence is `walk once she walked qzxf.`: lemma, time word, pronoun, verb form, four random letters, full stop. The
+verb form follows from the words before it, so it can be generalised; the letters can only be memorised.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+PRONOUNS = ("i", "you", "he", "she", "we", "they")
+TIME_WORDS = {"present": "now", "past": "once", "future": "soon"}
+REGULAR = ("call", "cry", "help", "jump", "look", "love", "miss", "move", "play", "stop", "walk", "wash")
+IRREGULAR = {"come": "came", "eat": "ate", "give": "gave", "go": "went", "run": "ran", "see": "saw", "sing": "sang", "take": "took"}
+
+UNSEEN = "_"  # a symbol that no sentence holds: its embedding row is moved by weight decay alone
+SYMBOLS = " ." + string.ascii_lowercase + UNSEEN
+RANDOM_LETTERS = 4
+HELD_OUT_PRONOUNS = 2  # of the 6 of each verb and tense: 240 sentences to train on, 120 held out
+TASK_SEED = 20
+VOWELS = "aeiou"
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """Sentences as symbol indices, padded at the end; target t is the symbol that follows position t.
+
+    tokens: int64 (n, length). targets: bool (n, length - 1), true where the target is a real character.
+    form: bool (n, length - 1), true where the target belongs to the verb form. regular: bool (n,), of the verb.
+    """
+
+    tokens: Tensor
+    targets: Tensor
+    form: Tensor
+    regular: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The sentences to train on, those held out, and the symbols; the last symbol occurs in neither."""
+
+    symbols: str
+    train: Sentences
+    held_out: Sentences
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence in words."""
+
+    lemma: str
+    tense: str
+    pronoun: str
+    form: str
+    letters: str
+
+    @property
+    def prompt(self) -> str:
+        return f"{self.lemma} {TIME_WORDS[self.tense]} {self.pronoun} "
+
+    @property
+    def text(self) -> str:
+        return f"{self.prompt}{self.form} {self.letters}."
+
+
+def conjugate(lemma: str, tense: str, pronoun: str) -> str:
+    """Return the English verb form, such as `cries`, `stopped`, `went` or `will see`."""
+    if tense == "future":
+        return f"will {lemma}"
+    if tense == "past":
+        return IRREGULAR[lemma] if lemma in IRREGULAR else _regular_past(lemma)
+    return _third_person(lemma) if pronoun in ("he", "she") else lemma
+
+
+def _third_person(lemma: str) -> str:
+    if _ends_in_consonant_y(lemma):
+        return lemma[:-1] + "ies"
+    return lemma + ("es" if lemma.endswith(("s", "sh", "ch", "o")) else "s")
+
+
+def _regular_past(lemma: str) -> str:
+    if _ends_in_consonant_y(lemma):
+        return lemma[:-1] + "ied"
+    if lemma.endswith("e"):
+        return lemma + "d"
+    return lemma + (lemma[-1] if _doubles(lemma) else "") + "ed"
+
+
+def _ends_in_consonant_y(lemma: str) -> bool:
+    return lemma.endswith("y") and lemma[-2] not in VOWELS
+
+
+def _doubles(lemma: str) -> bool:
+    # `stop` doubles its consonant, `look` (two vowels) and `play` (a final y) do not.
+    return lemma[-1] not in VOWELS + "wxy" and lemma[-2] in VOWELS and lemma[-3] not in VOWELS
+
+
+@cache
+def verb_forms() -> Task:
+    """Build the task: one fixed split, the same for every seed of every study."""
+    train, held_out = split_sentences()
+    length = max(len(sentence.text) for sentence in (*train, *held_out))
+    return Task(SYMBOLS, _encode(train, length), _encode(held_out, length))
+
+
+def split_sentences() -> tuple[list[Sentence], list[Sentence]]:
+    """Return 240 sentences to train on and 120 held out: of each verb in each tense, 4 pronouns and the other 2."""
+    generator = torch.Generator().manual_seed(TASK_SEED)
+    train: list[Sentence] = []
+    held_out: list[Sentence] = []
+    for lemma in (*REGULAR, *IRREGULAR):
+        for tense in TIME_WORDS:
+            order = torch.randperm(len(PRONOUNS), generator=generator).tolist()
+            sentences = [_sentence(lemma, tense, PRONOUNS[index], generator) for index in order]
+            held_out += sentences[:HELD_OUT_PRONOUNS]
+            train += sentences[HELD_OUT_PRONOUNS:]
+    return train, held_out
+
+
+def _sentence(lemma: str, tense: str, pronoun: str, generator: torch.Generator) -> Sentence:
+    indices = torch.randint(len(string.ascii_lowercase), (RANDOM_LETTERS,), generator=generator).tolist()
+    letters = "".join(string.ascii_lowercase[index] for index in indices)
+    return Sentence(lemma, tense, pronoun, conjugate(lemma, tense, pronoun), letters)
+
+
+def _encode(sentences: Sequence[Sentence], length: int) -> Sentences:
+    tokens = torch.zeros(len(sentences), length, dtype=torch.int64)  # padded with symbol 0: masked, and causally unseen
+    targets = torch.zeros(len(sentences), length - 1, dtype=torch.bool)
+    form = torch.zeros_like(targets)
+    for row, sentence in enumerate(sentences):
+        text = sentence.text
+        tokens[row, : len(text)] = torch.tensor([SYMBOLS.index(symbol) for symbol in text])
+        targets[row, : len(text) - 1] = True
+        start = len(sentence.prompt) - 1  # the position whose target is the first character of the form
+        form[row, start : start + len(sentence.form)] = True
+    regular = torch.tensor([sentence.lemma in REGULAR for sentence in sentences])
+    return Sentences(tokens, targets, form, regular)
