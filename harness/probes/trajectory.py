@@ -1,0 +1,57 @@
+"""Which path do the weights take when every gradient is given? Drives a subject through torch's public interface only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.subject import Factory
+
+Gradient = Callable[[int, Tensor], Tensor]  # (step, weight) -> gradient of the data alone
+
+
+@dataclass(frozen=True)
+class Track:
+    """One parameter group of a run: a float64 matrix (Muon takes nothing else), its gradient, its share of lr and decay."""
+
+    start: Tensor
+    gradient: Gradient
+    lr_factor: float = 1.0
+    decay_factor: float = 1.0
+
+
+def follow(make: Factory, tracks: Sequence[Track], *, lrs: Sequence[float], weight_decay: float) -> list[Tensor]:
+    """Return one path a track, [steps + 1, *shape], under the learning rates `lrs`, one a step."""
+    weights = [torch.nn.Parameter(track.start.clone()) for track in tracks]
+    groups = [
+        {"params": [weight], "lr": lrs[0] * track.lr_factor, "weight_decay": weight_decay * track.decay_factor}
+        for weight, track in zip(weights, tracks, strict=True)
+    ]
+    optimizer = make(groups, lr=lrs[0], weight_decay=weight_decay)
+    paths = [[weight.detach().clone()] for weight in weights]
+    for step, lr in enumerate(lrs):
+        for group, weight, track in zip(optimizer.param_groups, weights, tracks, strict=True):
+            group["lr"] = lr * track.lr_factor
+            weight.grad = track.gradient(step, weight.detach()).clone()  # a subject may change it in place
+        optimizer.step()
+        for path, weight in zip(paths, weights, strict=True):
+            path.append(weight.detach().clone())
+    return [torch.stack(path) for path in paths]
+
+
+def halved_midway(lr: float, steps: int) -> list[float]:
+    """Return a schedule of two learning rates: `lr` for the first half of the steps, half of it after."""
+    return [lr if step < steps // 2 else lr / 2 for step in range(steps)]
+
+
+def given(gradients: Tensor) -> Gradient:
+    """Return the gradient that a recorded sequence [steps, *shape] gives, whatever the weights."""
+    return lambda step, weight: gradients[step]
+
+
+def no_gradient(step: int, weight: Tensor) -> Tensor:
+    """Return a gradient that is exactly zero, and not None."""
+    return torch.zeros_like(weight)

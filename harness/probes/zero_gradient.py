@@ -1,0 +1,157 @@
+"""What does an optimizer do to a weight whose gradient is exactly zero? The fingerprint of its decay.
+
+Closed forms, h_t the learning rate at step t, l the decay: the laws of `decay_law` without increments, so decoupled
+w_T = prod(1 - h_t l) w_0; under momentum the factor of a step tends to the root of x^2 - (1 + m - h l) x + m;
+coupled_adam: the first step is -h l w / (|l w| + eps), so |step| = h whatever l and w are (Adam divides l w by its own
+size); later steps have no closed form and are reported only. Shrink = 1 - (factor of one step). Its response to a
+doubled lr and to a halved schedule tells the conventions apart: h_t l (2, 1/2), l s_t (1, 1/2), l (1, 1), h_t^2 l (4, 1/4).
+Source: Loshchilov and Hutter 2019, Algorithms 1 and 2; the PyTorch documentation of AdamW.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.probes import decay_law
+from harness.probes.probe import Probe
+from harness.probes.trajectory import Track, follow, halved_midway, no_gradient
+from harness.reading import Reading
+from harness.subject import Factory
+
+EPS = sys.float_info.epsilon
+SIZES = (1.3e-3, 1.7e-2, 0.21, 1.9, 23.0, 370.0)  # no round lambda makes any of them |lambda w| = 1
+SHOWN = 3  # the column whose factor is reported
+GROUPS = ((1.0, 1.0), (0.75, 2.0))  # (lr, decay) of the two groups, as multiples
+ADAM_EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`law` is the closed form that the subject is held to; `momentum` is read by coupled_momentum alone."""
+
+    lr: float
+    weight_decay: float
+    law: Literal["decoupled", "independent", "unscaled", "proximal", "coupled_momentum", "coupled_adam"]
+    steps: int = 60
+    momentum: float = 0.0
+
+
+def zero_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return the factors, the worst departure from the law, and what a step's shrink responds to."""
+    lrs, decay = halved_midway(settings.lr, settings.steps), settings.weight_decay
+    run, law = _observe(make, lrs, decay), _expect(settings, lrs, decay)
+    doubled = [2 * settings.lr]
+    shrink, wanted = _shrink(run), _shrink(law)
+    readings = _factors(run, law, settings)
+    readings["magnitude_slope"] = _slope(run, law, wanted)
+    # A ratio of two shrinks, each with 2 eps of rounding in a number of its own size: 4 of these. The rivals are 1 apart.
+    tolerance = 8 * EPS / abs(wanted)
+    for name, lr, scale in (("lr_response", doubled, 1.0), ("decay_response", lrs[:1], 2.0)):
+        value = _shrink(_observe(make, lr, scale * decay)) / shrink
+        closed = _shrink(_expect(settings, lr, scale * decay)) / wanted
+        readings[name] = Reading(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
+    return readings
+
+
+def _observe(make: Factory, lrs: list[float], decay: float) -> list[Tensor]:
+    tracks = [Track(_start(), no_gradient, *factors) for factors in GROUPS]
+    return follow(make, tracks, lrs=lrs, weight_decay=decay)
+
+
+def _start() -> Tensor:
+    sizes = torch.tensor(SIZES, dtype=torch.float64)
+    return torch.stack([sizes, -sizes])
+
+
+def _expect(settings: Settings, lrs: list[float], decay: float) -> list[Tensor]:
+    """The law's paths, one a group; of coupled_adam the first step only."""
+    paths: list[Tensor] = []
+    for lr_factor, decay_factor in GROUPS:
+        rates, own = [lr * lr_factor for lr in lrs], decay * decay_factor
+        if settings.law == "coupled_adam":
+            pull = own * _start()
+            paths.append(torch.stack([_start(), _start() - rates[0] * pull / (pull.abs() + ADAM_EPS)]))
+        else:
+            left = decay_law.survival(settings.law, rates, weight_decay=own, momentum=settings.momentum)
+            paths.append(left[:, None, None] * _start())
+    return paths
+
+
+def _factors(run: list[Tensor], law: list[Tensor], settings: Settings) -> dict[str, Reading]:
+    first, last = _factor(run, 1), _factor(run, settings.steps)
+    single = 4 * EPS  # 1 - h l: two roundings, its product with w: one, the division by w: one
+    effect = 1 - _factor(law, 1)
+    readings = {
+        "first_factor": Reading(first, "factor a step", expected=_factor(law, 1), tolerance=single, effect=effect),
+        "last_factor": Reading(last, "factor a step"),
+        "schedule_response": Reading((1 - last) / (1 - first), "ratio"),
+    }
+    worst = max(float(((own[: len(due)] - due) / due).abs().max()) for own, due in zip(run, law, strict=True))
+    if settings.law == "coupled_adam":
+        # w - h: cancels where w is near h, and the smallest |w - h| / (|w| + h) of SIZES is 0.01 at lr 0.02 .. 0.04
+        return readings | {"worst_error": Reading(worst, "fraction of w", expected=0.0, tolerance=1e3 * EPS, effect=effect)}
+    closed, spread = _last_factor(settings)
+    # 3 roundings a step on either side, each multiplied by at most `spread` on its way (1 without momentum).
+    tolerance = 6 * EPS * settings.steps * spread
+    response = (1 - closed) / effect
+    return readings | {
+        "last_factor": Reading(last, "factor a step", expected=closed, tolerance=single * spread, effect=1 - closed),
+        "schedule_response": Reading(
+            (1 - last) / (1 - first), "ratio", expected=response, tolerance=8 * EPS * spread / (1 - closed), effect=0.25
+        ),
+        "worst_error": Reading(worst, "fraction of w", expected=0.0, tolerance=tolerance, effect=effect),
+    }
+
+
+def _last_factor(settings: Settings) -> tuple[float, float]:
+    """The closed form of the last step's factor, and how far momentum spreads a rounding error of w."""
+    lr, decay = settings.lr / 2, settings.weight_decay
+    if settings.law != "coupled_momentum":
+        assert settings.law != "coupled_adam"
+        return decay_law.keep(settings.law, lr, decay, first_lr=settings.lr), 1.0
+    gaps = []
+    for lr_factor, decay_factor in GROUPS:
+        root = decay_law.momentum_root(settings.lr * lr_factor * decay * decay_factor, settings.momentum)
+        gaps.append(root - settings.momentum / root)  # the two roots multiply to m
+    return decay_law.momentum_root(lr * decay, settings.momentum), 2 / min(gaps)
+
+
+def _slope(run: list[Tensor], law: list[Tensor], shrink: float) -> Reading:
+    """Slope of log |step| against log |w| over the first group: 1 for a pull in proportion to w, 0 for a constant pull."""
+    # log |step| errs by eps / shrink, a slope by no more than that over the spread of log |w|, which exceeds 4.
+    # Under coupled Adam eps bends the line by ADAM_EPS / |l w|; the law's own slope has the same bend.
+    value, closed = (_fit(path[0][0].abs().log(), (path[0][1] - path[0][0]).abs().log()) for path in (run, law))
+    return Reading(value, "1", expected=closed, tolerance=max(8 * EPS / abs(shrink), 1e5 * EPS), effect=1.0)
+
+
+def _fit(x: Tensor, y: Tensor) -> float:
+    x, y = x.flatten() - x.mean(), y.flatten() - y.mean()
+    return float((x * y).sum() / (x * x).sum())
+
+
+def _factor(paths: list[Tensor], step: int) -> float:
+    return float(paths[0][step, 0, SHOWN] / paths[0][step - 1, 0, SHOWN])
+
+
+def _shrink(paths: list[Tensor]) -> float:
+    return 1 - _factor(paths, 1)
+
+
+PROBE = Probe(
+    run=zero_gradient,
+    settings=Settings,
+    measures={
+        "first_factor": "w after the first step over w before (factor a step)",
+        "last_factor": "w after the last step over w before, at half the learning rate (factor a step)",
+        "worst_error": "worst departure from the law over steps, weights and groups (fraction of w)",
+        "magnitude_slope": "slope of log |first step| against log |w| (1: in proportion to w; 0: constant)",
+        "lr_response": "shrink of the first step at twice the lr, over that at the lr (ratio)",
+        "schedule_response": "shrink of the last step, when the schedule has halved the lr, over that of the first (ratio)",
+        "decay_response": "shrink of the first step at twice the weight decay, over that at the weight decay (ratio)",
+    },
+)
