@@ -140,8 +140,8 @@ def detectable_change(*, sd: float, n: int, n_new: int, alpha: float, power: flo
 def moments(samples: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the standard deviation with n - 1 in the denominator (nan for one sample)."""
     n = len(samples)
-    mean = math.fsum(samples) / n if n else math.nan
-    squares = math.fsum((x - mean) ** 2 for x in samples)
+    mean = sum(samples) / n if n else math.nan
+    squares = sum((x - mean) * (x - mean) for x in samples)  # not fsum, not **: both raise where these overflow to inf
     return mean, math.sqrt(squares / (n - 1)) if n > 1 else math.nan
 
 

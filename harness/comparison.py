@@ -1,0 +1,180 @@
+"""Have a scenario's numbers moved since they were recorded, and by how much more than they may?
+
+An exact number has a tolerance of its own; an ensemble is compared with what its recorded spread predicts for a new mean;
+information is recorded beside them and never judged. A change of the rule itself (tolerance, number of seeds, lane) is a
+failure of its own kind, so that loosening a tolerance shows in the recorded file. Nothing here formats or reads files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness import statistics
+
+SAME_TOLERANCE = 1e-9  # relative: what the same formula may give on another platform
+FULL_SIZE = 1.0  # a relative tolerance from here on accepts zero, and so anything
+
+Status = Literal["same", "information", "moved", "tolerance changed", "missing", "extra", "unusable"]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A number that a new run must meet within atol + rtol * |recorded value|."""
+
+    value: float
+    rtol: float
+    atol: float
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A mean over n seeds, gated at the false-alarm rate alpha.
+
+    `tolerance` is how far a new mean of n seeds may lie from this one; `detects` the change that it finds nine times in ten.
+    """
+
+    mean: float
+    sd: float
+    n: int
+    alpha: float
+    tolerance: float
+    detects: float
+
+    @classmethod
+    def of(cls, samples: Sequence[float], *, alpha: float) -> Ensemble:
+        """Summarise one value per seed; samples that cannot be gated give an entry that is refused."""
+        mean, sd = statistics.moments(samples)
+        return cls.summary(mean=mean, sd=sd, n=len(samples), alpha=alpha)
+
+    @classmethod
+    def summary(cls, *, mean: float, sd: float, n: int, alpha: float) -> Ensemble:
+        """Add to a mean and its spread the tolerance that they give."""
+        try:
+            tolerance = statistics.prediction_tolerance(sd=sd, n=n, n_new=n, alpha=alpha)
+            detects = statistics.detectable_change(sd=sd, n=n, n_new=n, alpha=alpha)
+        except ValueError:  # no tolerance: `unusable` says why
+            tolerance = detects = math.nan
+        return cls(mean, sd, n, alpha, tolerance, detects)
+
+
+@dataclass(frozen=True)
+class Information:
+    """A mean that is recorded and not compared; a single number has n = 1 and sd = 0."""
+
+    mean: float
+    sd: float
+    n: int
+
+    @classmethod
+    def of(cls, samples: Sequence[float]) -> Information:
+        """Summarise one value per seed, or a single number."""
+        mean, sd = statistics.moments(samples)
+        return cls(mean, 0.0 if len(samples) == 1 else sd, len(samples))
+
+
+Entry = Exact | Ensemble | Information
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure, recorded and obtained. `tolerance` is the recorded rule's; `sigmas` are those of the predicted difference."""
+
+    measure: str
+    status: Status
+    golden: Entry | None
+    obtained: Entry | None
+    delta: float | None = None
+    tolerance: float | None = None
+    sigmas: float | None = None
+    why: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.status in ("same", "information")
+
+
+def compare(received: Mapping[str, Entry], golden: Mapping[str, Entry]) -> list[Row]:
+    """Return one row for every measure that is in either, in order of their names."""
+    return [_row(name, received.get(name), golden.get(name)) for name in sorted({*received, *golden})]
+
+
+def unusable(entry: Entry) -> str:
+    """Return why an entry can be neither recorded nor compared, or nothing."""
+    if isinstance(entry, Ensemble) and entry.n < 2:
+        return f"an ensemble of {entry.n}"
+    if isinstance(entry, Ensemble) and entry.sd <= statistics.NO_VARIANCE * abs(entry.mean):
+        return "zero variance"
+    if not all(math.isfinite(number) for number in vars(entry).values()):
+        return "not finite"
+    if isinstance(entry, Exact) and not (0 <= entry.rtol < FULL_SIZE and entry.atol >= 0):
+        return f"a tolerance that checks nothing (rtol {entry.rtol:g}, atol {entry.atol:g})"
+    return ""
+
+
+def center(entry: Entry) -> float:
+    """Return the number that is compared."""
+    return entry.value if isinstance(entry, Exact) else entry.mean
+
+
+def rule(entry: Entry) -> dict[str, float | str]:
+    """Return what decides how an entry is compared, beside the recorded numbers themselves."""
+    match entry:
+        case Exact():
+            return {"lane": "exact", "rtol": entry.rtol, "atol": entry.atol}
+        case Ensemble():
+            return {"lane": "ensemble", "n": entry.n, "alpha": entry.alpha}
+        case Information():
+            return {"lane": "information", "n": entry.n}
+
+
+def _row(name: str, obtained: Entry | None, golden: Entry | None) -> Row:
+    if obtained is None:
+        return Row(name, "missing", golden, None)
+    if why := unusable(obtained):
+        return Row(name, "unusable", golden, obtained, why=why)
+    if golden is None:
+        return Row(name, "extra", None, obtained)
+    if why := unusable(golden):
+        return Row(name, "unusable", golden, obtained, why=f"in the golden: {why}")
+    delta = center(obtained) - center(golden)
+    tolerance = _tolerance(golden)
+    status = _status(obtained, golden, moved=tolerance is not None and abs(delta) > tolerance)
+    return Row(name, status, golden, obtained, delta, tolerance, _sigmas(delta, golden))
+
+
+def _status(obtained: Entry, golden: Entry, *, moved: bool) -> Status:
+    if rule(obtained) != rule(golden) or not _stored_as_computed(golden):
+        return "tolerance changed"
+    if moved:
+        return "moved"
+    return "information" if isinstance(golden, Information) else "same"
+
+
+def _tolerance(golden: Entry) -> float | None:
+    match golden:
+        case Exact():
+            return golden.atol + golden.rtol * abs(golden.value)
+        case Ensemble():
+            return statistics.prediction_tolerance(sd=golden.sd, n=golden.n, n_new=golden.n, alpha=golden.alpha)
+        case Information():
+            return None
+
+
+def _sigmas(delta: float, golden: Entry) -> float | None:
+    if isinstance(golden, Exact) or golden.sd == 0:
+        return None
+    return delta / (golden.sd * math.sqrt(2.0 / golden.n))
+
+
+def _stored_as_computed(golden: Entry) -> bool:
+    """Say whether a recorded tolerance is the one that its own numbers give: nobody has edited it."""
+    if not isinstance(golden, Ensemble):
+        return True
+    computed = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, alpha=golden.alpha)
+    return all(
+        math.isclose(stored, again, rel_tol=SAME_TOLERANCE)
+        for stored, again in ((golden.tolerance, computed.tolerance), (golden.detects, computed.detects))
+    )

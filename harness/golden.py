@@ -1,0 +1,179 @@
+"""Where does a golden lie, and when is it written? The only module that knows syrupy.
+
+syrupy finds the test's place, writes a file per test at once, and compares through `matches`, so that nothing is rewritten
+within tolerance. Its search for unused snapshots is switched off: outside the tests' folder, after `-x`, a crash or with
+node ids it takes goldens of tests that did not run for unused ones, and an update deletes them. Deleting is for people.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from syrupy.assertion import SnapshotAssertion
+from syrupy.data import SnapshotCollection, SnapshotCollections
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+
+from harness.comparison import Entry, compare
+from harness.difference import headline, table
+from harness.recording import GoldenError, Recording, dump, merge, parse, problems
+
+_GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a golden test. `text` opens with `first_line`; `wrote` says that the file at `path` is new or changed."""
+
+    ok: bool
+    first_line: str
+    text: str
+    path: Path
+    wrote: bool = False
+
+
+class GoldenExtension(SingleFileSnapshotExtension):
+    """One text file a scenario: `<golden folder>/<subject folder>/<test module>/<scenario>.json`."""
+
+    file_extension = "json"
+    _write_mode = WriteMode.TEXT
+    folder: ClassVar[Path | None] = None
+
+    @classmethod
+    def place(cls, golden: Path, subject: str) -> None:
+        """Say where goldens lie; for `pytest_configure`, because syrupy asks the class and not an instance."""
+        cls.folder = golden / subject
+
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        assert cls.folder is not None, "GoldenExtension.place has not been called"
+        return str(cls.folder / test_location.basename)
+
+    @classmethod
+    def get_file_basename(cls, *, test_location: PyTestLocation, index: int | str) -> str:
+        """Return the scenario's id: only `test_golden[<id>]` has a golden, and one, so no two tests share a file."""
+        found = _GOLDEN_TEST.fullmatch(test_location.snapshot_name)
+        if found is None or index != 0:
+            again = " a second time" if found else ""
+            raise GoldenError(
+                f"{test_location.nodeid} asks for a golden{again}: expected one call in test_golden[<scenario in snake_case>]"
+            )
+        return found[1]
+
+    @classmethod
+    def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
+        return snapshot_location == cls.get_location(test_location=test_location, index=0)
+
+    def discover_snapshots(self, **_: Any) -> SnapshotCollections:
+        return SnapshotCollections()
+
+    def serialize(self, data: Recording, **_: Any) -> str:
+        return dump(data)
+
+    def matches(self, *, serialized_data: str | bytes, snapshot_data: str | bytes) -> bool:
+        obtained, golden = parse(str(serialized_data)), parse(str(snapshot_data))
+        rows = compare(obtained.entries, golden.entries)
+        return obtained.scenario == golden.scenario and all(row.ok for row in rows)
+
+    @classmethod
+    def write_snapshot_collection(
+        cls, *, snapshot_collection: SnapshotCollection, name_order: dict[str, int] | None = None
+    ) -> None:
+        (snapshot,) = snapshot_collection
+        path, recording = Path(snapshot_collection.location), parse(str(snapshot.data))
+        if path.exists():
+            recording = merge(recording, parse(path.read_text(encoding="utf-8")))
+        _write(path, dump(recording))
+
+
+def golden_path(item: Any) -> Path:
+    """Return where the golden of a collected `test_golden[...]` lies, for an inventory; raises GoldenError for other tests."""
+    return Path(GoldenExtension.get_location(test_location=PyTestLocation(item), index=0))
+
+
+def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, blockers: Sequence[str]) -> Outcome:
+    """Compare `entries` with the test's golden, and record them when pytest was asked to and nothing is in the way.
+
+    `blockers` are the reasons why these numbers may not become a golden, such as a claim of the scenario that fails.
+    """
+    path = Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0))
+    obtained = Recording(path.stem, entries)
+    refusals = [*blockers, *problems(obtained)]
+    asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not path.exists())
+    if refusals:
+        snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
+    if snapshot == obtained:
+        return _agreed(snapshot, path)
+    error = snapshot.executions[0].exception
+    if error is not None and not isinstance(error, GoldenError):
+        raise error  # syrupy swallows it: a full disk, or a fault of ours
+    if asked and refusals:
+        return _failed(obtained, path, f"not recorded: {refusals[0]}", [*refusals, *_shown(obtained, path)])
+    if not path.exists():
+        return _failed(obtained, path, f"nothing is recorded in {_short(path)}", _how_to_record(snapshot, refusals))
+    return _failed(obtained, path, *_difference(obtained, path))
+
+
+def _agreed(snapshot: SnapshotAssertion, path: Path) -> Outcome:
+    result = snapshot.executions[0]
+    word = "recorded" if result.created else "updated" if result.updated else "as recorded"
+    line = f"golden {path.stem}: {word}"
+    return Outcome(True, line, line, path, wrote=result.created or result.updated)
+
+
+def _failed(obtained: Recording, path: Path, what: str, more: Sequence[str]) -> Outcome:
+    line = f"golden {obtained.scenario}: {what}"
+    return Outcome(False, line, "\n".join([line, *more, f"golden file: {_short(path)}"]), path)
+
+
+def _difference(obtained: Recording, path: Path) -> tuple[str, list[str]]:
+    """Return what is different in one line, and the lines that show it."""
+    try:
+        golden = parse(path.read_text(encoding="utf-8"))
+    except GoldenError as error:
+        return f"cannot be read: {error}", ["restore the file from git, or delete it and record it again"]
+    rows = compare(obtained.entries, golden.entries)
+    if golden.scenario != obtained.scenario:
+        return f"its file is a copy of {golden.scenario}'s", ["restore the file from git, or delete it and record it again"]
+    return headline(rows), [table(rows)]
+
+
+def _shown(obtained: Recording, path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    what, more = _difference(obtained, path)
+    return [what, *more]
+
+
+def _how_to_record(snapshot: SnapshotAssertion, refusals: Sequence[str]) -> list[str]:
+    location = snapshot.test_location
+    scenario = GoldenExtension.get_file_basename(test_location=location, index=0)
+    return [
+        *(f"before it can be recorded: {refusal}" for refusal in refusals),
+        f'record it, with the same --optimizer if there is one: make record ARGS="-k {scenario}"',
+        f'or: pytest "{location.nodeid}" --snapshot-update',
+    ]
+
+
+def _short(path: Path) -> str:
+    """Return the path from the working directory if it lies under it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file whole or not at all, also when the machine stops in between."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

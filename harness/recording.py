@@ -1,0 +1,133 @@
+"""What does a golden file say? The text of one scenario's recorded numbers, read strictly and written with small diffs.
+
+One measure a line, measures in order of their names: a number that has moved changes its own line, which names it and
+carries its tolerance. The scenario's id stands inside as well, so that a copy of another scenario's file is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NoReturn, cast
+
+from harness import statistics
+from harness.comparison import Ensemble, Entry, Exact, Information, compare, unusable
+from harness.errors import UsageError
+
+REFRESH = 0.01  # a recording renews information only where it left its own prediction at this rate
+
+
+class GoldenError(UsageError):
+    """A golden file cannot be read, or numbers cannot be recorded."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The numbers of one scenario: what a run obtained, or what its golden file holds."""
+
+    scenario: str
+    entries: Mapping[str, Entry]
+
+
+def problems(recording: Recording) -> list[str]:
+    """Return why the recording may not become a golden, one reason a line."""
+    if not recording.entries:
+        return ["there is no number to record"]
+    found = [(name, unusable(entry)) for name, entry in sorted(recording.entries.items())]
+    return [f"{name}: {why}" for name, why in found if why]
+
+
+def dump(recording: Recording) -> str:
+    """Write a recording as text; raises GoldenError for what may not be recorded."""
+    if found := problems(recording):
+        raise GoldenError(f"{recording.scenario}: {'; '.join(found)}")
+    lines = [f"  {json.dumps(name)}: {json.dumps(_plain(entry))}" for name, entry in sorted(recording.entries.items())]
+    head = f'{{\n "scenario": {json.dumps(recording.scenario)},\n "entries": {{\n'
+    return head + ",\n".join(lines) + "\n }\n}\n"
+
+
+def parse(text: str) -> Recording:
+    """Read what `dump` wrote; raises GoldenError naming the measure for anything else."""
+    try:
+        node = json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError as error:
+        raise GoldenError(f"not JSON: {error}") from None
+    if not isinstance(node, dict) or set(cast(dict[str, Any], node)) != {"scenario", "entries"}:
+        raise GoldenError("expected an object with the keys 'scenario' and 'entries'")
+    fields = cast(dict[str, Any], node)
+    if not isinstance(fields["scenario"], str) or not isinstance(fields["entries"], dict):
+        raise GoldenError("expected a scenario id and an object of entries")
+    entries = cast(dict[str, Any], fields["entries"])
+    return Recording(fields["scenario"], {name: _entry(name, entry) for name, entry in entries.items()})
+
+
+def merge(received: Recording, golden: Recording) -> Recording:
+    """Return what to write over `golden`: `received`, except that what has not moved keeps its recorded numbers."""
+    if received.scenario != golden.scenario:  # a copy of another scenario's file: none of its numbers are ours
+        return received
+    return replace(received, entries={name: _kept(entry, golden.entries.get(name)) for name, entry in received.entries.items()})
+
+
+def _kept(obtained: Entry, golden: Entry | None) -> Entry:
+    """Return the recorded numbers under the obtained rule, unless they have moved under that rule."""
+    kept: Entry
+    match obtained, golden:
+        case Exact(), Exact():
+            kept = replace(obtained, value=golden.value)
+        case Ensemble(), Ensemble() if _same(obtained, golden):
+            return golden
+        case Ensemble(), Ensemble() if obtained.n == golden.n:
+            kept = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, alpha=obtained.alpha)
+        case Information(), Information() if obtained.n == golden.n:
+            return golden if _still_informs(obtained, golden) else obtained
+        case _:
+            return obtained
+    return kept if _same(obtained, kept) else obtained
+
+
+def _same(obtained: Entry, golden: Entry) -> bool:
+    return compare({"": obtained}, {"": golden})[0].status == "same"
+
+
+def _still_informs(obtained: Information, golden: Information) -> bool:
+    if golden.n < 2 or golden.sd == 0:
+        return obtained.mean == golden.mean
+    allowed = statistics.prediction_tolerance(sd=golden.sd, n=golden.n, n_new=golden.n, alpha=REFRESH)
+    return abs(obtained.mean - golden.mean) <= allowed
+
+
+KINDS: Sequence[type[Entry]] = (Exact, Ensemble, Information)
+
+
+def _plain(entry: Entry) -> dict[str, float | bool]:
+    mark = {"information": True} if isinstance(entry, Information) else {}
+    return asdict(entry) | mark
+
+
+def _entry(name: str, node: Any) -> Entry:
+    if not isinstance(node, dict):
+        raise GoldenError(f"{name}: expected an object, got {node!r}")
+    fields = dict(cast(dict[str, Any], node))
+    marked = fields.pop("information", False) is True
+    for kind in KINDS:
+        if set(fields) == set(kind.__dataclass_fields__) and marked == (kind is Information):
+            return kind(**{key: _number(f"{name}.{key}", value) for key, value in fields.items()})
+    raise GoldenError(f"{name}: the keys {sorted(cast(dict[str, Any], node))} are of no kind of entry")
+
+
+def _number(where: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GoldenError(f"{where}: expected a number, got {value!r}")
+    return value
+
+
+def _not_a_number(literal: str) -> NoReturn:
+    raise GoldenError(f"{literal} is never a recorded value")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+        raise GoldenError(f"the keys {repeated} stand there twice")
+    return dict(pairs)
