@@ -4,7 +4,7 @@ Two runs see the same external gradients, one without decay; D_t are its increme
 decay-first law: w_T = P_T w_0 + sum_t (P_T / P_{t+1}) D_t with P_t = prod_{s<t} (1 - h_s l); decay after the update has
 P_T / P_t instead; the rival laws stand in `decay_law`. Coupled L2 under SGD obeys its own law (coupled_momentum: the
 buffer is linear in w), coupled L2 under an adaptive optimizer none. A residual is the worst distance at any step from
-what a law predicts, over what decay changed in that coordinate: 0 where the law is exact, about 1 where it explains nothing.
+what a law predicts, over what decay by the law held to changes in that coordinate: 0 where exact, 1 without any decay.
 Source: Loshchilov and Hutter 2019, Proposition 1 and Algorithm 2; Zhuang et al. 2022, section 3.
 """
 
@@ -44,9 +44,9 @@ def superposition(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return the residual under the law, and under each rival law, so that a subject that fails can be named."""
     lrs = halved_midway(settings.lr, settings.steps)
     free, decayed = _run(make, settings, lrs, 0.0), _run(make, settings, lrs, settings.weight_decay)
-    effects = [(one - other).abs().amax(0) for one, other in zip(decayed, free, strict=True)]
     laws = dict.fromkeys((settings.law, *RIVALS))
     paths = {law: _predictions(law, free, settings, lrs) for law in laws}
+    effects = [(one - other).abs().amax(0) for one, other in zip(paths[settings.law], free, strict=True)]
     residuals = {law: _distance(decayed, paths[law], effects) for law in laws}
     between = [_distance(paths[settings.law], paths[law], effects) for law in laws if law != settings.law]
     effect = min(distance for distance in between if distance > 0)  # the rival law that is hardest to tell apart

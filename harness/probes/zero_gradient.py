@@ -52,7 +52,7 @@ def zero_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
     # A ratio of two shrinks, each with 2 eps of rounding in a number of its own size: 4 of these. The rivals are 1 apart.
     tolerance = 8 * EPS / abs(wanted)
     for name, lr, scale in (("lr_response", doubled, 1.0), ("decay_response", lrs[:1], 2.0)):
-        value = _shrink(_observe(make, lr, scale * decay)) / shrink
+        value = _ratio(_shrink(_observe(make, lr, scale * decay)), shrink)
         closed = _shrink(_expect(settings, lr, scale * decay)) / wanted
         readings[name] = Reading(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
     return readings
@@ -89,7 +89,7 @@ def _factors(run: list[Tensor], law: list[Tensor], settings: Settings) -> dict[s
     readings = {
         "first_factor": Reading(first, "factor a step", expected=_factor(law, 1), tolerance=single, effect=effect),
         "last_factor": Reading(last, "factor a step"),
-        "schedule_response": Reading((1 - last) / (1 - first), "ratio"),
+        "schedule_response": Reading(_ratio(1 - last, 1 - first), "ratio"),
     }
     worst = max(float(((own[: len(due)] - due) / due).abs().max()) for own, due in zip(run, law, strict=True))
     if settings.law == "coupled_adam":
@@ -102,7 +102,7 @@ def _factors(run: list[Tensor], law: list[Tensor], settings: Settings) -> dict[s
     return readings | {
         "last_factor": Reading(last, "factor a step", expected=closed, tolerance=single * spread, effect=1 - closed),
         "schedule_response": Reading(
-            (1 - last) / (1 - first), "ratio", expected=response, tolerance=8 * EPS * spread / (1 - closed), effect=0.25
+            _ratio(1 - last, 1 - first), "ratio", expected=response, tolerance=8 * EPS * spread / (1 - closed), effect=0.25
         ),
         "worst_error": Reading(worst, "fraction of w", expected=0.0, tolerance=tolerance, effect=effect),
     }
@@ -125,17 +125,25 @@ def _slope(run: list[Tensor], law: list[Tensor], shrink: float) -> Reading:
     """Slope of log |step| against log |w| over the first group: 1 for a pull in proportion to w, 0 for a constant pull."""
     # log |step| errs by eps / shrink, a slope by no more than that over the spread of log |w|, which exceeds 4.
     # Under coupled Adam eps bends the line by ADAM_EPS / |l w|; the law's own slope has the same bend.
-    value, closed = (_fit(path[0][0].abs().log(), (path[0][1] - path[0][0]).abs().log()) for path in (run, law))
+    value, closed = _fit(run[0]), _fit(law[0])
     return Reading(value, "1", expected=closed, tolerance=max(8 * EPS / abs(shrink), 1e5 * EPS), effect=1.0)
 
 
-def _fit(x: Tensor, y: Tensor) -> float:
-    x, y = x.flatten() - x.mean(), y.flatten() - y.mean()
+def _fit(path: Tensor) -> float:
+    size, step = path[0].abs(), (path[1] - path[0]).abs()
+    if not step.all():
+        return 0.0  # what does not move at all has no pull in proportion to anything
+    x, y = size.log() - size.log().mean(), step.log() - step.log().mean()
     return float((x * y).sum() / (x * x).sum())
 
 
 def _factor(paths: list[Tensor], step: int) -> float:
     return float(paths[0][step, 0, SHOWN] / paths[0][step - 1, 0, SHOWN])
+
+
+def _ratio(shrink: float, reference: float) -> float:
+    """0 where nothing shrinks at all, so that a forgotten decay reads as a number."""
+    return shrink / reference if reference else 0.0
 
 
 def _shrink(paths: list[Tensor]) -> float:

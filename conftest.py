@@ -1,0 +1,81 @@
+"""What a run is set up with: one thread, a subject, a device, a folder for what it runs, and `-n auto` on a GPU box."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import determinism, slots
+
+# Before torch is imported: threads, cuBLAS, and the GPU of this worker.
+determinism.fix_environment()
+_GPU = slots.of_worker(os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get(slots.VARIABLE, ""))
+if _GPU is not None:
+    os.environ["CUDA_VISIBLE_DEVICES"] = _GPU
+
+import pytest  # noqa: E402  (the environment comes first)
+
+from harness import catalogue, options, subject  # noqa: E402
+from harness.errors import UsageError  # noqa: E402
+from harness.golden import GoldenExtension  # noqa: E402
+from tests.reporter import Reporter  # noqa: E402
+from tests.setup import SETUP, Setup  # noqa: E402
+
+ROOT = Path(__file__).parent
+FOLDER = "DECAYGATE_SESSION"  # where this session keeps its runs; made by the controller, inherited by the workers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("decaygate", "claims about weight decay")
+    group.addoption(
+        "--optimizer",
+        action="append",
+        default=[],
+        metavar="[ROLE=]MODULE:ATTRIBUTE",
+        help="optimizer under test, in the role decoupled (default), coupled or sgd; repeatable",
+    )
+    group.addoption("--report", metavar="DIR", help="write results.json there")
+    group.addoption("--golden-dir", metavar="DIR", default=str(ROOT / "golden"), help="where the goldens are")
+    group.addoption("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where studies train (default: a GPU if any)")
+    group.addoption("--long", action="store_true", help="also run the claims marked long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    worker = hasattr(config, "workerinput")
+    here = str(config.invocation_params.dir)
+    if here not in sys.path:
+        sys.path.append(here)  # appended: an uninstalled optimizer resolves and hides nothing of ours
+    determinism.fix_torch()
+    try:
+        given = options.optimizers(config.getoption("--optimizer"), os.environ, Path(here))
+        subjects = subject.choose(given)
+        catalogue.load()
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    if not worker:
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-")
+        os.environ[options.VARIABLE] = " ".join(given)
+    golden = Path(config.getoption("--golden-dir")).resolve()
+    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden)
+    GoldenExtension.place(golden, subjects.folder)
+    config.pluginmanager.register(Reporter(config), "decaygate-reporter")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SETUP in config.stash and not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash[SETUP].folder, ignore_errors=True)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Count GPU slots on a GPU box; leave CPUs to xdist."""
+    if config.getoption("--device") == "cpu":
+        return None
+    told = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")  # a hook outranks the variable, so honour it here
+    if told:
+        return int(told)
+    chosen = slots.slots(os.environ, cpus=slots.cpu_count())
+    os.environ[slots.VARIABLE] = ",".join(chosen)
+    return len(chosen) or None

@@ -1,0 +1,241 @@
+"""Which scenarios and claims are there, and is every name in them known?
+
+This is the only module that knows all vocabularies: probes, measures, tasks, models, roles, sources.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.arithmetic import FORMULAS
+from harness.binding import Plain, Raw, bind, bind_fields, entries, plain, read, unknown
+from harness.errors import ScenarioError
+from harness.measure import MEASURES
+from harness.probes import PROBES
+from harness.scenario import Arm, Claim, Expectation, Scenario
+from harness.study import MODELS, TASKS
+from harness.train import Recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+MINIMUM_PILOT = 3.0  # paired d_z below which a study's expectation is reported and not gated
+MINIMUM_SEEDS = 8
+MOST_GATES = 5
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_VALUED = ("close_to", "differs_from", "at_least", "at_most", "greater_than", "less_than")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document that makes claims: title, author, and where to find it."""
+
+    title: str
+    author: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scenario under its id (the file's stem), with the file that it came from."""
+
+    id: str
+    scenario: Scenario
+    raw: Raw
+
+
+@dataclass(frozen=True)
+class _Sources:
+    sources: Mapping[str, Source]
+
+
+@cache
+def load(folder: Path = ROOT / "scenarios") -> Mapping[str, Entry]:
+    """Return every scenario below `folder` by id, checked. Raises ScenarioError at the first thing wrong."""
+    sources = bind(_Sources, read(folder / "sources.yaml", root=folder.parent)).sources
+    found: dict[str, Entry] = {}
+    homes: dict[str, str] = {}
+    for path in sorted([*folder.glob("probes/*.yaml"), *folder.glob("studies/*.yaml"), *folder.glob("arithmetic/*.yaml")]):
+        entry = _entry(path, folder.parent)
+        if entry.id in found:
+            raise entry.raw.fail(f"the scenario id {entry.id!r} is taken by {found[entry.id].raw.file}")
+        for index, claim in enumerate(entry.scenario.claims):
+            where = entry.raw.child(f"claims[{index}]", _claims_node(entry.raw).value[index])
+            if claim.id in homes:
+                raise where.fail(f"the claim id {claim.id!r} is taken by {homes[claim.id]}")
+            homes[claim.id] = entry.raw.file
+            _check_claim(claim, entry.scenario, sources, where)
+        found[entry.id] = entry
+    if not found:
+        raise ScenarioError(f"{folder}: no scenarios found (expected probes/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
+    return found
+
+
+def settings_of(scenario: Scenario, arm: str) -> Any:
+    """Return the probe's (or the formula's) settings of one arm: the scenario's, overridden by the arm's own."""
+    merged: dict[str, Raw] = {}
+    for raw in (scenario.settings, scenario.arms[arm].settings):
+        merged.update(entries(raw) if raw else {})
+    home = scenario.arms[arm].settings or scenario.settings
+    assert home is not None, "checked when the scenario was loaded"
+    return bind_fields(PROBES[scenario.probe].settings, merged, home)
+
+
+def formula_arguments(scenario: Scenario, arm: str) -> dict[str, Plain]:
+    """Return the arguments of one arm of an arithmetic scenario."""
+    raw = scenario.arms[arm].settings
+    assert raw is not None, "checked when the scenario was loaded"
+    return {key: plain(part) for key, part in entries(raw).items()}
+
+
+def recipe_of(scenario: Scenario) -> Recipe:
+    """Return what all arms of a study share."""
+    assert scenario.recipe is not None, "checked when the scenario was loaded"
+    recipe: Recipe = bind(Recipe, scenario.recipe)
+    return recipe
+
+
+def measures_of(scenario: Scenario) -> list[str]:
+    """Return the measures that a scenario's expectations may name."""
+    match scenario.kind:
+        case "probe":
+            return list(PROBES[scenario.probe].measures)
+        case "study":
+            return list(MEASURES)
+        case "arithmetic":
+            return [FORMULAS[scenario.formula].measure]
+
+
+def _entry(path: Path, root: Path) -> Entry:
+    raw = read(path, root=root)
+    if not _SNAKE.fullmatch(path.stem):
+        raise raw.fail(f"a scenario's file name is its id: expected snake_case, got {path.stem!r}")
+    scenario: Scenario = bind(Scenario, raw)
+    if not scenario.claims or not scenario.arms:
+        raise raw.fail("a scenario carries at least one claim and one arm")
+    for name, arm in scenario.arms.items():
+        _check_arm(name, arm, scenario, raw.child(f"arms.{name}", _part(raw, "arms", name)))
+    {"probe": _check_probe, "study": _check_study, "arithmetic": _check_arithmetic}[scenario.kind](scenario, raw)
+    return Entry(path.stem, scenario, raw)
+
+
+def _check_arm(name: str, arm: Arm, scenario: Scenario, where: Raw) -> None:
+    if scenario.kind == "arithmetic":
+        return
+    if (arm.role == "fixed") != bool(arm.subject):
+        raise where.fail("an arm has either a role (decoupled, coupled, sgd) or role: fixed and subject: module:attribute")
+    trained = arm.lr is not None and arm.weight_decay is not None
+    if scenario.kind == "study" and not trained:
+        raise where.fail("an arm of a study gives lr and weight_decay")
+    if scenario.kind == "probe" and (arm.lr is not None or arm.weight_decay is not None):
+        raise where.fail("an arm of a probe gives lr and weight_decay under settings")
+
+
+def _check_probe(scenario: Scenario, raw: Raw) -> None:
+    if scenario.probe not in PROBES:
+        raise _named(raw, "probe", scenario.probe, PROBES, what="probe")
+    if scenario.settings is None or scenario.golden_rtol is None:
+        raise raw.fail(f"the key {'settings' if scenario.settings is None else 'golden_rtol'!r} is missing")
+    for name in scenario.arms:
+        settings_of(scenario, name)
+
+
+def _check_study(scenario: Scenario, raw: Raw) -> None:
+    if scenario.task not in TASKS:
+        raise _named(raw, "task", scenario.task, TASKS, what="task")
+    if scenario.model not in MODELS:
+        raise _named(raw, "model", scenario.model, MODELS, what="model")
+    for key in ("recipe", "golden", "golden_rtol"):
+        if getattr(scenario, key) is None:
+            raise raw.fail(f"the key {key!r} is missing")
+    assert scenario.golden is not None
+    recipe_of(scenario)
+    if len(set(scenario.seeds)) < MINIMUM_SEEDS:
+        raise raw.fail(f"seeds: expected at least {MINIMUM_SEEDS} different seeds, got {len(set(scenario.seeds))}")
+    if not 1 <= len(scenario.golden.gates) <= MOST_GATES:
+        raise raw.fail(f"golden.gates: expected 1 to {MOST_GATES} gated measures, got {len(scenario.golden.gates)}")
+    for gate in scenario.golden.gates:
+        _check_place(gate.arm, gate.measure, scenario, raw.child("golden.gates", raw.node))
+
+
+def _check_arithmetic(scenario: Scenario, raw: Raw) -> None:
+    if scenario.formula not in FORMULAS:
+        raise _named(raw, "formula", scenario.formula, FORMULAS, what="formula")
+    if scenario.golden_rtol is None:
+        raise raw.fail("the key 'golden_rtol' is missing")
+    wanted = set(inspect.signature(FORMULAS[scenario.formula].of).parameters)
+    for name, arm in scenario.arms.items():
+        given = set(entries(arm.settings)) if arm.settings else set()
+        if given != wanted:
+            raise raw.fail(f"arms.{name}.settings: expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}")
+
+
+def _check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source], where: Raw) -> None:
+    if not _SNAKE.fullmatch(claim.id):
+        raise where.fail(f"id: expected snake_case, got {claim.id!r}")
+    for citation in claim.sources:
+        if citation.source not in sources:
+            raise where.fail(f"sources: {unknown(citation.source, list(sources), what='source')}")
+    if not claim.sources or not claim.expect:
+        raise where.fail("a claim has at least one source and one expectation")
+    if claim.established == "holds_when" and not claim.when:
+        raise where.fail("established: holds_when needs the key 'when'")
+    if claim.established == "refuted" and not claim.instead:
+        raise where.fail("established: refuted needs the key 'instead': what is true")
+    for index, expectation in enumerate(claim.expect):
+        part = where.child(f"expect[{index}]", where.node)
+        _check_expectation(expectation, scenario, part)
+    if scenario.kind == "study" and not any(item.pilot for item in claim.expect):
+        raise where.fail(f"a study's claim gates at least one expectation (pilot: {MINIMUM_PILOT} or more)")
+    _check_counterexample(claim, scenario, where)
+
+
+def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> None:
+    _check_place(expectation.arm, expectation.measure, scenario, where)
+    if expectation.than:
+        _check_place(expectation.than.arm, expectation.than.measure, scenario, where)
+    if expectation.relation in _VALUED and (expectation.value is None) == (expectation.than is None):
+        raise where.fail(f"{expectation.relation} compares with either 'value' or 'than'")
+    if expectation.relation in ("close_to", "differs_from") and expectation.tolerance is None:
+        raise where.fail(f"{expectation.relation} needs the key 'tolerance'")
+    if expectation.relation == "within_fraction_of_closed_form" and expectation.fraction is None:
+        raise where.fail("within_fraction_of_closed_form needs the key 'fraction'")
+    if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
+        raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
+
+
+def _check_counterexample(claim: Claim, scenario: Scenario, where: Raw) -> None:
+    example = claim.counterexample
+    kinds = [bool(example.mutants), bool(example.swap), bool(example.settings)]
+    if sum(kinds) != 1:
+        raise where.fail("counterexample: expected one of mutants, swap or settings")
+    if (example.mutants or example.settings) and example.arm not in scenario.arms:
+        raise where.fail(f"counterexample.arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
+    if example.swap and (len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms)):
+        raise where.fail(f"counterexample.swap: expected two of the arms {', '.join(scenario.arms)}")
+
+
+def _check_place(arm: str, measure: str, scenario: Scenario, where: Raw) -> None:
+    if arm not in scenario.arms:
+        raise where.fail(f"arm: {unknown(arm, list(scenario.arms), what='arm')}")
+    known = measures_of(scenario)
+    if measure not in known:
+        raise where.fail(f"measure: {unknown(measure, known, what='measure')}")
+
+
+def _named(raw: Raw, key: str, name: str, known: Iterable[str], *, what: str) -> ScenarioError:
+    if not name:
+        return raw.fail(f"the key {key!r} is missing (known: {', '.join(sorted(known))})")
+    return raw.child(key, entries(raw)[key].node).fail(unknown(name, list(known), what=what))
+
+
+def _claims_node(raw: Raw) -> Any:
+    return entries(raw)["claims"].node
+
+
+def _part(raw: Raw, key: str, name: str) -> Any:
+    return entries(entries(raw)[key])[name].node

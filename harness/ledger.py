@@ -1,0 +1,125 @@
+"""What ran, out of what should have? Counts that make a claim that silently did not run visible."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.catalogue import Entry
+from harness.outcome import Outcome
+from harness.scenario import Claim
+from harness.subject import Subjects
+
+SCHEMA = 1
+_SAID = {
+    "held": "held",
+    "refuted_as_documented": "refuted as documented",
+    "not_applicable": "not applicable",
+    "expected_failure": "expected failures",
+    "failed": "failed",
+    "error": "errors",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One claim of results.json; `expected` is in words, as a relation has more than a number."""
+
+    id: str
+    scenario: str
+    sources: tuple[str, ...]
+    established: str
+    status: str
+    measured: float | None
+    expected: str
+    margin: float | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was expected (every claim that involves the subject), selected, and what came of each claim that ran."""
+
+    expected: tuple[str, ...]
+    selected: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def missing(self) -> list[str]:
+        """The selected claims that did not run."""
+        return sorted(set(self.selected) - {line.id for line in self.lines})
+
+    def counts(self) -> dict[str, int]:
+        """Return how many claims were expected, selected, ran, and had each status."""
+        ended = {status: sum(line.status == status for line in self.lines) for status in _SAID}
+        return {"expected": len(self.expected), "selected": len(self.selected), "ran": len(self.lines), **ended}
+
+    def sentence(self) -> str:
+        """Return 'N of M claims ran: ...' with every status that occurred, and failures always."""
+        counts = self.counts()
+        parts = [f"{counts[key]} {said}" for key, said in _SAID.items() if counts[key] or key in ("held", "failed")]
+        return f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
+
+
+def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Line:
+    """Return the ledger's line of an outcome."""
+    verdict, claim = outcome.deciding, outcome.claim
+    return Line(
+        id=claim.id,
+        scenario=scenario,
+        sources=tuple(f"{item.source}, {item.section}" for item in claim.sources),
+        established=claim.established,
+        status=outcome.status,
+        measured=_finite(verdict.measured) if verdict else None,
+        expected=expected,
+        margin=_finite(verdict.margin) if verdict else None,
+        message=message,
+    )
+
+
+def involved(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
+    """Return whether a claim says anything about the subject under test; without one, every claim counts."""
+    role = subjects.under_test
+    return role is None or any(entry.scenario.arms[arm].role == role for arm in claim.arms)
+
+
+def read_manifest(path: Path) -> tuple[str, ...]:
+    """Return the recorded claim ids; none when nothing was recorded yet."""
+    return tuple(path.read_text(encoding="utf-8").split()) if path.exists() else ()
+
+
+def write_manifest(path: Path, claims: Collection[str]) -> None:
+    """Record every claim id, one a line, sorted: a claim that disappears is a line that disappears."""
+    text = "".join(f"{claim}\n" for claim in sorted(claims))
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def results(ledger: Ledger, *, subjects: Subjects, environment: Mapping[str, str], heard: Sequence[str]) -> dict[str, Any]:
+    """Return what results.json holds."""
+    return {
+        "schema": SCHEMA,
+        "subject": dict(subjects.by_role) | {"under_test": subjects.under_test},
+        "environment": dict(environment),
+        "expected": len(ledger.expected),
+        "selected": len(ledger.selected),
+        "counts": ledger.counts(),
+        "heard": list(heard),
+        "claims": [asdict(one) for one in ledger.lines],
+    }
+
+
+def write_results(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Write results.json into `folder` and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,119 @@
+"""Which numbers does a study report? A closed vocabulary; each measure is a pure function of what one run recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.reading import Reading
+from harness.record import Run
+from harness.statistics import moments
+from harness.train import Recipe
+
+EARLY_DIP = 200  # the embedding norm falls before it rises: "non-decreasing" is claimed from this step on
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A named number: its unit, what it says, how it is read off a run, and its closed form where there is one."""
+
+    unit: str
+    says: str
+    of: Callable[[Run], float]
+    closed_form: Callable[[Run, Recipe], float] | None = None
+
+
+def read_ensemble(runs: Sequence[Run], recipe: Recipe) -> dict[str, Reading]:
+    """Return every measure's reading over the seeds of one arm (`runs`: one a seed, in the order of the seeds)."""
+    readings = {}
+    for name, measure in MEASURES.items():
+        samples = tuple(measure.of(run) for run in runs)
+        expected = float(np.mean([measure.closed_form(run, recipe) for run in runs])) if measure.closed_form else None
+        readings[name] = Reading(moments(samples)[0], measure.unit, expected=expected, samples=samples)
+    return readings
+
+
+def undisturbed_fraction(run: Run) -> float:
+    """Return prod(1 - lr_t x weight_decay): what decay leaves of a weight that gets no gradient."""
+    return float(np.prod(1.0 - run.learning_rates * run.weight_decay))
+
+
+def random_walk_growth(run: Run, recipe: Recipe) -> float:
+    """Return the embedding norm, relative to its start, of a random walk with steps of size lr under decay.
+
+    growth^2 = P_0^2 + sum_t (lr_t P_t)^2 / std^2 with P_t = prod_{j>t} (1 - lr_j wd): Adam's normalised steps are taken as
+    independent and of size lr per coordinate. With a constant rate this is e^(-2x) + lr/(2 wd) (1 - e^(-2x)) / std^2,
+    x = sum of lr x wd (the equilibrium of Kosson et al. 2024, section 3, approached from the initial std).
+    """
+    factors = 1.0 - run.learning_rates * run.weight_decay
+    after = np.append(np.cumprod(factors[::-1])[::-1][1:], 1.0)
+    walked = float(np.sum((run.learning_rates * after) ** 2))
+    return math.sqrt(undisturbed_fraction(run) ** 2 + walked / recipe.embedding_std**2)
+
+
+def _least_rise(run: Run) -> float:
+    late = run.embedding_norm[run.checkpoints >= EARLY_DIP]
+    return float(np.min(np.diff(late)))
+
+
+def _early_dip(run: Run) -> float:
+    norms = run.matrix_norms["embedding"]
+    return float(np.min(norms[:EARLY_DIP]) / norms[0])
+
+
+def _matrix_growth(run: Run) -> float:
+    ends, starts = (sum(float(norms[step]) ** 2 for norms in run.matrix_norms.values()) for step in (-1, 0))
+    return math.sqrt(ends / starts)
+
+
+def _update_to_weight(run: Run) -> float:
+    weight = math.sqrt(sum(float(norms[-1]) ** 2 for norms in run.matrix_norms.values()))
+    return float(run.update_norm[-1]) / weight
+
+
+def _gap(run: Run) -> float:
+    return float(run.held_out_loss[-1] - run.train_loss[-1])
+
+
+def _parting(run: Run) -> float:
+    """The first checkpoint from which held-out loss stays 0.25 nats above train loss; the end when it never does."""
+    apart = run.held_out_loss - run.train_loss > 0.25
+    together = np.flatnonzero(~apart)
+    first = int(together[-1]) + 1 if together.size else 0
+    return float(run.checkpoints[min(first, len(run.checkpoints) - 1)])
+
+
+MEASURES: Mapping[str, Measure] = {
+    "train_loss": Measure("nats", "loss on all training sentences at the end", lambda run: float(run.train_loss[-1])),
+    "held_out_loss": Measure("nats", "loss on all held-out sentences at the end", lambda run: float(run.held_out_loss[-1])),
+    "gap": Measure("nats", "held-out loss minus train loss at the end", _gap),
+    "parting_step": Measure("step", "first checkpoint from which the gap stays above 0.25 nats", _parting),
+    "embedding_growth": Measure(
+        "x start", "norm of the embedding table at the end", lambda run: float(run.embedding_norm[-1]), random_walk_growth
+    ),
+    "embedding_least_rise": Measure("x start", f"smallest rise between checkpoints from step {EARLY_DIP} on", _least_rise),
+    "embedding_dip": Measure(
+        "x first", f"smallest norm of the embedding table up to step {EARLY_DIP}, relative to that after step 1", _early_dip
+    ),
+    "matrix_growth": Measure("x first", "norm of all matrices together at the end, relative to that after step 1", _matrix_growth),
+    "update_to_weight": Measure("fraction", "norm of the last update over the norm of the matrices", _update_to_weight),
+    "unseen_row": Measure(
+        "x start",
+        "norm of the row of the symbol that never occurs, at the end",
+        lambda run: float(run.unseen_row[-1]),
+        lambda run, recipe: undisturbed_fraction(run),
+    ),
+    "train_regular": Measure("fraction", "regular verb forms right, training", lambda run: float(run.accuracy["train_regular"][-1])),
+    "train_irregular": Measure(
+        "fraction", "irregular verb forms right, training", lambda run: float(run.accuracy["train_irregular"][-1])
+    ),
+    "held_out_regular": Measure(
+        "fraction", "regular verb forms right, held out", lambda run: float(run.accuracy["held_out_regular"][-1])
+    ),
+    "held_out_irregular": Measure(
+        "fraction", "irregular verb forms right, held out", lambda run: float(run.accuracy["held_out_irregular"][-1])
+    ),
+}

@@ -1,0 +1,54 @@
+"""What became of a claim? Its verdicts together, as one status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.reading import Readings
+from harness.run import Result
+from harness.scenario import Claim
+from harness.verdict import Verdict, judge
+
+Status = Literal["held", "refuted_as_documented", "not_applicable", "expected_failure", "failed", "error"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A claim's status, its verdicts, and the failure that kept it from being judged."""
+
+    claim: Claim
+    status: Status
+    verdicts: tuple[Verdict, ...] = ()
+    failure: str = ""
+
+    @property
+    def deciding(self) -> Verdict | None:
+        """The verdict that a table shows: the gate that failed, else the gate with the least room."""
+        gates = [verdict for verdict in self.verdicts if verdict.gated]
+        return min(gates, key=lambda verdict: (verdict.holds, _room(verdict)), default=None)
+
+
+def decide(claim: Claim, result: Result) -> Outcome:
+    """Return what became of `claim`; every gated expectation must hold."""
+    for arm in claim.arms:
+        if arm in result.failures:
+            return Outcome(claim, "failed", failure=result.failures[arm])
+    verdicts = tuple(judge(expectation, result.readings) for expectation in claim.expect)
+    if not all(verdict.holds for verdict in verdicts if verdict.gated):
+        return Outcome(claim, "failed", verdicts)
+    return Outcome(claim, "refuted_as_documented" if claim.established == "refuted" else "held", verdicts)
+
+
+def swapped(result: Result, first: str, second: str) -> Result:
+    """Return the same records with two arms exchanged: a study's counterexample."""
+    other = {first: second, second: first}
+    readings: Mapping[str, Readings] = {arm: result.readings[other.get(arm, arm)] for arm in result.readings}
+    return Result(readings, result.trajectory, result.failures)
+
+
+def _room(verdict: Verdict) -> float:
+    """Return the margin as a share of the tolerance, or of the numbers compared where there is none."""
+    scale = verdict.tolerance if verdict.tolerance is not None else max(abs(verdict.expected), abs(verdict.measured))
+    return verdict.margin / scale if scale else 1.0 + verdict.margin

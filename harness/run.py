@@ -1,0 +1,107 @@
+"""What comes out when a scenario is run against the subjects? The only place where the parts meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness import arithmetic, study, subject
+from harness.catalogue import Entry, formula_arguments, recipe_of, settings_of
+from harness.errors import RunError
+from harness.heartbeat import Heartbeat
+from harness.measure import read_ensemble
+from harness.probes import PROBES
+from harness.reading import Reading, Readings
+from harness.record import Run, load_runs
+from harness.scenario import Scenario
+from harness.store import Piece, Store
+from harness.subject import Subjects
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who is under test, on which device ("cpu", "cuda"), and where this session keeps what it has run.
+
+    `heard` collects what the subjects print or warn in this process.
+    """
+
+    subjects: Subjects
+    device: str
+    store: Store
+    heartbeat: Heartbeat
+    heard: list[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one scenario gave: readings by arm; `trajectory` the float64 run of each arm of a study; `failures` by arm."""
+
+    readings: Mapping[str, Readings]
+    trajectory: Mapping[str, Run]
+    failures: Mapping[str, str]
+
+
+def run(entry: Entry, session: Session) -> Result:
+    """Run one scenario. A subject's failure is part of the result and never an exception."""
+    return {"probe": _probe, "study": _study, "arithmetic": _arithmetic}[entry.scenario.kind](entry, session)
+
+
+def pieces(entry: Entry, session: Session) -> list[Piece]:
+    """Return the pieces of work that a study is made of, its trajectory last."""
+    import torch
+
+    place = study.Place(session.subjects, torch.device(session.device), session.heartbeat, session.heard)
+    recipe = recipe_of(entry.scenario)
+    ensemble = study.chunks(entry.id, entry.scenario, recipe, place)
+    return [*ensemble, study.trajectory(entry.id, entry.scenario, recipe, place)]
+
+
+def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
+    """Return the import path of the optimizer that an arm runs."""
+    chosen = scenario.arms[arm]
+    return chosen.subject or subjects.by_role[chosen.role]
+
+
+def _probe(entry: Entry, session: Session) -> Result:
+    scenario, readings, failures = entry.scenario, dict[str, Readings](), dict[str, str]()
+    probe = PROBES[scenario.probe]
+    for name, arm in scenario.arms.items():
+        path = path_of(scenario, name, session.subjects)
+        try:
+            with subject.listening(session.heard):
+                readings[name] = probe.run(
+                    subject.factory(path, arm.options, training=False), settings_of(scenario, name)
+                )
+        except Exception as error:
+            failures[name] = f"arm {name}: {_line(error, path)}"
+    return Result(readings, {}, failures)
+
+
+def _study(entry: Entry, session: Session) -> Result:
+    recipe = recipe_of(entry.scenario)
+    *ensemble, trajectory = pieces(entry, session)
+    try:
+        runs = [one for piece in ensemble for one in load_runs(session.store.obtain(piece))]
+        first = {one.arm: one for one in load_runs(session.store.obtain(trajectory))}
+    except RunError as error:
+        return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
+    readings: dict[str, Readings] = {}
+    for name in entry.scenario.arms:
+        own = sorted((one for one in runs if one.arm == name), key=lambda one: one.seed)
+        readings[name] = read_ensemble(own, recipe)
+    return Result(readings, first, {})
+
+
+def _arithmetic(entry: Entry, session: Session) -> Result:
+    del session  # no optimizer takes part
+    scenario = entry.scenario
+    readings: dict[str, Mapping[str, Reading]] = {
+        name: arithmetic.evaluate(scenario.formula, formula_arguments(scenario, name)) for name in scenario.arms
+    }
+    return Result(readings, {}, {})
+
+
+def _line(error: Exception, path: str) -> str:
+    """Return one line; what a subject did outside `step` and its constructor shows as the probe's own exception."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, RunError) else f"{path} broke the probe: {type(error).__name__}: {text}"

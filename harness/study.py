@@ -1,0 +1,89 @@
+"""How is a study cut into pieces that workers share, and what is in each? Chunks of 4 seeds x all arms, and a trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from harness import subject
+from harness.heartbeat import Heartbeat
+from harness.record import save_runs
+from harness.scenario import Scenario
+from harness.store import Piece
+from harness.subject import Subjects
+from harness.task import Task, verb_forms
+from harness.train import ArmRun, Recipe, train
+
+SEEDS_PER_CHUNK = 4
+TRAJECTORY_STEPS = 100  # after about 140 steps rounding has grown past what an exact golden can hold
+
+TASKS: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
+MODELS = ("gpt",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and with whom a piece is trained."""
+
+    subjects: Subjects
+    device: torch.device
+    heartbeat: Heartbeat
+    heard: list[str]
+
+
+def chunks(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> list[Piece]:
+    """Return the pieces of the ensemble lane: float32, every arm with four seeds each."""
+    pieces = []
+    starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
+    for index, start in enumerate(starts):
+        seeds = scenario.seeds[start : start + SEEDS_PER_CHUNK]
+        chunk = _Chunk(f"{name}, chunk {index + 1} of {len(starts)}", scenario, recipe, seeds, torch.float32)
+        pieces.append(Piece(f"{name}.chunk{index}", chunk.cost, partial(_produce, chunk, place)))
+    return pieces
+
+
+def trajectory(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> Piece:
+    """Return the piece of the trajectory lane: float64, the first steps of the first seed in every arm."""
+    short = replace(recipe, steps=TRAJECTORY_STEPS, evaluate_every=TRAJECTORY_STEPS)
+    assert recipe.schedule == "constant" or recipe.warmup_steps >= TRAJECTORY_STEPS, "a cosine depends on its length"
+    chunk = _Chunk(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)
+    return Piece(f"{name}.trajectory", chunk.cost, partial(_produce, chunk, place))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    what: str
+    scenario: Scenario
+    recipe: Recipe
+    seeds: Sequence[int]
+    dtype: torch.dtype
+
+    @property
+    def cost(self) -> int:
+        return self.recipe.steps * len(self.seeds) * len(self.scenario.arms)
+
+
+def _produce(chunk: _Chunk, place: Place, path: Path) -> None:
+    with subject.listening(place.heard):
+        runs = train(
+            chunk.recipe,
+            _arm_runs(chunk.scenario, chunk.seeds, place.subjects),
+            task=TASKS[chunk.scenario.task](),
+            device=place.device,
+            dtype=chunk.dtype,
+            progress=place.heartbeat.start(chunk.what),
+        )
+    save_runs(path, runs)
+
+
+def _arm_runs(scenario: Scenario, seeds: Sequence[int], subjects: Subjects) -> list[ArmRun]:
+    runs = []
+    for name, arm in scenario.arms.items():
+        make = subject.factory(arm.subject or subjects.by_role[arm.role], arm.options, training=True)
+        assert arm.lr is not None and arm.weight_decay is not None, "checked when the scenario was loaded"
+        runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in seeds]
+    return runs

@@ -1,0 +1,169 @@
+"""Which optimizer is under test, and how is it built?
+
+A subject is named by import path, `module:attribute`: a class, or a factory called as
+`factory(params, lr=..., weight_decay=..., **options)`. Roles say what a scenario asks for; a user's subject takes one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from harness.errors import RunError, SubjectError
+
+Factory = Callable[..., Any]  # make(params, lr=..., weight_decay=...) -> optimizer; params: tensors or group dicts
+
+DEFAULTS: Mapping[str, str] = {
+    "decoupled": "torch.optim:AdamW",
+    "coupled": "torch.optim:Adam",
+    "sgd": "torch.optim:SGD",
+}
+_FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Who takes which role in this run; `under_test` is the role that a user's subject took, if one was given."""
+
+    by_role: Mapping[str, str]
+    under_test: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The golden folder: `default` for the shipped subjects, else the path with ':' written '.'."""
+        return self.by_role[self.under_test].replace(":", ".") if self.under_test else "default"
+
+
+def parse(text: str) -> tuple[str, str]:
+    """Return (role, path) of an `--optimizer [ROLE=]module:attribute` value. Raises SubjectError."""
+    role, separator, path = text.rpartition("=")
+    role = role if separator else "decoupled"
+    if role not in DEFAULTS:
+        raise SubjectError(f"--optimizer {text}: unknown role {role!r} (known: {', '.join(sorted(DEFAULTS))})")
+    module, colon, attribute = path.partition(":")
+    if not (module and colon and attribute):
+        raise SubjectError(f"--optimizer {text}: expected [ROLE=]module:attribute, for example mypkg.optim:MyAdamW")
+    return role, path
+
+
+def choose(values: list[str]) -> Subjects:
+    """Return who takes which role. Raises SubjectError unless each given subject resolves and accepts weight decay."""
+    by_role, given = dict(DEFAULTS), [parse(value) for value in values]
+    if len({role for role, _ in given}) != len(given):
+        raise SubjectError(f"--optimizer: a role is given twice ({', '.join(role for role, _ in given)})")
+    for role, path in given:
+        by_role[role] = path
+        _try_to_build(path)
+    return Subjects(by_role, under_test=given[0][0] if given else None)
+
+
+def resolve(path: str) -> Factory:
+    """Return what `module:attribute` names. Raises SubjectError in one line."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        found = importlib.import_module(module_name)
+    except Exception as error:
+        raise SubjectError(
+            f"{path}: cannot import {module_name!r} ({type(error).__name__}: {error}); "
+            "the working directory is on the import path, and an installed package is found by its import name"
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            names = [known for known in dir(found) if not known.startswith("_")]
+            near = get_close_matches(name, names, n=3) or [known for known in names if callable(getattr(found, known))][:8]
+            raise SubjectError(f"{path}: {module_name} has no {name!r} (there is: {', '.join(near) or 'nothing public'})")
+        found = getattr(found, name)
+    if not callable(found):
+        raise SubjectError(f"{path}: expected a class or a factory, got a {type(found).__name__}")
+    factory: Factory = found
+    return factory
+
+
+def factory(path: str, options: Mapping[str, Any], *, training: bool) -> Factory:
+    """Return `make(params, lr=..., weight_decay=...)` for a subject.
+
+    `foreach` and `fused` are torch.optim's own and always explicit: for-loop in probes, fused in studies where torch
+    has it. Raises RunError in one line when the subject refuses an option.
+    """
+    build = resolve(path)
+    bound = {**options, **_kernel(build, path, training=training)}
+
+    def make(params: Any, *, lr: float, weight_decay: float) -> Any:
+        try:
+            optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
+        except Exception as error:
+            given = ", ".join(["lr", "weight_decay", *bound])
+            raise RunError(f"{path} refuses its arguments ({given}): {type(error).__name__}: {error}") from error
+        return optimizer if training else Watched(optimizer, path)
+
+    return make
+
+
+class Watched:
+    """An optimizer whose steps are counted, and whose exception says at which step it came."""
+
+    steps_taken = 0  # by all watched optimizers of this process
+
+    def __init__(self, optimizer: Any, path: str) -> None:
+        self._optimizer, self._path, self._steps = optimizer, path, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._optimizer, name)
+
+    def step(self, *args: Any, **options: Any) -> Any:
+        """Take the optimizer's step. Raises RunError in one line when it raises."""
+        self._steps += 1
+        Watched.steps_taken += 1
+        try:
+            return self._optimizer.step(*args, **options)
+        except Exception as error:
+            raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {error}") from error
+
+
+@contextlib.contextmanager
+def listening(heard: list[str]) -> Iterator[None]:
+    """Collect what a subject prints or warns, once each, in `heard`; it is listed and never a failure."""
+    out = io.StringIO()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            try:
+                yield
+            finally:
+                lines = [f"prints: {line}" for line in out.getvalue().splitlines() if line.strip()]
+                lines += [f"warns: {item.category.__name__}: {item.message}" for item in caught]
+                heard.extend(line for line in dict.fromkeys(lines) if line not in heard)
+
+
+def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
+    name, module = getattr(build, "__name__", ""), str(getattr(build, "__module__", ""))
+    if not (path.startswith("torch.optim") and module.startswith("torch.optim")):
+        return {}
+    if training and name in _FUSED:
+        return {"fused": True}
+    return {"foreach": False} if "foreach" in inspect.signature(build).parameters else {}
+
+
+def _try_to_build(path: str) -> None:
+    import torch
+
+    build, heard = resolve(path), list[str]()
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    try:
+        with listening(heard):
+            optimizer = build([weight], lr=1e-3, weight_decay=1e-2)
+    except Exception as error:
+        raise SubjectError(
+            f"{path}: cannot be built as {path.partition(':')[2]}(params, lr=..., weight_decay=...): "
+            f"{type(error).__name__}: {error}; wrap it in a factory that takes these arguments"
+        ) from error
+    for name in ("step", "param_groups"):
+        if not hasattr(optimizer, name):
+            raise SubjectError(f"{path}: expected an optimizer, got a {type(optimizer).__name__} without {name!r}")

@@ -1,0 +1,161 @@
+"""Does what a claim expects hold of what was read?
+
+A verdict compares numbers and does not format them. Exact readings are compared within the rounding error that they
+declare themselves; ensembles by a one-sided test over paired seeds at `LEVEL`, so that a claim that is not shown fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness import statistics
+from harness.reading import Reading, Readings
+from harness.scenario import Expectation
+
+LEVEL = 0.01  # the chance that an ensemble shows what is not so, for each expectation
+SIGNAL = 1e4  # an exact measure must look for an effect of at least this many tolerances
+MONTE_CARLO_GATE = 5.0  # standard errors
+MONTE_CARLO_SIGNAL = 10.0  # standard errors
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One expectation, judged.
+
+    `margin` is the distance to where the verdict would flip, in the measure's unit, negative when it does not hold;
+    `tolerance` how far from `expected` the value may lie, where the relation has one;
+    `interval` the two-sided interval of an ensemble at 1 - 2 x LEVEL; `problem` why nothing could be judged.
+    """
+
+    expectation: Expectation
+    holds: bool
+    measured: float
+    expected: float
+    margin: float
+    unit: str
+    tolerance: float | None = None
+    interval: tuple[float, float] | None = None
+    gated: bool = True
+    problem: str = ""
+
+
+def judge(expectation: Expectation, readings: Mapping[str, Readings]) -> Verdict:
+    """Return the verdict on one expectation, given every arm's readings."""
+    reading = readings[expectation.arm][expectation.measure]
+    other = expectation.than
+    compared = readings[other.arm][other.measure] if other else None
+    if not _finite(reading) or (compared and not _finite(compared)):
+        return _unjudged(expectation, reading, "not finite")
+    if reading.samples:
+        return _ensemble(expectation, reading, compared)
+    return _exact(expectation, reading, compared)
+
+
+def false_red(expectation: Expectation, seeds: int) -> float:
+    """Return the chance that a gated ensemble expectation is red although its pilot effect is true."""
+    if expectation.pilot is None:
+        return 0.0
+    sides = 2 if expectation.relation == "within_fraction_of_closed_form" else 1
+    return sides * statistics.chance_not_shown(effect=expectation.pilot, n=seeds, level=LEVEL)
+
+
+def _exact(expectation: Expectation, reading: Reading, compared: Reading | None) -> Verdict:
+    match expectation.relation:
+        case "equals_closed_form":
+            return _within(expectation, reading, reading.expected, reading.tolerance, _vacuous(reading))
+        case "within_standard_errors":
+            error = reading.standard_error
+            tolerance = MONTE_CARLO_GATE * error if error is not None else None
+            return _within(expectation, reading, reading.expected, tolerance, _too_noisy(reading))
+        case "within_fraction_of_closed_form":
+            tolerance = abs((expectation.fraction or 0.0) * (reading.expected or 0.0))
+            return _within(expectation, reading, reading.expected, tolerance, "")
+        case "close_to":
+            return _within(expectation, reading, expectation.value, expectation.tolerance, "")
+        case "differs_from":
+            target = _target(expectation, compared)
+            margin = abs(reading.value - target) - (expectation.tolerance or 0.0)
+        case "at_least" | "greater_than":
+            target = _target(expectation, compared)
+            margin = reading.value - target
+        case "at_most" | "less_than":
+            target = _target(expectation, compared)
+            margin = target - reading.value
+    strict = expectation.relation in ("greater_than", "less_than", "differs_from")
+    return Verdict(expectation, margin > 0 if strict else margin >= 0, reading.value, target, margin, reading.unit)
+
+
+def _within(
+    expectation: Expectation, reading: Reading, expected: float | None, tolerance: float | None, problem: str
+) -> Verdict:
+    if expected is None or tolerance is None:
+        return _unjudged(expectation, reading, "no closed form" if expected is None else "no tolerance")
+    if problem:
+        return _unjudged(expectation, reading, problem)
+    margin = tolerance - abs(reading.value - expected)
+    return Verdict(expectation, margin >= 0, reading.value, expected, margin, reading.unit, tolerance)
+
+
+def _ensemble(expectation: Expectation, reading: Reading, compared: Reading | None) -> Verdict:
+    gated = expectation.pilot is not None
+    if expectation.relation == "within_fraction_of_closed_form":
+        return _equivalence(expectation, reading, gated=gated)
+    target = _target(expectation, compared)
+    if compared:
+        times = expectation.than.times if expectation.than else 1.0
+        distances = [own - times * other for own, other in zip(reading.samples, compared.samples, strict=True)]
+    else:
+        distances = [own - target for own in reading.samples]
+    sign = 1.0 if expectation.relation in ("at_least", "greater_than") else -1.0
+    try:
+        low, high = statistics.interval(distances, level=LEVEL)
+    except ValueError as error:
+        return _unjudged(expectation, reading, str(error))
+    margin = low if sign > 0 else -high
+    interval = (target + low, target + high)
+    return Verdict(expectation, margin > 0, reading.value, target, margin, reading.unit, interval=interval, gated=gated)
+
+
+def _equivalence(expectation: Expectation, reading: Reading, *, gated: bool) -> Verdict:
+    expected = reading.expected
+    if expected is None:
+        return _unjudged(expectation, reading, "no closed form")
+    try:
+        low, high = statistics.interval(list(reading.samples), level=LEVEL)
+    except ValueError as error:
+        return _unjudged(expectation, reading, str(error))
+    room = abs((expectation.fraction or 0.0) * expected)
+    margin = min(expected + room - high, low - (expected - room))
+    return Verdict(expectation, margin >= 0, reading.value, expected, margin, reading.unit, room, (low, high), gated)
+
+
+def _target(expectation: Expectation, compared: Reading | None) -> float:
+    if expectation.than and compared:
+        return expectation.than.times * compared.value
+    assert expectation.value is not None, "the catalogue lets no expectation without a value pass"
+    return expectation.value
+
+
+def _vacuous(reading: Reading) -> str:
+    if reading.effect is None or reading.tolerance is None:
+        return "no effect stated"
+    return "" if abs(reading.effect) >= SIGNAL * reading.tolerance else "vacuous: the effect is lost in the tolerance"
+
+
+def _too_noisy(reading: Reading) -> str:
+    if reading.effect is None or reading.standard_error is None:
+        return "no effect stated"
+    if reading.standard_error <= 0:
+        return "no noise at all: a standard error of zero"
+    return "" if abs(reading.effect) >= MONTE_CARLO_SIGNAL * reading.standard_error else "vacuous: the effect is lost in the noise"
+
+
+def _finite(reading: Reading) -> bool:
+    numbers = [reading.value, *reading.samples, *(n for n in (reading.expected, reading.tolerance) if n is not None)]
+    return all(math.isfinite(number) for number in numbers)
+
+
+def _unjudged(expectation: Expectation, reading: Reading, problem: str) -> Verdict:
+    return Verdict(expectation, False, reading.value, math.nan, -math.inf, reading.unit, problem=problem)

@@ -1,0 +1,60 @@
+"""Fixtures of the claims: the session, and each scenario's result, run once a session and shared by all workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from harness.catalogue import Entry
+from harness.heartbeat import Heartbeat
+from harness.run import Result, Session, pieces, run
+from harness.store import Store
+from tests.setup import SETUP
+
+
+@pytest.fixture(scope="session")
+def session(request: pytest.FixtureRequest) -> Session:
+    """Who is under test, where it trains, and where its runs are kept."""
+    config = request.config
+    setup = config.stash[SETUP]
+    wanted = config.getoption("--device")
+    device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    heartbeat = Heartbeat(setup.folder, _writer(config))
+    made = Session(setup.subjects, device, Store(setup.folder), heartbeat, heard=[])
+    config.pluginmanager.get_plugin("decaygate-reporter").session = made
+    return made
+
+
+@pytest.fixture(scope="session")
+def result_of(request: pytest.FixtureRequest, session: Session) -> Callable[[Entry], Result]:
+    """Return a scenario's result; the first study makes this worker train all chunks that nobody holds."""
+    results: dict[str, Result] = {}
+
+    def of(entry: Entry) -> Result:
+        if entry.id not in results:
+            if entry.scenario.kind == "study":
+                session.store.work_through([piece for one in _studies(request) for piece in pieces(one, session)])
+            results[entry.id] = run(entry, session)
+        return results[entry.id]
+
+    return of
+
+
+def _studies(request: pytest.FixtureRequest) -> list[Entry]:
+    """Return the studies that this run selected, so that no worker trains what nobody asks for."""
+    parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    entries = [params["place"].entry if "place" in params else params.get("entry") for params in parameters]
+    return list({entry.id: entry for entry in entries if entry and entry.scenario.kind == "study"}.values())
+
+
+def _writer(config: pytest.Config) -> Callable[[str], None]:
+    capture = config.pluginmanager.get_plugin("capturemanager")
+
+    def write(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            os.write(2, f"\n{line}".encode())  # past sys.stderr: a subject's own output is being collected there
+
+    return write

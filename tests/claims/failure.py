@@ -1,0 +1,49 @@
+"""What does a red claim say? The numbers, and what the optimizer does instead, in its own words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from harness import diagnosis, ledger, subject, wording
+from harness.catalogue import Entry
+from harness.outcome import Outcome
+from harness.run import Session, path_of
+
+
+def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict[str, Any]]:
+    """Return a red claim's message (empty for another) and the claim's line of the ledger."""
+    behaviours = _behaviours(outcome, entry, session) if outcome.status == "failed" else []
+    headline = wording.headline(outcome, behaviours) if outcome.status == "failed" else ""
+    expected = wording.expected(outcome.deciding) if outcome.deciding and not outcome.deciding.problem else ""
+    line = asdict(ledger.line(outcome, entry.id, expected=expected, message=headline))
+    if outcome.status != "failed":
+        return "", line
+    under_test = session.subjects.under_test
+    options = f" --optimizer {under_test}={session.subjects.by_role[under_test]}" if under_test else ""
+    rerun = f'pytest tests/claims -k "{outcome.claim.id}"{options}'
+    body = wording.details(outcome, place=entry.raw.file, behaviours=behaviours, rerun=rerun)
+    return f"{headline}\n{body}", line
+
+
+def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:
+    """Return, for each subject in a role that the failed verdict reads, what its weight decay does."""
+    verdict, said = outcome.deciding, []
+    arms = [verdict.expectation.arm] if verdict else []
+    arms += [verdict.expectation.than.arm] if verdict and verdict.expectation.than else []
+    for arm in arms:
+        chosen = entry.scenario.arms[arm]
+        if entry.scenario.kind != "arithmetic" and chosen.role != "fixed":
+            path = path_of(entry.scenario, arm, session.subjects)
+            said.append(f"{path} behaves like {_behaviour(path, tuple(sorted(chosen.options.items())))}")
+    return list(dict.fromkeys(said))
+
+
+@cache
+def _behaviour(path: str, options: tuple[tuple[str, Any], ...]) -> str:
+    try:
+        with subject.listening([]):
+            return diagnosis.behaviour(subject.factory(path, dict(options), training=False))
+    except Exception as error:  # a diagnosis that fails must not hide the claim's own failure
+        return f"an optimizer that cannot be diagnosed ({type(error).__name__}: {error})"

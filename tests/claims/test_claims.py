@@ -1,0 +1,42 @@
+"""The product: every claim about weight decay, held against the optimizer under test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from harness.entries import entries
+from harness.golden import GoldenExtension, check
+from harness.outcome import decide
+from harness.run import Result, Session
+from tests.claims import places
+from tests.claims.failure import explain
+from tests.claims.places import Entry, Place
+
+
+@pytest.mark.parametrize("place", places.claims())
+def test_claim(place: Place, result_of: Callable[[Entry], Result], session: Session, record_property) -> None:
+    """The claim is true here, or refuted as it is known to be."""
+    outcome = decide(place.claim, result_of(place.entry))
+    message, line = explain(outcome, place.entry, session)
+    record_property("decaygate", line)
+
+    if outcome.status == "failed":
+        pytest.fail(message, pytrace=False)
+
+
+@pytest.mark.parametrize("entry", places.goldens())
+def test_golden(entry: Entry, result_of: Callable[[Entry], Result], snapshot: SnapshotAssertion) -> None:
+    """The scenario's numbers are those that were recorded."""
+    result = result_of(entry)
+    outcomes = [decide(claim, result) for claim in entry.scenario.claims]
+    blockers = [f"claim {outcome.claim.id} fails" for outcome in outcomes if outcome.status == "failed"]
+    if result.failures:
+        pytest.fail(f"golden {entry.id}: nothing to compare; {next(iter(result.failures.values()))}", pytrace=False)
+
+    outcome = check(snapshot.use_extension(GoldenExtension), entries(entry, result), blockers=blockers)
+
+    if not outcome.ok:
+        pytest.fail(outcome.text, pytrace=False)

@@ -1,0 +1,187 @@
+"""What is selected, what ran, and what is said at the end: the ledger of a run, kept by the process that reports.
+
+Under xdist the workers know what was selected and the controller sees what ran; they meet in `workeroutput`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import budget, catalogue, determinism, ledger, table
+from harness.ledger import Ledger, Line
+from harness.run import Session
+from tests.setup import SETUP
+
+MANIFEST = "claims.txt"
+
+
+class Reporter:
+    """Hooks that select, count and report. `session` is set by the fixture of the process that runs tests."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config, self.setup = config, config.stash[SETUP]
+        self.session: Session | None = None
+        self.worker = hasattr(config, "workerinput")
+        self.lines: dict[str, Line] = {}
+        self.selection: dict[str, Any] = {}
+        self.environment: dict[str, str] = {}
+        self.heard: list[str] = []
+
+    def pytest_report_header(self) -> list[str]:
+        subjects = self.setup.subjects
+        roles = ", ".join(f"{role}={path}" for role, path in subjects.by_role.items())
+        said = f"decaygate: {roles}" + (f" (under test: {subjects.under_test})" if subjects.under_test else "")
+        return [said]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
+        collected = {place.claim.id for place in map(_place, items) if place}
+        yield
+        selected = {place.claim.id for place in map(_place, items) if place}
+        entries = catalogue.load()
+        every = {claim.id for entry in entries.values() for claim in entry.scenario.claims}
+        strangers = [item for item in items if self._stranger(item)]
+        unrecorded = [item for item in items if item not in strangers and self._unrecorded(item)]
+        long = [item for item in items if item not in [*strangers, *unrecorded] and self._too_long(item)]
+        self._deselect(items, [*strangers, *unrecorded, *long])
+        remaining = {place.claim.id for place in map(_place, items) if place}
+        self.selection = {
+            "selected": sorted(remaining),
+            "whole": collected == every and selected == collected,
+            "strangers": len({_place(item).claim.id for item in strangers if _place(item)}),
+            "unrecorded": len(unrecorded),
+            "long": sorted({_place(item).claim.id for item in long if _place(item)}),
+        }
+
+    def _deselect(self, items: list[pytest.Item], out: list[pytest.Item]) -> None:
+        if out:
+            self.config.hook.pytest_deselected(items=out)
+            items[:] = [item for item in items if item not in out]
+
+    def _stranger(self, item: pytest.Item) -> bool:
+        """Say whether neither the item's claim nor its golden involves the subject under test."""
+        place, entry = _place(item), _golden(item)
+        claims = [(place.entry, place.claim)] if place else [(entry, one) for one in entry.scenario.claims] if entry else []
+        return bool(claims) and not any(ledger.involved(*one, self.setup.subjects) for one in claims)
+
+    def _unrecorded(self, item: pytest.Item) -> bool:
+        """Say whether the item is a golden test of a user's subject that has no goldens yet."""
+        recording = self.config.getoption("--snapshot-update", default=False)
+        return bool(_golden(item)) and not recording and not (self.setup.golden / self.setup.subjects.folder).exists()
+
+    def _too_long(self, item: pytest.Item) -> bool:
+        asked = self.config.getoption("--long") or "long" in self.config.option.markexpr
+        return not asked and item.get_closest_marker("long") is not None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self.worker or (report.when != "call" and report.passed):
+            return
+        for name, value in report.user_properties:
+            if name == "decaygate":
+                self.lines[value["id"]] = Line(**value | {"sources": tuple(value["sources"])})
+        if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
+            self._note_error(report)
+
+    def _note_error(self, report: pytest.TestReport) -> None:
+        scenario, _, claim = report.nodeid.rpartition("[")[2].rstrip("]").partition(".")
+        last = str(report.longrepr).strip().splitlines()[-1:] or ["no message"]
+        self.lines[claim] = Line(claim, scenario, (), "", "error", None, "", None, last[0])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        if self.session:
+            self.environment = determinism.describe(self.session.device)
+            self.heard = list(self.session.heard)
+        if self.worker:
+            self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.heard]
+        elif self.selection:
+            self._close(session)
+        yield
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        selection, environment, heard = getattr(node, "workeroutput", {}).get("decaygate", ({}, {}, []))
+        self.selection = selection or self.selection
+        self.environment = environment or self.environment
+        self.heard += [line for line in heard if line not in self.heard]
+
+    def _close(self, session: pytest.Session) -> None:
+        book = self._ledger()
+        if session.exitstatus == pytest.ExitCode.OK and (book.missing or self._vanished()):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        recording = self.config.getoption("--snapshot-update", default=False)
+        if recording and session.exitstatus == pytest.ExitCode.OK and self.selection["whole"]:
+            ledger.write_manifest(self._manifest, self._every())
+        folder = self.config.getoption("--report")
+        if folder:
+            content = ledger.results(book, subjects=self.setup.subjects, environment=self.environment, heard=self.heard)
+            ledger.write_results(Path(folder), content)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.selection or not (self.lines or self.selection["selected"]):
+            return
+        book = self._ledger()
+        terminalreporter.section("claims about weight decay")
+        for line in table.rows(book.lines):
+            terminalreporter.write_line(line, red=" FAILED " in line or " ERROR " in line)
+        for line in self.heard[:20]:
+            terminalreporter.write_line(f"the subject {line}")
+        chance = budget.chance(catalogue.load().values())
+        for line in table.summary(book, left_out=self._left_out(), false_red=chance, budget=budget.DECLARED):
+            terminalreporter.write_line(line, bold=True)
+
+    def _left_out(self) -> list[str]:
+        said = []
+        if self.selection["strangers"]:
+            role = self.setup.subjects.under_test
+            said.append(f"{self.selection['strangers']} claims do not involve the role {role!r} and were not selected")
+        if self.selection["unrecorded"]:
+            folder = self.setup.golden / self.setup.subjects.folder
+            said.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
+        if self.selection["long"]:
+            said.append(f"long, not run without --long: {', '.join(self.selection['long'])}")
+        vanished = self._vanished()
+        if vanished:
+            said.append(f"in {self._manifest.name} but in no scenario (or the other way round): {', '.join(vanished)}")
+            said.append("a claim is added with 'make record'; one is withdrawn by deleting its line there and a word in CHANGELOG.md")
+        return said
+
+    def _vanished(self) -> list[str]:
+        """Return the claims that are only in the manifest or only in the scenarios, when the whole suite ran."""
+        if not self.selection["whole"]:
+            return []
+        recorded, every = set(ledger.read_manifest(self._manifest)), set(self._every())
+        gone = recorded - every
+        return sorted(gone if self.config.getoption("--snapshot-update", default=False) else recorded ^ every)
+
+    def _ledger(self) -> Ledger:
+        expected = [
+            claim.id
+            for entry in catalogue.load().values()
+            for claim in entry.scenario.claims
+            if ledger.involved(entry, claim, self.setup.subjects)
+        ]
+        return Ledger(tuple(expected), tuple(self.selection["selected"]), tuple(self.lines.values()))
+
+    def _every(self) -> list[str]:
+        return [claim.id for entry in catalogue.load().values() for claim in entry.scenario.claims]
+
+    @property
+    def _manifest(self) -> Path:
+        return catalogue.ROOT / "golden" / MANIFEST
+
+
+def _golden(item: pytest.Item) -> Any:
+    """Return the scenario whose golden an item tests, or None."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("entry") if callspec else None
+
+
+def _place(item: pytest.Item) -> Any:
+    """Return the claim that an item tests, or None."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("place") if callspec else None

@@ -1,0 +1,22 @@
+"""What the root conftest decided about this run, for the tests and the reporter to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.subject import Subjects
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The subjects, the folder that this session's runs are kept in, and the goldens' folder."""
+
+    subjects: Subjects
+    folder: Path
+    golden: Path
+
+
+SETUP = pytest.StashKey[Setup]()
