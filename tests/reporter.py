@@ -114,8 +114,8 @@ class Reporter:
         if session.exitstatus == pytest.ExitCode.OK and (book.missing or self._vanished()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         recording = self.config.getoption("--snapshot-update", default=False)
-        if recording and session.exitstatus == pytest.ExitCode.OK and self.selection["whole"]:
-            ledger.write_manifest(self._manifest, self._every())
+        if recording and session.exitstatus == pytest.ExitCode.OK and not self.setup.subjects.under_test:
+            ledger.write_manifest(self._manifest, {*ledger.read_manifest(self._manifest), *book.selected})
         folder = self.config.getoption("--report")
         if folder:
             content = ledger.results(book, subjects=self.setup.subjects, environment=self.environment, heard=self.heard)
@@ -146,8 +146,8 @@ class Reporter:
             said.append(f"long, not run without --long: {', '.join(self.selection['long'])}")
         vanished = self._vanished()
         if vanished:
-            said.append(f"in {self._manifest.name} but in no scenario (or the other way round): {', '.join(vanished)}")
-            said.append("a claim is added with 'make record'; one is withdrawn by deleting its line there and a word in CHANGELOG.md")
+            said.append(f"not both in golden/{self._manifest.name} and in a scenario: {', '.join(vanished)}")
+            said.append("'make record' adds a claim; one is withdrawn by deleting its line there, with a word in CHANGELOG.md")
         return said
 
     def _vanished(self) -> list[str]:
@@ -177,11 +177,15 @@ class Reporter:
 
 def _golden(item: pytest.Item) -> Any:
     """Return the scenario whose golden an item tests, or None."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("entry") if callspec else None
+    return _parameter(item, "test_golden", "entry")
 
 
 def _place(item: pytest.Item) -> Any:
     """Return the claim that an item tests, or None."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get("place") if callspec else None
+    return _parameter(item, "test_claim", "place")
+
+
+def _parameter(item: pytest.Item, test: str, name: str) -> Any:
+    if not isinstance(item, pytest.Function) or item.originalname != test or item.path.stem != "test_claims":
+        return None
+    return item.callspec.params[name]
