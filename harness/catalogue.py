@@ -204,6 +204,8 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
         raise where.fail(f"{expectation.relation} needs the key 'tolerance'")
     if expectation.relation == "within_fraction_of_closed_form" and expectation.fraction is None:
         raise where.fail("within_fraction_of_closed_form needs the key 'fraction'")
+    if scenario.kind == "study" and expectation.relation in ("equals_closed_form", "within_standard_errors"):
+        raise where.fail(f"{expectation.relation} is exact; a study's measures are ensembles")
     if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
         raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
 

@@ -57,7 +57,7 @@ def false_red(expectation: Expectation, seeds: int) -> float:
     """Return the chance that a gated ensemble expectation is red although its pilot effect is true."""
     if expectation.pilot is None:
         return 0.0
-    sides = 2 if expectation.relation == "within_fraction_of_closed_form" else 1
+    sides = 2 if expectation.relation in ("within_fraction_of_closed_form", "close_to") else 1
     return sides * statistics.chance_not_shown(effect=expectation.pilot, n=seeds, level=LEVEL)
 
 
@@ -108,14 +108,30 @@ def _ensemble(expectation: Expectation, reading: Reading, compared: Reading | No
         distances = [own - times * other for own, other in zip(reading.samples, compared.samples, strict=True)]
     else:
         distances = [own - target for own in reading.samples]
-    sign = 1.0 if expectation.relation in ("at_least", "greater_than") else -1.0
     try:
         low, high = statistics.interval(distances, level=LEVEL)
     except ValueError as error:
         return _unjudged(expectation, reading, str(error))
-    margin = low if sign > 0 else -high
+    margin = _ensemble_margin(expectation, low, high)
     interval = (target + low, target + high)
-    return Verdict(expectation, margin > 0, reading.value, target, margin, reading.unit, interval=interval, gated=gated)
+    tolerance = expectation.tolerance if expectation.relation == "close_to" else None
+    return Verdict(expectation, margin > 0, reading.value, target, margin, reading.unit, tolerance, interval, gated)
+
+
+def _ensemble_margin(expectation: Expectation, low: float, high: float) -> float:
+    """Return the room that the bounds of (measured - target) leave; positive when the relation is shown."""
+    room = expectation.tolerance or 0.0
+    match expectation.relation:
+        case "at_least" | "greater_than":
+            return low
+        case "at_most" | "less_than":
+            return -high
+        case "close_to":
+            return min(room - high, low + room)
+        case "differs_from":
+            return max(low, -high) - room
+        case _:
+            raise AssertionError(f"{expectation.relation} is exact, not of an ensemble")
 
 
 def _equivalence(expectation: Expectation, reading: Reading, *, gated: bool) -> Verdict:

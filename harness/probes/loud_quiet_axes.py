@@ -136,11 +136,12 @@ def _noise(make: Any, settings: Settings) -> dict[str, Reading]:
     cosine = _cosine(remaining[[0, -1]])
     coupled = settings.law == "preconditioned"
     left = torch.tensor([loud.expected, quiet.expected], dtype=torch.float64)
+    rounding = None if loud.tolerance is None else 2 * loud.tolerance / unit / math.log(settings.axes[0] / settings.axes[1])
     return {
         "loud_remaining": loud,
         "quiet_remaining": quiet,
         "noise_loud_cosine": Reading(cosine, "cosine", _cosine(left), loud.tolerance, 0.29),
-        "rate_slope": Reading(slope, "d log rate / d log noise", -1.0 if coupled else 0.0, None, 1.0),
+        "rate_slope": Reading(slope, "d log rate / d log noise", -1.0 if coupled else 0.0, rounding, 1.0),
     }
 
 

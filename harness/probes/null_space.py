@@ -105,10 +105,12 @@ def _learning(problem: _Problem, path: list[Tensor], kept: list[float], settings
     learnt = _first(null, below=_SHARE * test[0])
     expected = float(learnt) if 0 < learnt < settings.steps else None
     no_decay = settings.weight_decay == 0
-    # Without decay the fitted error is the null part's square alone: 2 |P w| times the tolerance of |P w|.
+    # A fitted residual is rounding of X w, of size |X| |w|. Without decay the test error is then the null part's square
+    # alone: 2 |P w| times the tolerance of |P w|.
+    rounding = (16 * EPS * float(problem.features.norm()) * (1 + settings.null_norm)) ** 2
     tolerance = 32 * settings.steps * EPS * (1 + settings.null_norm) ** 2 if no_decay else None
     return {
-        "train_loss": Reading(train[-1] / train[0], "of the initial loss"),
+        "train_loss": Reading(train[-1] / train[0], "of the initial loss", tolerance=rounding),
         "test_error": Reading(test[-1], "of |w*|^2", null[-1] if no_decay else None, tolerance, max(null[-1], 1.0)),
         "fitted_at": Reading(float(_first(train, below=_SHARE * train[0])), "steps"),
         "learnt_at": Reading(float(_first(test, below=_SHARE * test[0])), "steps", expected),

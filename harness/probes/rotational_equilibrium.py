@@ -124,7 +124,9 @@ def _relaxation(make: Any, settings: Settings) -> Reading:
     norms, _ = _run(make, settings, _RELAX_STEPS, start=_OFF)
     excess = (norms.mean(1) / _predicted(settings, settings.weight_decay)) ** 4 - 1
     rate = -math.log(max(float(excess[-1] / excess[0]), 1e-300)) / _RELAX_STEPS
-    return Reading(rate / (settings.lr * settings.weight_decay), "lr x weight_decay per step", 4.0)
+    unit, keep = settings.lr * settings.weight_decay, 1 - settings.lr * settings.weight_decay
+    # One step multiplies a small excess of |w|^4 by 2 (1 - lr wd)^2 - 1, about 1 - 4 lr wd.
+    return Reading(rate / unit, "lr x weight_decay per step", -math.log(2 * keep**2 - 1) / unit)
 
 
 def _run(make: Any, settings: Settings, steps: int, *, start: float) -> tuple[Tensor, Tensor]:
