@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from syrupy.data import Snapshot, SnapshotCollection
+
+from harness.comparison import Exact
+from harness.golden import GoldenExtension
+from harness.recording import Recording, dump
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +33,7 @@ def pytest_configure(config):
 
 CLAIMS = """
 import json
+import os
 from pathlib import Path
 import pytest
 from harness.comparison import Ensemble, Exact, Information
@@ -41,6 +47,8 @@ def test_golden(scenario, snapshot):
     told = NUMBERS[scenario]
     if told.get("raises"):
         raise RuntimeError("out of memory")
+    if told.get("crashes"):
+        os._exit(3)
     entries = {name: KINDS[entry.pop("kind")](**entry) for name, entry in told["entries"].items()}
     outcome = check(snapshot.use_extension(GoldenExtension), entries, blockers=told.get("blockers", []))
     if not outcome.ok:
@@ -327,6 +335,36 @@ def test_no_golden_is_lost_whatever_runs(tmp_path: Path, options: tuple[str, ...
         suite.run("--snapshot-update", *selection)
         assert suite.files() == before, selection
     assert suite.run("test_claims.py::test_golden[ball]").returncode == 0
+
+
+def test_no_golden_is_lost_when_a_worker_crashes(tmp_path: Path) -> None:
+    """The tests that a dead worker had passed keep their goldens."""
+    suite = recorded(tmp_path)
+    before = suite.files()
+    told = numbers()
+    told["zoo"] = {"crashes": True}
+    suite.obtains(told)
+    done = suite.run("-n", "2", "--max-worker-restart", "2", "--snapshot-update")
+    assert "crashed" in done.stdout
+    assert suite.files() == before
+
+
+def test_a_write_that_fails_leaves_the_old_golden_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no temporary file beside it."""
+    golden = tmp_path / "ball.json"
+    golden.write_text(dump(Recording("ball", {"m": Exact(1.0, 1e-9, 0.0)})))
+    before = golden.read_bytes()
+    new = SnapshotCollection(location=str(golden))
+    new.add(Snapshot(name="test_golden[ball]", data=dump(Recording("ball", {"m": Exact(2.0, 1e-9, 0.0)}))))
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        GoldenExtension.write_snapshot_collection(snapshot_collection=new)
+    assert golden.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [golden]
 
 
 def test_new_only_records_what_is_missing_and_still_fails_on_drift(tmp_path: Path) -> None:
