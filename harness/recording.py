@@ -72,11 +72,11 @@ def merge(received: Recording, golden: Recording) -> Recording:
 def _kept(obtained: Entry, golden: Entry | None) -> Entry:
     """Return the recorded numbers under the obtained rule, unless they have moved under that rule."""
     kept: Entry
+    if golden is not None and _same(obtained, golden):
+        return golden
     match obtained, golden:
         case Exact(), Exact():
             kept = replace(obtained, value=golden.value)
-        case Ensemble(), Ensemble() if _same(obtained, golden):
-            return golden
         case Ensemble(), Ensemble() if obtained.n == golden.n:
             kept = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, alpha=obtained.alpha)
         case Information(), Information() if obtained.n == golden.n:

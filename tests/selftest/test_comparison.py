@@ -78,6 +78,8 @@ def test_a_new_spread_alone_is_not_gated() -> None:
     [
         (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-6, 0.0)),
         (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-9, 1e-12)),
+        (Exact(1.0, 1e-9, 1e-12), Exact(1.0, 1e-9, 1.01e-12)),
+        (Exact(1.0, 1e-9, 1e-12), Exact(1.0, 1.0001e-9, 1e-12)),
         (Exact(1.0, 1e-9, 0.0), Information(1.0, 0.0, 1)),
         (ENSEMBLE, Ensemble.of(SAMPLES, alpha=1e-3)),
         (ENSEMBLE, Ensemble.of(SAMPLES[:7], alpha=1e-4)),
@@ -92,6 +94,13 @@ def test_a_changed_rule_fails_although_the_number_agrees(golden: Entry, obtained
     """Tolerance, false-alarm rate, number of seeds, lane, and a tolerance edited by hand."""
     row = only(obtained, golden)
     assert (row.status, row.ok) == ("tolerance changed", False)
+
+
+def test_an_absolute_tolerance_may_follow_the_last_digits_of_a_runs_magnitudes() -> None:
+    """It is derived from them, and another platform rounds them otherwise; the recorded one decides."""
+    golden = Exact(1.0, 0.0, 1e-12)
+    assert only(Exact(1.0, 0.0, 1e-12 * (1 + 1e-6)), golden).status == "same"
+    assert only(Exact(1.0, 0.0, 1e-12 * (1 + 1e-6)), golden).tolerance == 1e-12
 
 
 def test_information_is_never_compared() -> None:

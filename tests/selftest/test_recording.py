@@ -81,6 +81,8 @@ def merged(obtained: Entry, golden: Entry) -> Entry:
 def test_what_has_not_moved_keeps_its_recorded_numbers() -> None:
     """Exact, ensemble and information, each a little off."""
     assert merged(Exact(2.0 + 1e-9, 1e-9, 0.0), Exact(2.0, 1e-9, 0.0)) == Exact(2.0, 1e-9, 0.0)
+    derived = Exact(2.0, 1e-9, 1e-12)
+    assert merged(replace(derived, atol=1e-12 * (1 + 1e-6)), derived) is derived
     golden = Ensemble.of(SAMPLES, alpha=1e-4)
     assert merged(Ensemble.of([x + 0.01 for x in SAMPLES], alpha=1e-4), golden) is golden
     told = Information.of(SAMPLES)
