@@ -46,10 +46,10 @@ class Settings:
 def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     """Return how far a decayed run is from one without decay whose learning rate grows."""
     root, ((loss,), start) = _root(settings), regression(settings.seed)
-    decayed = _decayed(make, loss, start, settings)
-    growing = _growing(make, loss, decayed[0], settings, law=settings.law)
-    wrong = _growing(make, loss, decayed[0], settings, law=_OTHER[settings.law])
-    constant = _growing(make, loss, decayed[0], settings, law=None)
+    decayed = _decayed(make, settings, loss=loss, start=start)
+    growing = _growing(make, settings, loss=loss, start=decayed[0], law=settings.law)
+    wrong = _growing(make, settings, loss=loss, start=decayed[0], law=_OTHER[settings.law])
+    constant = _growing(make, settings, loss=loss, start=decayed[0], law=None)
     effect = turn(decayed, constant)
     ratio = float(decayed[-1].norm() / growing[-1].norm())
     # Every step rounds both directions by some eps, and a stable descent carries that on without growth; the norms differ
@@ -62,7 +62,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
         "other_exponent_error": Reading(turn(decayed, wrong), "of |w|"),
         "constant_lr_error": Reading(effect, "of |w|"),
         "lr_growth": Reading(root ** -_exponent(settings.law, settings.steps), "of the first lr"),
-        "effective_lr_gain": Reading(_gain(decayed, constant, settings), "ratio"),
+        "effective_lr_gain": Reading(_gain(settings, decayed=decayed, constant=constant), "ratio"),
     }
 
 
@@ -76,7 +76,7 @@ def _exponent(law: str | None, step: int) -> int:
     return _EXPONENT[law](step) if law else 0
 
 
-def _decayed(make: Any, loss: ScaleInvariantLoss, start: Tensor, settings: Settings) -> list[Tensor]:
+def _decayed(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor) -> list[Tensor]:
     """Return the weights before every step and after the last, at constant lr and with decay."""
     root, lr, decay = _root(settings), settings.lr, settings.weight_decay
     weight = (start / root if settings.momentum else start).clone().requires_grad_()
@@ -92,7 +92,7 @@ def _decayed(make: Any, loss: ScaleInvariantLoss, start: Tensor, settings: Setti
     return path
 
 
-def _growing(make: Any, loss: ScaleInvariantLoss, start: Tensor, settings: Settings, *, law: str | None) -> list[Tensor]:
+def _growing(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor, law: str | None) -> list[Tensor]:
     """Return the weights without decay, at the rate of `law`; None keeps the rate constant."""
     root = _root(settings)
     weight = start.clone().requires_grad_()
@@ -107,7 +107,7 @@ def _growing(make: Any, loss: ScaleInvariantLoss, start: Tensor, settings: Setti
     return path
 
 
-def _gain(decayed: list[Tensor], constant: list[Tensor], settings: Settings) -> float:
+def _gain(settings: Settings, *, decayed: list[Tensor], constant: list[Tensor]) -> float:
     """Return the effective learning rate (lr / |w|^2, or lr / |w| for sign) at the end with decay over that without."""
     ratio = float(constant[-1].norm() / decayed[-1].norm())
     return ratio**2 if settings.law == "sgd" else ratio

@@ -73,10 +73,10 @@ def _known(make: Any, settings: Settings) -> dict[str, Reading]:
     after = weight.detach().mean(0)
     shrink = settings.known_lr * settings.known_weight_decay
     multiplier = (before - after) / (shrink * before)
-    return {**_multipliers(multiplier, settings, shrink), **_turns(before, after, settings, shrink)}
+    return {**_multipliers(multiplier, settings, shrink=shrink), **_turns(before, after, settings=settings, shrink=shrink)}
 
 
-def _multipliers(multiplier: Tensor, settings: Settings, shrink: float) -> dict[str, Reading]:
+def _multipliers(multiplier: Tensor, settings: Settings, *, shrink: float) -> dict[str, Reading]:
     coupled = settings.law == "preconditioned"
     expected = 1 / _SCALES if coupled else torch.ones_like(_SCALES)
     # The weight is of size 1 and each of a few operations rounds by eps; the difference is divided by lr * weight_decay.
@@ -88,7 +88,7 @@ def _multipliers(multiplier: Tensor, settings: Settings, shrink: float) -> dict[
     }
 
 
-def _turns(before: Tensor, after: Tensor, settings: Settings, shrink: float) -> dict[str, Reading]:
+def _turns(before: Tensor, after: Tensor, *, settings: Settings, shrink: float) -> dict[str, Reading]:
     coupled = settings.law == "preconditioned"
     factors = 1 - shrink / _SCALES if coupled else torch.ones_like(_SCALES)
     # A cosine of a vector of size 1 that a few operations rounded by eps each; coupled only to first order, as above.
@@ -129,7 +129,7 @@ def _noise(make: Any, settings: Settings) -> dict[str, Reading]:
     pairs = _run_noise(make, settings).mean(0)  # (replica, axis), mean of g and -g
     remaining = pairs.mean(0)
     errors = pairs.std(0) / math.sqrt(settings.replicas)
-    loud, quiet = (_remaining(settings, remaining, errors, axis) for axis in (0, -1))
+    loud, quiet = (_remaining(settings, axis, remaining=remaining, errors=errors) for axis in (0, -1))
     unit = settings.lr * settings.weight_decay * settings.steps
     rates = -remaining.clamp_min(1e-12).log() / unit
     slope = float(torch.log(rates[0] / rates[1])) / math.log(settings.axes[0] / settings.axes[1])
@@ -145,7 +145,7 @@ def _noise(make: Any, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _remaining(settings: Settings, remaining: Tensor, errors: Tensor, axis: int) -> Reading:
+def _remaining(settings: Settings, axis: int, *, remaining: Tensor, errors: Tensor) -> Reading:
     shrink = settings.lr * settings.weight_decay
     if settings.law == "preconditioned":
         expected = math.exp(-shrink * settings.steps / settings.axes[axis])

@@ -68,9 +68,9 @@ class _Problem:
 def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     """Return what is left in the null space, and when the data are fitted and the rule is learnt."""
     problem = _problem(settings)
-    path = _train(make, problem, settings)
+    path = _train(make, settings, problem=problem)
     kept = _kept(settings)
-    return {**_null(problem, path, kept, settings), **_learning(problem, path, kept, settings)}
+    return {**_null(problem, settings, path=path, kept=kept), **_learning(problem, settings, path=path, kept=kept)}
 
 
 def _kept(settings: Settings) -> list[float]:
@@ -82,7 +82,7 @@ def _kept(settings: Settings) -> list[float]:
     return kept
 
 
-def _null(problem: _Problem, path: list[Tensor], kept: list[float], settings: Settings) -> dict[str, Reading]:
+def _null(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
     norms = [float(problem.null_part(weight).norm()) for weight in path]
     size = settings.null_norm
     deviation = max(abs(norm - size * factor) for norm, factor in zip(norms, kept, strict=True))
@@ -98,7 +98,7 @@ def _null(problem: _Problem, path: list[Tensor], kept: list[float], settings: Se
     }
 
 
-def _learning(problem: _Problem, path: list[Tensor], kept: list[float], settings: Settings) -> dict[str, Reading]:
+def _learning(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
     train = [problem.train_loss(weight) for weight in path]
     test = [float((weight - problem.solution).square().sum()) for weight in path]
     null = [(settings.null_norm * factor) ** 2 for factor in kept]
@@ -132,7 +132,7 @@ def _problem(settings: Settings) -> _Problem:
     return _Problem(strengths[:, None] * rows, solution, start)
 
 
-def _train(make: Any, problem: _Problem, settings: Settings) -> list[Tensor]:
+def _train(make: Any, settings: Settings, *, problem: _Problem) -> list[Tensor]:
     """Return the weights before every step and after the last, on the full batch."""
     weight = problem.start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)

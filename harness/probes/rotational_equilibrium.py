@@ -55,7 +55,7 @@ class Settings:
 
 def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     """Return norm and turn per step in the second half of a run that starts at the predicted norm."""
-    norms, turns = _run(make, settings, settings.steps, start=1.0)
+    norms, turns = _run(make, settings, steps=settings.steps, start=1.0)
     half = settings.steps // 2
     readings = {
         "norm": _norm(norms[half:], settings),
@@ -121,7 +121,7 @@ def _mean(values: Tensor) -> tuple[float, float]:
 
 
 def _relaxation(make: Any, settings: Settings) -> Reading:
-    norms, _ = _run(make, settings, _RELAX_STEPS, start=_OFF)
+    norms, _ = _run(make, settings, steps=_RELAX_STEPS, start=_OFF)
     excess = (norms.mean(1) / _predicted(settings, settings.weight_decay)) ** 4 - 1
     rate = -math.log(max(float(excess[-1] / excess[0]), 1e-300)) / _RELAX_STEPS
     unit, keep = settings.lr * settings.weight_decay, 1 - settings.lr * settings.weight_decay
@@ -129,7 +129,7 @@ def _relaxation(make: Any, settings: Settings) -> Reading:
     return Reading(rate / unit, "lr x weight_decay per step", -math.log(2 * keep**2 - 1) / unit)
 
 
-def _run(make: Any, settings: Settings, steps: int, *, start: float) -> tuple[Tensor, Tensor]:
+def _run(make: Any, settings: Settings, *, steps: int, start: float) -> tuple[Tensor, Tensor]:
     """Return norms (step + 1, replica), and turns (step, replica) in radians, of a run from `start` x the predicted norm."""
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (settings.replicas, settings.inputs)

@@ -45,17 +45,17 @@ class Settings:
 def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     """Return how gradients, norms, the function and directions behave under decay before a normaliser."""
     losses, start = regression(settings.seed, steps=settings.steps)
-    path = _train(make, losses, start, settings.lr, settings.weight_decay)
-    free = _train(make, losses, start, settings.lr, 0.0)
+    path = _train(make, losses, start=start, lr=settings.lr, weight_decay=settings.weight_decay)
+    free = _train(make, losses, start=start, lr=settings.lr, weight_decay=0.0)
     return {
         **_euler(losses, path),
-        **_norms(losses, path, free, settings),
-        **_idle(make, losses[0], start, settings),
-        "rescaled_turn": _rescaled(make, losses, path, settings),
+        **_norms(losses, settings, path=path, free=free),
+        **_idle(make, settings, loss=losses[0], start=start),
+        "rescaled_turn": _rescaled(make, settings, losses=losses, path=path),
     }
 
 
-def _train(make: Any, losses: list[ScaleInvariantLoss], start: Tensor, lr: float, weight_decay: float) -> list[Tensor]:
+def _train(make: Any, losses: list[ScaleInvariantLoss], *, start: Tensor, lr: float, weight_decay: float) -> list[Tensor]:
     """Return the weights before every step, one a loss, and after the last."""
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=lr, weight_decay=weight_decay)
@@ -85,7 +85,7 @@ def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Re
     }
 
 
-def _norms(losses: list[ScaleInvariantLoss], path: list[Tensor], free: list[Tensor], settings: Settings) -> dict[str, Reading]:
+def _norms(losses: list[ScaleInvariantLoss], settings: Settings, *, path: list[Tensor], free: list[Tensor]) -> dict[str, Reading]:
     keep = 1 - settings.lr * settings.weight_decay
     defects: list[float] = []
     for loss, before, after in zip(losses, path, path[1:], strict=False):
@@ -102,14 +102,14 @@ def _norms(losses: list[ScaleInvariantLoss], path: list[Tensor], free: list[Tens
     }
 
 
-def _idle(make: Any, loss: ScaleInvariantLoss, start: Tensor, settings: Settings) -> dict[str, Reading]:
+def _idle(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Reading]:
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
-    penalised = [_penalised(loss, start, settings)]
+    penalised = [_penalised(loss, start, weight_decay=settings.weight_decay)]
     for _ in range(_IDLE_STEPS):
         weight.grad = torch.zeros_like(weight)
         optimizer.step()
-        penalised.append(_penalised(loss, weight.detach(), settings))
+        penalised.append(_penalised(loss, weight.detach(), weight_decay=settings.weight_decay))
     end, drops = weight.detach(), [before - after for before, after in pairwise(penalised)]
     kept = (1 - settings.lr * settings.weight_decay) ** _IDLE_STEPS
     change, with_eps = (abs(float(loss(end, eps=eps) - loss(start, eps=eps))) for eps in (0.0, _NORMALISER_EPS))
@@ -125,15 +125,15 @@ def _idle(make: Any, loss: ScaleInvariantLoss, start: Tensor, settings: Settings
     }
 
 
-def _penalised(loss: ScaleInvariantLoss, weight: Tensor, settings: Settings) -> float:
-    return float(loss(weight)) + settings.weight_decay / 2 * float(weight @ weight)
+def _penalised(loss: ScaleInvariantLoss, weight: Tensor, *, weight_decay: float) -> float:
+    return float(loss(weight)) + weight_decay / 2 * float(weight @ weight)
 
 
-def _rescaled(make: Any, losses: list[ScaleInvariantLoss], path: list[Tensor], settings: Settings) -> Reading:
+def _rescaled(make: Any, settings: Settings, *, losses: list[ScaleInvariantLoss], path: list[Tensor]) -> Reading:
     factor = _SCALE ** _POWER[settings.law]
     start, lr, decay = _SCALE * path[0], settings.lr, settings.weight_decay
-    same = _train(make, losses, start, factor * lr, decay / factor)
-    not_rescaled = _train(make, losses, start, lr, decay)
+    same = _train(make, losses, start=start, lr=factor * lr, weight_decay=decay / factor)
+    not_rescaled = _train(make, losses, start=start, lr=lr, weight_decay=decay)
     # Each step adds some eps to the direction; steps too short to overshoot carry that on without growth.
     return Reading(turn(path, same), "of |w|", 0.0, 64 * settings.steps * EPS, turn(path, not_rescaled))
 

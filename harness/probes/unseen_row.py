@@ -47,18 +47,18 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     start = _start(settings)
     table, early = _train(make, settings, weight_decay=settings.weight_decay)
     undecayed, _ = _train(make, settings, weight_decay=0.0)
-    rates = [_rate(settings, step) for step in range(settings.steps)]
+    rates = [rate(settings, step) for step in range(settings.steps)]
     unseen = list(_UNSEEN)
     return {
-        **_factor(table[unseen], start[unseen], settings, rates),
-        **_pace(table[unseen], early[unseen], start[unseen], settings, rates),
-        "unseen_change_without_decay": _change(undecayed[unseen] - start[unseen], settings, rates),
+        **_factor(settings, rates, row=table[unseen], start=start[unseen]),
+        **_pace(settings, rates, row=table[unseen], early=early[unseen], start=start[unseen]),
+        "unseen_change_without_decay": _change(settings, rates, change=undecayed[unseen] - start[unseen]),
         "seen_ratio": Reading(float(table[: unseen[0]].norm() / start[: unseen[0]].norm()), "of the initial norm"),
         "seen_change_without_decay": Reading(float((undecayed - start)[: unseen[0]].abs().max()), "weight"),
     }
 
 
-def _factor(row: Tensor, start: Tensor, settings: Settings, rates: list[float]) -> dict[str, Reading]:
+def _factor(settings: Settings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Reading]:
     ratio = float(row.norm() / start.norm())
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
     log_kept = -math.log(kept)
@@ -74,7 +74,7 @@ def _factor(row: Tensor, start: Tensor, settings: Settings, rates: list[float]) 
     }
 
 
-def _pace(row: Tensor, early: Tensor, start: Tensor, settings: Settings, rates: list[float]) -> dict[str, Reading]:
+def _pace(settings: Settings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor) -> dict[str, Reading]:
     fall, travel = float((start.abs() - early.abs()).mean()), sum(rates[:_EARLY])
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
     decoupled = float(start.abs().mean()) * (1 - kept) / travel
@@ -87,7 +87,7 @@ def _pace(row: Tensor, early: Tensor, start: Tensor, settings: Settings, rates: 
     }
 
 
-def _change(change: Tensor, settings: Settings, rates: list[float]) -> Reading:
+def _change(settings: Settings, rates: list[float], *, change: Tensor) -> Reading:
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
     # A zero gradient without decay leaves every bit: no rounding is allowed for.
     return Reading(float(change.abs().max()), "weight", 0.0, 0.0, 1 - kept)
@@ -105,11 +105,11 @@ def _train(make: Any, settings: Settings, *, weight_decay: float) -> tuple[Tenso
     """Return the embedding table after all steps and after the early ones."""
     embedding = torch.nn.Embedding(_VOCABULARY, _WIDTH, _weight=_start(settings))
     head = _start(settings).mul(0.1).requires_grad_()
-    optimizer = make([embedding.weight, head], lr=_rate(settings, 0), weight_decay=weight_decay)
+    optimizer = make([embedding.weight, head], lr=rate(settings, 0), weight_decay=weight_decay)
     early = embedding.weight.detach().clone()
     for step in range(settings.steps):
         for group in optimizer.param_groups:
-            group["lr"] = _rate(settings, step)
+            group["lr"] = rate(settings, step)
         logits = embedding(_TOKENS[:-1]) @ head.T
         loss = torch.nn.functional.cross_entropy(logits, _TOKENS[1:])
         embedding.weight.grad, head.grad = torch.autograd.grad(loss, (embedding.weight, head))
@@ -119,7 +119,7 @@ def _train(make: Any, settings: Settings, *, weight_decay: float) -> tuple[Tenso
     return embedding.weight.detach(), early
 
 
-def _rate(settings: Settings, step: int) -> float:
+def rate(settings: Settings, step: int) -> float:
     """Return the learning rate of a step: constant, or 10 % linear warm-up and a cosine to 10 % of the peak."""
     if settings.schedule == "constant":
         return settings.lr

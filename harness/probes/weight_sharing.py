@@ -56,7 +56,7 @@ class Settings:
 def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     """Return the decay rate of shared weights relative to a weight that is used once."""
     uses = (1, settings.few, settings.many)
-    pairs = _run(make, settings, uses).mean(0)  # (replica, reduction, uses)
+    pairs = _run(make, settings, uses=uses).mean(0)  # (replica, reduction, uses)
     left = pairs.mean(0)
     rates = -left.clamp_min(1e-12).log()
     relative_errors = pairs.std(0) / math.sqrt(settings.replicas) / (left * rates)
@@ -66,11 +66,13 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
             multiplier = float(rates[row, column] / rates[row, 0])
             error = multiplier * float(relative_errors[row, [0, column]].norm())
             name = f"{reduction}_{'few' if column == 1 else 'many'}"
-            readings[name] = _multiplier(multiplier, error, _FIRST_ORDER[reduction](k), settings, walk=settings.lr * k)
+            readings[name] = _multiplier(
+                settings, multiplier, error=error, first_order=_FIRST_ORDER[reduction](k), walk=settings.lr * k
+            )
     return {**readings, "once_remaining": _once(float(left[0, 0]), settings), **_unrolled(make, settings)}
 
 
-def _multiplier(value: float, error: float, first_order: float, settings: Settings, *, walk: float) -> Reading:
+def _multiplier(settings: Settings, value: float, *, error: float, first_order: float, walk: float) -> Reading:
     effect = abs(first_order - 1)
     if settings.law == "preconditioned":
         return Reading(value, "decay rate of one use", first_order, None, effect, error)
@@ -89,27 +91,27 @@ def _once(left: float, settings: Settings) -> Reading:
     return Reading(left, "of w0", expected, tolerance, 1 - expected)
 
 
-def _run(make: Any, settings: Settings, uses: tuple[int, ...]) -> Tensor:
+def _run(make: Any, settings: Settings, *, uses: tuple[int, ...]) -> Tensor:
     """Return the last weights (sign, replica, reduction, uses) of a run under antithetic noise, started at 1."""
     generator = torch.Generator().manual_seed(settings.seed)
     weight = torch.ones(2, settings.replicas, len(_FIRST_ORDER), len(uses), dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     for _ in range(settings.steps):
         per_use = torch.randn(settings.replicas, max(uses), generator=generator, dtype=torch.float64)
-        gradient = torch.stack([_reduce(per_use[:, :k]) for k in uses], dim=-1)
+        gradient = torch.stack([reduce(per_use[:, :k]) for k in uses], dim=-1)
         weight.grad = torch.stack([gradient, -gradient])
         optimizer.step()
     return weight.detach()
 
 
-def _reduce(per_use: Tensor) -> Tensor:
+def reduce(per_use: Tensor) -> Tensor:
     """Return what a weight receives from its uses (replica, use): their sum, their mean, and k times the first."""
     k = per_use.shape[1]
     return torch.stack([per_use.sum(1), per_use.mean(1), k * per_use[:, 0]], dim=-1)
 
 
 def _unrolled(make: Any, settings: Settings) -> dict[str, Reading]:
-    once, often = (_recur(make, settings, uses) for uses in (1, settings.unroll))
+    once, often = (_recur(make, settings, uses=uses) for uses in (1, settings.unroll))
     shrink = settings.unroll_lr * settings.unroll_weight_decay
     left = (1 - shrink) ** _UNROLL_STEPS
     expected = None if settings.law == "preconditioned" else left
@@ -120,7 +122,7 @@ def _unrolled(make: Any, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _recur(make: Any, settings: Settings, uses: int) -> float:
+def _recur(make: Any, settings: Settings, *, uses: int) -> float:
     """Return a recurrent weight of 1 after updates through `uses` applications at state zero."""
     weight = torch.ones(1, dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=settings.unroll_lr, weight_decay=settings.unroll_weight_decay)
