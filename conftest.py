@@ -49,9 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if here not in sys.path:
         sys.path.append(here)  # appended: an uninstalled optimizer resolves and hides nothing of ours
     determinism.fix_torch()
+    heard: list[str] = []
     try:
         given = options.optimizers(config.getoption("--optimizer"), os.environ, Path(here))
-        subjects = subject.choose(given)
+        subjects = subject.choose(given, heard)
         catalogue.load()
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
@@ -59,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-")
         os.environ[options.VARIABLE] = " ".join(given)
     golden = Path(config.getoption("--golden-dir")).resolve()
-    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden)
+    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard)
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
 

@@ -53,14 +53,18 @@ def parse(text: str) -> tuple[str, str]:
     return role, path
 
 
-def choose(values: list[str]) -> Subjects:
-    """Return who takes which role. Raises SubjectError unless each given subject resolves and accepts weight decay."""
+def choose(values: list[str], heard: list[str]) -> Subjects:
+    """Return who takes which role; what the subjects print or warn meanwhile goes to `heard`.
+
+    Raises SubjectError unless each given subject resolves and accepts weight decay.
+    """
     by_role, given = dict(DEFAULTS), [parse(value) for value in values]
     if len({role for role, _ in given}) != len(given):
         raise SubjectError(f"--optimizer: a role is given twice ({', '.join(role for role, _ in given)})")
     for role, path in given:
         by_role[role] = path
-        _try_to_build(path)
+        with listening(heard):
+            _try_to_build(path)
     return Subjects(by_role, under_test=given[0][0] if given else None)
 
 
@@ -71,7 +75,7 @@ def resolve(path: str) -> Factory:
         found = importlib.import_module(module_name)
     except Exception as error:
         raise SubjectError(
-            f"{path}: cannot import {module_name!r} ({type(error).__name__}: {error}); "
+            f"{path}: cannot import {module_name!r} ({_line(error)}); "
             "the working directory is on the import path, and an installed package is found by its import name"
         ) from error
     for name in attribute.split("."):
@@ -100,7 +104,7 @@ def factory(path: str, options: Mapping[str, Any], *, training: bool) -> Factory
             optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
         except Exception as error:
             given = ", ".join(["lr", "weight_decay", *bound])
-            raise RunError(f"{path} refuses its arguments ({given}): {type(error).__name__}: {error}") from error
+            raise RunError(f"{path} refuses its arguments ({given}): {_line(error)}") from error
         return optimizer if training else Watched(optimizer, path)
 
     return make
@@ -124,7 +128,8 @@ class Watched:
         try:
             return self._optimizer.step(*args, **options)
         except Exception as error:
-            raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {error}") from error
+            said = " ".join(str(error).split())
+            raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {said}") from error
 
 
 @contextlib.contextmanager
@@ -151,18 +156,22 @@ def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
     return {"foreach": False} if "foreach" in inspect.signature(build).parameters else {}
 
 
+def _line(error: Exception) -> str:
+    """Return an exception as one line, whatever its message holds."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _try_to_build(path: str) -> None:
     import torch
 
-    build, heard = resolve(path), list[str]()
+    build = resolve(path)
     weight = torch.nn.Parameter(torch.ones(2, 2))
     try:
-        with listening(heard):
-            optimizer = build([weight], lr=1e-3, weight_decay=1e-2)
+        optimizer = build([weight], lr=1e-3, weight_decay=1e-2)
     except Exception as error:
         raise SubjectError(
             f"{path}: cannot be built as {path.partition(':')[2]}(params, lr=..., weight_decay=...): "
-            f"{type(error).__name__}: {error}; wrap it in a factory that takes these arguments"
+            f"{_line(error)}; wrap it in a factory that takes these arguments"
         ) from error
     for name in ("step", "param_groups"):
         if not hasattr(optimizer, name):

@@ -12,11 +12,12 @@ from harness.subject import Subjects
 
 @dataclass(frozen=True)
 class Setup:
-    """The subjects, the folder that this session's runs are kept in, and the goldens' folder."""
+    """The subjects, the folder that this session's runs are kept in, the goldens' folder, what the subjects said so far."""
 
     subjects: Subjects
     folder: Path
     golden: Path
+    heard: list[str]
 
 
 SETUP = pytest.StashKey[Setup]()

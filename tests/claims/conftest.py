@@ -23,7 +23,7 @@ def session(request: pytest.FixtureRequest) -> Session:
     wanted = config.getoption("--device")
     device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     heartbeat = Heartbeat(setup.folder, _writer(config))
-    made = Session(setup.subjects, device, Store(setup.folder), heartbeat, heard=[])
+    made = Session(setup.subjects, device, Store(setup.folder), heartbeat, heard=list(setup.heard))
     config.pluginmanager.get_plugin("decaygate-reporter").session = made
     return made
 
