@@ -19,7 +19,8 @@ import yaml
 from harness.errors import ScenarioError
 
 Plain = float | int | bool | str | tuple[Any, ...]
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # 010 is eight to YAML and ten to a reader
+_NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,13 @@ def read(path: Path, *, root: Path) -> Raw:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{name}: not UTF-8 text (byte {error.start + 1})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
-        raise ScenarioError(f"{name}: not YAML: {getattr(error, 'problem', error)}{line}") from None
+        problem = " ".join(str(getattr(error, "problem", error)).split())
+        raise ScenarioError(f"{name}: not YAML: {problem}{line}") from None
     if node is None:
         raise ScenarioError(f"{name}: the file is empty")
     return Raw(name, "", node)
@@ -159,9 +163,9 @@ def _scalar(kind: type, raw: Raw) -> Any:
     tag, text = node.tag.rsplit(":", 1)[-1], node.value
     if kind is str and tag == "str":
         return text
-    if kind is bool and text in ("true", "false"):
+    if kind is bool and tag == "bool" and text in ("true", "false"):
         return text == "true"
-    if kind is int and tag == "int" and text.lstrip("-").isdecimal():
+    if kind is int and tag == "int" and _WHOLE.fullmatch(text):
         return int(text)
     if kind is float and tag in ("int", "float", "str") and _unquoted(node) and _NUMBER.fullmatch(text):
         return float(text)

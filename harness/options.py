@@ -28,6 +28,8 @@ def _from_pyproject(path: Path) -> list[str]:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("decaygate", {})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [tool.decaygate]: expected a table, got {table!r}")
     for key in table:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")

@@ -50,5 +50,7 @@ def swapped(result: Result, first: str, second: str) -> Result:
 
 def _room(verdict: Verdict) -> float:
     """Return the margin as a share of the tolerance, or of the numbers compared where there is none."""
+    if verdict.problem:
+        return verdict.margin
     scale = verdict.tolerance if verdict.tolerance is not None else max(abs(verdict.expected), abs(verdict.measured))
     return verdict.margin / scale if scale else 1.0 + verdict.margin

@@ -25,13 +25,14 @@ def slots(environment: Mapping[str, str], *, cpus: int) -> list[str]:
 
 def visible(mask: str | None, table: str) -> list[tuple[str, int]]:
     """Return (name, free MiB) of each GPU that the caller's mask leaves; `table` holds nvidia-smi's index, uuid, free."""
-    rows = [[cell.strip() for cell in line.split(",")] for line in table.splitlines() if line.strip()]
-    if mask is None:
-        return [(uuid, int(free)) for _, uuid, free in rows]
-    by_name = {name: (uuid, int(free)) for index, uuid, free in rows for name in (index, uuid)}
+    lines = [[cell.strip() for cell in line.split(",")] for line in table.splitlines()]
+    rows = [(index, uuid, _mib(free)) for index, uuid, free in (line for line in lines if len(line) == 3)]
+    if mask is None or not rows:
+        return [(uuid, free) for _, uuid, free in rows]
+    by_name = {name: (uuid, free) for index, uuid, free in rows for name in (index, uuid)}
     picked = []
     for name in (part.strip() for part in mask.split(",")):
-        if name in ("", "-1"):  # CUDA itself stops at the first entry that names no device
+        if name in ("", "-1") or (name.isdecimal() and name not in by_name):  # CUDA itself stops at the first entry that names no device
             break
         picked.append(by_name.get(name, (name, MIB_PER_WORKER)))  # a MIG slice or a shortened uuid: memory unknown
     return picked
@@ -41,6 +42,10 @@ def of_worker(worker: str, chosen: str) -> str | None:
     """Return the CUDA_VISIBLE_DEVICES of worker `gw3`, given the slots joined by commas; None when it keeps its own."""
     names = [name for name in chosen.split(",") if name]
     return names[int(worker[2:]) % len(names)] if names and worker[:2] == "gw" and worker[2:].isdecimal() else None
+
+
+def _mib(cell: str) -> int:
+    return int(cell) if cell.isdecimal() else MIB_PER_WORKER  # "[N/A]" where the GPU shares the machine's memory
 
 
 def _query() -> str:

@@ -111,7 +111,7 @@ def _ensemble(expectation: Expectation, reading: Reading, compared: Reading | No
     try:
         low, high = statistics.interval(distances, level=LEVEL)
     except ValueError as error:
-        return _unjudged(expectation, reading, str(error))
+        return _unjudged(expectation, reading, str(error), gated=gated)
     margin = _ensemble_margin(expectation, low, high)
     interval = (target + low, target + high)
     tolerance = expectation.tolerance if expectation.relation == "close_to" else None
@@ -141,7 +141,7 @@ def _equivalence(expectation: Expectation, reading: Reading, *, gated: bool) -> 
     try:
         low, high = statistics.interval(list(reading.samples), level=LEVEL)
     except ValueError as error:
-        return _unjudged(expectation, reading, str(error))
+        return _unjudged(expectation, reading, str(error), gated=gated)
     room = abs((expectation.fraction or 0.0) * expected)
     margin = min(expected + room - high, low - (expected - room))
     return Verdict(expectation, margin >= 0, reading.value, expected, margin, reading.unit, room, (low, high), gated)
@@ -157,7 +157,8 @@ def _target(expectation: Expectation, compared: Reading | None) -> float:
 def _vacuous(reading: Reading) -> str:
     if reading.effect is None or reading.tolerance is None:
         return "no effect stated"
-    return "" if abs(reading.effect) >= SIGNAL * reading.tolerance else "vacuous: the effect is lost in the tolerance"
+    seen = reading.effect != 0 and abs(reading.effect) >= SIGNAL * reading.tolerance
+    return "" if seen else "vacuous: the effect is lost in the tolerance"
 
 
 def _too_noisy(reading: Reading) -> str:
@@ -169,9 +170,10 @@ def _too_noisy(reading: Reading) -> str:
 
 
 def _finite(reading: Reading) -> bool:
-    numbers = [reading.value, *reading.samples, *(n for n in (reading.expected, reading.tolerance) if n is not None)]
+    stated = (reading.expected, reading.tolerance, reading.effect, reading.standard_error)
+    numbers = [reading.value, *reading.samples, *(number for number in stated if number is not None)]
     return all(math.isfinite(number) for number in numbers)
 
 
-def _unjudged(expectation: Expectation, reading: Reading, problem: str) -> Verdict:
-    return Verdict(expectation, False, reading.value, math.nan, -math.inf, reading.unit, problem=problem)
+def _unjudged(expectation: Expectation, reading: Reading, problem: str, *, gated: bool = True) -> Verdict:
+    return Verdict(expectation, False, reading.value, math.nan, -math.inf, reading.unit, gated=gated, problem=problem)
