@@ -58,6 +58,7 @@ COUPLED = (
     (1.0, "coupled L2 (weight_decay*w is added to the gradient, so the update rule rescales it)"),
     (2.0, "coupled L2 of twice the strength"),
     (0.5, "coupled L2 of half the strength"),
+    (-1.0, "coupled L2 with the wrong sign: weight_decay*w is subtracted from the gradient"),
 )
 
 
@@ -72,14 +73,14 @@ def behaviour(make: Factory) -> str:
             return form.says + _exceptions(make)
     for strength, says in COUPLED:
         if (_run(make, 0.0, added=strength * WEIGHT_DECAY) - decayed).abs().max().item() <= FIT * effect:
-            return says
+            return says + _exceptions(make)
     first = (decayed[1] - plain[1]) / plain[0]
-    spread = ", ".join(f"{-value:.3g}" for value in (first.min().item(), first.max().item()))
+    spread = ", ".join(f"{-value:.3g}" for value in (first.max().item(), first.min().item()))
     return f"none of the known forms: the first step takes {spread} of a weight (smallest, largest), lr*wd is {LR * WEIGHT_DECAY:g}"
 
 
 def _exceptions(make: Factory) -> str:
-    """Return what a decoupled form leaves out: coordinates without gradient, a group's own weight decay."""
+    """Return what a form leaves out: coordinates whose gradient is zero, a group's own weight decay."""
     weight, exempt = (torch.nn.Parameter(torch.tensor([2.0, -3.0], dtype=torch.float64)) for _ in range(2))
     groups = [{"params": [weight]}, {"params": [exempt], "weight_decay": 0.0}]
     optimizer = make(groups, lr=LR, weight_decay=WEIGHT_DECAY)
