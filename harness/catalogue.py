@@ -28,6 +28,12 @@ MINIMUM_SEEDS = 8
 MOST_GATES = 5
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _VALUED = ("close_to", "differs_from", "at_least", "at_most", "greater_than", "less_than")
+_TOLERANT = ("close_to", "differs_from")
+_KEYS = {
+    "probe": ("probe", "settings"),
+    "study": ("task", "model", "recipe", "seeds", "golden"),
+    "arithmetic": ("formula",),
+}  # those of a scenario that belong to one kind
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,10 @@ def _entry(path: Path, root: Path) -> Entry:
         raise raw.fail("a scenario carries at least one claim and one arm")
     for name, arm in scenario.arms.items():
         _check_arm(name, arm, scenario, raw.child(f"arms.{name}", _part(raw, "arms", name)))
+    for key, part in entries(raw).items():
+        homes = [kind for kind, keys in _KEYS.items() if key in keys]
+        if homes and scenario.kind not in homes:
+            raise part.fail(f"belongs to kind: {homes[0]}, got kind: {scenario.kind}")
     {"probe": _check_probe, "study": _check_study, "arithmetic": _check_arithmetic}[scenario.kind](scenario, raw)
     return Entry(path.stem, scenario, raw)
 
@@ -200,14 +210,24 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
         _check_place(expectation.than.arm, expectation.than.measure, scenario, where)
     if expectation.relation in _VALUED and (expectation.value is None) == (expectation.than is None):
         raise where.fail(f"{expectation.relation} compares with either 'value' or 'than'")
-    if expectation.relation in ("close_to", "differs_from") and expectation.tolerance is None:
-        raise where.fail(f"{expectation.relation} needs the key 'tolerance'")
-    if expectation.relation == "within_fraction_of_closed_form" and expectation.fraction is None:
-        raise where.fail("within_fraction_of_closed_form needs the key 'fraction'")
+    _check_room(expectation, where)
     if scenario.kind == "study" and expectation.relation in ("equals_closed_form", "within_standard_errors"):
         raise where.fail(f"{expectation.relation} is exact; a study's measures are ensembles")
     if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
         raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
+
+
+def _check_room(expectation: Expectation, where: Raw) -> None:
+    """Refuse a relation without a key that it reads, and with one that it does not: it would look as if it were used."""
+    relation = expectation.relation
+    read = {"value": relation in _VALUED, "than": relation in _VALUED, "tolerance": relation in _TOLERANT}
+    read["fraction"] = relation == "within_fraction_of_closed_form"
+    for key in ("tolerance", "fraction"):
+        if read[key] and getattr(expectation, key) is None:
+            raise where.fail(f"{relation} needs the key {key!r}")
+    for key in read:
+        if not read[key] and getattr(expectation, key) is not None:
+            raise where.fail(f"{relation} does not read the key {key!r}")
 
 
 def _check_counterexample(claim: Claim, scenario: Scenario, where: Raw) -> None:
