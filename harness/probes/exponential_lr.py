@@ -1,6 +1,6 @@
 """Is weight decay before a normaliser the same as a learning rate that grows exponentially?
 
-Li and Arora 2020, Theorem 1: on a scale-invariant loss, SGD with momentum mu, rate lr and coupled decay wd takes the same
+Main theorem of Li and Arora 2020: on a scale-invariant loss, SGD with momentum mu, rate lr and coupled decay wd takes the same
 directions as SGD without decay at the rate lr * a^(-2t-1), and |w_t| = a^t |v_t|. Here a is the larger root of
 x^2 - (1 + mu - lr wd) x + mu (a = 1 - lr wd for mu = 0), which is real for lr wd <= (1 - sqrt(mu))^2, and the decayed run must
 start from the buffer (1 - a) w0 / (lr a): as if it came from w0 / a. A step that brings it there, with a gradient chosen for

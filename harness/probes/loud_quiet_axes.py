@@ -1,7 +1,7 @@
 """Does a weight's gradient history change how fast it decays?
 
-A loud axis has large gradients, a quiet one small gradients. With first-order Adam algebra (Loshchilov and Hutter 2019,
-section 2) a coupled penalty shrinks axis i at the rate lr * weight_decay / (sqrt(v_i) + eps), so after T steps under noise of
+A loud axis has large gradients, a quiet one small gradients. To first order in Adam (after Loshchilov and Hutter 2019)
+a coupled penalty shrinks axis i at the rate lr * weight_decay / (sqrt(v_i) + eps), so after T steps under noise of
 standard deviation s_i there remains exp(-lr * weight_decay * T / s_i) as long as |weight_decay * w| << s_i. Decoupled decay
 leaves prod(1 - lr * weight_decay) on every axis; under antithetic noise (each replica runs with g and with -g) the mean is
 exactly that, because an update that is odd in the gradients cancels. Three experiments:

@@ -4,7 +4,7 @@ The gradient is fresh noise, orthogonal to the weights and of norm G / |w|, as b
 |w'|^2 = (1 - lr wd)^2 |w|^2 + (lr G / |w|)^2, whose fixed point is |w|^4 = (lr G)^2 / (1 - (1 - lr wd)^2), about lr G^2 / (2 wd),
 where every step turns the weights by exactly arccos(1 - lr wd); |w|^4 approaches it at the rate 4 lr wd (Li, Lyu and Arora
 2020; Wan et al. 2021). With momentum mu and a coupled penalty: |w|^4 = lr G^2 / (2 wd (1 - mu)) and sqrt(2 lr wd / (1 + mu)) a
-step, to first order in lr wd / (1 - mu) (Wan et al. 2021; Kosson et al. 2024, table 1). AdamW under independent noise is a
+step, to first order in lr wd / (1 - mu) (Wan et al. 2021; Kosson et al. 2024). AdamW under independent noise is a
 filtered walk: with r = 1 - lr wd and b = beta1 each weight has the variance
 lr^2 (1-b)^2 / (r-b)^2 * (r^2/(1-r^2) - 2 r b/(1-r b) + b^2/(1-b^2)), about lr / (2 wd), and the vector turns by
 sqrt(2 lr wd (1-b) / (1+b)) a step (Kosson et al. 2024). Without decay norms grow and the turn dies out.

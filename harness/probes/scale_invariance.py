@@ -1,7 +1,7 @@
 """What does weight decay do to weights that feed a normaliser?
 
-For L(c w) = L(w) Euler's identity gives <grad L(w), w> = 0 and grad L(c w) = grad L(w) / c (van Laarhoven 2017, section 2; Li and
-Arora 2020, Lemma 1). Hence under plain SGD |w_{t+1}|^2 = (1 - lr wd)^2 |w_t|^2 + lr^2 |g_t|^2 exactly: without decay the
+For L(c w) = L(w) Euler's identity gives <grad L(w), w> = 0 and grad L(c w) = grad L(w) / c (van Laarhoven 2017; Li and Arora
+2020). Hence under plain SGD |w_{t+1}|^2 = (1 - lr wd)^2 |w_t|^2 + lr^2 |g_t|^2 exactly: without decay the
 norm cannot fall. Decay alone changes the norm and not the function, so L + wd/2 |w|^2 has no minimiser. Directions from
 (c w0, c^p lr, wd / c^p) equal those from (w0, lr, wd): p = 2 for SGD (effective rate lr / |w|^2), p = 1 for updates that do
 not depend on the gradient's scale (lr / |w|; Adam with eps = 0).

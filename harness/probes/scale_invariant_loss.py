@@ -1,7 +1,7 @@
 """Which loss do probes use whose weights feed a normaliser? Regression on standardised features, with an exact gradient.
 
 The prediction is (x - mean(x)) / std(x) with x = features @ weight, over the batch and with the normaliser's eps at 0 unless
-asked for, so that the loss of c * weight is the loss of weight for every c > 0 (van Laarhoven 2017, section 2).
+asked for, so that the loss of c * weight is the loss of weight for every c > 0 (van Laarhoven 2017).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A weight with k uses receives k per-use gradients, which autograd sums; a loss averaged over the uses divides the sum by k.
 With independent per-use gradients of standard deviation s, the gradient's is s * sqrt(k) summed and s / sqrt(k) averaged, with
-equal ones (coherent) k * s summed. Adam divides the coupled penalty by that number (Loshchilov and Hutter 2019, section 2), so
+equal ones (coherent) k * s summed. Adam divides the coupled penalty by that number (after Loshchilov and Hutter 2019), so
 its decay rate, relative to k = 1, is k^(-1/2) summed, k^(+1/2) averaged and 1/k coherent, as long as |weight_decay * w| is
 small beside the gradient. Decoupled decay is 1 in every case. Noise is antithetic: each replica runs with g and with -g.
 
