@@ -24,7 +24,7 @@ class _PerTensor(Optimizer):
         self.param_groups[-1].setdefault("initial_lr", self.param_groups[-1]["lr"])
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Update every parameter whose gradient is not None, once."""
         assert closure is None, "the reference subjects take no closure"
         for group in self.param_groups:
@@ -39,8 +39,9 @@ class _PerTensor(Optimizer):
     def _buffer(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
         """Return the momentum buffer, buf <- momentum * buf + gradient, started at the first gradient."""
         state = self.state[weight]
-        state["buf"] = momentum * state["buf"] + gradient if "buf" in state else gradient.clone()
-        return state["buf"]
+        buffer: Tensor = momentum * state["buf"] + gradient if "buf" in state else gradient.clone()
+        state["buf"] = buffer
+        return buffer
 
     def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         """Return Adam's bias-corrected direction, m / (sqrt(v) + eps) (Kingma and Ba, Algorithm 1)."""
@@ -48,7 +49,8 @@ class _PerTensor(Optimizer):
         step = state["step"] = state.get("step", 0) + 1
         state["m"] = beta1 * state.get("m", torch.zeros_like(gradient)) + (1 - beta1) * gradient
         state["v"] = beta2 * state.get("v", torch.zeros_like(gradient)) + (1 - beta2) * gradient * gradient
-        return state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
+        direction: Tensor = state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
+        return direction
 
 
 class IndependentSGD(_PerTensor):

@@ -49,8 +49,8 @@ def superposition(make: Factory, settings: Settings) -> dict[str, Reading]:
     effects = [(one - other).abs().amax(0) for one, other in zip(paths[settings.law], free, strict=True)]
     residuals = {law: _distance(decayed, paths[law], effects) for law in laws}
     between = [_distance(paths[settings.law], paths[law], effects) for law in laws if law != settings.law]
-    effect = min(distance for distance in between if distance > 0)  # the rival law that is hardest to tell apart
     tolerance = _rounding(free, decayed, effects, settings)
+    effect = min((distance for distance in between if distance > tolerance), default=0.0)  # the nearest rival law
     unit = "fraction of the decay's effect"
     held = Reading(residuals[settings.law], unit, expected=0.0, tolerance=tolerance, effect=effect)
     return {"residual": held} | {f"residual_{law}": Reading(residuals[law], unit, tolerance=tolerance) for law in RIVALS}

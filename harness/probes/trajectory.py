@@ -44,7 +44,12 @@ def follow(make: Factory, tracks: Sequence[Track], *, lrs: Sequence[float], weig
 
 def halved_midway(lr: float, steps: int) -> list[float]:
     """Return a schedule of two learning rates: `lr` for the first half of the steps, half of it after."""
-    return [lr if step < steps // 2 else lr / 2 for step in range(steps)]
+    return halved(lr, steps, after=steps // 2)
+
+
+def halved(lr: float, steps: int, *, after: int) -> list[float]:
+    """Return a schedule of two learning rates: `lr` for the first `after` steps, half of it for the others."""
+    return [lr if step < after else lr / 2 for step in range(steps)]
 
 
 def given(gradients: Tensor) -> Gradient:

@@ -19,12 +19,13 @@ from torch import Tensor
 from harness.probes import decay_law
 from harness.probes.external_gradient import GROUPS, external_gradients, starting_weights
 from harness.probes.probe import Probe
-from harness.probes.trajectory import Track, follow, given, halved_midway
+from harness.probes.trajectory import Track, follow, given, halved
 from harness.reading import Reading
 from harness.subject import Factory
 
 EPS = sys.float_info.epsilon
 APART = 1.0  # d
+EARLY = 10  # the learning rate changes while much of the difference is left, or a stale one would go unseen
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Settings:
 
 def two_inits(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step."""
-    lrs = halved_midway(settings.lr, settings.steps)
+    lrs = halved(settings.lr, settings.steps, after=EARLY)
     paths = _run(make, settings, lrs)
     ratios = [(path[:, 4:] - path[:, :4]) / APART for path in paths]
     due = [_survival(settings, [lr * factors[0] for lr in lrs], factors[1]) for factors in GROUPS]
