@@ -30,7 +30,8 @@ def headline(outcome: Outcome, behaviours: Sequence[str] = ()) -> str:
 
 def sentence(verdict: Verdict) -> str:
     """Return one verdict as a sentence: which measure, of which arm, what came and what was expected."""
-    what = f"{verdict.expectation.measure} of {verdict.expectation.arm} is {number(verdict.measured)} {verdict.unit}"
+    unit = f" {verdict.unit}" if verdict.unit != "1" else ""
+    what = f"{verdict.expectation.measure} of {verdict.expectation.arm} is {number(verdict.measured)}{unit}"
     if verdict.problem:
         return f"{what}: cannot be judged, {verdict.problem}"
     return f"{what}, expected {expected(verdict)}"

@@ -130,7 +130,8 @@ class Reporter:
             terminalreporter.write_line(line, red=" FAILED " in line or " ERROR " in line)
         for line in self.heard[:20]:
             terminalreporter.write_line(f"the subject {line}")
-        chance = budget.chance(catalogue.load().values())
+        chosen = set(book.selected)
+        chance = budget.chance(one for one in catalogue.load().values() if chosen & {claim.id for claim in one.scenario.claims})
         for line in table.summary(book, left_out=self._left_out(), false_red=chance, budget=budget.DECLARED):
             terminalreporter.write_line(line, bold=True)
 

@@ -1,0 +1,66 @@
+"""Can every claim fail? Each names what must fail it, and that is tried here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import arithmetic
+from harness.catalogue import Entry, load
+from harness.heartbeat import Heartbeat
+from harness.outcome import decide
+from harness.run import Result, Session, run
+from harness.scenario import Claim
+from harness.store import Store
+from harness.subject import DEFAULTS, Subjects
+
+MUTANTS = "tests.selftest.mutants"
+
+
+def _cases(kind: str) -> list:
+    """Return a claim and one of its mutants (or None) a case."""
+    return [
+        pytest.param(entry, claim, mutant, id=f"{claim.id}-{mutant}" if mutant else claim.id)
+        for entry in load().values()
+        if entry.scenario.kind == kind
+        for claim in entry.scenario.claims
+        for mutant in claim.counterexample.mutants or (None,)
+    ]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """A session with the shipped subjects."""
+    return Session(Subjects(DEFAULTS), "cpu", Store(tmp_path), Heartbeat(tmp_path, print), heard=[])
+
+
+@pytest.mark.parametrize(("entry", "claim", "mutant"), _cases("probe"))
+def test_a_mutant_fails_the_claim(entry: Entry, claim: Claim, mutant: str, session: Session) -> None:
+    """A claim about an optimizer is red for each optimizer that it names as wrong."""
+    result = run(_mutated(entry, claim, mutant), session)
+
+    outcome = decide(claim, result)
+
+    assert outcome.status == "failed"
+    assert not outcome.failure, "the mutant must run, and fail by its numbers"
+
+
+@pytest.mark.parametrize(("entry", "claim", "mutant"), _cases("arithmetic"))
+def test_a_slip_fails_the_claim(entry: Entry, claim: Claim, mutant: None, session: Session) -> None:
+    """A claim about numbers is red for the slip that it names."""
+    right, slip = run(entry, session), claim.counterexample
+    wrong = arithmetic.evaluate(entry.scenario.formula, slip.settings)
+
+    outcome = decide(claim, Result({**right.readings, str(slip.arm): wrong}, {}, {}))
+
+    assert outcome.status == "failed"
+
+
+def _mutated(entry: Entry, claim: Claim, mutant: str) -> Entry:
+    """Return the scenario with only the claim's arms, and the mutant in place of the arm that the claim names."""
+    name = str(claim.counterexample.arm)
+    arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
+    arms[name] = replace(arms[name], role="fixed", subject=f"{MUTANTS}:{mutant}")
+    return Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)
