@@ -20,7 +20,7 @@ from harness.errors import ScenarioError
 
 Plain = float | int | bool | str | tuple[Any, ...]
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # 010 is eight to YAML and ten to a reader
-_NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)

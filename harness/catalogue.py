@@ -181,7 +181,9 @@ def _check_arithmetic(scenario: Scenario, raw: Raw) -> None:
     for name, arm in scenario.arms.items():
         given = set(entries(arm.settings)) if arm.settings else set()
         if given != wanted:
-            raise raw.fail(f"arms.{name}.settings: expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}")
+            raise raw.fail(
+                f"arms.{name}.settings: expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}"
+            )
 
 
 def _check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source], where: Raw) -> None:
