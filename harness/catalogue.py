@@ -169,7 +169,7 @@ def _check_study(scenario: Scenario, raw: Raw) -> None:
     if not 1 <= len(scenario.golden.gates) <= MOST_GATES:
         raise raw.fail(f"golden.gates: expected 1 to {MOST_GATES} gated measures, got {len(scenario.golden.gates)}")
     for gate in scenario.golden.gates:
-        _check_place(gate.arm, gate.measure, scenario, raw.child("golden.gates", raw.node))
+        _check_place(gate.arm, gate.measure, scenario, raw.child("golden.gates", entries(raw)["golden"].node))
 
 
 def _check_arithmetic(scenario: Scenario, raw: Raw) -> None:
@@ -199,8 +199,8 @@ def _check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source]
     if claim.established == "refuted" and not claim.instead:
         raise where.fail("established: refuted needs the key 'instead': what is true")
     for index, expectation in enumerate(claim.expect):
-        part = where.child(f"expect[{index}]", where.node)
-        _check_expectation(expectation, scenario, part)
+        node = entries(where)["expect"].node.value[index]
+        _check_expectation(expectation, scenario, where.child(f"expect[{index}]", node))
     if scenario.kind == "study" and not any(item.pilot for item in claim.expect):
         raise where.fail(f"a study's claim gates at least one expectation (pilot: {MINIMUM_PILOT} or more)")
     _check_counterexample(claim, scenario, where)
