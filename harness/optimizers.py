@@ -36,14 +36,14 @@ class _PerTensor(Optimizer):
         """Change `weight` in place."""
         raise NotImplementedError
 
-    def _buffer(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
+    def _buffer(self, weight: Tensor, gradient: Tensor, *, momentum: float) -> Tensor:
         """Return the momentum buffer, buf <- momentum * buf + gradient, started at the first gradient."""
         state = self.state[weight]
         buffer: Tensor = momentum * state["buf"] + gradient if "buf" in state else gradient.clone()
         state["buf"] = buffer
         return buffer
 
-    def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    def _direction(self, weight: Tensor, gradient: Tensor, *, group: dict[str, Any]) -> Tensor:
         """Return Adam's bias-corrected direction, m / (sqrt(v) + eps) (Kingma and Ba, Algorithm 1)."""
         state, (beta1, beta2) = self.state[weight], group["betas"]
         step = state["step"] = state.get("step", 0) + 1
@@ -65,7 +65,7 @@ class IndependentSGD(_PerTensor):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "decay_after": decay_after})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._buffer(weight, gradient, group["momentum"])
+        moved = group["lr"] * self._buffer(weight, gradient, momentum=group["momentum"])
         keep = 1 - group["weight_decay"] * group["lr"] / group["initial_lr"]
         weight.copy_((weight - moved) * keep if group["decay_after"] else weight * keep - moved)
 
@@ -77,12 +77,12 @@ class DecoupledSGD(_PerTensor):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._buffer(weight, gradient, group["momentum"])
+        moved = group["lr"] * self._buffer(weight, gradient, momentum=group["momentum"])
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(moved)
 
 
 class ProximalSGD(_PerTensor):
-    """Step, then take the proximal map of lr * weight_decay / 2 * |w|^2: Zhuang et al. 2022, section 3."""
+    """Step, then take the proximal map of lr * weight_decay / 2 * |w|^2: Zhuang et al. 2022, on proximal updates."""
 
     def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
@@ -105,12 +105,12 @@ class IndependentAdamW(_PerTensor):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._direction(weight, gradient, group)
+        moved = group["lr"] * self._direction(weight, gradient, group=group)
         weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(moved)
 
 
 class CautiousAdamW(_PerTensor):
-    """Decay by lr * weight_decay only where the update also shrinks the weight: Chen et al. 2025, Algorithm 1."""
+    """Decay by lr * weight_decay only where the update also shrinks the weight: Chen et al. 2025, cautious weight decay."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class CautiousAdamW(_PerTensor):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        direction = self._direction(weight, gradient, group)
+        direction = self._direction(weight, gradient, group=group)
         agrees = (direction * weight >= 0).to(weight.dtype)
         weight.sub_(group["lr"] * (direction + group["weight_decay"] * agrees * weight))
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.probes.probe import Probe
-from harness.probes.trajectory import Track, follow, halved_midway
+from harness.probes.trajectory import GROUPS, Track, follow, halved_midway
 from harness.reading import Reading
 from harness.subject import Factory
 
@@ -24,7 +24,6 @@ EPS = sys.float_info.epsilon
 GRADIENTS = (-30.0, -1.0, -0.003, 0.0, 0.003, 1.0, 100.0)
 STARTS = (-3.1, -0.3, 0.3, 1.9)
 WEAK = (2, 2)  # row and column of w_0 = 0.3 under g = -0.003: pushed outward by less than its decay pulls
-GROUPS = ((1.0, 1.0), (0.75, 2.0))  # (lr, decay) of the two groups, as multiples
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,14 @@ def constant_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
     start, gradient = _grid()
     tracks = [Track(start, lambda step, weight: gradient, *factors) for factors in GROUPS]
     paths = follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)
-    due = [_closed(settings, *factors) for factors in GROUPS]
-    bare = [_undecayed(settings, lrs, lr_factor) for lr_factor, _ in GROUPS]
+    due = [_closed(settings, lr_factor=factors[0], decay_factor=factors[1]) for factors in GROUPS]
+    bare = [_undecayed(settings, lrs, lr_factor=lr_factor) for lr_factor, _ in GROUPS]
     worst = max(_relative(own, closed).max().item() for own, closed in zip(paths, due, strict=True))
     effect = min(_relative(path, closed).min().item() for path, closed in zip(bare, due, strict=True))
     relative = _rounding(settings)
     return {
         "worst_error": Reading(worst, "fraction of max |w|", expected=0.0, tolerance=relative, effect=effect),
-        **_limits(paths[0], due[0], settings.weight_decay, relative),
+        **_limits(paths[0], due[0], decay=settings.weight_decay, relative=relative),
     }
 
 
@@ -67,7 +66,7 @@ def _normalised(settings: Settings) -> Tensor:
     return gradient if settings.law == "sgd" else gradient.sign()
 
 
-def _closed(settings: Settings, lr_factor: float, decay_factor: float) -> Tensor:
+def _closed(settings: Settings, *, lr_factor: float, decay_factor: float) -> Tensor:
     """The path [steps + 1, rows, columns]: the formula once for each of the two learning rates."""
     limit = -_normalised(settings) / (settings.weight_decay * decay_factor)
     half, start = settings.steps // 2, _grid()[0]
@@ -80,7 +79,7 @@ def _closed(settings: Settings, lr_factor: float, decay_factor: float) -> Tensor
     return torch.cat([pieces[0], pieces[1][1:]])
 
 
-def _undecayed(settings: Settings, lrs: list[float], lr_factor: float) -> Tensor:
+def _undecayed(settings: Settings, lrs: list[float], *, lr_factor: float) -> Tensor:
     distance = torch.tensor([0.0, *lrs], dtype=torch.float64).cumsum(0) * lr_factor
     return _grid()[0] - distance[:, None, None] * _normalised(settings)
 
@@ -99,7 +98,7 @@ def _rounding(settings: Settings) -> float:
     return EPS * (6 * settings.steps + (1530 if settings.law == "adamw" else 0))
 
 
-def _limits(path: Tensor, due: Tensor, decay: float, relative: float) -> dict[str, Reading]:
+def _limits(path: Tensor, due: Tensor, *, decay: float, relative: float) -> dict[str, Reading]:
     pairs = (_slope(path[-1]), _slope(due[-1])), (_reach(path, decay), _reach(due, decay)), (_growth(path), _growth(due))
     (slope, slope_due), (reach, reach_due), (growth, growth_due) = pairs
     return {

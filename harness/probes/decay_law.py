@@ -6,7 +6,7 @@ decay_after       w <- (1 - h_t l) (w + D_t)
 independent       w <- (1 - s_t l) w + D_t            Loshchilov and Hutter 2019, Algorithms 1 and 2
 independent_after w <- (1 - s_t l) (w + D_t)
 unscaled          w <- (1 - l) w + D_t
-proximal          w <- (w + D_t) / (1 + h_t l)        Zhuang et al. 2022, section 3
+proximal          w <- (w + D_t) / (1 + h_t l)        Zhuang et al. 2022, on proximal updates
 exponential       w <- exp(-h_t l) w + D_t
 coupled_momentum  b <- m b + l w; w <- w + D_t - h_t b   SGD with momentum m whose L2 gradient enters the buffer
 """
@@ -33,7 +33,7 @@ Law = Literal[
 AFTER = ("decay_after", "independent_after", "proximal")  # the increment shrinks too
 
 
-def keep(law: Law, lr: float, weight_decay: float, *, first_lr: float) -> float:
+def keep(law: Law, lr: float, *, weight_decay: float, first_lr: float) -> float:
     """Return the factor that one step leaves of a weight, for a law without memory."""
     if law in ("independent", "independent_after"):
         return 1 - weight_decay * lr / first_lr
@@ -44,11 +44,11 @@ def keep(law: Law, lr: float, weight_decay: float, *, first_lr: float) -> float:
     return math.exp(-lr * weight_decay) if law == "exponential" else 1 - lr * weight_decay
 
 
-def predict(law: Law, moves: Tensor, start: Tensor, *, lrs: Sequence[float], weight_decay: float, momentum: float) -> Tensor:
+def predict(law: Law, moves: Tensor, *, start: Tensor, lrs: Sequence[float], weight_decay: float, momentum: float) -> Tensor:
     """Return the decayed path [steps + 1, *shape] that `law` predicts from the undecayed increments `moves` [steps, *shape]."""
     path, buffer = [start], torch.zeros_like(start)
     for lr, move in zip(lrs, moves, strict=True):
-        weight, kept = path[-1], keep(law, lr, weight_decay, first_lr=lrs[0])
+        weight, kept = path[-1], keep(law, lr, weight_decay=weight_decay, first_lr=lrs[0])
         if law == "coupled_momentum":
             buffer = momentum * buffer + weight_decay * weight
             path.append(weight + move - lr * buffer)
@@ -60,13 +60,13 @@ def predict(law: Law, moves: Tensor, start: Tensor, *, lrs: Sequence[float], wei
 def survival(law: Law, lrs: Sequence[float], *, weight_decay: float, momentum: float) -> Tensor:
     """Return what is left of a weight of 1 after each step without any gradient, [steps + 1]."""
     one = torch.ones((), dtype=torch.float64)
-    return predict(law, torch.zeros(len(lrs)).double(), one, lrs=lrs, weight_decay=weight_decay, momentum=momentum)
+    return predict(law, torch.zeros(len(lrs)).double(), start=one, lrs=lrs, weight_decay=weight_decay, momentum=momentum)
 
 
 def momentum_root(lr_decay: float, momentum: float) -> float:
     """Return the larger root of x^2 - (1 + m - h l) x + m: the factor a step tends to under coupled L2 with momentum m.
 
-    Real while h l <= (1 - sqrt(m))^2 (Li and Arora 2020, section 2); an oscillation beyond, which no factor describes.
+    Real while h l <= (1 - sqrt(m))^2 (Li and Arora 2020, on momentum); an oscillation beyond, which no factor describes.
     """
     middle = 1 + momentum - lr_decay
     square = middle * middle - 4 * momentum

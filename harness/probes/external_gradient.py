@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.probes.trajectory import GROUPS
+
 ROWS, COLUMNS = 4, 6
-GROUPS = ((1.0, 1.0), (0.75, 2.0))  # (lr, decay) of the two groups, as multiples
 
 
 def external_gradients(steps: int, *, smallest: float, largest: float, seed: int, zeros: bool = True) -> list[Tensor]:

@@ -46,17 +46,7 @@ class Settings:
 
     lr: float
     weight_decay: float
-    law: Literal[
-        "coupled",
-        "decoupled",
-        "independent",
-        "independent_after",
-        "proximal",
-        "box",
-        "independent_box",
-        "finite_eps",
-        "unbiased",
-    ]
+    law: Literal[Ridge, "box", "independent_box", "finite_eps", "unbiased"]
     schedule: Literal["constant", "linear_to_zero"] = "constant"
     steps: int = 400
     momentum: float = 0.0
@@ -90,10 +80,10 @@ def fixed_point(make: Factory, settings: Settings) -> dict[str, Reading]:
         "worst_error": Reading(float((rest - due).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect),
         "last_move": Reading(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance),
     }
-    return readings | _weights(rest, due, tolerance)
+    return readings | _weights(rest, due, tolerance=tolerance)
 
 
-def _weights(rest: Tensor, due: Tensor, tolerance: float) -> dict[str, Reading]:
+def _weights(rest: Tensor, due: Tensor, *, tolerance: float) -> dict[str, Reading]:
     return {
         name: Reading(
             float(rest[0, axis]),

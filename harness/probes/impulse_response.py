@@ -3,7 +3,7 @@
 Coordinate i receives a gradient of 1 at step i and 0 otherwise. Closed form under SGD: w_T[i] = -h_i prod_{j>i} (1 - h_j l),
 so with the shares c_i = h_i l prod_{j>i} (1 - h_j l) and P_T = prod (1 - h_j l) of the start, sum c_i + P_T = 1: the
 weights are an average of the start and of -g_i / l, with time constant -1 / ln(1 - h l), about 1 / (h l) steps.
-Source: Wang and Aitchison 2024, section 3; Bergsma et al. 2025, section 3 (the shares c_i under a schedule).
+Source: Wang and Aitchison 2024, on the timescale of AdamW; Bergsma et al. 2025, on the shares c_i under a schedule.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from harness.probes.probe import Probe
-from harness.probes.trajectory import Track, follow, given
+from harness.probes.trajectory import GROUPS, Track, follow, given
 from harness.reading import Reading
 from harness.subject import Factory
 
 EPS = sys.float_info.epsilon
-GROUPS = ((1.0, 1.0), (0.75, 2.0))  # (lr, decay) of the two groups, as multiples
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def impulse_response(make: Factory, settings: Settings) -> dict[str, Reading]:
     ends = [path[-1, 0] for path in follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)]
     shares = [_shares(end, settings.weight_decay * decay) for end, (_, decay) in zip(ends, GROUPS, strict=True)]
     due = [_closed([lr * factor for lr in lrs], settings.weight_decay * decay) for factor, decay in GROUPS]
-    return _readings(shares, due, settings, lrs)
+    return _readings(shares, due, settings=settings, lrs=lrs)
 
 
 def _schedule(settings: Settings) -> list[float]:
@@ -66,7 +65,7 @@ def _closed(lrs: list[float], decay: float) -> Tensor:
     return torch.stack([*reversed(shares), after])
 
 
-def _readings(shares: list[Tensor], due: list[Tensor], settings: Settings, lrs: list[float]) -> dict[str, Reading]:
+def _readings(shares: list[Tensor], due: list[Tensor], *, settings: Settings, lrs: list[float]) -> dict[str, Reading]:
     steps, half = settings.steps, settings.steps // 2
     # A share is a product of at most steps + 2 numbers, each made and multiplied with 3 roundings, on either side.
     relative = 6 * EPS * (steps + 2)

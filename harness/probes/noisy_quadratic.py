@@ -4,7 +4,7 @@ The gradient is (w - w*) + sigma xi, xi normal; replicas come in pairs with xi a
 adamw   (w* - w) / sqrt((w* - w)^2 + sigma^2) = l w, that is ridge with alpha = l x RMS gradient, another on each axis;
 ridge   alpha = l on every axis: L2 inside the gradient, whose point of rest no positive diagonal scaling moves.
 At a finite lr the mean is off by the first order in lr and in 1 - beta2, so the closed forms are held to a fraction.
-Source: Loshchilov and Hutter 2019, section 3 (the adaptive step); stationarity of each update's mean.
+Source: the stationarity of each update's mean; Loshchilov and Hutter 2019, Algorithm 2, for the updates.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Coordinate i of every gradient is multiplied by c_i between 1e-4 and 1e4. Closed
 not change, and neither does decoupled decay, so with eps = 0 the two paths are equal; eps > 0 changes a step by at most
 eps / |c g|, relatively. Coupled L2 adds l w to c g, so its share changes with c. Coordinates whose gradient is exactly
 zero would divide 0 by 0 at eps = 0 and are left out here.
-Source: Zhuang et al. 2022, section 4 (scale-freeness); Loshchilov and Hutter 2019, Algorithm 2.
+Source: Zhuang et al. 2022, on scale-freeness; Loshchilov and Hutter 2019, Algorithm 2.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.probes.external_gradient import COLUMNS, GROUPS, ROWS, external_gradients, starting_weights
+from harness.probes.external_gradient import COLUMNS, ROWS, external_gradients, starting_weights
 from harness.probes.probe import Probe
-from harness.probes.trajectory import Track, follow, given, halved_midway
+from harness.probes.trajectory import GROUPS, Track, follow, given, halved_midway
 from harness.reading import Reading
 from harness.subject import Factory
 
@@ -39,7 +39,7 @@ def scale_freeness(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return how far scaling the gradients moves the path, as a fraction of what it travels."""
     lrs = halved_midway(settings.lr, settings.steps)
     factors = torch.logspace(-1, 1, ROWS * COLUMNS, base=settings.scale, dtype=torch.float64).reshape(ROWS, COLUMNS)
-    plain, scaled = _run(make, settings, lrs, None), _run(make, settings, lrs, factors)
+    plain, scaled = (_run(make, settings, lrs=lrs, factors=own) for own in (None, factors))
     change = torch.stack([_change(one, other) for one, other in zip(plain, scaled, strict=True)])
     half = (factors > 1).expand_as(change)
     tolerance = _rounding(plain, settings)
@@ -51,7 +51,7 @@ def scale_freeness(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {"change": whole} | readings
 
 
-def _run(make: Factory, settings: Settings, lrs: list[float], factors: Tensor | None) -> list[Tensor]:
+def _run(make: Factory, settings: Settings, *, lrs: list[float], factors: Tensor | None) -> list[Tensor]:
     sequences = external_gradients(settings.steps, smallest=1.0, largest=10.0, seed=settings.seed, zeros=False)
     tracks = [
         Track(starting_weights(settings.seed + 1 + index), given(one if factors is None else factors * one), *group)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from harness.subject import Factory
 
+GROUPS = ((1.0, 1.0), (0.75, 2.0))  # (lr, decay) of the two groups of most probes, as multiples
+
 Gradient = Callable[[int, Tensor], Tensor]  # (step, weight) -> gradient of the data alone
 
 

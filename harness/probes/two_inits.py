@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from harness.probes import decay_law
-from harness.probes.external_gradient import GROUPS, external_gradients, starting_weights
+from harness.probes.external_gradient import external_gradients, starting_weights
 from harness.probes.probe import Probe
-from harness.probes.trajectory import Track, follow, given, halved
+from harness.probes.trajectory import GROUPS, Track, follow, given, halved
 from harness.reading import Reading
 from harness.subject import Factory
 
@@ -45,9 +45,9 @@ class Settings:
 def two_inits(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step."""
     lrs = halved(settings.lr, settings.steps, after=EARLY)
-    paths = _run(make, settings, lrs)
+    paths = _run(make, settings, lrs=lrs)
     ratios = [(path[:, 4:] - path[:, :4]) / APART for path in paths]
-    due = [_survival(settings, [lr * factors[0] for lr in lrs], factors[1]) for factors in GROUPS]
+    due = [_survival(settings, [lr * factors[0] for lr in lrs], decay_factor=factors[1]) for factors in GROUPS]
     worst = max(float((ratio - left[:, None, None]).abs().max()) for ratio, left in zip(ratios, due, strict=True))
     # Every step rounds each of the two weights by at most 3 eps |w| (scale, step, sum); momentum carries an error on by
     # 1 / (1 - m). The shares of earlier errors shrink with the weights, but the bound below does not count on it.
@@ -67,7 +67,7 @@ def two_inits(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _run(make: Factory, settings: Settings, lrs: list[float]) -> list[Tensor]:
+def _run(make: Factory, settings: Settings, *, lrs: list[float]) -> list[Tensor]:
     """Both starts in one matrix, rows 0-3 and 4-7; one path a group."""
     sequences = external_gradients(settings.steps, smallest=settings.smallest, largest=settings.largest, seed=settings.seed)
     tracks: list[Track] = []
@@ -78,7 +78,7 @@ def _run(make: Factory, settings: Settings, lrs: list[float]) -> list[Tensor]:
     return follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)
 
 
-def _survival(settings: Settings, lrs: list[float], decay_factor: float) -> Tensor:
+def _survival(settings: Settings, lrs: list[float], *, decay_factor: float) -> Tensor:
     decay = settings.weight_decay * decay_factor
     return decay_law.survival(settings.law, lrs, weight_decay=decay, momentum=settings.momentum)
 

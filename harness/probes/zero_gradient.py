@@ -19,14 +19,13 @@ from torch import Tensor
 
 from harness.probes import decay_law
 from harness.probes.probe import Probe
-from harness.probes.trajectory import Track, follow, halved_midway, no_gradient
+from harness.probes.trajectory import GROUPS, Track, follow, halved_midway, no_gradient
 from harness.reading import Reading
 from harness.subject import Factory
 
 EPS = sys.float_info.epsilon
 SIZES = (1.3e-3, 1.7e-2, 0.21, 1.9, 23.0, 370.0)  # no round lambda makes any of them |lambda w| = 1
 SHOWN = 3  # the column whose factor is reported
-GROUPS = ((1.0, 1.0), (0.75, 2.0))  # (lr, decay) of the two groups, as multiples
 ADAM_EPS = 1e-8
 
 
@@ -44,21 +43,21 @@ class Settings:
 def zero_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return the factors, the worst departure from the law, and what a step's shrink responds to."""
     lrs, decay = halved_midway(settings.lr, settings.steps), settings.weight_decay
-    run, law = _observe(make, lrs, decay), _expect(settings, lrs, decay)
+    run, law = _observe(make, lrs, decay=decay), _expect(settings, lrs, decay=decay)
     doubled = [2 * settings.lr]
     shrink, wanted = _shrink(run), _shrink(law)
-    readings = _factors(run, law, settings)
-    readings["magnitude_slope"] = _slope(run, law, wanted)
+    readings = _factors(run, law, settings=settings)
+    readings["magnitude_slope"] = _slope(run, law, shrink=wanted)
     # A ratio of two shrinks, each with 2 eps of rounding in a number of its own size: 4 of these. The rivals are 1 apart.
     tolerance = 8 * EPS / abs(wanted)
     for name, lr, scale in (("lr_response", doubled, 1.0), ("decay_response", lrs[:1], 2.0)):
-        value = _ratio(_shrink(_observe(make, lr, scale * decay)), shrink)
-        closed = _shrink(_expect(settings, lr, scale * decay)) / wanted
+        value = _ratio(_shrink(_observe(make, lr, decay=scale * decay)), shrink)
+        closed = _shrink(_expect(settings, lr, decay=scale * decay)) / wanted
         readings[name] = Reading(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
     return readings
 
 
-def _observe(make: Factory, lrs: list[float], decay: float) -> list[Tensor]:
+def _observe(make: Factory, lrs: list[float], *, decay: float) -> list[Tensor]:
     tracks = [Track(_start(), no_gradient, *factors) for factors in GROUPS]
     return follow(make, tracks, lrs=lrs, weight_decay=decay)
 
@@ -68,7 +67,7 @@ def _start() -> Tensor:
     return torch.stack([sizes, -sizes])
 
 
-def _expect(settings: Settings, lrs: list[float], decay: float) -> list[Tensor]:
+def _expect(settings: Settings, lrs: list[float], *, decay: float) -> list[Tensor]:
     """The law's paths, one a group; of coupled_adam the first step only."""
     paths: list[Tensor] = []
     for lr_factor, decay_factor in GROUPS:
@@ -82,7 +81,7 @@ def _expect(settings: Settings, lrs: list[float], decay: float) -> list[Tensor]:
     return paths
 
 
-def _factors(run: list[Tensor], law: list[Tensor], settings: Settings) -> dict[str, Reading]:
+def _factors(run: list[Tensor], law: list[Tensor], *, settings: Settings) -> dict[str, Reading]:
     first, last = _factor(run, 1), _factor(run, settings.steps)
     single = 4 * EPS  # 1 - h l: two roundings, its product with w: one, the division by w: one
     effect = 1 - _factor(law, 1)
@@ -113,7 +112,7 @@ def _last_factor(settings: Settings) -> tuple[float, float]:
     lr, decay = settings.lr / 2, settings.weight_decay
     if settings.law != "coupled_momentum":
         assert settings.law != "coupled_adam"
-        return decay_law.keep(settings.law, lr, decay, first_lr=settings.lr), 1.0
+        return decay_law.keep(settings.law, lr, weight_decay=decay, first_lr=settings.lr), 1.0
     gaps = []
     for lr_factor, decay_factor in GROUPS:
         root = decay_law.momentum_root(settings.lr * lr_factor * decay * decay_factor, settings.momentum)
@@ -121,7 +120,7 @@ def _last_factor(settings: Settings) -> tuple[float, float]:
     return decay_law.momentum_root(lr * decay, settings.momentum), 2 / min(gaps)
 
 
-def _slope(run: list[Tensor], law: list[Tensor], shrink: float) -> Reading:
+def _slope(run: list[Tensor], law: list[Tensor], *, shrink: float) -> Reading:
     """Slope of log |step| against log |w| over the first group: 1 for a pull in proportion to w, 0 for a constant pull."""
     # log |step| errs by eps / shrink, a slope by no more than that over the spread of log |w|, which exceeds 4.
     # Under coupled Adam eps bends the line by ADAM_EPS / |l w|; the law's own slope has the same bend.
