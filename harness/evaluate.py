@@ -10,16 +10,17 @@ from torch import Tensor
 from harness.gpt import Shape, Weights, cross_entropy, logits
 from harness.task import Sentences
 
-SENTENCES_AT_ONCE = 24  # so that activations stay in the processor's cache
+AT_ONCE = 48  # sentences, of all runs together: few enough for the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """Sentences as the network takes them. `real` is the number of real targets of each sentence."""
+    """Sentences as the network takes them. `real` and `lengths` are the number of real targets of each sentence."""
 
     inputs: Tensor  # (n, length, symbols), one-hot
     targets: Tensor  # (n, length, symbols - 1), one-hot, zero where padded
     real: Tensor  # (n,)
+    lengths: tuple[int, ...]
     answers: Tensor  # (n, length) int64
     form: Tensor  # (n, length) bool
     regular: Tensor  # (n,) bool
@@ -33,6 +34,7 @@ def encode(sentences: Sentences, symbols: int, device: torch.device, dtype: torc
         inputs=one_hot[:, :-1].contiguous(),
         targets=one_hot[:, 1:, :-1] * mask[:, :, None],
         real=mask.sum(dim=1),
+        lengths=tuple(sentences.targets.sum(dim=1).tolist()),
         answers=sentences.tokens[:, 1:].to(device),
         form=sentences.form.to(device),
         regular=sentences.regular.to(device),
@@ -53,8 +55,9 @@ def evaluate(weights: Weights, split: Encoded, shape: Shape) -> Scores:
     """Score every sentence of a split with every run's weights."""
     losses: list[Tensor] = []
     exact: list[Tensor] = []
-    for rows in torch.arange(len(split.inputs)).split(SENTENCES_AT_ONCE):
-        loss, right = _evaluate(weights, split, slice(int(rows[0]), int(rows[-1]) + 1), shape)
+    size = max(1, AT_ONCE // len(weights["embedding"]))
+    for start in range(0, len(split.inputs), size):
+        loss, right = _evaluate(weights, split, slice(start, start + size), shape)
         losses.append(loss)
         exact.append(right)
     matches = torch.cat(exact, dim=1).to(losses[0].dtype)
@@ -66,9 +69,9 @@ def evaluate(weights: Weights, split: Encoded, shape: Shape) -> Scores:
 
 
 def _evaluate(weights: Weights, split: Encoded, rows: slice, shape: Shape) -> tuple[Tensor, Tensor]:
-    runs = len(weights["embedding"])
-    inputs, targets = split.inputs[rows], split.targets[rows]
+    runs, length = len(weights["embedding"]), max(split.lengths[rows])  # what is padding in all of them is left out
+    inputs, targets = split.inputs[rows, :length], split.targets[rows, :length]
     scores = logits(weights, inputs.expand(runs, *inputs.shape), shape)
     loss = cross_entropy(scores, targets.flatten(0, 1))
-    right = scores.argmax(dim=-1).view(runs, *inputs.shape[:2]) == split.answers[rows]
-    return loss, (right | ~split.form[rows]).all(dim=-1)
+    right = scores.argmax(dim=-1).view(runs, *inputs.shape[:2]) == split.answers[rows, :length]
+    return loss, (right | ~split.form[rows, :length]).all(dim=-1)

@@ -80,7 +80,7 @@ def logits(
     """
     runs, sentences, length, symbols = inputs.shape
     # One-hot inputs make the lookup a matrix multiply: its backward is one too, deterministic on every device.
-    embedded = torch.bmm(inputs.view(runs, sentences * length, symbols), weights["embedding"])
+    embedded = torch.bmm(inputs.reshape(runs, sentences * length, symbols), weights["embedding"])
     x = embedded.view(runs, sentences, length, -1) + weights["position"][:, None, :length]
     x = x.view(runs, sentences * length, -1)
     for layer in range(shape.layers):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from harness.errors import RunError
 from harness.gpt import Weights
 
 
@@ -21,7 +22,8 @@ class Stack:
     All of them share one storage, `flat` (runs, numbers in a run), so a norm over a whole run is one operation.
     """
 
-    def __init__(self, initial: Sequence[Weights], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, labels: Sequence[str], initial: Sequence[Weights], device: torch.device, dtype: torch.dtype) -> None:
+        self.labels = labels
         rows = [torch.cat([weight.flatten() for weight in one.values()]) for one in initial]
         self.flat = torch.stack(rows).to(device, dtype)
         self.parts = _cut(self.flat, initial[0])
@@ -39,15 +41,22 @@ class Stack:
                 leaves[name].grad = gradient
             self.weights[name].grad = None
 
-    def recall(self) -> None:
-        """Copy back the leaves whose storage an optimizer exchanged (`p.data = ...`), and point them at the stack again."""
+    def recall(self, step: int) -> None:
+        """Copy back the leaves whose storage an optimizer exchanged (`p.data = ...`), and point them at the stack again.
+
+        Raises RunError when one has another shape.
+        """
         for name, part in self.parts.items():
             start, stride = part.data_ptr(), part.stride(0) * part.element_size()
             for run, leaves in enumerate(self.leaves):
                 leaf = leaves[name]
-                if leaf.data_ptr() != start + run * stride:
-                    part[run].copy_(leaf.data)
-                    leaf.data = part[run]
+                if leaf.data_ptr() == start + run * stride:
+                    continue
+                if leaf.shape != part.shape[1:]:
+                    found = f"shape {tuple(leaf.shape)}, expected {tuple(part.shape[1:])}"
+                    raise RunError(f"{self.labels[run]}: the optimizer left {name} with {found}, at step {step}")
+                part[run].copy_(leaf.data)
+                leaf.data = part[run]
 
 
 def _gradient(name: str, weight: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ class Tape:
 
     def __init__(self, stack: Stack, steps: int) -> None:
         self.matrices = [name for name, part in stack.parts.items() if part.dim() == 3]
+        self._labels = stack.labels
         self._start = _embedding_norms(stack)
         runs = len(stack.leaves)
         self.by_step = {name: stack.flat.new_zeros(steps, runs) for name in STEP_MEASURES}
@@ -29,14 +29,14 @@ class Tape:
         self.checkpoints: list[int] = []
         self.by_checkpoint: dict[str, list[Tensor]] = {}
 
-    def write_step(self, index: int, stack: Stack, before: Tensor, **measures: Tensor) -> None:
+    def write_step(self, step: int, stack: Stack, before: Tensor, **measures: Tensor) -> None:
         """Keep the numbers of one step, after its update; `before` is `stack.flat` before it."""
-        norms = [torch.linalg.vector_norm(stack.parts[name], dim=(1, 2)) for name in self.matrices]
-        torch.stack(norms, out=self.norms[index])
-        measures["update_norm"] = torch.linalg.vector_norm(stack.flat - before, dim=1)
-        measures["unseen_row"] = torch.linalg.vector_norm(stack.parts["embedding"][:, -1], dim=1) / self._start[1]
+        norms = [_norm(stack.parts[name]) for name in self.matrices]
+        torch.stack(norms, out=self.norms[step - 1])
+        measures["update_norm"] = _norm(stack.flat - before)
+        measures["unseen_row"] = _norm(stack.parts["embedding"][:, -1]) / self._start[1]
         for name, value in measures.items():
-            self.by_step[name][index] = value
+            self.by_step[name][step - 1] = value
 
     def write_checkpoint(self, step: int, stack: Stack, train: Scores, held_out: Scores) -> None:
         """Keep the numbers of one checkpoint."""
@@ -53,16 +53,16 @@ class Tape:
         for name, value in measures.items():
             self.by_checkpoint.setdefault(name, []).append(value)
 
-    def require_finite(self, step: int, labels: Sequence[str]) -> None:
+    def require_finite(self, step: int) -> None:
         """Raise RunError for the first loss up to `step` that is not finite."""
         losses = self.by_step["loss"][:step]
         if not bool(losses.isfinite().all()):
             index, run = (int(number) for number in (~losses.isfinite()).nonzero()[0])
-            raise RunError(f"{labels[run]}: training loss is {losses[index, run].item()} at step {index + 1}")
+            raise RunError(f"{self._labels[run]}: training loss is {losses[index, run].item()} at step {index + 1}")
         held_out = self.by_checkpoint["held_out_loss"][-1]  # the only look at the weights that the last step left
         if not bool(held_out.isfinite().all()):
             run = int((~held_out.isfinite()).nonzero()[0])
-            raise RunError(f"{labels[run]}: held-out loss is {held_out[run].item()} at step {self.checkpoints[-1]}")
+            raise RunError(f"{self._labels[run]}: held-out loss is {held_out[run].item()} at step {self.checkpoints[-1]}")
 
     def read(self, run: int) -> dict[str, Any]:
         """Return one run's numbers, named as in `Run`, as float64 on the CPU."""
@@ -83,4 +83,8 @@ def _array(values: Tensor) -> Array:
 def _embedding_norms(stack: Stack) -> tuple[Tensor, Tensor]:
     """Return the norms of the rows that occur and of the unseen row, run by run."""
     table = stack.parts["embedding"]
-    return torch.linalg.vector_norm(table[:, :-1], dim=(1, 2)), torch.linalg.vector_norm(table[:, -1], dim=1)
+    return _norm(table[:, :-1]), _norm(table[:, -1])
+
+
+def _norm(stacked: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(stacked.flatten(1), dim=1)  # (runs, ...) -> (runs,)

@@ -6,7 +6,7 @@ initial weights, batches and schedule exactly, but its numbers may differ by rou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -72,17 +72,17 @@ def train(
     Raises RunError, one line, when a run's loss is not finite or a subject raises.
     """
     shape = Shape(symbols=len(task.symbols), context=task.train.tokens.shape[1] - 1)
-    sentences = encode(task.train, shape.symbols, device, dtype)
-    held_out = encode(task.held_out, shape.symbols, device, dtype)
-    batches = torch.stack([draw_batches(recipe, run, len(sentences.inputs)) for run in runs], dim=1).to(device)
-    stack = Stack([initial_weights(shape, recipe.embedding_std, 2 * run.seed) for run in runs], device, dtype)
+    splits = [encode(sentences, shape.symbols, device, dtype) for sentences in (task.train, task.held_out)]
+    batches = torch.stack([draw_batches(recipe, run, len(task.train.tokens)) for run in runs], dim=1).to(device)
+    initial = [initial_weights(shape, recipe.embedding_std, 2 * run.seed) for run in runs]
+    stack = Stack([run.label for run in runs], initial, device, dtype)
     optimizers = [_build(run, leaves) for run, leaves in zip(runs, stack.leaves, strict=True)]
     rates = [learning_rates(_schedule(recipe), run.lr, recipe.steps) for run in runs]
     tape = Tape(stack, recipe.steps)
-    tape.write_checkpoint(0, stack, evaluate(stack.weights, sentences, shape), evaluate(stack.weights, held_out, shape))
+    tape.write_checkpoint(0, stack, *(evaluate(stack.weights, split, shape) for split in splits))
 
     for step in range(1, recipe.steps + 1):
-        loss = batch_loss(stack.weights, sentences, batches[step - 1], shape)
+        loss = batch_loss(stack.weights, splits[0], batches[step - 1], shape)
         loss.sum().backward()  # summed over runs: each run's gradient is its own
         gradients = stack.gradients()
         norm = clip(gradients, recipe.clip)
@@ -90,12 +90,12 @@ def train(
         before = stack.flat.clone()
         for run, optimizer, run_rates in zip(runs, optimizers, rates, strict=True):
             update(run, optimizer, run_rates[step - 1], step)
-        stack.recall()
-        tape.write_step(step - 1, stack, before, loss=loss.detach(), gradient_norm=norm)
+        stack.recall(step)
+        tape.write_step(step, stack, before, loss=loss.detach(), gradient_norm=norm)
         if step % recipe.evaluate_every == 0 or step == recipe.steps:
-            tape.write_checkpoint(step, stack, evaluate(stack.weights, sentences, shape), evaluate(stack.weights, held_out, shape))
+            tape.write_checkpoint(step, stack, *(evaluate(stack.weights, split, shape) for split in splits))
         if step % FINITE_EVERY == 0 or step == recipe.steps:
-            tape.require_finite(step, [run.label for run in runs])
+            tape.require_finite(step)
             progress(step, recipe.steps)
     return [_run(run, rate, tape, index) for index, (run, rate) in enumerate(zip(runs, rates, strict=True))]
 
@@ -115,7 +115,7 @@ def batch_loss(weights: Weights, sentences: Encoded, batch: Tensor, shape: Shape
 def clip(gradients: Weights, limit: float) -> Tensor:
     """Scale each run's gradient in place to a norm of at most `limit`; return the norms before, (runs,)."""
     norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients.values()]
-    norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
     scale = (limit / (norm + 1e-6)).clamp(max=1.0)  # 1e-6 as in torch.nn.utils.clip_grad_norm_
     for gradient in gradients.values():
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
@@ -132,7 +132,7 @@ def update(run: ArmRun, optimizer: Any, rate: float, step: int) -> None:
         raise RunError(f"{run.label}: {_name(optimizer)} raised {_line(error)} at step {step}") from error
 
 
-def _build(run: ArmRun, leaves: Weights) -> Any:
+def _build(run: ArmRun, leaves: Mapping[str, Tensor]) -> Any:
     # Layer-norm gains are not decayed: the one group rule that every study shares.
     groups = [
         {"params": [leaf for leaf in leaves.values() if leaf.dim() == 2], "weight_decay": run.weight_decay},
@@ -157,5 +157,6 @@ def _schedule(recipe: Recipe) -> Schedule:
 
 
 def _run(run: ArmRun, rates: Sequence[float], tape: Tape, index: int) -> Run:
-    settings = {"arm": run.arm, "seed": run.seed, "lr": run.lr, "weight_decay": run.weight_decay}
-    return Run(**settings, learning_rates=np.array(rates), **tape.read(index))
+    given = {"arm": run.arm, "seed": run.seed, "lr": run.lr, "weight_decay": run.weight_decay}
+    recorded: dict[str, Any] = {**given, "learning_rates": np.array(rates), **tape.read(index)}
+    return Run(**recorded)
