@@ -23,15 +23,18 @@ class Measure:
     unit: str
     says: str
     of: Callable[[Run], float]
-    closed_form: Callable[[Run, Recipe], float] | None = None
+    closed_form: Callable[[Run, Recipe, float], float] | None = None
 
 
-def read_ensemble(runs: Sequence[Run], recipe: Recipe) -> dict[str, Reading]:
-    """Return every measure's reading over the seeds of one arm (`runs`: one a seed, in the order of the seeds)."""
+def read_ensemble(runs: Sequence[Run], recipe: Recipe, *, momentum: float) -> dict[str, Reading]:
+    """Return every measure's reading over the seeds of one arm.
+
+    `runs` holds one run a seed, in the order of the seeds; `momentum` is the beta1 that the arm gives its optimizer.
+    """
     readings = {}
     for name, measure in MEASURES.items():
         samples = tuple(measure.of(run) for run in runs)
-        expected = float(np.mean([measure.closed_form(run, recipe) for run in runs])) if measure.closed_form else None
+        expected = float(np.mean([measure.closed_form(run, recipe, momentum) for run in runs])) if measure.closed_form else None
         readings[name] = Reading(moments(samples)[0], measure.unit, expected=expected, samples=samples)
     return readings
 
@@ -41,16 +44,20 @@ def undisturbed_fraction(run: Run) -> float:
     return float(np.prod(1.0 - run.learning_rates * run.weight_decay))
 
 
-def random_walk_growth(run: Run, recipe: Recipe) -> float:
-    """Return the embedding norm, relative to its start, of a random walk with steps of size lr under decay.
+def random_walk_growth(run: Run, recipe: Recipe, momentum: float) -> float:
+    """Return the embedding norm, relative to its start, of a random walk under decay in Adam's normalised steps.
 
-    growth^2 = P_0^2 + sum_t (lr_t P_t)^2 / std^2 with P_t = prod_{j>t} (1 - lr_j wd): Adam's normalised steps are taken as
-    independent and of size lr per coordinate. With a constant rate this is e^(-2x) + lr/(2 wd) (1 - e^(-2x)) / std^2,
-    x = sum of lr x wd (the equilibrium of Kosson et al. 2024, section 3, approached from the initial std).
+    Gradients are taken as independent noise that Adam scales to unit size and averages with `momentum` (its beta1):
+    w_T = P_0 w_0 - sum_s c_s xi_s, c_s = sum_{t>=s} lr_t P_t (1 - beta1) beta1^(t-s), P_t = prod_{j>t} (1 - lr_j wd), so
+    growth^2 = P_0^2 + sum_s c_s^2 / std^2. To first order in lr x wd and at a constant rate that is
+    e^(-2x) + lr / (2 wd) (1 - e^(-2x)) / std^2 with x = sum of lr x wd (Kosson et al. 2024, AdamW's equilibrium).
     """
     factors = 1.0 - run.learning_rates * run.weight_decay
     after = np.append(np.cumprod(factors[::-1])[::-1][1:], 1.0)
-    walked = float(np.sum((run.learning_rates * after) ** 2))
+    share, walked = 0.0, 0.0
+    for moved in (run.learning_rates * after)[::-1]:
+        share = (1.0 - momentum) * float(moved) + momentum * share
+        walked += share**2
     return math.sqrt(undisturbed_fraction(run) ** 2 + walked / recipe.embedding_std**2)
 
 
@@ -104,7 +111,7 @@ MEASURES: Mapping[str, Measure] = {
         "x start",
         "norm of the row of the symbol that never occurs, at the end",
         lambda run: float(run.unseen_row[-1]),
-        lambda run, recipe: undisturbed_fraction(run),
+        lambda run, recipe, momentum: undisturbed_fraction(run),
     ),
     "train_regular": Measure("fraction", "regular verb forms right, training", lambda run: float(run.accuracy["train_regular"][-1])),
     "train_irregular": Measure(

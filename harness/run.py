@@ -13,7 +13,7 @@ from harness.measure import read_ensemble
 from harness.probes import PROBES
 from harness.reading import Reading, Readings
 from harness.record import Run, load_runs
-from harness.scenario import Scenario
+from harness.scenario import Arm, Scenario
 from harness.store import Piece, Store
 from harness.subject import Subjects
 
@@ -86,10 +86,16 @@ def _study(entry: Entry, session: Session) -> Result:
     except RunError as error:
         return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
     readings: dict[str, Readings] = {}
-    for name in entry.scenario.arms:
+    for name, arm in entry.scenario.arms.items():
         own = sorted((one for one in runs if one.arm == name), key=lambda one: one.seed)
-        readings[name] = read_ensemble(own, recipe)
+        readings[name] = read_ensemble(own, recipe, momentum=_momentum(arm))
     return Result(readings, first, {})
+
+
+def _momentum(arm: Arm) -> float:
+    """Return the beta1 of an arm's options; Adam's usual one where it gives none."""
+    betas = arm.options.get("betas", (0.9, 0.999))
+    return float(betas[0]) if isinstance(betas, tuple) else 0.9
 
 
 def _arithmetic(entry: Entry, session: Session) -> Result:

@@ -134,6 +134,13 @@ class DecayTwice(AdamWTwin):
         w.mul_((1 - group["lr"] * group["weight_decay"]) ** 2)
 
 
+class HiddenDecay(AdamWTwin):
+    """Decay a little even at weight_decay 0, like an undocumented default: torch's ASGD does so through its lambd."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["lr"] * (group["weight_decay"] + 1e-4))
+
+
 class DecayHalved(AdamWTwin):
     """Take the decay for half of itself, as if the penalty's factor 1/2 had not gone with its derivative."""
 
