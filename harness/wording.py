@@ -12,7 +12,7 @@ _RELATIONS = {
     "within_standard_errors": "its closed form",
     "within_fraction_of_closed_form": "near its closed form",
     "close_to": "",
-    "differs_from": "not",
+    "differs_from": "away from",
     "at_least": "at least",
     "at_most": "at most",
     "greater_than": "more than",
@@ -41,6 +41,8 @@ def expected(verdict: Verdict) -> str:
     """Return what a verdict expected, with its tolerance or with what it was compared to."""
     item, words = verdict.expectation, _RELATIONS[verdict.expectation.relation]
     text = f"{words} {number(verdict.expected)}".strip()
+    if item.relation == "differs_from":
+        text = f"at least {number(item.tolerance or 0.0)} {text}"
     if item.than:
         times = f"{item.than.times:g} x " if item.than.times != 1.0 else ""
         text += f" ({times}{item.than.measure} of {item.than.arm})"
