@@ -62,7 +62,7 @@ class _Sources:
 @cache
 def load(folder: Path = ROOT / "scenarios") -> Mapping[str, Entry]:
     """Return every scenario below `folder` by id, checked. Raises ScenarioError at the first thing wrong."""
-    sources = bind(_Sources, read(folder / "sources.yaml", root=folder.parent)).sources
+    sources = load_sources(folder)
     found: dict[str, Entry] = {}
     homes: dict[str, str] = {}
     for path in sorted([*folder.glob("probes/*.yaml"), *folder.glob("studies/*.yaml"), *folder.glob("arithmetic/*.yaml")]):
@@ -79,6 +79,12 @@ def load(folder: Path = ROOT / "scenarios") -> Mapping[str, Entry]:
     if not found:
         raise ScenarioError(f"{folder}: no scenarios found (expected probes/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
     return found
+
+
+def load_sources(folder: Path = ROOT / "scenarios") -> Mapping[str, Source]:
+    """Return every source by its key. Raises ScenarioError when the file is not as it should be."""
+    sources: Mapping[str, Source] = bind(_Sources, read(folder / "sources.yaml", root=folder.parent)).sources
+    return sources
 
 
 def settings_of(scenario: Scenario, arm: str) -> Any:

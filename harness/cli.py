@@ -1,11 +1,13 @@
-"""What can be asked without running anything? `list` prints every claim, `ready` names what an environment lacks."""
+"""What can be asked without running anything? The claims (`list`), the words of a scenario (`vocabulary`), the environment (`ready`)."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, fields
+from typing import get_args
 
 from harness.errors import UsageError
 
@@ -27,10 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     listing = commands.add_parser("list", help="print every claim with what is established of it")
     listing.add_argument("--kind", choices=("probe", "study", "arithmetic"), help="only the claims of this kind")
     listing.add_argument("--role", choices=("decoupled", "coupled", "sgd"), help="only the claims that involve this role")
+    words = commands.add_parser("vocabulary", help="print what a scenario can name: probes, measures, relations, sources")
+    words.add_argument("probe", nargs="?", help="one probe: its settings and its measures")
     commands.add_parser("ready", help="name what this environment lacks to run the suite")
     given = parser.parse_args(arguments)
     try:
-        return ready() if given.command == "ready" else list_claims(given.kind, given.role)
+        if given.command == "ready":
+            return ready()
+        return vocabulary(given.probe) if given.command == "vocabulary" else list_claims(given.kind, given.role)
     except UsageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 4
@@ -43,6 +49,49 @@ def ready() -> int:
         print(f"{sys.executable} lacks {', '.join(missing)}", file=sys.stderr)
         print(f"install them there: {sys.executable} -m pip install -c constraints.txt {' '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0
+
+
+def vocabulary(probe: str | None) -> int:
+    """Print the closed vocabularies, or one probe's settings and measures. Raises UsageError for an unknown probe."""
+    from harness.binding import unknown
+    from harness.probes import PROBES
+
+    if probe is not None and probe not in PROBES:
+        raise UsageError(unknown(probe, list(PROBES), what="probe"))
+    for line in _probe_words(probe) if probe is not None else _all_words():
+        print(line)
+    return 0
+
+
+def _probe_words(name: str) -> Iterator[str]:
+    from harness.probes import PROBES
+
+    probe = PROBES[name]
+    yield from (probe.run.__doc__ or "").strip().splitlines()[:1]
+    yield "settings"
+    for field in fields(probe.settings):
+        needed = "needed" if field.default is MISSING else f"default {field.default}"
+        yield f"  {field.name}: {field.type} ({needed})"
+    yield "measures"
+    yield from (f"  {measure}: {says}" for measure, says in probe.measures.items())
+
+
+def _all_words() -> Iterator[str]:
+    from harness.arithmetic import FORMULAS
+    from harness.catalogue import load_sources
+    from harness.measure import MEASURES
+    from harness.probes import PROBES
+    from harness.scenario import Relation
+
+    yield "probes (python -m harness vocabulary PROBE)"
+    yield from (f"  {name}: {', '.join(probe.measures)}" for name, probe in PROBES.items())
+    yield "measures of a study"
+    yield from (f"  {name} ({measure.unit}): {measure.says}" for name, measure in MEASURES.items())
+    yield "formulas of arithmetic"
+    yield from (f"  {name}: {formula.measure}" for name, formula in FORMULAS.items())
+    yield f"relations\n  {', '.join(get_args(Relation))}"
+    yield "sources"
+    yield from (f"  {key}: {source.title} ({source.author})" for key, source in load_sources().items())
 
 
 def list_claims(kind: str | None, role: str | None) -> int:
