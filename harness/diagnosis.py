@@ -74,6 +74,9 @@ def behaviour(make: Factory) -> str:
     for strength, says in COUPLED:
         if (_run(make, 0.0, added=strength * WEIGHT_DECAY) - decayed).abs().max().item() <= FIT * effect:
             return says + _exceptions(make)
+    hidden = _hidden(make)
+    if hidden:
+        return f"weight decay of its own even at weight_decay 0: a step without gradient takes {hidden:.3g} of a weight"
     first = (decayed[1] - plain[1]) / plain[0]
     spread = ", ".join(f"{-value:.3g}" for value in (first.max().item(), first.min().item()))
     return f"none of the known forms: the first step takes {spread} of a weight (smallest, largest), lr*wd is {LR * WEIGHT_DECAY:g}"
@@ -91,6 +94,16 @@ def _exceptions(make: Factory) -> str:
         return ", but not where the gradient is exactly zero"
     moved = exempt[0].item() != 2.0 and math.isfinite(exempt[0].item())  # with eps = 0 a zero gradient is 0/0
     return ", but also in a group whose weight_decay is 0" if moved else ""
+
+
+def _hidden(make: Factory) -> float:
+    """Return the share that one step at weight_decay 0 and gradient zero takes of every weight; 0 when they differ."""
+    weight = torch.nn.Parameter(torch.tensor([2.0, -3.0], dtype=torch.float64))
+    start = weight.detach().clone()
+    weight.grad = torch.zeros_like(start)
+    make([weight], lr=LR, weight_decay=0.0).step()
+    taken = (1 - weight.detach() / start).tolist()
+    return taken[0] if math.isclose(taken[0], taken[1], rel_tol=FIT) else 0.0
 
 
 def _predicted(form: Decoupled, plain: Tensor) -> Tensor:
