@@ -79,7 +79,9 @@ def behaviour(make: Factory) -> str:
         return f"weight decay of its own even at weight_decay 0: a step without gradient takes {hidden:.3g} of a weight"
     first = (decayed[1] - plain[1]) / plain[0]
     spread = ", ".join(f"{-value:.3g}" for value in (first.max().item(), first.min().item()))
-    return f"none of the known forms: the first step takes {spread} of a weight (smallest, largest), lr*wd is {LR * WEIGHT_DECAY:g}"
+    return (
+        f"none of the known forms: the first step takes {spread} of a weight (smallest, largest), lr*wd is {LR * WEIGHT_DECAY:g}"
+    )
 
 
 def _exceptions(make: Factory) -> str:
