@@ -157,7 +157,7 @@ def test_the_random_walk_is_the_spread_of_simulated_ones(momentum: float) -> Non
     predicted = random_walk_growth(run(learning_rates=rates), RECIPE, momentum)
 
     assert predicted == pytest.approx(float(weight.std()) / 0.25, rel=0.02)
-    assert predicted - undisturbed_fraction(run(learning_rates=rates)) > 0.04
+    assert predicted - undisturbed_fraction(run(learning_rates=rates)) > 0.03  # the walk itself counts
 
 
 def test_an_ensemble_reads_every_measure_over_all_seeds() -> None:
