@@ -1,0 +1,112 @@
+"""What comes out of a scenario when its subjects work, break, or say something?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue import Entry, load
+from harness.heartbeat import Heartbeat
+from harness.run import Result, Session, path_of, run
+from harness.store import Store
+from harness.subject import DEFAULTS, Subjects
+from tests.selftest.scenario_files import PROBE, edited, write
+
+MODULE = """
+import torch
+
+class Breaks(torch.optim.AdamW):
+    taken = 0
+    def step(self, closure=None):
+        self.taken += 1
+        if self.taken == 3:
+            raise ValueError("no third step")
+        print("a step")
+        return super().step(closure)
+
+class Odd(torch.optim.AdamW):
+    @property
+    def param_groups(self):
+        return None
+    @param_groups.setter
+    def param_groups(self, value):
+        pass
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module of broken optimizers, on the import path for one test."""
+    (tmp_path / "breaking.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "breaking"
+    sys.modules.pop("breaking", None)
+
+
+def ran(folder: Path, decoupled: str = DEFAULTS["decoupled"], *, heard: list[str], name: str = "row", **changed: str) -> Result:
+    """Run one of the written scenarios with a subject in the decoupled role."""
+    subjects = Subjects({**DEFAULTS, "decoupled": decoupled}, "decoupled")
+    session = Session(subjects, "cpu", Store(folder), Heartbeat(folder, print), heard)
+    entry: Entry = load(write(folder, **changed))[name]
+    return run(entry, session)
+
+
+def test_every_arm_of_a_probe_is_read(tmp_path: Path) -> None:
+    """With its own subject and its own settings."""
+    result = ran(tmp_path, heard=[])
+
+    assert set(result.readings) == {"adamw", "sgd_l2"}
+    assert result.failures == {}
+    assert result.readings["adamw"]["unseen_ratio"].value == pytest.approx((1 - 0.03) ** 300, rel=1e-10)
+    assert result.readings["sgd_l2"]["unseen_ratio"].value != result.readings["adamw"]["unseen_ratio"].value
+
+
+def test_a_subject_that_raises_fails_its_arms_and_no_others(tmp_path: Path, mine: str) -> None:
+    """In one line with arm, optimizer and step; what it printed until then is heard, once."""
+    heard: list[str] = []
+
+    result = ran(tmp_path, f"{mine}:Breaks", heard=heard)
+
+    assert result.failures == {"adamw": "arm adamw: breaking:Breaks raised ValueError at step 3: no third step"}
+    assert set(result.readings) == {"sgd_l2"}
+    assert heard == ["prints: a step"]
+
+
+def test_a_subject_that_is_no_optimizer_breaks_the_probe(tmp_path: Path, mine: str) -> None:
+    """Outside its step the probe's own exception is shown, still in one line that names it."""
+    result = ran(tmp_path, f"{mine}:Odd", heard=[])
+
+    assert result.failures["adamw"].startswith("arm adamw: breaking:Odd ")
+    assert "\n" not in result.failures["adamw"]
+
+
+def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None:
+    """In one line that names the option."""
+    text = edited(PROBE, "adamw: {role: decoupled}", "adamw: {role: decoupled, options: {amsgrad: true}}")
+
+    result = ran(tmp_path, "tests.selftest.mutants:AdamWTwin", heard=[], row=text)
+
+    assert result.failures["adamw"].startswith(
+        "arm adamw: tests.selftest.mutants:AdamWTwin refuses its arguments (lr, weight_decay, amsgrad): TypeError: "
+    )
+
+
+def test_arithmetic_runs_no_optimizer(tmp_path: Path) -> None:
+    """Not even one that cannot be found."""
+    result = ran(tmp_path, "nowhere:Nothing", heard=[], name="time")
+
+    assert result.readings["usual"]["steps"].value == pytest.approx(10_000.0)
+    assert result.failures == {}
+
+
+def test_a_fixed_arm_keeps_its_subject(tmp_path: Path) -> None:
+    """A role's is whoever took the role."""
+    fixed = edited(PROBE, "{role: decoupled}", '{role: fixed, subject: "torch.optim:NAdam"}')
+    scenario = load(write(tmp_path, row=fixed))["row"].scenario
+    subjects = Subjects({**DEFAULTS, "sgd": "a:B"}, "sgd")
+
+    assert path_of(scenario, "adamw", subjects) == "torch.optim:NAdam"
+    assert path_of(scenario, "sgd_l2", subjects) == "a:B"
