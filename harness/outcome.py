@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.reading import Readings
@@ -42,9 +41,12 @@ def decide(claim: Claim, result: Result) -> Outcome:
 
 
 def swapped(result: Result, first: str, second: str) -> Result:
-    """Return the same records with two arms exchanged: a study's counterexample."""
+    """Return the same records with two arms exchanged: a study's counterexample. Each arm keeps its own closed forms."""
     other = {first: second, second: first}
-    readings: Mapping[str, Readings] = {arm: result.readings[other.get(arm, arm)] for arm in result.readings}
+    readings: dict[str, Readings] = {}
+    for arm, own in result.readings.items():
+        theirs = result.readings[other.get(arm, arm)]
+        readings[arm] = {name: replace(theirs[name], expected=reading.expected) for name, reading in own.items()}
     return Result(readings, result.trajectory, result.failures)
 
 

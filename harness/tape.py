@@ -22,6 +22,7 @@ class Tape:
     def __init__(self, stack: Stack, steps: int) -> None:
         self.matrices = [name for name, part in stack.parts.items() if part.dim() == 3]
         self._labels = stack.labels
+        self._before = torch.empty_like(stack.flat)
         self._start = _embedding_norms(stack)
         runs = len(stack.leaves)
         self.by_step = {name: stack.flat.new_zeros(steps, runs) for name in STEP_MEASURES}
@@ -29,11 +30,15 @@ class Tape:
         self.checkpoints: list[int] = []
         self.by_checkpoint: dict[str, list[Tensor]] = {}
 
-    def write_step(self, step: int, stack: Stack, before: Tensor, **measures: Tensor) -> None:
-        """Keep the numbers of one step, after its update; `before` is `stack.flat` before it."""
+    def mark(self, stack: Stack) -> None:
+        """Remember the weights before an update, for its norm."""
+        self._before.copy_(stack.flat)
+
+    def write_step(self, step: int, stack: Stack, **measures: Tensor) -> None:
+        """Keep the numbers of one step, after its update."""
         norms = [_norm(stack.parts[name]) for name in self.matrices]
         torch.stack(norms, out=self.norms[step - 1])
-        measures["update_norm"] = _norm(stack.flat - before)
+        measures["update_norm"] = _norm(self._before.sub_(stack.flat))
         measures["unseen_row"] = _norm(stack.parts["embedding"][:, -1]) / self._start[1]
         for name, value in measures.items():
             self.by_step[name][step - 1] = value
@@ -87,4 +92,5 @@ def _embedding_norms(stack: Stack) -> tuple[Tensor, Tensor]:
 
 
 def _norm(stacked: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(stacked.flatten(1), dim=1)  # (runs, ...) -> (runs,)
+    norm: Tensor = torch.linalg.vector_norm(stacked.flatten(1), dim=1)
+    return norm  # (runs,)

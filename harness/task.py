@@ -1,6 +1,6 @@
 """What does the network learn? To conjugate: 360 sentences about verb forms, each with a tail that no rule predicts.
 
-A sentence is `walk once she walked qzxf.`: lemma, time word, pronoun, verb form, four random letters, full stop. The
+A sentence is `ask once she asked qzxf.`: lemma, time word, pronoun, verb form, four random letters, full stop. The
 verb form follows from the words before it, so it can be generalised; the letters can only be memorised.
 """
 
@@ -14,18 +14,20 @@ from functools import cache
 import torch
 from torch import Tensor
 
-PRONOUNS = ("i", "you", "he", "she", "we", "they")
+PRONOUNS = ("i", "you", "he", "she", "it", "we")
+THIRD_PERSON = ("he", "she", "it")
 TIME_WORDS = {"present": "now", "past": "once", "future": "soon"}
-REGULAR = ("call", "cry", "help", "jump", "look", "love", "miss", "move", "play", "stop", "walk", "wash")
+# Short verbs: a step's cost is the longest sentence's, and these still need every spelling rule below.
+REGULAR = ("add", "aim", "ask", "beg", "cry", "end", "fix", "hug", "mix", "own", "try", "use")
 IRREGULAR = {
-    "come": "came",
+    "buy": "bought",
+    "dig": "dug",
     "eat": "ate",
-    "give": "gave",
+    "get": "got",
     "go": "went",
     "run": "ran",
     "see": "saw",
-    "sing": "sang",
-    "take": "took",
+    "win": "won",
 }
 
 UNSEEN = "_"  # a symbol that no sentence holds: its embedding row is moved by weight decay alone
@@ -79,18 +81,18 @@ class Sentence:
 
 
 def conjugate(lemma: str, tense: str, pronoun: str) -> str:
-    """Return the English verb form, such as `cries`, `stopped`, `went` or `will see`."""
+    """Return the English verb form, such as `cries`, `begged`, `went` or `will see`."""
     if tense == "future":
         return f"will {lemma}"
     if tense == "past":
         return IRREGULAR[lemma] if lemma in IRREGULAR else _regular_past(lemma)
-    return _third_person(lemma) if pronoun in ("he", "she") else lemma
+    return _third_person(lemma) if pronoun in THIRD_PERSON else lemma
 
 
 def _third_person(lemma: str) -> str:
     if _ends_in_consonant_y(lemma):
         return lemma[:-1] + "ies"
-    return lemma + ("es" if lemma.endswith(("s", "sh", "ch", "o")) else "s")
+    return lemma + ("es" if lemma.endswith(("s", "x", "sh", "ch", "o")) else "s")
 
 
 def _regular_past(lemma: str) -> str:
@@ -106,7 +108,7 @@ def _ends_in_consonant_y(lemma: str) -> bool:
 
 
 def _doubles(lemma: str) -> bool:
-    # `stop` doubles its consonant, `look` (two vowels) and `play` (a final y) do not.
+    # `beg` doubles its consonant; `aim` (two vowels), `ask` (two consonants) and `fix` (an x) do not.
     return lemma[-1] not in VOWELS + "wxy" and lemma[-2] in VOWELS and lemma[-3] not in VOWELS
 
 

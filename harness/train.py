@@ -87,11 +87,11 @@ def train(
         gradients = stack.gradients()
         norm = clip(gradients, recipe.clip)
         stack.hand_out(gradients)
-        before = stack.flat.clone()
+        tape.mark(stack)
         for run, optimizer, run_rates in zip(runs, optimizers, rates, strict=True):
             update(run, optimizer, run_rates[step - 1], step)
         stack.recall(step)
-        tape.write_step(step, stack, before, loss=loss.detach(), gradient_norm=norm)
+        tape.write_step(step, stack, loss=loss.detach(), gradient_norm=norm)
         if step % recipe.evaluate_every == 0 or step == recipe.steps:
             tape.write_checkpoint(step, stack, *(evaluate(stack.weights, split, shape) for split in splits))
         if step % FINITE_EVERY == 0 or step == recipe.steps:

@@ -44,7 +44,7 @@ class Reporter:
         selected = {place.claim.id for place in map(_place, items) if place}
         entries = catalogue.load()
         every = {claim.id for entry in entries.values() for claim in entry.scenario.claims}
-        strangers = [item for item in items if self._stranger(item)]
+        strangers = [item for item in items if self._stranger(item) or self._of_the_shipped_subject(item)]
         unrecorded = [item for item in items if item not in strangers and self._unrecorded(item)]
         long = [item for item in items if item not in [*strangers, *unrecorded] and self._too_long(item)]
         self._deselect(items, [*strangers, *unrecorded, *long])
@@ -67,6 +67,10 @@ class Reporter:
         place, entry = _place(item), _golden(item)
         claims = [(place.entry, place.claim)] if place else [(entry, one) for one in entry.scenario.claims] if entry else []
         return bool(claims) and not any(ledger.involved(*one, self.setup.subjects) for one in claims)
+
+    def _of_the_shipped_subject(self, item: pytest.Item) -> bool:
+        """Say whether the item tries a claim on the shipped subject's records, and another subject is under test."""
+        return bool(self.setup.subjects.under_test) and _parameter(item, "test_swapped_arms_fail_the_claim", "place") is not None
 
     def _unrecorded(self, item: pytest.Item) -> bool:
         """Say whether the item is a golden test of a user's subject that has no goldens yet."""

@@ -28,6 +28,16 @@ def claims() -> list[Any]:
     ]
 
 
+def swaps() -> list[Any]:
+    """Return one parameter a claim whose counterexample is two arms exchanged."""
+    return [
+        pytest.param(Place(entry, claim), id=claim.id, marks=_marks(entry))
+        for entry in load().values()
+        for claim in entry.scenario.claims
+        if claim.counterexample.swap
+    ]
+
+
 def goldens() -> list[Any]:
     """Return one parameter a scenario that has numbers to record."""
     return [pytest.param(entry, id=entry.id, marks=_marks(entry)) for entry in load().values()]

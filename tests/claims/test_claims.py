@@ -9,7 +9,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from harness.entries import entries
 from harness.golden import GoldenExtension, check
-from harness.outcome import decide
+from harness.outcome import decide, swapped
 from harness.run import Result, Session
 from tests.claims import places
 from tests.claims.failure import explain
@@ -25,6 +25,19 @@ def test_claim(place: Place, result_of: Callable[[Entry], Result], session: Sess
 
     if outcome.status == "failed":
         pytest.fail(message, pytrace=False)
+
+
+@pytest.mark.parametrize("place", places.swaps())
+def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], Result]) -> None:
+    """A claim about training is false of the same records with the two arms exchanged that it names."""
+    result = result_of(place.entry)
+    if result.failures:
+        pytest.fail(f"{place.claim.id}: nothing to exchange; {next(iter(result.failures.values()))}", pytrace=False)
+
+    outcome = decide(place.claim, swapped(result, *place.claim.counterexample.swap))
+
+    if outcome.status != "failed":
+        pytest.fail(f"{place.claim.id}: holds with its arms exchanged too, so it says nothing about them", pytrace=False)
 
 
 @pytest.mark.parametrize("entry", places.goldens())

@@ -1,4 +1,4 @@
-"""Can every claim fail? Each names what must fail it, and that is tried here."""
+"""Can every claim fail? Each names what must fail it, and that is tried here (for studies: beside the claims, on their runs)."""
 
 from __future__ import annotations
 
