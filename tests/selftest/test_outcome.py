@@ -103,11 +103,11 @@ def test_room_is_counted_in_tolerances() -> None:
 
 def test_swapping_two_arms_exchanges_their_readings_and_no_others() -> None:
     """So that a study's claim can be shown to depend on which arm is which."""
-    before = Result({**READINGS, "c": {"m": Reading(3.0, "u")}}, {}, {})
+    before = Result({arm: {"m": Reading(value, "u", expected=value)} for arm, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))}, {}, {})
     ordered = claim(Expectation("a", "m", "less_than", than=Other("b", "m")))
 
     after = swapped(before, "a", "b")
 
-    assert (after.readings["a"], after.readings["b"]) == (before.readings["b"], before.readings["a"])
-    assert after.readings["c"] == before.readings["c"]
+    assert [after.readings[arm]["m"].value for arm in "abc"] == [2.0, 1.0, 3.0]
+    assert [after.readings[arm]["m"].expected for arm in "abc"] == [1.0, 2.0, 3.0]  # a closed form belongs to its arm
     assert (decide(ordered, before).status, decide(ordered, after).status) == ("held", "failed")

@@ -249,13 +249,10 @@ def test_an_optimizer_that_raises_is_red_in_one_line(home: Path) -> None:
 def test_a_fault_of_ours_is_an_error_and_not_a_verdict(home: Path) -> None:
     """A claim whose test breaks is counted as an error, with the last line of what happened."""
     (home / "sabotage.py").write_text(
-        "import harness.run\n"
-        "def pytest_collection_finish():\n"
-        "    import tests.claims.conftest\n"
-        "    import sys\n"
-        "    def broken(*arguments):\n"
-        "        raise ZeroDivisionError('ours')\n"
-        "    harness.run.arithmetic.evaluate = broken\n",
+        "import harness.arithmetic\n"
+        "def broken(*arguments):\n"
+        "    raise ZeroDivisionError('ours')\n"
+        "harness.arithmetic.evaluate = broken\n",
         encoding="utf-8",
     )
     path = os.pathsep.join([str(home), str(ROOT)])

@@ -24,21 +24,21 @@ from harness.task import (
 @pytest.mark.parametrize(
     ("lemma", "tense", "pronoun", "form"),
     [
-        ("walk", "present", "i", "walk"),
-        ("walk", "present", "she", "walks"),
-        ("wash", "present", "he", "washes"),
-        ("miss", "present", "he", "misses"),
+        ("ask", "present", "i", "ask"),
+        ("ask", "present", "she", "asks"),
+        ("fix", "present", "it", "fixes"),
         ("go", "present", "he", "goes"),
         ("cry", "present", "she", "cries"),
-        ("play", "present", "she", "plays"),
-        ("walk", "past", "we", "walked"),
-        ("love", "past", "they", "loved"),
+        ("buy", "present", "she", "buys"),
+        ("ask", "past", "we", "asked"),
+        ("use", "past", "it", "used"),
         ("cry", "past", "you", "cried"),
-        ("play", "past", "you", "played"),
-        ("stop", "past", "i", "stopped"),
-        ("look", "past", "i", "looked"),
+        ("beg", "past", "i", "begged"),
+        ("aim", "past", "i", "aimed"),
+        ("mix", "past", "i", "mixed"),
+        ("own", "past", "i", "owned"),
         ("go", "past", "he", "went"),
-        ("see", "future", "they", "will see"),
+        ("see", "future", "we", "will see"),
     ],
 )
 def test_conjugates_english(lemma: str, tense: str, pronoun: str, form: str) -> None:
@@ -66,9 +66,9 @@ def test_split_is_balanced() -> None:
 def test_split_never_changes() -> None:
     """The split and the random letters are those that the goldens were recorded with."""
     train, held_out = split_sentences()
-    assert (train[0].text, held_out[0].text) == ("call now i call gsli.", "call now they call gzmz.")
+    assert (train[0].text, held_out[0].text) == ("add now i add gsli.", "add now we add gzmz.")
     text = "\n".join(sentence.text for sentence in (*train, *held_out))
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "4ba9cf971061749e"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "27d346e03943655e"
 
 
 def test_every_symbol_but_the_last_occurs() -> None:
