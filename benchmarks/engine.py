@@ -1,0 +1,307 @@
+"""How fast is the training engine? Against a plain loop, against its own floor, and with two workers.
+
+    python -m benchmarks.engine [--steps 200] [--seeds 4] [--quick]
+
+All sides run in this process, in turns, in float32 on one thread, and a figure is the median of the rounds. "Training" is
+everything in a step but evaluation; evaluation is timed apart and added at one per 100 steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from harness.determinism import fix_environment, fix_torch
+from harness.evaluate import Encoded, encode, evaluate
+from harness.gpt import Shape, initial_weights
+from harness.schedule import Schedule, learning_rates
+from harness.stack import Stack
+from harness.tape import Tape
+from harness.task import Sentences, verb_forms
+from harness.train import ArmRun, Recipe, batch_loss, clip, draw_batches, train, update
+from tests.selftest.plain_gpt import PlainGpt
+
+CPU = torch.device("cpu")
+ADAMW = partial(torch.optim.AdamW, betas=(0.9, 0.99), fused=True)
+DECAYS = {"control": 0.1, "no_decay": 0.0, "overcorrected": 0.5}
+EVALUATE_EVERY = 100
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is timed: a chunk of `seeds` x 3 arms."""
+
+    steps: int
+    seeds: int
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(steps=self.steps, evaluate_every=self.steps)
+
+    @property
+    def runs(self) -> list[ArmRun]:
+        return [ArmRun(arm, seed, 0.02, decay, ADAMW) for seed in range(42, 42 + self.seeds) for arm, decay in DECAYS.items()]
+
+
+def shape() -> Shape:
+    """Return the network's shape for the task."""
+    task = verb_forms()
+    return Shape(len(task.symbols), task.train.tokens.shape[1] - 1)
+
+
+def clock(work: Callable[[], object]) -> float:
+    """Return the seconds that `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def plain_training(recipe: Recipe, run: ArmRun) -> tuple[PlainGpt, list[float], float]:
+    """Train one run in the usual way; return the network, its losses and the seconds of the loop."""
+    task = verb_forms()
+    network = PlainGpt(shape(), {name: one.float() for name, one in initial_weights(shape(), 0.30, 2 * run.seed).items()})
+    parameters = list(network.parameters())
+    matrices, gains = ([one for one in parameters if one.dim() == dims] for dims in (2, 1))
+    groups = [{"params": matrices, "weight_decay": run.weight_decay}, {"params": gains, "weight_decay": 0.0}]
+    optimizer = run.make(groups, lr=run.lr, weight_decay=run.weight_decay)
+    answers = task.train.tokens[:, 1:].masked_fill(~task.train.targets, -100)  # torch's own mark of no target
+    losses: list[Tensor] = []
+    start = time.perf_counter()
+    rates = learning_rates(Schedule(recipe.schedule, recipe.warmup_steps), run.lr, recipe.steps)
+    for rate, batch in zip(rates, draw_batches(recipe, run, len(answers)), strict=True):
+        scores = network(task.train.tokens[batch, :-1])
+        loss = functional.cross_entropy(scores.flatten(0, 1), answers[batch].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        losses.append(loss.detach())
+    seconds = time.perf_counter() - start
+    return network, torch.stack(losses).tolist(), seconds
+
+
+@torch.inference_mode()
+def plain_evaluations(network: PlainGpt) -> None:
+    """Score both splits in the usual way: one batch each, mean loss and exact matches."""
+    for sentences in (verb_forms().train, verb_forms().held_out):
+        _score(network, sentences)
+
+
+def _score(network: PlainGpt, sentences: Sentences) -> None:
+    scores, answers = network(sentences.tokens[:, :-1]), sentences.tokens[:, 1:]
+    functional.cross_entropy(scores.flatten(0, 1), answers.masked_fill(~sentences.targets, -100).flatten())
+    (((scores.argmax(dim=-1) == answers) | ~sentences.form).all(dim=1)).float().mean()
+
+
+def engine_training(setting: Setting) -> float:
+    """Return the engine's seconds for `steps` steps without evaluation: of twice as many, less those of once."""
+
+    return _seconds(setting, 2 * setting.steps) - _seconds(setting, setting.steps)
+
+
+def _seconds(setting: Setting, steps: int) -> float:
+    recipe = Recipe(steps=steps, evaluate_every=steps)
+    go = partial(train, recipe, setting.runs, task=verb_forms(), device=CPU, dtype=torch.float32)
+    return clock(lambda: go(progress=lambda step, steps: None))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk of runs laid out as `train` lays it out, so that the parts of a step can be timed one by one."""
+
+    setting: Setting
+    stack: Stack
+    splits: list[Encoded]
+    batches: Tensor
+
+    @classmethod
+    def build(cls, setting: Setting) -> Chunk:
+        task, runs = verb_forms(), setting.runs
+        initial = [initial_weights(shape(), 0.30, 2 * run.seed) for run in runs]
+        splits = [encode(split, shape().symbols, CPU, torch.float32) for split in (task.train, task.held_out)]
+        batches = torch.stack([draw_batches(setting.recipe, run, 240) for run in runs], dim=1)
+        return cls(setting, Stack([run.label for run in runs], initial, CPU, torch.float32), splits, batches)
+
+    def evaluation(self) -> float:
+        """Return the seconds of one evaluation of all runs on both splits."""
+        return clock(lambda: [evaluate(self.stack.weights, split, shape()) for split in self.splits])
+
+    def parts_of_a_step(self) -> dict[str, float]:
+        """Return the median seconds of each part of a step, all runs together."""
+        runs = self.setting.runs
+        optimizers = [_optimizer(run, leaves) for run, leaves in zip(runs, self.stack.leaves, strict=True)]
+        tape = Tape(self.stack, self.setting.steps)
+        times: dict[str, list[float]] = {}
+        for step in range(1, self.setting.steps + 1):
+            mark = _Stopwatch(times)
+            loss = batch_loss(self.stack.weights, self.splits[0], self.batches[step - 1], shape())
+            mark("forward")
+            loss.sum().backward()  # type: ignore[no-untyped-call]
+            mark("backward")
+            gradients = self.stack.gradients()
+            norm = clip(gradients, 1.0)
+            mark("gradient norms and clipping")
+            self.stack.hand_out(gradients)
+            mark("hand gradients to the leaves")
+            tape.mark(self.stack)
+            mark("copy of the weights, for the update norm")
+            for run, optimizer in zip(runs, optimizers, strict=True):
+                update(run, optimizer, 0.02, step)
+            mark("optimizers")
+            self.stack.recall(step)
+            mark("look for rebound weights")
+            tape.write_step(step, self.stack, loss=loss.detach(), gradient_norm=norm)
+            mark("record norms")
+        return {name: statistics.median(values) for name, values in times.items()}
+
+
+class _Stopwatch:
+    def __init__(self, times: dict[str, list[float]]) -> None:
+        self._times, self._last = times, time.perf_counter()
+
+    def __call__(self, name: str) -> None:
+        now = time.perf_counter()
+        self._times.setdefault(name, []).append(now - self._last)
+        self._last = now
+
+
+def _optimizer(run: ArmRun, leaves: dict[str, torch.nn.Parameter]) -> torch.optim.Optimizer:
+    matrices, gains = ([leaf for leaf in leaves.values() if leaf.dim() == dims] for dims in (2, 1))
+    groups = [{"params": matrices, "weight_decay": run.weight_decay}, {"params": gains, "weight_decay": 0.0}]
+    optimizer: torch.optim.Optimizer = run.make(groups, lr=run.lr, weight_decay=run.weight_decay)
+    return optimizer
+
+
+def multiplies(runs: int, sentences: int) -> list[tuple[str, int, tuple[int, int, int, int]]]:
+    """Return what a forward pass multiplies: (name, times, (batch, rows, inner, columns))."""
+    one = shape()
+    tokens, width, batch = sentences * one.context, one.width, runs * sentences * one.heads
+    size = width // one.heads
+    return [
+        ("embedding", 1, (runs, tokens, one.symbols, width)),
+        ("qkv", one.layers, (runs, tokens, width, 3 * width)),
+        ("attention_out", one.layers, (runs, tokens, width, width)),
+        ("mlp_in", one.layers, (runs, tokens, width, 4 * width)),
+        ("mlp_out", one.layers, (runs, tokens, 4 * width, width)),
+        ("scores of symbols", 1, (runs, tokens, width, one.symbols - 1)),
+        ("attention scores", one.layers, (batch, one.context, size, one.context)),
+        ("attention mix", one.layers, (batch, one.context, one.context, size)),
+    ]
+
+
+def floor(runs: int, sentences: int = 4) -> tuple[float, float]:
+    """Return the seconds that the multiplies of one step take alone, warm, with torch.bmm; and their multiply-adds."""
+    seconds = operations = 0.0
+    for name, times, (batch, rows, inner, columns) in multiplies(runs, sentences):
+        left, right = torch.randn(batch, rows, inner), torch.randn(batch, inner, columns)
+        result = torch.randn(batch, rows, columns)
+        passes = [(left, right), (result.transpose(1, 2), left)]  # forward, gradient of the right factor
+        if name != "embedding":  # its left factor is data
+            passes.append((result, right.transpose(1, 2)))
+        for one, other in passes:
+            seconds += times * min(clock(lambda one=one, other=other: torch.bmm(one, other)) for _ in range(30))
+            operations += times * batch * rows * inner * columns
+    return seconds, operations
+
+
+def work_alone(setting: Setting) -> float:
+    """Be one of two workers: train the chunk of `steps` steps and return the seconds, both evaluations included."""
+    fix_torch()
+    _seconds(setting, 10)  # warm up
+    return _seconds(setting, setting.steps)
+
+
+def two_workers(setting: Setting) -> float:
+    """Return the seconds that two processes take for a chunk each, side by side."""
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        return max(pool.map(work_alone, [setting, setting], chunksize=1))
+
+
+def report_against_plain(setting: Setting) -> float:
+    """Print the engine beside the plain loop; return the plain loop's seconds a run-step, training alone."""
+    runs, chunk = len(setting.runs), Chunk.build(setting)
+    engine, plain, engine_looks, plain_looks = [], [], [], []
+    for _ in range(ROUNDS):
+        engine.append(engine_training(setting) / setting.steps / runs)
+        network, losses, seconds = plain_training(setting.recipe, setting.runs[0])
+        plain.append(seconds / setting.steps)
+        engine_looks.append(chunk.evaluation() / runs / EVALUATE_EVERY)
+        plain_looks.append(clock(partial(plain_evaluations, network)) / EVALUATE_EVERY)
+    sides = [statistics.median(one) for one in (engine, plain, engine_looks, plain_looks)]
+    _print_sides(sides, _largest_difference(setting, losses))
+    return sides[1]
+
+
+def _largest_difference(setting: Setting, losses: list[float]) -> float:
+    recipe = Recipe(steps=20, evaluate_every=20)
+    go = partial(train, recipe, setting.runs[:1], task=verb_forms(), device=CPU, dtype=torch.float32)
+    trained = go(progress=lambda step, steps: None)[0]
+    return max(abs(one / other - 1.0) for one, other in zip(trained.loss, losses[:20], strict=True))
+
+
+def _print_sides(sides: list[float], difference: float) -> None:
+    engine, plain, engine_looks, plain_looks = (1e3 * seconds for seconds in sides)
+    print(f"{'ms a run-step':44}{'engine':>10}{'plain loop':>12}{'ratio':>8}")
+    rows = {
+        "training": (engine, plain),
+        "evaluation of 360 sentences, every 100 steps": (engine_looks, plain_looks),
+        "both": (engine + engine_looks, plain + plain_looks),
+    }
+    for name, (ours, theirs) in rows.items():
+        print(f"{name:44}{ours:10.3f}{theirs:12.3f}{theirs / ours:7.2f}x")
+    print(f"{'run-steps per second, both':44}{1e3 / (engine + engine_looks):10.0f}{1e3 / (plain + plain_looks):12.0f}")
+    print("the engine records every step's norms in its time; the plain loop records its loss alone")
+    print(f"largest relative difference of the losses of the first 20 steps, float32: {difference:.1e}\n")
+
+
+def report_parts(setting: Setting) -> None:
+    """Print where a step's time goes, and the step against its floor."""
+    runs = len(setting.runs)
+    parts = Chunk.build(setting).parts_of_a_step()
+    seconds, operations = floor(runs)
+    whole = sum(parts.values())
+    print(f"{'one step of ' + str(runs) + ' runs':44}{'ms':>10}{'share':>9}")
+    for name, part in parts.items():
+        print(f"{name:44}{1e3 * part:10.3f}{part / whole:9.1%}")
+    print(f"{'sum':44}{1e3 * whole:10.3f}")
+    print(f"{'floor: its multiplies alone':44}{1e3 * seconds:10.3f}   ({2 * operations / seconds / 1e9:.0f} GFLOP/s)")
+    network = parts["forward"] + parts["backward"]
+    print(f"forward and backward against the floor: {network / seconds:.2f}x; ", end="")
+    print(f"the step without optimizers: {(whole - parts['optimizers']) / seconds:.2f}x\n")
+
+
+def main() -> None:
+    """Read the flags and print the three tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=200, help="steps a timing (default 200)")
+    parser.add_argument("--seeds", type=int, default=4, help="seeds a chunk, of 3 arms each (default 4)")
+    parser.add_argument("--quick", action="store_true", help="40 steps, no second worker")
+    flags = parser.parse_args()
+    setting = Setting(40 if flags.quick else flags.steps, flags.seeds)
+    fix_torch()
+    plain_training(Recipe(steps=10), setting.runs[0])  # warm up
+    plain = report_against_plain(setting)
+    report_parts(setting)
+    if not flags.quick:
+        runs = 2 * len(setting.runs)
+        together = two_workers(setting) / setting.steps / runs
+        print(
+            f"two workers, training and 2 evaluations: {1e3 * together:.3f} ms a run-step, {plain / together:.2f}x one plain loop"
+        )
+
+
+if __name__ == "__main__":
+    fix_environment()
+    main()
