@@ -69,9 +69,7 @@ def _probe(entry: Entry, session: Session) -> Result:
         path = path_of(scenario, name, session.subjects)
         try:
             with subject.listening(session.heard):
-                readings[name] = probe.run(
-                    subject.factory(path, arm.options, training=False), settings_of(scenario, name)
-                )
+                readings[name] = probe.run(subject.factory(path, arm.options, training=False), settings_of(scenario, name))
         except Exception as error:
             failures[name] = f"arm {name}: {_line(error, path)}"
     return Result(readings, {}, failures)

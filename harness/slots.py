@@ -32,8 +32,8 @@ def visible(mask: str | None, table: str) -> list[tuple[str, int]]:
     by_name = {name: (uuid, free) for index, uuid, free in rows for name in (index, uuid)}
     picked = []
     for name in (part.strip() for part in mask.split(",")):
-        if name in ("", "-1") or (name.isdecimal() and name not in by_name):  # CUDA itself stops at the first entry that names no device
-            break
+        if name in ("", "-1") or (name.isdecimal() and name not in by_name):
+            break  # CUDA itself stops at the first entry that names no device
         picked.append(by_name.get(name, (name, MIB_PER_WORKER)))  # a MIG slice or a shortened uuid: memory unknown
     return picked
 

@@ -87,9 +87,7 @@ def _exact(expectation: Expectation, reading: Reading, compared: Reading | None)
     return Verdict(expectation, margin > 0 if strict else margin >= 0, reading.value, target, margin, reading.unit)
 
 
-def _within(
-    expectation: Expectation, reading: Reading, expected: float | None, tolerance: float | None, problem: str
-) -> Verdict:
+def _within(expectation: Expectation, reading: Reading, expected: float | None, tolerance: float | None, problem: str) -> Verdict:
     if expected is None or tolerance is None:
         return _unjudged(expectation, reading, "no closed form" if expected is None else "no tolerance")
     if problem:
@@ -166,7 +164,9 @@ def _too_noisy(reading: Reading) -> str:
         return "no effect stated"
     if reading.standard_error <= 0:
         return "no noise at all: a standard error of zero"
-    return "" if abs(reading.effect) >= MONTE_CARLO_SIGNAL * reading.standard_error else "vacuous: the effect is lost in the noise"
+    return (
+        "" if abs(reading.effect) >= MONTE_CARLO_SIGNAL * reading.standard_error else "vacuous: the effect is lost in the noise"
+    )
 
 
 def _finite(reading: Reading) -> bool:

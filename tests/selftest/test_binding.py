@@ -119,7 +119,7 @@ def test_what_is_not_understood_is_refused_with_its_place(tmp_path: Path, text: 
     """File, key path, what was expected, what came, and the line."""
     said = refusal(tmp_path, text)
 
-    assert said == message or message.endswith("(known: ") and said.startswith(message)
+    assert said == message or (message.endswith("(known: ") and said.startswith(message))
 
 
 def test_an_unknown_key_lists_every_known_one(tmp_path: Path) -> None:

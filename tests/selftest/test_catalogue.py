@@ -37,11 +37,12 @@ def test_a_folder_is_loaded_by_the_stems_of_its_files(tmp_path: Path) -> None:
 
 def test_an_arm_overrides_the_settings_of_its_scenario(tmp_path: Path) -> None:
     """Key by key; what it does not name stays."""
-    scenario = load(write(tmp_path))["row"].scenario
+    text = edited(PROBE, "{schedule: warmup_cosine}", "{schedule: warmup_cosine, lr: 0.02}")
+    scenario = load(write(tmp_path, row=text))["row"].scenario
 
     shared, own = settings_of(scenario, "adamw"), settings_of(scenario, "sgd_l2")
 
-    assert (shared.lr, shared.steps, own.lr, own.steps) == (0.01, 300, 0.01, 300)
+    assert (shared.lr, shared.steps, own.lr, own.steps) == (0.01, 300, 0.02, 300)
     assert (shared.schedule, own.schedule) == ("constant", "warmup_cosine")
 
 

@@ -78,6 +78,7 @@ def test_the_least_rise_is_counted_from_the_early_dip_on() -> None:
     """The fall before it is expected, a fall after it is negative."""
     assert value("embedding_least_rise", embedding_norm=series(1.0, 0.5, 0.6, 0.9, 1.0)) == pytest.approx(0.1)
     assert value("embedding_least_rise", embedding_norm=series(1.0, 0.5, 0.6, 0.9, 0.85)) == pytest.approx(-0.05)
+    assert value("embedding_least_rise", embedding_norm=series(1.0, 0.5, 0.6, 0.65, 1.0)) == pytest.approx(0.05)
 
 
 def test_the_early_dip_is_relative_to_the_norm_after_the_first_step() -> None:

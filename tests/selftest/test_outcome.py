@@ -103,7 +103,9 @@ def test_room_is_counted_in_tolerances() -> None:
 
 def test_swapping_two_arms_exchanges_their_readings_and_no_others() -> None:
     """So that a study's claim can be shown to depend on which arm is which."""
-    before = Result({arm: {"m": Reading(value, "u", expected=value)} for arm, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))}, {}, {})
+    before = Result(
+        {arm: {"m": Reading(value, "u", expected=value)} for arm, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))}, {}, {}
+    )
     ordered = claim(Expectation("a", "m", "less_than", than=Other("b", "m")))
 
     after = swapped(before, "a", "b")
