@@ -39,7 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--report", metavar="DIR", help="write results.json there")
     group.addoption("--golden-dir", metavar="DIR", default=str(ROOT / "golden"), help="where the goldens are")
-    group.addoption("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where studies train (default: a GPU if any)")
+    group.addoption(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where studies train (default: a GPU if any)"
+    )
     group.addoption("--long", action="store_true", help="also run the claims marked long")
 
 

@@ -1,7 +1,7 @@
 """The headline studies in numbers: what the sources say beside what comes out, with intervals and paired differences.
 
-    python -m benchmarks.headline                  # every study, on this machine
-    python -m benchmarks.headline --study verb_forms --write docs/studies.md
+python -m benchmarks.headline                  # every study, on this machine
+python -m benchmarks.headline --study verb_forms --write docs/studies.md
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def _session(folder: Path) -> Session:
 def _page(entry: Entry, result: Result) -> Iterator[str]:
     scenario = entry.scenario
     yield f"## {entry.id}: {scenario.title}\n"
-    yield f"{len(scenario.seeds)} paired seeds ({scenario.seeds[0]} to {scenario.seeds[-1]}); interval of the mean; d_z of the paired difference.\n"
+    seeds = f"{len(scenario.seeds)} paired seeds ({scenario.seeds[0]} to {scenario.seeds[-1]})"
+    yield f"{seeds}; interval of the mean; d_z of the paired difference to the control.\n"
     yield f"| {' | '.join(HEAD)} |"
     yield f"|{'---|' * len(HEAD)}"
     for arm, readings in result.readings.items():
@@ -112,7 +113,8 @@ def _page(entry: Entry, result: Result) -> Iterator[str]:
 def _row(reading: Reading, documented: str, control: Readings | None, measure: str, *, own: bool) -> list[str]:
     mean, sd = statistics.moments(reading.samples)
     closed = f"{reading.expected:.3f}" if reading.expected is not None else ""
-    return [documented, f"{mean:.3f}", f"{sd:.3f}", _interval(reading.samples), closed, *_paired(reading, control, measure, own=own)]
+    own_numbers = [documented, f"{mean:.3f}", f"{sd:.3f}", _interval(reading.samples), closed]
+    return [*own_numbers, *_paired(reading, control, measure, own=own)]
 
 
 def _interval(samples: tuple[float, ...]) -> str:

@@ -19,7 +19,7 @@ from harness.errors import ScenarioError
 from harness.measure import MEASURES
 from harness.probes import PROBES
 from harness.scenario import Arm, Claim, Expectation, Scenario
-from harness.study import MODELS, TASKS
+from harness.study import MODELS, TASKS, TRAJECTORY_STEPS
 from harness.train import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,7 +169,10 @@ def _check_study(scenario: Scenario, raw: Raw) -> None:
         if getattr(scenario, key) is None:
             raise raw.fail(f"the key {key!r} is missing")
     assert scenario.golden is not None
-    recipe_of(scenario)
+    recipe = recipe_of(scenario)
+    if recipe.schedule == "cosine" and recipe.warmup_steps < TRAJECTORY_STEPS:
+        # The trajectory lane trains only the first steps; a cosine that has begun by then would depend on its length.
+        raise raw.fail(f"recipe.warmup_steps: a cosine needs at least {TRAJECTORY_STEPS}, got {recipe.warmup_steps}")
     if len(set(scenario.seeds)) < MINIMUM_SEEDS:
         raise raw.fail(f"seeds: expected at least {MINIMUM_SEEDS} different seeds, got {len(set(scenario.seeds))}")
     if not 1 <= len(scenario.golden.gates) <= MOST_GATES:

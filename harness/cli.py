@@ -1,4 +1,4 @@
-"""What can be asked without running anything? The claims (`list`), the words of a scenario (`vocabulary`), the environment (`ready`)."""
+"""What can be asked without a run? The claims (`list`), the words of a scenario (`vocabulary`), an environment (`ready`)."""
 
 from __future__ import annotations
 

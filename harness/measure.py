@@ -13,7 +13,7 @@ from harness.record import Array, Run
 from harness.statistics import moments
 from harness.train import Recipe
 
-LAST_CHECKPOINTS = 3
+LAST_CHECKPOINTS = 5
 AT_END = f"mean of the last {LAST_CHECKPOINTS} checkpoints"
 EARLY_DIP = 200  # the embedding norm falls before it rises: "non-decreasing" is claimed from this step on
 

@@ -49,7 +49,6 @@ def chunks(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> list[
 def trajectory(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> Piece:
     """Return the piece of the trajectory lane: float64, the first steps of the first seed in every arm."""
     short = replace(recipe, steps=TRAJECTORY_STEPS, evaluate_every=TRAJECTORY_STEPS)
-    assert recipe.schedule == "constant" or recipe.warmup_steps >= TRAJECTORY_STEPS, "a cosine depends on its length"
     chunk = _Chunk(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)
     return Piece(f"{name}.trajectory", chunk.cost, partial(_produce, chunk, place))
 
@@ -84,6 +83,7 @@ def _arm_runs(scenario: Scenario, seeds: Sequence[int], subjects: Subjects) -> l
     runs = []
     for name, arm in scenario.arms.items():
         make = subject.factory(arm.subject or subjects.by_role[arm.role], arm.options, training=True)
-        assert arm.lr is not None and arm.weight_decay is not None, "checked when the scenario was loaded"
+        assert arm.lr is not None, "checked when the scenario was loaded"
+        assert arm.weight_decay is not None, "checked when the scenario was loaded"
         runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in seeds]
     return runs

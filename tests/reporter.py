@@ -118,7 +118,8 @@ class Reporter:
         if session.exitstatus == pytest.ExitCode.OK and (book.missing or self._vanished()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         recording = self.config.getoption("--snapshot-update", default=False)
-        if recording and session.exitstatus == pytest.ExitCode.OK and not self.setup.subjects.under_test:
+        ours = self.setup.golden == self._manifest.parent and not self.setup.subjects.under_test
+        if recording and ours and session.exitstatus == pytest.ExitCode.OK:
             ledger.write_manifest(self._manifest, {*ledger.read_manifest(self._manifest), *book.selected})
         folder = self.config.getoption("--report")
         if folder:
