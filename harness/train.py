@@ -129,7 +129,8 @@ def update(run: ArmRun, optimizer: Any, rate: float, step: int) -> None:
     try:
         optimizer.step()
     except Exception as error:
-        raise RunError(f"{run.label}: {_name(optimizer)} raised {_line(error)} at step {step}") from error
+        told = " ".join(str(error).split())
+        raise RunError(f"{run.label}: {_name(optimizer)} raised {type(error).__name__} at step {step}: {told}") from error
 
 
 def _build(run: ArmRun, leaves: Mapping[str, Tensor]) -> Any:

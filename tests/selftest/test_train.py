@@ -241,7 +241,7 @@ def test_learns_the_task() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (Raising, f"{__name__}:Raising raised RuntimeError: state is missing at step 3"),
+        (Raising, f"{__name__}:Raising raised RuntimeError at step 3: state is missing"),
         (Poisoned, "training loss is nan at step 4"),
         (Reshaping, "the optimizer left embedding with shape (2, 3), expected (29, 64), at step 1"),
         (partial(ADAMW, nesterov=True), "the optimizer could not be built: TypeError: "),
