@@ -17,6 +17,7 @@ if _GPU is not None:
     os.environ["CUDA_VISIBLE_DEVICES"] = _GPU
 
 import pytest  # noqa: E402  (the environment comes first)
+import torch  # noqa: E402
 
 from harness import catalogue, options, subject  # noqa: E402
 from harness.errors import UsageError  # noqa: E402
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     heard: list[str] = []
     try:
         given = options.optimizers(config.getoption("--optimizer"), os.environ, Path(here))
+        _check_places(config)
         subjects = subject.choose(given, heard)
         catalogue.load()
     except UsageError as error:
@@ -65,6 +67,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard)
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
+
+
+def _check_places(config: pytest.Config) -> None:
+    """Refuse now what would end a run of minutes in a traceback. Raises UsageError."""
+    folder = config.getoption("--report")
+    try:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--report {folder}: no folder can be made there ({error.strerror})") from None
+    if folder and not os.access(folder, os.W_OK):
+        raise UsageError(f"--report {folder}: cannot be written to")
+    if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here; leave the option out, or say --device cpu")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -136,7 +136,7 @@ def _difference(obtained: Recording, path: Path) -> tuple[str, list[str]]:
     """Return what is different in one line, and the lines that show it."""
     try:
         golden = parse(path.read_text(encoding="utf-8"))
-    except GoldenError as error:
+    except (GoldenError, UnicodeDecodeError) as error:
         return f"cannot be read: {error}", ["restore the file from git, or delete it and record it again"]
     rows = compare(obtained.entries, golden.entries)
     if golden.scenario != obtained.scenario:

@@ -83,8 +83,8 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Lin
 
 def involved(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
     """Return whether a claim says anything about the subject under test; without one, every claim counts."""
-    role = subjects.under_test
-    return role is None or any(entry.scenario.arms[arm].role == role for arm in claim.arms)
+    roles = subjects.under_test
+    return not roles or any(entry.scenario.arms[arm].role in roles for arm in claim.arms)
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def results(ledger: Ledger, *, subjects: Subjects, environment: Mapping[str, str
     """Return what results.json holds."""
     return {
         "schema": SCHEMA,
-        "subject": dict(subjects.by_role) | {"under_test": subjects.under_test},
+        "subject": dict(subjects.by_role) | {"under_test": list(subjects.under_test)},
         "environment": dict(environment),
         "expected": len(ledger.expected),
         "selected": len(ledger.selected),

@@ -30,15 +30,15 @@ _FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
 
 @dataclass(frozen=True)
 class Subjects:
-    """Who takes which role in this run; `under_test` is the role that a user's subject took, if one was given."""
+    """Who takes which role in this run; `under_test` are the roles that the user's subjects took, if any were given."""
 
     by_role: Mapping[str, str]
-    under_test: str | None = None
+    under_test: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
-        """The golden folder: `default` for the shipped subjects, else the path with ':' written '.'."""
-        return self.by_role[self.under_test].replace(":", ".") if self.under_test else "default"
+        """The golden folder: `default` for the shipped subjects, else the paths with ':' written '.', joined by '+'."""
+        return "+".join(self.by_role[role].replace(":", ".") for role in self.under_test) or "default"
 
 
 def parse(text: str) -> tuple[str, str]:
@@ -65,7 +65,7 @@ def choose(values: list[str], heard: list[str]) -> Subjects:
         by_role[role] = path
         with listening(heard):
             _try_to_build(path)
-    return Subjects(by_role, under_test=given[0][0] if given else None)
+    return Subjects(by_role, under_test=tuple(sorted(role for role, _ in given)))
 
 
 def resolve(path: str) -> Factory:

@@ -35,4 +35,5 @@ def _row(line: Line, name: int) -> str:
     measured = number(line.measured) if line.measured is not None else "-"
     margin = f"{line.margin:.2g}" if line.margin is not None else "-"
     verdict = _VERDICTS.get(line.status, line.status)
-    return f"{line.id:<{name}}  {verdict:<17}  {measured:>12}  {margin:>10}  {line.expected or line.message}"
+    last = line.expected or line.message.removeprefix(f"{line.id}: ")
+    return f"{line.id:<{name}}  {verdict:<17}  {measured:>12}  {margin:>10}  {last}"

@@ -34,7 +34,7 @@ class Reporter:
     def pytest_report_header(self) -> list[str]:
         subjects = self.setup.subjects
         roles = ", ".join(f"{role}={path}" for role, path in subjects.by_role.items())
-        said = f"decaygate: {roles}" + (f" (under test: {subjects.under_test})" if subjects.under_test else "")
+        said = f"decaygate: {roles}" + (f" (under test: {', '.join(subjects.under_test)})" if subjects.under_test else "")
         return [said]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -75,7 +75,8 @@ class Reporter:
     def _unrecorded(self, item: pytest.Item) -> bool:
         """Say whether the item is a golden test of a user's subject that has no goldens yet."""
         recording = self.config.getoption("--snapshot-update", default=False)
-        return bool(_golden(item)) and not recording and not (self.setup.golden / self.setup.subjects.folder).exists()
+        known = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
+        return bool(_golden(item)) and not recording and not known
 
     def _too_long(self, item: pytest.Item) -> bool:
         asked = self.config.getoption("--long") or "long" in self.config.option.markexpr
@@ -143,8 +144,9 @@ class Reporter:
     def _left_out(self) -> list[str]:
         said = []
         if self.selection["strangers"]:
-            role = self.setup.subjects.under_test
-            said.append(f"{self.selection['strangers']} claims do not involve the role {role!r} and were not selected")
+            roles = " or ".join(self.setup.subjects.under_test)
+            count = f"{self.selection['strangers']} of the suite's {len(self._every())} claims"
+            said.append(f"{count} do not involve the role {roles}: not selected")
         if self.selection["unrecorded"]:
             folder = self.setup.golden / self.setup.subjects.folder
             said.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
@@ -157,12 +159,14 @@ class Reporter:
         return said
 
     def _vanished(self) -> list[str]:
-        """Return the claims that are only in the manifest or only in the scenarios, when the whole suite ran."""
-        if not self.selection["whole"]:
-            return []
+        """Return the claims that are in the manifest only and, when the whole suite ran, those in the scenarios only."""
         recorded, every = set(ledger.read_manifest(self._manifest)), set(self._every())
-        gone = recorded - every
-        return sorted(gone if self.config.getoption("--snapshot-update", default=False) else recorded ^ every)
+        new = (
+            every - recorded
+            if self.selection["whole"] and not self.config.getoption("--snapshot-update", default=False)
+            else set()
+        )
+        return sorted((recorded - every) | new)
 
     def _ledger(self) -> Ledger:
         expected = [

@@ -26,22 +26,31 @@ class Track:
 
 
 def follow(make: Factory, tracks: Sequence[Track], *, lrs: Sequence[float], weight_decay: float) -> list[Tensor]:
-    """Return one path a track, [steps + 1, *shape], under the learning rates `lrs`, one a step."""
-    weights = [torch.nn.Parameter(track.start.clone()) for track in tracks]
+    """Return one path a track, [steps + 1, *shape], under the learning rates `lrs`, one a step.
+
+    Each group holds two tensors with the same start and gradients, and their mean is the path: what an optimizer does to
+    the first tensor of a group only, or to the others twice, shows.
+    """
+    pairs = [[torch.nn.Parameter(track.start.clone()) for _ in range(2)] for track in tracks]
     groups = [
-        {"params": [weight], "lr": lrs[0] * track.lr_factor, "weight_decay": weight_decay * track.decay_factor}
-        for weight, track in zip(weights, tracks, strict=True)
+        {"params": pair, "lr": lrs[0] * track.lr_factor, "weight_decay": weight_decay * track.decay_factor}
+        for pair, track in zip(pairs, tracks, strict=True)
     ]
     optimizer = make(groups, lr=lrs[0], weight_decay=weight_decay)
-    paths = [[weight.detach().clone()] for weight in weights]
+    paths = [[_mean(pair)] for pair in pairs]
     for step, lr in enumerate(lrs):
-        for group, weight, track in zip(optimizer.param_groups, weights, tracks, strict=True):
+        for group, pair, track in zip(optimizer.param_groups, pairs, tracks, strict=True):
             group["lr"] = lr * track.lr_factor
-            weight.grad = track.gradient(step, weight.detach()).clone()  # a subject may change it in place
+            for weight in pair:
+                weight.grad = track.gradient(step, weight.detach()).clone()  # a subject may change it in place
         optimizer.step()
-        for path, weight in zip(paths, weights, strict=True):
-            path.append(weight.detach().clone())
+        for path, pair in zip(paths, pairs, strict=True):
+            path.append(_mean(pair))
     return [torch.stack(path) for path in paths]
+
+
+def _mean(pair: Sequence[Tensor]) -> Tensor:
+    return (pair[0].detach() + pair[1].detach()) / 2  # exactly either of them when they agree
 
 
 def halved_midway(lr: float, steps: int) -> list[float]:

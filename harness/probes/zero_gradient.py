@@ -54,7 +54,34 @@ def zero_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
         value = _ratio(_shrink(_observe(make, lr, decay=scale * decay)), shrink)
         closed = _shrink(_expect(settings, lr, decay=scale * decay)) / wanted
         readings[name] = Reading(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
-    return readings
+    return readings | _settings_changed(make, settings, shrink=wanted)
+
+
+def _settings_changed(make: Factory, settings: Settings, *, shrink: float) -> dict[str, Reading]:
+    """Read three steps of two groups: as built, after `weight_decay` is doubled in the group, at a learning rate of zero."""
+    weights = [torch.nn.Parameter(_start()) for _ in range(2)]
+    decays = (settings.weight_decay, 0.0)
+    groups = [{"params": [one], "weight_decay": decay} for one, decay in zip(weights, decays, strict=True)]
+    optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+    path = []
+    for lr, scale in ((settings.lr, 1.0), (settings.lr, 2.0), (0.0, 2.0)):
+        for group, weight, decay in zip(optimizer.param_groups, weights, decays, strict=True):
+            group["lr"], group["weight_decay"] = lr, scale * decay
+            weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+        path.append([float(weight.detach()[0, SHOWN]) for weight in weights])
+    changed = None
+    if settings.law in ("decoupled", "independent", "unscaled", "proximal"):
+        changed = decay_law.keep(settings.law, settings.lr, weight_decay=2 * settings.weight_decay, first_lr=settings.lr)
+    return {
+        "factor_after_change": Reading(
+            path[1][0] / path[0][0], "factor a step", expected=changed, tolerance=4 * EPS, effect=shrink
+        ),
+        "factor_at_zero_lr": Reading(path[2][0] / path[1][0], "factor a step", expected=1.0, tolerance=4 * EPS, effect=shrink),
+        "exempt_factor": Reading(
+            path[2][1] / float(_start()[0, SHOWN]), "fraction of w", expected=1.0, tolerance=4 * EPS, effect=shrink
+        ),
+    }
 
 
 def _observe(make: Factory, lrs: list[float], *, decay: float) -> list[Tensor]:
@@ -159,6 +186,9 @@ PROBE = Probe(
         "magnitude_slope": "slope of log |first step| against log |w| (1: in proportion to w; 0: constant)",
         "lr_response": "shrink of the first step at twice the lr, over that at the lr (ratio)",
         "schedule_response": "shrink of the last step, when the schedule has halved the lr, over that of the first (ratio)",
+        "factor_after_change": "w after a step with the group's weight decay doubled over w before (factor a step)",
+        "factor_at_zero_lr": "w after a step at a learning rate of zero over w before (factor a step)",
+        "exempt_factor": "w after three steps in a group whose weight decay is 0 over w before (fraction of w)",
         "decay_response": "shrink of the first step at twice the weight decay, over that at the weight decay (ratio)",
     },
 )

@@ -20,8 +20,8 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     line = asdict(ledger.line(outcome, entry.id, expected=expected, message=headline))
     if outcome.status != "failed":
         return "", line
-    under_test = session.subjects.under_test
-    options = f" --optimizer {under_test}={session.subjects.by_role[under_test]}" if under_test else ""
+    subjects = session.subjects
+    options = "".join(f" --optimizer {role}={subjects.by_role[role]}" for role in subjects.under_test)
     rerun = f'pytest tests/claims -k "{outcome.claim.id}"{options}'
     body = wording.details(outcome, place=entry.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line

@@ -134,6 +134,13 @@ class DecayTwice(AdamWTwin):
         w.mul_((1 - group["lr"] * group["weight_decay"]) ** 2)
 
 
+class DecayCaptured(AdamWTwin):
+    """Decay by what weight_decay was at a tensor's first step: a schedule of weight_decay does nothing."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["lr"] * state.setdefault("captured", group["weight_decay"]))
+
+
 class HiddenDecay(AdamWTwin):
     """Decay a little even at weight_decay 0, like an undocumented default: torch's ASGD does so through its lambd."""
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from harness.diagnosis import FORMS, Decoupled, behaviour
 from harness.subject import factory
-from tests.selftest.mutants import MUTANTS
+from tests.selftest.mutants import MUTANTS, AdamWTwin
 
 MOMENTUM = {"momentum": 0.9}
 DECOUPLED = "decoupled weight decay, w <- (1 - lr*wd) w, before the update"
@@ -24,6 +25,7 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
     ("SgdTwin", {}, DECOUPLED),  # without momentum the coupled form is the decoupled one
     ("SgdTwin", MOMENTUM, COUPLED),
     ("DecayForgotten", {}, NONE),
+    ("DecayCaptured", {}, f"{DECOUPLED}, but with the weight_decay of its first step, whatever its group says later"),
     ("CoupledL2", {}, COUPLED),
     ("DecayAfterUpdate", {}, "decoupled weight decay applied after the update, (1 - lr*wd) (w - update)"),
     ("DecayNotTimesLr", {}, "weight decay that is not multiplied by the learning rate, w <- (1 - wd) w"),
@@ -138,3 +140,27 @@ class _Built(torch.optim.Optimizer):
 def test_an_optimizer_built_from_a_form_is_named_as_that_form(form: Decoupled) -> None:
     """So that no two forms are the same at the rates used, and none hides another."""
     assert behaviour(partial(_Built, form)) == form.says
+
+
+class SinglePrecision(AdamWTwin):
+    """A right optimizer that casts to float32 inside."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        w.copy_((w.float() * (1 - group["lr"] * group["weight_decay"])).double())
+
+
+def test_single_precision_is_told_from_a_wrong_form() -> None:
+    """The form is right and the rounding is not: both are said."""
+    assert "before the update, but computed in single precision" in behaviour(SinglePrecision)
+
+
+class Spoiled(AdamWTwin):
+    """An optimizer whose weights are spoiled at the first step."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        w.fill_(float("nan"))
+
+
+def test_weights_that_are_not_finite_are_said_to_be() -> None:
+    """No form is fitted to them."""
+    assert "stop being finite" in behaviour(Spoiled)

@@ -102,7 +102,7 @@ def test_a_claim_involves_the_subject_when_an_arm_that_it_reads_has_its_role(tmp
     compared = replace(claim, expect=(Expectation("adamw", "unseen_ratio", "less_than", than=Other("sgd_l2", "unseen_ratio")),))
 
     def of(role: str | None, one: Claim) -> bool:
-        return involved(row, one, Subjects(DEFAULTS, role))
+        return involved(row, one, Subjects(DEFAULTS, (role,) if role else ()))
 
     assert (of("decoupled", claim), of("sgd", claim), of("coupled", claim), of(None, claim)) == (True, False, False, True)
     assert (of("decoupled", compared), of("sgd", compared), of("coupled", compared)) == (True, True, False)
@@ -116,7 +116,7 @@ def test_a_fixed_arm_and_arithmetic_involve_no_subject(tmp_path: Path) -> None:
 
     for entry in (fixed, found["time"]):
         for role in DEFAULTS:
-            assert not involved(entry, entry.scenario.claims[0], Subjects(DEFAULTS, role))
+            assert not involved(entry, entry.scenario.claims[0], Subjects(DEFAULTS, (role,) if role else ()))
 
 
 # --- the manifest ---------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
     """Written as JSON that every parser reads."""
     content = results(
         book("held", "failed"),
-        subjects=Subjects({**DEFAULTS, "coupled": "a.b:C"}, "coupled"),
+        subjects=Subjects({**DEFAULTS, "coupled": "a.b:C"}, ("coupled",)),
         environment={"torch": "2"},
         heard=["prints: hello"],
     )
@@ -171,7 +171,7 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
         "decoupled": DEFAULTS["decoupled"],
         "coupled": "a.b:C",
         "sgd": DEFAULTS["sgd"],
-        "under_test": "coupled",
+        "under_test": ["coupled"],
     }
     assert read["counts"] == book("held", "failed").counts()
     assert read["claims"][1] == {

@@ -48,7 +48,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def ran(folder: Path, decoupled: str = DEFAULTS["decoupled"], *, heard: list[str], name: str = "row", **changed: str) -> Result:
     """Run one of the written scenarios with a subject in the decoupled role."""
-    subjects = Subjects({**DEFAULTS, "decoupled": decoupled}, "decoupled")
+    subjects = Subjects({**DEFAULTS, "decoupled": decoupled}, ("decoupled",))
     session = Session(subjects, "cpu", Store(folder), Heartbeat(folder, print), heard)
     entry: Entry = load(write(folder, **changed))[name]
     return run(entry, session)
@@ -106,7 +106,7 @@ def test_a_fixed_arm_keeps_its_subject(tmp_path: Path) -> None:
     """A role's is whoever took the role."""
     fixed = edited(PROBE, "{role: decoupled}", '{role: fixed, subject: "torch.optim:NAdam"}')
     scenario = load(write(tmp_path, row=fixed))["row"].scenario
-    subjects = Subjects({**DEFAULTS, "sgd": "a:B"}, "sgd")
+    subjects = Subjects({**DEFAULTS, "sgd": "a:B"}, ("sgd",))
 
     assert path_of(scenario, "adamw", subjects) == "torch.optim:NAdam"
     assert path_of(scenario, "sgd_l2", subjects) == "a:B"

@@ -115,9 +115,9 @@ def test_a_value_that_names_no_subject_is_refused(text: str, message: str) -> No
 
 def test_a_given_subject_takes_its_role_and_leaves_the_others() -> None:
     """The first one given is the one under test."""
-    assert choose([], []) == Subjects(DEFAULTS, None)
-    assert choose([f"coupled={ADAMW}"], []) == Subjects({**DEFAULTS, "coupled": ADAMW}, "coupled")
-    assert choose([f"sgd={ADAMW}", "decoupled=torch.optim:NAdam"], []).under_test == "sgd"
+    assert choose([], []) == Subjects(DEFAULTS)
+    assert choose([f"coupled={ADAMW}"], []) == Subjects({**DEFAULTS, "coupled": ADAMW}, ("coupled",))
+    assert choose([f"sgd={ADAMW}", "decoupled=torch.optim:NAdam"], []).under_test == ("decoupled", "sgd")
 
 
 def test_a_role_is_taken_once() -> None:
@@ -129,7 +129,8 @@ def test_a_role_is_taken_once() -> None:
 def test_a_subject_has_its_own_golden_folder() -> None:
     """Named by its path; the shipped subjects share `default`."""
     assert Subjects(DEFAULTS).folder == "default"
-    assert Subjects({**DEFAULTS, "sgd": "a.b:C"}, "sgd").folder == "a.b.C"
+    assert Subjects({**DEFAULTS, "sgd": "a.b:C"}, ("sgd",)).folder == "a.b.C"
+    assert Subjects({**DEFAULTS, "sgd": "a.b:C", "coupled": "d:E"}, ("coupled", "sgd")).folder == "d.E+a.b.C"
 
 
 # --- finding and building -------------------------------------------------------------------------------------------
