@@ -100,19 +100,22 @@ def _form(make: Factory, plain: Tensor, decayed: Tensor, *, error: float) -> str
 
 def _exceptions(make: Factory) -> str:
     """Return what a form leaves out: coordinates whose gradient is zero, a group's own weight decay, a changed one."""
-    weight, exempt = (torch.nn.Parameter(torch.tensor([2.0, -3.0], dtype=torch.float64)) for _ in range(2))
-    groups = [{"params": [weight]}, {"params": [exempt], "weight_decay": 0.0}]
+    weight, other, exempt = (torch.nn.Parameter(torch.tensor([2.0, -3.0], dtype=torch.float64)) for _ in range(3))
+    groups = [{"params": [weight, other]}, {"params": [exempt], "weight_decay": 0.0}]
     optimizer = make(groups, lr=LR, weight_decay=WEIGHT_DECAY)
-    for parameter in (weight, exempt):
+    for parameter in (weight, other, exempt):
         parameter.grad = torch.zeros(2, dtype=torch.float64)
     optimizer.step()
-    if weight[0].item() == 2.0:
+    if weight[0].item() == other[0].item() == 2.0:
         return ", but not where the gradient is exactly zero"
     if exempt[0].item() != 2.0 and math.isfinite(exempt[0].item()):  # with eps = 0 a zero gradient is 0/0
         return ", but also in a group whose weight_decay is 0"
+    if weight[0].item() != other[0].item():
+        return ", but not alike for all tensors of a group"
     once = weight[0].item()
     optimizer.param_groups[0]["weight_decay"] = 0.0
-    weight.grad = torch.zeros_like(weight)
+    for parameter in (weight, other, exempt):
+        parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     captured = math.isclose(weight[0].item() / once, once / 2.0, rel_tol=FIT)
     return ", but with the weight_decay of its first step, whatever its group says later" if captured else ""

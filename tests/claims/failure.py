@@ -36,8 +36,15 @@ def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:
         chosen = entry.scenario.arms[arm]
         if entry.scenario.kind != "arithmetic" and chosen.role != "fixed":
             path = path_of(entry.scenario, arm, session.subjects)
-            said.append(f"{path} behaves like {_behaviour(path, tuple(sorted(chosen.options.items())))}")
+            said.append(_sentence(path, chosen.role, _behaviour(path, tuple(sorted(chosen.options.items())))))
     return list(dict.fromkeys(said))
+
+
+def _sentence(path: str, role: str, behaviour: str) -> str:
+    """Return what an optimizer does; a decay that is what its role asks for is not what failed the claim."""
+    if behaviour == {"decoupled": diagnosis.FORMS[0].says, "coupled": diagnosis.COUPLED[0][1]}.get(role):
+        return f"{path} has the weight decay that its role asks for, so it differs in something else (its update rule, or a case)"
+    return f"{path} behaves like {behaviour}"
 
 
 @cache

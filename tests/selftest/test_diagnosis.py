@@ -164,3 +164,16 @@ class Spoiled(AdamWTwin):
 def test_weights_that_are_not_finite_are_said_to_be() -> None:
     """No form is fitted to them."""
     assert "stop being finite" in behaviour(Spoiled)
+
+
+class FirstTensorOnly(AdamWTwin):
+    """An optimizer that decays only the first tensor of each group."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        if group["params"][0] is w:
+            super().decay(w, grad, group, state)
+
+
+def test_tensors_of_a_group_that_are_not_alike_are_said_to_be() -> None:
+    """One tensor at a time would look right."""
+    assert behaviour(FirstTensorOnly).endswith("but not alike for all tensors of a group")
