@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MINIMUM_PILOT = 3.0  # paired d_z below which a study's expectation is reported and not gated
 MINIMUM_SEEDS = 8
 MOST_GATES = 5
+MOST_GOLDEN_RTOL = 1e-6  # an exact number that may move by more is not held to anything
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _VALUED = ("close_to", "differs_from", "at_least", "at_most", "greater_than", "less_than")
 _TOLERANT = ("close_to", "differs_from")
@@ -135,6 +136,8 @@ def _entry(path: Path, root: Path) -> Entry:
         homes = [kind for kind, keys in _KEYS.items() if key in keys]
         if homes and scenario.kind not in homes:
             raise part.fail(f"belongs to kind: {homes[0]}, got kind: {scenario.kind}")
+    if scenario.golden_rtol is not None and not 0.0 < scenario.golden_rtol <= MOST_GOLDEN_RTOL:
+        raise raw.fail(f"golden_rtol: expected more than 0 and at most {MOST_GOLDEN_RTOL}, got {scenario.golden_rtol}")
     {"probe": _check_probe, "study": _check_study, "arithmetic": _check_arithmetic}[scenario.kind](scenario, raw)
     return Entry(path.stem, scenario, raw)
 
@@ -203,16 +206,23 @@ def _check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source]
             raise where.fail(f"sources: {unknown(citation.source, list(sources), what='source')}")
     if not claim.sources or not claim.expect:
         raise where.fail("a claim has at least one source and one expectation")
-    if claim.established == "holds_when" and not claim.when:
-        raise where.fail("established: holds_when needs the key 'when'")
-    if claim.established == "refuted" and not claim.instead:
-        raise where.fail("established: refuted needs the key 'instead': what is true")
+    _check_words(claim, where)
     for index, expectation in enumerate(claim.expect):
         node = entries(where)["expect"].node.value[index]
         _check_expectation(expectation, scenario, where.child(f"expect[{index}]", node))
     if scenario.kind == "study" and not any(item.pilot for item in claim.expect):
         raise where.fail(f"a study's claim gates at least one expectation (pilot: {MINIMUM_PILOT} or more)")
     _check_counterexample(claim, scenario, where)
+
+
+def _check_words(claim: Claim, where: Raw) -> None:
+    for key in ("statement", "convention", "documented"):
+        if not getattr(claim, key).strip():
+            raise where.fail(f"{key}: expected a sentence, got an empty text")
+    if claim.established == "holds_when" and not claim.when:
+        raise where.fail("established: holds_when needs the key 'when'")
+    if claim.established == "refuted" and not claim.instead:
+        raise where.fail("established: refuted needs the key 'instead': what is true")
 
 
 def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> None:
@@ -224,6 +234,8 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
     _check_room(expectation, where)
     if scenario.kind == "study" and expectation.relation in ("equals_closed_form", "within_standard_errors"):
         raise where.fail(f"{expectation.relation} is exact; a study's measures are ensembles")
+    if expectation.tolerance is not None and not expectation.tolerance > 0.0:
+        raise where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
     if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
         raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
 

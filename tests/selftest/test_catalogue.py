@@ -163,6 +163,7 @@ PROBE_REFUSALS = [
         " []",
         "claims[0]: a claim has at least one source and one expectation (line 10)",
     ),
+    ("convention: a factor a step", 'convention: " "', "claims[0]: convention: expected a sentence, got an empty text (line 10)"),
     ("    convention: a factor a step\n", "", "claims[0]: the key 'convention' is missing (expected: "),
     (", mutants: [DecayForgotten]", "", "claims[0]: counterexample: expected one of mutants, swap or settings (line 10)"),
     (
@@ -199,6 +200,12 @@ STUDY_REFUSALS = [
     ("recipe: {steps: 200}\n", "", "the key 'recipe' is missing (line 1)"),
     ("recipe: {steps: 200}", "recipe: {stpes: 200}", "recipe.stpes: unknown key 'stpes'; did you mean 'steps'? (known: "),
     ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (line 1)"),
+    ("golden_rtol: 1.0e-9", "golden_rtol: 0.1", "golden_rtol: expected more than 0 and at most 1e-06, got 0.1 (line 1)"),
+    (
+        "recipe: {steps: 200}",
+        "recipe: {schedule: cosine, warmup_steps: 50}",
+        "recipe.warmup_steps: a cosine needs at least 100, got 50",
+    ),
     (
         "seeds: [0, 1, 2, 3, 4, 5, 6, 7]",
         "seeds: [0, 1, 2, 3, 4, 5, 6]",
