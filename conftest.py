@@ -16,14 +16,14 @@ _GPU = slots.of_worker(os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get
 if _GPU is not None:
     os.environ["CUDA_VISIBLE_DEVICES"] = _GPU
 
-import pytest  # noqa: E402  (the environment comes first)
-import torch  # noqa: E402
+import pytest
+import torch
 
-from harness import catalogue, options, subject  # noqa: E402
-from harness.errors import UsageError  # noqa: E402
-from harness.golden import GoldenExtension  # noqa: E402
-from tests.reporter import Reporter  # noqa: E402
-from tests.setup import SETUP, Setup  # noqa: E402
+from harness import catalogue, options, subject
+from harness.errors import UsageError
+from harness.golden import GoldenExtension
+from tests.reporter import Reporter
+from tests.setup import SETUP, Setup
 
 ROOT = Path(__file__).parent
 FOLDER = "DECAYGATE_SESSION"  # where this session keeps its runs; made by the controller, inherited by the workers

@@ -148,7 +148,7 @@ class Chunk:
             mark = _Stopwatch(times)
             loss = batch_loss(self.stack.weights, self.splits[0], self.batches[step - 1], shape())
             mark("forward")
-            loss.sum().backward()  # type: ignore[no-untyped-call]
+            loss.sum().backward()
             mark("backward")
             gradients = self.stack.gradients()
             norm = clip(gradients, 1.0)

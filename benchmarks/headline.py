@@ -17,14 +17,14 @@ from harness import determinism
 
 determinism.fix_environment()
 
-from harness import statistics  # noqa: E402  (threads are fixed before torch is imported)
-from harness.catalogue import Entry, load  # noqa: E402
-from harness.heartbeat import Heartbeat  # noqa: E402
-from harness.measure import MEASURES  # noqa: E402
-from harness.reading import Reading, Readings  # noqa: E402
-from harness.run import Result, Session, pieces, run  # noqa: E402
-from harness.store import Store  # noqa: E402
-from harness.subject import DEFAULTS, Subjects  # noqa: E402
+from harness import statistics
+from harness.catalogue import Entry, load
+from harness.heartbeat import Heartbeat
+from harness.measure import MEASURES
+from harness.reading import Reading, Readings
+from harness.run import Result, Session, pieces, run
+from harness.store import Store
+from harness.subject import DEFAULTS, Subjects
 
 LEVEL = 0.01
 MOST_SHOWN = 1000.0  # standard deviations; beyond, the seeds differ by rounding only

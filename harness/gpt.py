@@ -111,7 +111,7 @@ class _Linear(torch.autograd.Function):
 
 
 def _linear(x: Tensor, matrix: Tensor) -> Tensor:
-    return cast(Tensor, _Linear.apply(x, matrix))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Linear.apply(x, matrix))  # type: ignore[no-untyped-call]  # torch leaves `apply` untyped
 
 
 def _layer_norm(x: Tensor, gain: Tensor) -> Tensor:

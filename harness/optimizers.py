@@ -24,7 +24,7 @@ class _PerTensor(Optimizer):
         self.param_groups[-1].setdefault("initial_lr", self.param_groups[-1]["lr"])
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
         """Update every parameter whose gradient is not None, once."""
         assert closure is None, "the reference subjects take no closure"
         for group in self.param_groups:
@@ -33,7 +33,7 @@ class _PerTensor(Optimizer):
                     self.update(weight, weight.grad, group)
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """Change `weight` in place."""
+        """Change `weight` in place; every subclass has its own rule."""
         raise NotImplementedError
 
     def _buffer(self, weight: Tensor, gradient: Tensor, *, momentum: float) -> Tensor:
@@ -42,15 +42,6 @@ class _PerTensor(Optimizer):
         buffer: Tensor = momentum * state["buf"] + gradient if "buf" in state else gradient.clone()
         state["buf"] = buffer
         return buffer
-
-    def _direction(self, weight: Tensor, gradient: Tensor, *, group: dict[str, Any]) -> Tensor:
-        """Return Adam's bias-corrected direction, m / (sqrt(v) + eps) (Kingma and Ba, Algorithm 1)."""
-        state, (beta1, beta2) = self.state[weight], group["betas"]
-        step = state["step"] = state.get("step", 0) + 1
-        state["m"] = beta1 * state.get("m", torch.zeros_like(gradient)) + (1 - beta1) * gradient
-        state["v"] = beta2 * state.get("v", torch.zeros_like(gradient)) + (1 - beta2) * gradient * gradient
-        direction: Tensor = state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
-        return direction
 
 
 class IndependentSGD(_PerTensor):
@@ -91,8 +82,8 @@ class ProximalSGD(_PerTensor):
         weight.sub_(group["lr"] * gradient).div_(1 + group["lr"] * group["weight_decay"])
 
 
-class IndependentAdamW(_PerTensor):
-    """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 2, line 12."""
+class _Adam(_PerTensor):
+    """Adam's constructor and direction; a subclass decides how the weights decay."""
 
     def __init__(
         self,
@@ -103,24 +94,27 @@ class IndependentAdamW(_PerTensor):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def _direction(self, weight: Tensor, gradient: Tensor, *, group: dict[str, Any]) -> Tensor:
+        """Return Adam's bias-corrected direction, m / (sqrt(v) + eps) (Kingma and Ba, Algorithm 1)."""
+        state, (beta1, beta2) = self.state[weight], group["betas"]
+        step = state["step"] = state.get("step", 0) + 1
+        state["m"] = beta1 * state.get("m", torch.zeros_like(gradient)) + (1 - beta1) * gradient
+        state["v"] = beta2 * state.get("v", torch.zeros_like(gradient)) + (1 - beta2) * gradient * gradient
+        direction: Tensor = state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
+        return direction
+
+
+class IndependentAdamW(_Adam):
+    """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 2, line 12."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         moved = group["lr"] * self._direction(weight, gradient, group=group)
         weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(moved)
 
 
-class CautiousAdamW(_PerTensor):
+class CautiousAdamW(_Adam):
     """Decay by lr * weight_decay only where the update also shrinks the weight: Chen et al. 2025, cautious weight decay."""
-
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         direction = self._direction(weight, gradient, group=group)
