@@ -15,6 +15,8 @@ from typing import Any
 
 from harness.arithmetic import FORMULAS
 from harness.binding import Plain, Raw, bind, bind_fields, entries, plain, read, unknown
+from harness.contract import ANY, FIELDS
+from harness.contract import check as contract_problem
 from harness.errors import ScenarioError
 from harness.measure import MEASURES
 from harness.probes import PROBES
@@ -146,7 +148,7 @@ def _check_arm(name: str, arm: Arm, scenario: Scenario, where: Raw) -> None:
     if scenario.kind == "arithmetic":
         return
     if (arm.role == "fixed") != bool(arm.subject):
-        raise where.fail("an arm has either a role (decoupled, coupled, sgd) or role: fixed and subject: module:attribute")
+        raise where.fail("an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute")
     trained = arm.lr is not None and arm.weight_decay is not None
     if scenario.kind == "study" and not trained:
         raise where.fail("an arm of a study gives lr and weight_decay")
@@ -207,6 +209,7 @@ def _check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source]
     if not claim.sources or not claim.expect:
         raise where.fail("a claim has at least one source and one expectation")
     _check_words(claim, where)
+    _check_needs(claim, where)
     for index, expectation in enumerate(claim.expect):
         node = entries(where)["expect"].node.value[index]
         _check_expectation(expectation, scenario, where.child(f"expect[{index}]", node))
@@ -223,6 +226,15 @@ def _check_words(claim: Claim, where: Raw) -> None:
         raise where.fail("established: holds_when needs the key 'when'")
     if claim.established == "refuted" and not claim.instead:
         raise where.fail("established: refuted needs the key 'instead': what is true")
+
+
+def _check_needs(claim: Claim, where: Raw) -> None:
+    for name, needed in claim.needs.items():
+        if name not in FIELDS:
+            raise where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field')}")
+        problem = "" if needed == ANY or not isinstance(needed, str) else contract_problem(name, needed)
+        if problem:
+            raise where.fail(f"needs.{name}: {problem}")
 
 
 def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> None:

@@ -83,8 +83,7 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Lin
 
 def involved(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
     """Return whether a claim says anything about the subject under test; without one, every claim counts."""
-    roles = subjects.under_test
-    return not roles or any(entry.scenario.arms[arm].role in roles for arm in claim.arms)
+    return not subjects.under_test or any(subjects.tests(entry.scenario.arms[arm].role) for arm in claim.arms)
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def pieces(entry: Entry, session: Session) -> list[Piece]:
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
     """Return the import path of the optimizer that an arm runs."""
     chosen = scenario.arms[arm]
-    return chosen.subject or subjects.by_role[chosen.role]
+    return chosen.subject or subjects.path(chosen.role)
 
 
 def _probe(entry: Entry, session: Session) -> Result:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.binding import Plain, Raw
 
-Role = Literal["decoupled", "coupled", "sgd", "fixed"]
+Role = Literal["decoupled", "coupled", "sgd", "any", "fixed"]  # any: the subject under test, whatever it promises
 Established = Literal["holds", "holds_when", "refuted"]
 Relation = Literal[
     "equals_closed_form",
@@ -74,7 +74,11 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement about weight decay, what its source says of it and what is established here."""
+    """One statement about weight decay, what its source says of it and what is established here.
+
+    `needs` are the fields of a contract on which the claim rests, where that is not just what its arms' roles promise:
+    `{step_rule: any}` rests on one field less; a claim whose arms have the role `any` rests only on what it names.
+    """
 
     id: str
     statement: str
@@ -86,6 +90,7 @@ class Claim:
     counterexample: Counterexample
     when: str = ""
     instead: str = ""
+    needs: Mapping[str, Plain] = field(default_factory=dict)
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ DEFAULTS: Mapping[str, str] = {
     "coupled": "torch.optim:Adam",
     "sgd": "torch.optim:SGD",
 }
+ANY = "any"  # the role of claims that hold for whatever optimizer is under test
 _FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
 
 
@@ -34,6 +35,14 @@ class Subjects:
 
     by_role: Mapping[str, str]
     under_test: tuple[str, ...] = ()
+
+    def path(self, role: str) -> str:
+        """Return the import path of who takes `role`; `any` is the first subject under test, else the decoupled one."""
+        return self.by_role[(self.under_test or ("decoupled",))[0] if role == ANY else role]
+
+    def tests(self, role: str) -> bool:
+        """Say whether an arm of this role runs a subject that the user put under test."""
+        return role in self.under_test or (role == ANY and bool(self.under_test))
 
     @property
     def folder(self) -> str:
@@ -97,7 +106,7 @@ def factory(path: str, options: Mapping[str, Any], *, training: bool) -> Factory
     has it. Raises RunError in one line when the subject refuses an option.
     """
     build = resolve(path)
-    bound = {**options, **_kernel(build, path, training=training)}
+    bound = {**_kernel(build, path, training=training), **options}
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
         try:

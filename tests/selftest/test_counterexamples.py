@@ -15,8 +15,9 @@ from harness.run import Result, Session, run
 from harness.scenario import Claim
 from harness.store import Store
 from harness.subject import DEFAULTS, Subjects
+from tests.selftest import mutants, mutants_handling, mutants_numerics
 
-MUTANTS = "tests.selftest.mutants"
+HOMES = (mutants, mutants_handling, mutants_numerics)
 
 
 def _cases(kind: str) -> list:
@@ -62,5 +63,6 @@ def _mutated(entry: Entry, claim: Claim, mutant: str) -> Entry:
     """Return the scenario with only the claim's arms, and the mutant in place of the arm that the claim names."""
     name = str(claim.counterexample.arm)
     arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
-    arms[name] = replace(arms[name], role="fixed", subject=f"{MUTANTS}:{mutant}")
+    (home,) = [module.__name__ for module in HOMES if hasattr(module, mutant)]
+    arms[name] = replace(arms[name], role="fixed", subject=f"{home}:{mutant}")
     return Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)

@@ -1,0 +1,189 @@
+"""What can an optimizer promise about its weight decay? One table for the contract, the fingerprint, the docs and the JSON.
+
+A contract is what an author declares and commits; a fingerprint is what is measured, in the same words. A claim rests on some
+of the fields (`needs`), and applies to an optimizer whose contract declares them so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.binding import Raw, bind, entries, read, unknown
+
+Declared = str | float
+Contract = Mapping[str, Declared]  # every field of FIELDS
+UNSPECIFIED = "unspecified"  # a value of every field: nothing is promised, and no claim that needs the field applies
+
+
+@dataclass(frozen=True)
+class Field:
+    """What is asked, what may be declared, and what is measured of some optimizers and cannot be promised (`faults`).
+
+    A field without values holds `number` or an import path.
+    """
+
+    asks: str
+    usual: Declared
+    values: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+FIELDS: Mapping[str, Field] = {
+    "coupling": Field(
+        "How does the decay reach the weight?",
+        "decoupled",
+        {
+            "decoupled": "the weight shrinks beside the update, which never sees the decay",
+            "coupled_l2": "weight_decay x w is added to the gradient, and the update rule treats it as gradient",
+            "inside_sign": "the same under a rule that keeps signs only: decay can turn a step and never lengthens it",
+            "through_norm": "weight_decay x w joins the update before a norm (a trust ratio) rescales both",
+            "none": "weight_decay is not taken, or changes nothing",
+        },
+    ),
+    "scale": Field(
+        "What is weight_decay multiplied by?",
+        "lr",
+        {
+            "lr": "the learning rate of the step",
+            "schedule": "the learning rate of the step over the one at the start",
+            "constant": "nothing: every step takes weight_decay itself",
+            "lr_squared_over_max": "the learning rate squared over the largest one so far",
+            "gradient": "whatever the update rule multiplies a gradient by (coupled forms)",
+        },
+        {
+            "initial_lr": "the learning rate at the start, whatever it is now",
+            "previous_lr": "the learning rate of the step before",
+            "bias_corrected_lr": "Adam's step size, which bias correction changes over the first steps",
+            "lr_squared": "the learning rate twice",
+        },
+    ),
+    "order": Field(
+        "Where does the decay stand to the update?",
+        "before",
+        {
+            "before": "the weight of before the update is decayed",
+            "after": "the updated weight is decayed",
+            "proximal": "the updated weight is divided by 1 + the decay",
+            "inside": "in the update itself (coupled forms)",
+        },
+    ),
+    "step_rule": Field(
+        "What is the update without weight decay?",
+        "adam",
+        {
+            "adam": "first moment over the root of the second, bias-corrected (Kingma and Ba)",
+            "sgd": "learning rate x gradient",
+            "momentum": "learning rate x a running sum of gradients",
+            "sign": "learning rate x sign of something",
+            "orthogonal": "a matrix with singular values (nearly) alike",
+            "other": "another rule",
+        },
+    ),
+    "mask": Field(
+        "Which coordinates decay?",
+        "none",
+        {
+            "none": "all of them",
+            "cautious": "those that the update shrinks as well",
+        },
+    ),
+    "strength": Field("What is the decay, as a multiple of scale x weight_decay x w?", 1.0),
+    "groups": Field(
+        "Whose weight_decay counts?",
+        "own",
+        {
+            "own": "each parameter group's own, as it is at the step",
+            "constructor": "the constructor's, for all groups",
+        },
+        {"captured": "each group's own as it was at the start: a change does nothing"},
+    ),
+    "none_gradient": Field(
+        "What happens to a parameter whose gradient is None?",
+        "untouched",
+        {"untouched": "nothing", "decays": "it decays"},
+    ),
+    "zero_gradient": Field(
+        "What happens to a weight whose gradient is exactly zero?",
+        "decays",
+        {"decays": "it decays like all others", "untouched": "it does not decay"},
+    ),
+    "precision": Field(
+        "In which precision are float64 weights updated?",
+        "float64",
+        {"float64": "double", "float32": "single, or float64 is refused"},
+    ),
+    "equivalent_to": Field("Which optimizer's numbers are these, to rounding? An import path, or nothing.", ""),
+}
+USUAL: Contract = {name: one.usual for name, one in FIELDS.items()}
+
+_COUPLED: Contract = {**USUAL, "coupling": "coupled_l2", "scale": "gradient", "order": "inside"}
+PROMISES: Mapping[str, Contract] = {
+    "decoupled": USUAL,
+    "coupled": _COUPLED,
+    "sgd": {**_COUPLED, "step_rule": "sgd"},
+}  # what a scenario takes for granted of the optimizer in a role, and what is declared of one without a contract
+NOT_NEEDED = ("none_gradient", "precision", "equivalent_to")  # fields on which no claim rests unless it says so
+ANY = "any"  # in a claim's needs: it rests on nothing there
+
+
+@dataclass(frozen=True)
+class _File:
+    contract: Mapping[str, Raw]
+
+
+def load(path: Path, *, root: Path) -> Contract:
+    """Return the contract of a YAML file; a field that is not in it is the role's. Raises ScenarioError."""
+    parts = entries(read(path, root=root))
+    return {name: _value(name, part) for name, part in parts.items()}
+
+
+def complete(declared: Contract, role: str) -> Contract:
+    """Return all fields: what is declared, and for the rest what an optimizer in `role` promises."""
+    return {**PROMISES[role], **declared}
+
+
+def role_of(declared: Contract) -> str:
+    """Return the role that an optimizer with this contract takes when none is named."""
+    if declared.get("coupling") != "coupled_l2":
+        return "decoupled"
+    return "sgd" if declared.get("step_rule") in ("sgd", "momentum") else "coupled"
+
+
+def check(name: str, value: str) -> str:
+    """Return what is wrong with a declared text, or nothing."""
+    if name not in FIELDS:
+        return unknown(name, tuple(FIELDS), what="contract field")
+    known = FIELDS[name].values
+    if not known or value in known or value == UNSPECIFIED:
+        return ""
+    fault = FIELDS[name].faults.get(value)
+    if fault:
+        return f"{value!r} is a fault ({fault}), which a contract cannot declare (known: {', '.join(known)})"
+    return unknown(value, [*known, UNSPECIFIED], what="value")
+
+
+def obstacle(needs: Contract, declared: Contract) -> str:
+    """Return why a claim that needs these values does not apply under a contract, or nothing."""
+    for name, needed in needs.items():
+        if needed not in (ANY, declared[name]):
+            return f"needs {name}: {_shown(needed)}, the contract says {_shown(declared[name])}"
+    return ""
+
+
+def _value(name: str, raw: Raw) -> Declared:
+    if name not in FIELDS:
+        raise raw.fail(unknown(name, tuple(FIELDS), what="contract field"))
+    if isinstance(FIELDS[name].usual, float):
+        number: float = bind(float, raw)
+        return number
+    text: str = bind(str, raw)
+    problem = check(name, text)
+    if problem:
+        raise raw.fail(problem)
+    return text
+
+
+def _shown(value: Declared) -> str:
+    return f"{value:g}" if isinstance(value, float) else value

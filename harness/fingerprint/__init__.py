@@ -1,0 +1,1 @@
+"""What does an optimizer do? Measured from outside, through torch's public interface, in the contract's own terms."""

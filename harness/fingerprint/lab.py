@@ -1,0 +1,81 @@
+"""Where is an optimizer measured? Given gradients, given learning rates, and the same random numbers at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness import subject
+from harness.fingerprint.finding import Finding
+
+Gradients = Callable[[int, Sequence[Tensor]], Sequence[Tensor | None]]  # (step, weights) -> one gradient a weight
+
+
+class Lab:
+    """One optimizer under measurement.
+
+    `dtype` is float64 unless the optimizer refuses it or computes in single precision; `eps` is its rounding unit;
+    `known` holds the findings so far, so that a question can build on another.
+    """
+
+    def __init__(self, path: str, options: Mapping[str, Any], dtype: torch.dtype = torch.float64) -> None:
+        self.path, self.options, self.dtype = path, dict(options), dtype
+        self.known: dict[str, Finding] = {}
+
+    @property
+    def eps(self) -> float:
+        """The distance from 1 to the next number of the precision that is measured in."""
+        return float(torch.finfo(self.dtype).eps)
+
+    @cached_property
+    def build(self) -> Callable[..., Any]:
+        """The class or factory itself."""
+        return subject.resolve(self.path)
+
+    def make(self, params: Any, *, lr: float | Tensor, weight_decay: float, **options: Any) -> Any:
+        """Build the optimizer with the lab's options, and those given here on top. Raises RunError in one line."""
+        return subject.factory(self.path, {**self.options, **options}, training=False)(params, lr=lr, weight_decay=weight_decay)
+
+    def first(self, question: str) -> str:
+        """Return the first value found for an earlier question, or nothing."""
+        found = self.known.get(question)
+        return found.values[0] if found and found.values else ""
+
+    def run(
+        self,
+        starts: Sequence[Tensor],
+        gradients: Gradients,
+        *,
+        lrs: Sequence[float],
+        weight_decay: float | Sequence[float],
+        **options: Any,
+    ) -> list[Tensor]:
+        """Return one path a weight, [steps + 1, *shape]: one parameter group, `lrs[t]` and `weight_decay[t]` at step t.
+
+        A number as weight_decay is given to the constructor and never touched; a sequence also replaces the group's at every step.
+        """
+        weights = [torch.nn.Parameter(start.to(self.dtype, copy=True)) for start in starts]
+        decays = None if isinstance(weight_decay, float) else weight_decay
+        optimizer = self.make(weights, lr=lrs[0], weight_decay=weight_decay if decays is None else decays[0], **options)
+        paths = [[weight.detach().clone()] for weight in weights]
+        for step, lr in enumerate(lrs):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+                if decays is not None:
+                    group["weight_decay"] = decays[step]
+            give(weights, gradients(step, [weight.detach() for weight in weights]))
+            torch.manual_seed(step)  # an optimizer that draws random numbers draws the same in every run
+            optimizer.step()
+            for path, weight in zip(paths, weights, strict=True):
+                path.append(weight.detach().clone())
+        return [torch.stack(path) for path in paths]
+
+
+def give(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+    """Set every weight's gradient to a copy of the one given: optimizers change them in place."""
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = None if gradient is None else gradient.to(weight.dtype, copy=True)
