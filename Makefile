@@ -1,11 +1,14 @@
 # Two commands: `make claims` runs every claim against an optimizer, `make test` runs everything there is to run.
 #   make claims OPTIMIZER=mypkg.optim:MyAdamW ARGS="-m probe"
 #   make claims PYTHON=/their/env/bin/python OPTIMIZER=...      that environment, unchanged
+#   make -f /path/to/decaygate/Makefile claims PYTHON=...       from your own folder, with its [tool.decaygate]
+#   make fingerprint OPTIMIZER=mypkg.optim:MyAdamW              what an optimizer does, without training
 #   make claims TORCH_INDEX=https://download.pytorch.org/whl/cpu   another torch wheel (first run only)
 #   make record                                                 record goldens that are missing or have moved
 OPTIMIZER ?=
 ARGS ?=
-REPORT ?= report
+root := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+REPORT ?= $(root)report
 TORCH_INDEX ?=
 BASE_PYTHON ?= python3
 
@@ -13,42 +16,48 @@ ifdef PYTHON
 python := $(PYTHON)
 ready := check-environment
 else
-python := .venv/bin/python
-ready := .venv/ready
+python := $(root).venv/bin/python
+ready := $(root).venv/ready
 endif
 
-pytest := $(python) -m pytest
+# -P, -c and --rootdir: a folder's own harness/, tests/ or pytest settings are not ours. Nor are these two of its shell.
+unexport PYTEST_ADDOPTS
+unexport PYTHONWARNINGS
+pytest := $(python) -P -m pytest -c $(root)pyproject.toml --rootdir $(root)
 subject := $(foreach one,$(OPTIMIZER),--optimizer $(one))
 
-.PHONY: claims record test selftest lint types check-environment clean
+.PHONY: claims fingerprint record test selftest lint types check-environment clean
 
 claims: $(ready)
-	$(pytest) tests/claims -n auto $(subject) --report $(REPORT) $(ARGS)
+	$(pytest) $(root)tests/claims -n auto $(subject) --report $(REPORT) $(ARGS)
 
 record: $(ready)
-	$(pytest) tests/claims -n auto $(subject) --report $(REPORT) --snapshot-update $(ARGS)
+	$(pytest) $(root)tests/claims -n auto $(subject) --report $(REPORT) --snapshot-update $(ARGS)
+
+fingerprint: $(ready)
+	@$(python) $(root)harness fingerprint $(OPTIMIZER) $(ARGS)
 
 test: claims selftest lint types
 
 selftest: $(ready)
-	$(pytest) tests/selftest -n auto
+	$(pytest) $(root)tests/selftest -n auto
 
 lint: $(ready)
-	$(python) -m ruff check .
-	$(python) -m ruff format --check .
+	$(python) -m ruff check $(root)
+	$(python) -m ruff format --check $(root)
 
 types: $(ready)
-	$(python) -m mypy
+	cd $(root) && $(python) -m mypy
 
-.venv/ready: constraints.txt
+$(root).venv/ready: $(root)constraints.txt
 	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python 3.11 or newer, got " + sys.version.split()[0] + "; choose one: make claims BASE_PYTHON=python3.12")'
-	$(BASE_PYTHON) -m venv .venv
-	$(python) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(python) -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
-	@touch .venv/ready
+	$(BASE_PYTHON) -m venv $(root).venv
+	$(python) -m pip install --quiet --disable-pip-version-check --constraint $(root)constraints.txt torch $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(python) -m pip install --quiet --disable-pip-version-check --requirement $(root)constraints.txt
+	@touch $(root).venv/ready
 
 check-environment:
-	@$(python) -m harness ready
+	@$(python) $(root)harness ready
 
 clean:
-	rm -rf .venv $(REPORT)
+	rm -rf $(root).venv $(root)report

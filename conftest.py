@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import determinism, slots
@@ -19,9 +20,11 @@ if _GPU is not None:
 import pytest
 import torch
 
-from harness import catalogue, options, subject
+from harness import applicability, catalogue, contract, expected_failures, options, subject
 from harness.errors import UsageError
 from harness.golden import GoldenExtension
+from harness.options import Asked
+from harness.subject import Subjects
 from tests.reporter import Reporter
 from tests.setup import SETUP, Setup
 
@@ -38,8 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="[ROLE=]MODULE:ATTRIBUTE",
         help="optimizer under test, in the role decoupled (default), coupled or sgd; repeatable",
     )
+    group.addoption("--contract", metavar="FILE", help="what the optimizer under test promises (docs/contract.md)")
+    group.addoption("--expected-failures", metavar="FILE", help="claims that are known to fail, each with its reason")
     group.addoption("--report", metavar="DIR", help="write results.json there")
-    group.addoption("--golden-dir", metavar="DIR", default=str(ROOT / "golden"), help="where the goldens are")
+    group.addoption("--golden-dir", metavar="DIR", help="where the goldens are (default: the suite's golden/)")
     group.addoption(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where studies train (default: a GPU if any)"
     )
@@ -51,22 +56,42 @@ def pytest_configure(config: pytest.Config) -> None:
     here = str(config.invocation_params.dir)
     if here not in sys.path:
         sys.path.append(here)  # appended: an uninstalled optimizer resolves and hides nothing of ours
+    sys.dont_write_bytecode = True  # a user's folder is read and never written to
     determinism.fix_torch()
     heard: list[str] = []
     try:
-        given = options.optimizers(config.getoption("--optimizer"), os.environ, Path(here))
+        asked = options.asked(_given(config), os.environ, Path(here))
         _check_places(config)
-        subjects = subject.choose(given, heard)
-        catalogue.load()
+        declared = contract.load(asked.contract, root=Path(here)) if asked.contract else None
+        subjects = subject.choose(asked.optimizers, heard, declared)
+        expected = _expected(asked, subjects, Path(here))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     if not worker:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-")
-        os.environ[options.VARIABLE] = " ".join(given)
-    golden = Path(config.getoption("--golden-dir")).resolve()
-    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard)
+        os.environ[options.VARIABLE] = " ".join(asked.optimizers)
+    shipped = bool(subjects.reference) and subjects.folder == "default"
+    golden = (ROOT / "golden" if shipped else asked.golden_dir or ROOT / "golden").resolve()
+    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard, expected)
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
+
+
+def _given(config: pytest.Config) -> Asked:
+    """Return what the options of this run name."""
+    named = {name: config.getoption(f"--{name.replace('_', '-')}") for name in options.KNOWN[1:]}
+    places = {name: Path(value) for name, value in named.items() if value}
+    return Asked(tuple(config.getoption("--optimizer")), **places)
+
+
+def _expected(asked: Asked, subjects: Subjects, here: Path) -> Mapping[str, str]:
+    """Return the claims that may fail; the scenarios are loaded, and so checked, in any case."""
+    claims: dict[str, str] = {}
+    for entry in catalogue.load().values():
+        for claim in entry.scenario.claims:
+            outside = "" if applicability.involved(entry, claim, subjects) else "it does not involve the optimizer under test"
+            claims[claim.id] = outside or applicability.obstacle(entry, claim, subjects)
+    return expected_failures.load(asked.expected_failures, root=here, claims=claims) if asked.expected_failures else {}
 
 
 def _check_places(config: pytest.Config) -> None:

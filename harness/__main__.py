@@ -1,8 +1,13 @@
-"""`python -m harness`: list the claims, or check that an environment has what the suite needs."""
+"""`python -m harness`, or `python path/to/decaygate/harness` from any folder: fingerprints, and what can be asked without a run."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+if not __package__:
+    # Started by its path: the suite's folder takes the place of harness/ itself, whose modules would hide Python's own.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from harness.cli import main
 

@@ -74,8 +74,13 @@ def entries(raw: Raw) -> dict[str, Raw]:
     return found
 
 
-def unknown(name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str) -> str:
-    """Return the sentence that refuses a name and lists what is known."""
+def unknown(name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, most: int = 60) -> str:
+    """Return the sentence that refuses a name and lists what is known; the nearest alone where more than `most` are."""
+    if len(known) > most:
+        near = get_close_matches(name, list(known), n=3, cutoff=0.4)
+        return (
+            f"unknown {what} {name!r}; near it: {', '.join(near) or 'nothing'} (python -m harness list prints all {len(known)})"
+        )
     near = get_close_matches(name, list(known), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {name!r}{hint} (known: {', '.join(sorted(known))})"

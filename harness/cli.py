@@ -1,13 +1,15 @@
-"""What can be asked without a run? The claims (`list`), the words of a scenario (`vocabulary`), an environment (`ready`)."""
+"""What can be asked without a run? An optimizer's `fingerprint`, a `contract`, the `list` of claims, the `vocabulary`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 from harness.errors import UsageError
 
@@ -23,23 +25,95 @@ NEEDED = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command and return the exit code: 0 done, 1 something is missing, 2 or 4 the user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    listing = commands.add_parser("list", help="print every claim with what is established of it")
-    listing.add_argument("--kind", choices=("probe", "study", "arithmetic"), help="only the claims of this kind")
-    listing.add_argument("--role", choices=("decoupled", "coupled", "sgd"), help="only the claims that involve this role")
-    words = commands.add_parser("vocabulary", help="print what a scenario can name: probes, measures, relations, sources")
-    words.add_argument("probe", nargs="?", help="one probe: its settings and its measures")
-    commands.add_parser("ready", help="name what this environment lacks to run the suite")
-    given = parser.parse_args(arguments)
+    """Run one command and return the exit code: 0 done, 1 something is missing or broke, 2 or 4 the user's mistake."""
+    given = _parser().parse_args(arguments)
+    commands: Mapping[str, Callable[[], int]] = {
+        "ready": ready,
+        "vocabulary": lambda: vocabulary(given.probe),
+        "list": lambda: list_claims(given.kind, given.role),
+        "contract": lambda: contract_fields(as_json=given.json),
+        "fingerprint": lambda: fingerprint(given),
+    }
     try:
-        if given.command == "ready":
-            return ready()
-        return vocabulary(given.probe) if given.command == "vocabulary" else list_claims(given.kind, given.role)
+        return commands[given.command]()
     except UsageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 4
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    print_of = commands.add_parser("fingerprint", help="measure what an optimizer does, without training")
+    print_of.add_argument(
+        "optimizer", metavar="MODULE:ATTRIBUTE", help="a class, or a factory called as factory(params, lr=..., ...)"
+    )
+    print_of.add_argument(
+        "--options", default="{}", metavar="JSON", help="constructor options, for example '{\"foreach\": true}'"
+    )
+    print_of.add_argument("--only", nargs="+", default=[], metavar="QUESTION", help="only these lines")
+    print_of.add_argument("--json", action="store_true", help="print JSON")
+    print_of.add_argument("--write-contract", metavar="FILE", help="also draft a contract there; an existing file is kept")
+    print_of.add_argument("--time-limit", type=float, default=10.0, metavar="S", help="seconds that one step may take (10)")
+    fields_of = commands.add_parser("contract", help="print what a contract can declare")
+    fields_of.add_argument("--json", action="store_true", help="print JSON")
+    listing = commands.add_parser("list", help="print every claim with what is established of it")
+    listing.add_argument("--kind", choices=("probe", "study", "arithmetic"), help="only the claims of this kind")
+    listing.add_argument("--role", choices=("decoupled", "coupled", "sgd", "any"), help="only the claims that involve this role")
+    words = commands.add_parser("vocabulary", help="print what a scenario can name: probes, measures, relations, sources")
+    words.add_argument("probe", nargs="?", help="one probe: its settings and its measures")
+    commands.add_parser("ready", help="name what this environment lacks to run the suite")
+    return parser
+
+
+def fingerprint(given: argparse.Namespace) -> int:
+    """Measure an optimizer and print its fingerprint; 1 when it hung or crashed. Raises UsageError for what cannot be used."""
+    from harness.contract import FIELDS
+    from harness.fingerprint import report
+    from harness.fingerprint.measured import measure
+
+    target = _new_file(given.write_contract)
+    questions = [*given.only, *(FIELDS if target and given.only else ())]
+    found = measure(given.optimizer, _options(given.options), limit=given.time_limit, questions=questions)
+    if given.json:
+        print(json.dumps(report.content(found), indent=1))
+    else:
+        for line in report.text(found):
+            print(line)
+    if target:
+        target.write_text(report.draft(found), encoding="utf-8")
+        print(f"wrote {target}; next: pytest tests/claims --optimizer {given.optimizer} --contract {target}", file=sys.stderr)
+    return 1 if found.broken else 0
+
+
+def contract_fields(*, as_json: bool) -> int:
+    """Print the contract's fields with their values, the usual one first: the page docs/contract.md, or JSON."""
+    from harness import contract_page
+
+    print(contract_page.as_json() if as_json else contract_page.markdown(), end="")
+    return 0
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"--options: not JSON: {error} (expected for example '{{\"foreach\": true}}')") from None
+    if not isinstance(options, dict):
+        raise UsageError(f"--options: expected a JSON object such as '{{\"foreach\": true}}', got {text}")
+    return options
+
+
+def _new_file(name: str | None) -> Path | None:
+    """Return the path of a file that may be written. Raises UsageError when it exists or has no folder."""
+    if name is None:
+        return None
+    path = Path(name)
+    if path.exists():
+        raise UsageError(f"--write-contract {name}: the file exists, and is not overwritten; name another, or move it away")
+    if not path.parent.is_dir():
+        raise UsageError(f"--write-contract {name}: there is no folder {path.parent}")
+    return path
 
 
 def ready() -> int:

@@ -41,12 +41,25 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """One field of the contract of the optimizer in a role: what is declared, and what was measured."""
+
+    role: str
+    field: str
+    declared: str
+    measured: tuple[str, ...]
+    says: str
+    met: bool
+
+
+@dataclass(frozen=True)
 class Ledger:
     """What was expected (every claim that involves the subject), selected, and what came of each claim that ran."""
 
     expected: tuple[str, ...]
     selected: tuple[str, ...]
     lines: tuple[Line, ...]
+    promises: tuple[Promise, ...] = ()
 
     @property
     def missing(self) -> list[str]:
@@ -56,13 +69,16 @@ class Ledger:
     def counts(self) -> dict[str, int]:
         """Return how many claims were expected, selected, ran, and had each status."""
         ended = {status: sum(line.status == status for line in self.lines) for status in _SAID}
-        return {"expected": len(self.expected), "selected": len(self.selected), "ran": len(self.lines), **ended}
+        ran = len(self.lines) - ended["not_applicable"]
+        return {"expected": len(self.expected), "selected": len(self.selected), "ran": ran, **ended}
 
     def sentence(self) -> str:
         """Return 'N of M claims ran: ...' with every status that occurred, and failures always."""
         counts = self.counts()
         parts = [f"{counts[key]} {said}" for key, said in _SAID.items() if counts[key] or key in ("held", "failed")]
-        return f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
+        said = f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
+        met = sum(one.met for one in self.promises)
+        return f"{said}; {met} of {len(self.promises)} fields of the contract met" if self.promises else said
 
 
 def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Line:
@@ -81,9 +97,10 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Lin
     )
 
 
-def involved(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
-    """Return whether a claim says anything about the subject under test; without one, every claim counts."""
-    return not subjects.under_test or any(subjects.tests(entry.scenario.arms[arm].role) for arm in claim.arms)
+def not_applicable(entry: Entry, claim: Claim, why: str) -> Line:
+    """Return the ledger's line of a claim that says nothing about the optimizer under test."""
+    sources = tuple(f"{item.source}, {item.section}" for item in claim.sources)
+    return Line(claim.id, entry.id, sources, claim.established, "not_applicable", None, "", None, why)
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:
@@ -108,6 +125,7 @@ def results(ledger: Ledger, *, subjects: Subjects, environment: Mapping[str, str
         "selected": len(ledger.selected),
         "counts": ledger.counts(),
         "heard": list(heard),
+        "contract": [asdict(one) for one in ledger.promises],
         "claims": [asdict(one) for one in ledger.lines],
     }
 

@@ -1,29 +1,51 @@
-"""Where does a run get its subject from? The option, else the environment, else the pyproject of the folder it runs in."""
+"""What was this run asked for? The option, else the environment, else the pyproject of the folder it runs in."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UsageError
 
 VARIABLE = "DECAYGATE_OPTIMIZER"
-KNOWN = ("optimizer",)
+KNOWN = ("optimizer", "contract", "expected_failures", "golden_dir")
 
 
-def optimizers(given: Sequence[str], environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Return the [ROLE=]module:attribute values of this run. Raises UsageError for a table it cannot read."""
-    if given:
-        return list(given)
-    if environment.get(VARIABLE):
-        return environment[VARIABLE].replace(",", " ").split()
-    return _from_pyproject(folder / "pyproject.toml")
+@dataclass(frozen=True)
+class Asked:
+    """The [ROLE=]module:attribute values, and the files and the folder that belong to them; None where none was named."""
+
+    optimizers: tuple[str, ...] = ()
+    contract: Path | None = None
+    expected_failures: Path | None = None
+    golden_dir: Path | None = None
 
 
-def _from_pyproject(path: Path) -> list[str]:
+def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
+    """Return what a run in `folder` is asked for, given what its options say.
+
+    A contract belongs to an optimizer: options that name an optimizer take neither contract, expected failures nor goldens
+    of another one from the table. Raises UsageError for a table that cannot be read.
+    """
+    table = _from_pyproject(folder / "pyproject.toml")
+    named = given.optimizers or tuple(environment.get(VARIABLE, "").replace(",", " ").split())
+    other = bool(named) and set(named) != set(table.optimizers)
+    fallback = Asked() if other else table
+    return Asked(
+        named or table.optimizers,
+        given.contract or fallback.contract,
+        given.expected_failures or fallback.expected_failures,
+        given.golden_dir or fallback.golden_dir,
+    )
+
+
+def _from_pyproject(path: Path) -> Asked:
+    """Return what a pyproject's table asks for; its paths are meant from its folder."""
     if not path.exists():
-        return []
+        return Asked()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("decaygate", {})
     except tomllib.TOMLDecodeError as error:
@@ -33,8 +55,18 @@ def _from_pyproject(path: Path) -> list[str]:
     for key in table:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")
-    value = table.get("optimizer", [])
-    values = [value] if isinstance(value, str) else value
+    places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in KNOWN[1:] if key in table}
+    return Asked(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    values: Sequence[Any] = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise UsageError(f"{path}: [tool.decaygate]: optimizer: expected a text or a list of texts, got {value!r}")
-    return values
+        raise UsageError(f"{where}: expected a text or a list of texts, got {value!r}")
+    return tuple(values)
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{where}: expected a path, got {value!r}")
+    return value

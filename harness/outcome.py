@@ -15,18 +15,19 @@ Status = Literal["held", "refuted_as_documented", "not_applicable", "expected_fa
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim's status, its verdicts, and the failure that kept it from being judged."""
+    """A claim's status, its verdicts, the failure that kept it from being judged, and the reason why it may fail."""
 
     claim: Claim
     status: Status
     verdicts: tuple[Verdict, ...] = ()
     failure: str = ""
+    reason: str = ""
 
     @property
     def deciding(self) -> Verdict | None:
         """The verdict that a table shows: the gate that failed, else the gate with the least room."""
         gates = [verdict for verdict in self.verdicts if verdict.gated]
-        return min(gates, key=lambda verdict: (verdict.holds, _room(verdict)), default=None)
+        return min(gates, key=lambda verdict: (verdict.holds or verdict.too_coarse, _room(verdict)), default=None)
 
 
 def decide(claim: Claim, result: Result) -> Outcome:
@@ -35,9 +36,21 @@ def decide(claim: Claim, result: Result) -> Outcome:
         if arm in result.failures:
             return Outcome(claim, "failed", failure=result.failures[arm])
     verdicts = tuple(judge(expectation, result.readings) for expectation in claim.expect)
-    if not all(verdict.holds for verdict in verdicts if verdict.gated):
+    broken = [verdict for verdict in verdicts if verdict.gated and not verdict.holds]
+    if broken and all(verdict.too_coarse for verdict in broken):
+        what = f"{broken[0].expectation.measure} of {broken[0].expectation.arm}"
+        return Outcome(claim, "not_applicable", verdicts, reason=f"precision: float32: {what} is lost in rounding")
+    if broken:
         return Outcome(claim, "failed", verdicts)
     return Outcome(claim, "refuted_as_documented" if claim.established == "refuted" else "held", verdicts)
+
+
+def expected_to_fail(outcome: Outcome, reason: str) -> Outcome:
+    """Return the outcome of a claim that its author expects to fail: strictly, so that one that holds is red."""
+    if outcome.status == "failed":
+        return replace(outcome, status="expected_failure", reason=reason)
+    says = f"no longer fails, as it was expected to ({reason}); take it out of the expected failures"
+    return replace(outcome, status="failed", failure=says)
 
 
 def swapped(result: Result, first: str, second: str) -> Result:

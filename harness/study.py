@@ -13,6 +13,7 @@ from harness import subject
 from harness.heartbeat import Heartbeat
 from harness.record import save_runs
 from harness.scenario import Scenario
+from harness.single import in_single
 from harness.store import Piece
 from harness.subject import Subjects
 from harness.task import Task, verb_forms
@@ -70,7 +71,7 @@ def _produce(chunk: _Chunk, place: Place, path: Path) -> None:
     with subject.listening(place.heard):
         runs = train(
             chunk.recipe,
-            _arm_runs(chunk.scenario, chunk.seeds, place.subjects),
+            _arm_runs(chunk, place.subjects),
             task=TASKS[chunk.scenario.task](),
             device=place.device,
             dtype=chunk.dtype,
@@ -79,11 +80,13 @@ def _produce(chunk: _Chunk, place: Place, path: Path) -> None:
     save_runs(path, runs)
 
 
-def _arm_runs(scenario: Scenario, seeds: Sequence[int], subjects: Subjects) -> list[ArmRun]:
+def _arm_runs(chunk: _Chunk, subjects: Subjects) -> list[ArmRun]:
     runs = []
-    for name, arm in scenario.arms.items():
-        make = subject.factory(arm.subject or subjects.by_role[arm.role], arm.options, training=True)
+    for name, arm in chunk.scenario.arms.items():
+        make = subject.factory(arm.subject or subjects.path(arm.role), arm.options, training=True)
+        if subjects.single(arm.role) and chunk.dtype == torch.float64:
+            make = in_single(make)
         assert arm.lr is not None, "checked when the scenario was loaded"
         assert arm.weight_decay is not None, "checked when the scenario was loaded"
-        runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in seeds]
+        runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in chunk.seeds]
     return runs

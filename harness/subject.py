@@ -11,11 +11,13 @@ import importlib
 import inspect
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from harness.contract import PROMISES, Contract, complete, role_of
+from harness.deadline import deadline
 from harness.errors import RunError, SubjectError
 
 Factory = Callable[..., Any]  # make(params, lr=..., weight_decay=...) -> optimizer; params: tensors or group dicts
@@ -31,10 +33,15 @@ _FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
 
 @dataclass(frozen=True)
 class Subjects:
-    """Who takes which role in this run; `under_test` are the roles that the user's subjects took, if any were given."""
+    """Who takes which role in this run; `under_test` are the roles that the user's subjects took, if any were given.
+
+    `declared` are the contracts by role, complete; `from_author` says that one of them was written by the subject's author.
+    """
 
     by_role: Mapping[str, str]
     under_test: tuple[str, ...] = ()
+    declared: Mapping[str, Contract] = field(default_factory=lambda: PROMISES)
+    from_author: bool = False
 
     def path(self, role: str) -> str:
         """Return the import path of who takes `role`; `any` is the first subject under test, else the decoupled one."""
@@ -44,16 +51,31 @@ class Subjects:
         """Say whether an arm of this role runs a subject that the user put under test."""
         return role in self.under_test or (role == ANY and bool(self.under_test))
 
+    def contract(self, role: str) -> Contract:
+        """Return what is declared of the optimizer in `role`."""
+        return self.declared[(self.under_test or ("decoupled",))[0] if role == ANY else role]
+
+    def single(self, role: str) -> bool:
+        """Say whether an arm of this role runs an optimizer whose contract says that it computes in float32."""
+        return self.tests(role) and self.contract(role)["precision"] == "float32"
+
+    @property
+    def reference(self) -> str:
+        """The optimizer to whose goldens the one subject under test is held, or nothing."""
+        return str(self.contract(self.under_test[0])["equivalent_to"]) if len(self.under_test) == 1 else ""
+
     @property
     def folder(self) -> str:
         """The golden folder: `default` for the shipped subjects, else the paths with ':' written '.', joined by '+'."""
+        if self.reference:
+            return "default" if self.reference in DEFAULTS.values() else self.reference.replace(":", ".")
         return "+".join(self.by_role[role].replace(":", ".") for role in self.under_test) or "default"
 
 
-def parse(text: str) -> tuple[str, str]:
+def parse(text: str, usual: str = "decoupled") -> tuple[str, str]:
     """Return (role, path) of an `--optimizer [ROLE=]module:attribute` value. Raises SubjectError."""
     role, separator, path = text.rpartition("=")
-    role = role if separator else "decoupled"
+    role = role if separator else usual
     if role not in DEFAULTS:
         raise SubjectError(f"--optimizer {text}: unknown role {role!r} (known: {', '.join(sorted(DEFAULTS))})")
     module, colon, attribute = path.partition(":")
@@ -62,19 +84,27 @@ def parse(text: str) -> tuple[str, str]:
     return role, path
 
 
-def choose(values: list[str], heard: list[str]) -> Subjects:
+def choose(values: Sequence[str], heard: list[str], declared: Contract | None = None) -> Subjects:
     """Return who takes which role; what the subjects print or warn meanwhile goes to `heard`.
 
-    Raises SubjectError unless each given subject resolves and accepts weight decay.
+    `declared` is the contract of the one subject given, and names its role where `values` does not. Raises SubjectError
+    unless each given subject resolves and accepts weight decay.
     """
-    by_role, given = dict(DEFAULTS), [parse(value) for value in values]
+    if declared is not None and len(values) != 1:
+        raise SubjectError(f"--contract declares one optimizer: expected one --optimizer, got {len(values)}")
+    by_role = dict(DEFAULTS)
+    given = [parse(value, role_of(declared or {})) for value in values]
     if len({role for role, _ in given}) != len(given):
         raise SubjectError(f"--optimizer: a role is given twice ({', '.join(role for role, _ in given)})")
     for role, path in given:
         by_role[role] = path
         with listening(heard):
             _try_to_build(path)
-    return Subjects(by_role, under_test=tuple(sorted(role for role, _ in given)))
+    under_test = tuple(sorted(role for role, _ in given))
+    contracts = dict(PROMISES)
+    for role in under_test:
+        contracts[role] = complete(declared or {}, role)
+    return Subjects(by_role, under_test, contracts, from_author=declared is not None)
 
 
 def resolve(path: str) -> Factory:
@@ -110,7 +140,10 @@ def factory(path: str, options: Mapping[str, Any], *, training: bool) -> Factory
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
         try:
-            optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
+            with deadline(f"{path}: its constructor"):
+                optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
+        except RunError:
+            raise
         except Exception as error:
             given = ", ".join(["lr", "weight_decay", *bound])
             raise RunError(f"{path} refuses its arguments ({given}): {_line(error)}") from error
@@ -135,7 +168,10 @@ class Watched:
         self._steps += 1
         Watched.steps_taken += 1
         try:
-            return self._optimizer.step(*args, **options)
+            with deadline(f"{self._path}: step {self._steps}"):
+                return self._optimizer.step(*args, **options)
+        except RunError:
+            raise
         except Exception as error:
             said = " ".join(str(error).split())
             raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {said}") from error

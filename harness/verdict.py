@@ -16,6 +16,10 @@ from harness.scenario import Expectation
 
 LEVEL = 0.01  # the chance that an ensemble shows what is not so, for each expectation
 SIGNAL = 1e4  # an exact measure must look for an effect of at least this many tolerances
+SINGLE_SIGNAL = 30.0  # the same in float32, whose tolerances are 5e8 times as wide; what has less is not applicable there
+SINGLE_ROUNDING = 1e-5  # of a value: some eighty roundings of float32
+ROUNDING = 1e-6  # a stated tolerance up to this is one of rounding in float64, and is wider in float32
+VACUOUS = "vacuous: the effect is lost in the tolerance"
 MONTE_CARLO_GATE = 5.0  # standard errors
 MONTE_CARLO_SIGNAL = 10.0  # standard errors
 
@@ -26,7 +30,8 @@ class Verdict:
 
     `margin` is the distance to where the verdict would flip, in the measure's unit, negative when it does not hold;
     `tolerance` how far from `expected` the value may lie, where the relation has one;
-    `interval` the two-sided interval of an ensemble at 1 - 2 x LEVEL; `problem` why nothing could be judged.
+    `interval` the two-sided interval of an ensemble at 1 - 2 x LEVEL; `problem` why nothing could be judged; `too_coarse` that
+    it is float32 in which nothing can be.
     """
 
     expectation: Expectation
@@ -39,6 +44,7 @@ class Verdict:
     interval: tuple[float, float] | None = None
     gated: bool = True
     problem: str = ""
+    too_coarse: bool = False
 
 
 def judge(expectation: Expectation, readings: Mapping[str, Readings]) -> Verdict:
@@ -62,6 +68,8 @@ def false_red(expectation: Expectation, seeds: int) -> float:
 
 
 def _exact(expectation: Expectation, reading: Reading, compared: Reading | None) -> Verdict:
+    if _too_coarse(expectation, reading):
+        return _unjudged(expectation, reading, VACUOUS)
     match expectation.relation:
         case "equals_closed_form":
             return _within(expectation, reading, reading.expected, reading.tolerance, _vacuous(reading))
@@ -73,7 +81,9 @@ def _exact(expectation: Expectation, reading: Reading, compared: Reading | None)
             tolerance = abs((expectation.fraction or 0.0) * (reading.expected or 0.0))
             return _within(expectation, reading, reading.expected, tolerance, "")
         case "close_to":
-            return _within(expectation, reading, expectation.value, expectation.tolerance, "")
+            return _within(
+                expectation, reading, expectation.value, _stated(expectation, reading), _too_coarse(expectation, reading)
+            )
         case "differs_from":
             target = _target(expectation, compared)
             margin = abs(reading.value - target) - (expectation.tolerance or 0.0)
@@ -155,8 +165,32 @@ def _target(expectation: Expectation, compared: Reading | None) -> float:
 def _vacuous(reading: Reading) -> str:
     if reading.effect is None or reading.tolerance is None:
         return "no effect stated"
-    seen = reading.effect != 0 and abs(reading.effect) >= SIGNAL * reading.tolerance
-    return "" if seen else "vacuous: the effect is lost in the tolerance"
+    signal = SINGLE_SIGNAL if reading.single else SIGNAL
+    seen = reading.effect != 0 and abs(reading.effect) >= signal * reading.tolerance
+    return "" if seen else VACUOUS
+
+
+def _stated(expectation: Expectation, reading: Reading) -> float | None:
+    """Return the tolerance that a claim states itself; one of rounding is what rounding is where the optimizer computes."""
+    stated = expectation.tolerance
+    if not reading.single or stated is None or stated > ROUNDING:
+        return stated
+    return max(stated, reading.tolerance or 0.0, SINGLE_ROUNDING * abs(reading.value))
+
+
+def _too_coarse(expectation: Expectation, reading: Reading) -> str:
+    """Return why float32 cannot show what a claim states in numbers of its own, or nothing."""
+    if not reading.single:
+        return ""
+    stated, room = _stated(expectation, reading), reading.tolerance or 0.0
+    if stated is not None and (room > stated or (stated != expectation.tolerance and _lost(stated, reading))):
+        return VACUOUS
+    threshold = expectation.value is not None and 0.0 < abs(expectation.value) <= ROUNDING
+    return VACUOUS if threshold else ""
+
+
+def _lost(stated: float, reading: Reading) -> bool:
+    return stated * SINGLE_SIGNAL > abs(reading.effect or reading.value)
 
 
 def _too_noisy(reading: Reading) -> str:
@@ -176,4 +210,7 @@ def _finite(reading: Reading) -> bool:
 
 
 def _unjudged(expectation: Expectation, reading: Reading, problem: str, *, gated: bool = True) -> Verdict:
-    return Verdict(expectation, False, reading.value, math.nan, -math.inf, reading.unit, gated=gated, problem=problem)
+    coarse = reading.single and problem.startswith("vacuous")
+    return Verdict(
+        expectation, False, reading.value, math.nan, -math.inf, reading.unit, gated=gated, problem=problem, too_coarse=coarse
+    )

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from harness import budget, catalogue, determinism, ledger, table
-from harness.ledger import Ledger, Line
+from harness.applicability import involved
+from harness.ledger import Ledger, Line, Promise
 from harness.run import Session
+from tests.selection import Selection, place_of
 from tests.setup import SETUP
 
 MANIFEST = "claims.txt"
@@ -26,7 +28,9 @@ class Reporter:
         self.config, self.setup = config, config.stash[SETUP]
         self.session: Session | None = None
         self.worker = hasattr(config, "workerinput")
+        self.sorter = Selection(config, self.setup)
         self.lines: dict[str, Line] = {}
+        self.promises: list[Promise] = []
         self.selection: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
         self.heard: list[str] = []
@@ -39,22 +43,20 @@ class Reporter:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        collected = {place.claim.id for place in map(_place, items) if place}
+        collected = {place.claim.id for place in map(place_of, items) if place}
         yield
-        selected = {place.claim.id for place in map(_place, items) if place}
-        entries = catalogue.load()
-        every = {claim.id for entry in entries.values() for claim in entry.scenario.claims}
-        strangers = [item for item in items if self._stranger(item) or self._of_the_shipped_subject(item)]
-        unrecorded = [item for item in items if item not in strangers and self._unrecorded(item)]
-        long = [item for item in items if item not in [*strangers, *unrecorded] and self._too_long(item)]
-        self._deselect(items, [*strangers, *unrecorded, *long])
-        remaining = {place.claim.id for place in map(_place, items) if place}
+        selected = {place.claim.id for place in map(place_of, items) if place}
+        every = {claim.id for entry in catalogue.load().values() for claim in entry.scenario.claims}
+        out = self.sorter.split(items)
+        self._deselect(items, [item for group in out.values() for item in group])
+        remaining = {place.claim.id for place in map(place_of, items) if place}
         self.selection = {
             "selected": sorted(remaining),
             "whole": collected == every and selected == collected,
-            "strangers": len({_place(item).claim.id for item in strangers if _place(item)}),
-            "unrecorded": len(unrecorded),
-            "long": sorted({_place(item).claim.id for item in long if _place(item)}),
+            "strangers": len(_ids(out["strangers"])),
+            "not_applicable": _ids(out["not_applicable"]),
+            "unrecorded": len(out["unrecorded"]),
+            "long": _ids(out["long"]),
         }
 
     def _deselect(self, items: list[pytest.Item], out: list[pytest.Item]) -> None:
@@ -62,32 +64,14 @@ class Reporter:
             self.config.hook.pytest_deselected(items=out)
             items[:] = [item for item in items if item not in out]
 
-    def _stranger(self, item: pytest.Item) -> bool:
-        """Say whether neither the item's claim nor its golden involves the subject under test."""
-        place, entry = _place(item), _golden(item)
-        claims = [(place.entry, place.claim)] if place else [(entry, one) for one in entry.scenario.claims] if entry else []
-        return bool(claims) and not any(ledger.involved(*one, self.setup.subjects) for one in claims)
-
-    def _of_the_shipped_subject(self, item: pytest.Item) -> bool:
-        """Say whether the item tries a claim on the shipped subject's records, and another subject is under test."""
-        return bool(self.setup.subjects.under_test) and _parameter(item, "test_swapped_arms_fail_the_claim", "place") is not None
-
-    def _unrecorded(self, item: pytest.Item) -> bool:
-        """Say whether the item is a golden test of a user's subject that has no goldens yet."""
-        recording = self.config.getoption("--snapshot-update", default=False)
-        known = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
-        return bool(_golden(item)) and not recording and not known
-
-    def _too_long(self, item: pytest.Item) -> bool:
-        asked = self.config.getoption("--long") or "long" in self.config.option.markexpr
-        return not asked and item.get_closest_marker("long") is not None
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.worker or (report.when != "call" and report.passed):
             return
         for name, value in report.user_properties:
             if name == "decaygate":
                 self.lines[value["id"]] = Line(**value | {"sources": tuple(value["sources"])})
+            elif name == "decaygate-contract":
+                self.promises.append(Promise(**value | {"measured": tuple(value["measured"])}))
         if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
             self._note_error(report)
 
@@ -169,13 +153,15 @@ class Reporter:
         return sorted((recorded - every) | new)
 
     def _ledger(self) -> Ledger:
-        expected = [
-            claim.id
-            for entry in catalogue.load().values()
-            for claim in entry.scenario.claims
-            if ledger.involved(entry, claim, self.setup.subjects)
-        ]
-        return Ledger(tuple(expected), tuple(self.selection["selected"]), tuple(self.lines.values()))
+        expected, lines = [], dict(self.lines)
+        obstacles = self.sorter.obstacles()
+        for entry in catalogue.load().values():
+            for claim in entry.scenario.claims:
+                if involved(entry, claim, self.setup.subjects):
+                    expected.append(claim.id)
+                if claim.id in self.selection["not_applicable"]:
+                    lines[claim.id] = ledger.not_applicable(entry, claim, obstacles[claim.id])
+        return Ledger(tuple(expected), tuple(self.selection["selected"]), tuple(lines.values()), tuple(self.promises))
 
     def _every(self) -> list[str]:
         return [claim.id for entry in catalogue.load().values() for claim in entry.scenario.claims]
@@ -185,17 +171,6 @@ class Reporter:
         return catalogue.ROOT / "golden" / MANIFEST
 
 
-def _golden(item: pytest.Item) -> Any:
-    """Return the scenario whose golden an item tests, or None."""
-    return _parameter(item, "test_golden", "entry")
-
-
-def _place(item: pytest.Item) -> Any:
-    """Return the claim that an item tests, or None."""
-    return _parameter(item, "test_claim", "place")
-
-
-def _parameter(item: pytest.Item, test: str, name: str) -> Any:
-    if not isinstance(item, pytest.Function) or item.originalname != test or item.path.stem != "test_claims":
-        return None
-    return item.callspec.params[name]
+def _ids(items: list[pytest.Item]) -> list[str]:
+    """Return the claims among these tests."""
+    return sorted({place.claim.id for place in map(place_of, items) if place})

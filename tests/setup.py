@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from harness.expected_failures import Expected
 from harness.subject import Subjects
 
 
 @dataclass(frozen=True)
 class Setup:
-    """The subjects, the folder that this session's runs are kept in, the goldens' folder, what the subjects said so far."""
+    """The subjects, the folder that this session's runs are kept in, the goldens' folder, what is expected to fail.
+
+    `heard` is what the subjects printed or warned so far.
+    """
 
     subjects: Subjects
     folder: Path
     golden: Path
     heard: list[str]
+    expected: Expected
 
 
 SETUP = pytest.StashKey[Setup]()

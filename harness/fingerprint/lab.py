@@ -56,11 +56,12 @@ class Lab:
     ) -> list[Tensor]:
         """Return one path a weight, [steps + 1, *shape]: one parameter group, `lrs[t]` and `weight_decay[t]` at step t.
 
-        A number as weight_decay is given to the constructor and never touched; a sequence also replaces the group's at every step.
+        A number as weight_decay is given to the constructor and not touched; a sequence also replaces the group's at every step.
         """
         weights = [torch.nn.Parameter(start.to(self.dtype, copy=True)) for start in starts]
-        decays = None if isinstance(weight_decay, float) else weight_decay
-        optimizer = self.make(weights, lr=lrs[0], weight_decay=weight_decay if decays is None else decays[0], **options)
+        decays = weight_decay if isinstance(weight_decay, Sequence) else None
+        first = weight_decay[0] if isinstance(weight_decay, Sequence) else weight_decay
+        optimizer = self.make(weights, lr=lrs[0], weight_decay=first, **options)
         paths = [[weight.detach().clone()] for weight in weights]
         for step, lr in enumerate(lrs):
             for group in optimizer.param_groups:

@@ -10,9 +10,16 @@ import torch
 
 from harness.catalogue import Entry
 from harness.heartbeat import Heartbeat
+from harness.promise import promised
 from harness.run import Result, Session, pieces, run
 from harness.store import Store
-from tests.setup import SETUP
+from tests.setup import SETUP, Setup
+
+
+@pytest.fixture(scope="session")
+def setup(request: pytest.FixtureRequest) -> Setup:
+    """What this run was asked for."""
+    return request.config.stash[SETUP]
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +65,10 @@ def _writer(config: pytest.Config) -> Callable[[str], None]:
             os.write(2, f"\n{line}".encode())  # past sys.stderr: a subject's own output is being collected there
 
     return write
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test of the contract one case for each promise of this run's optimizers."""
+    if "promised" in metafunc.fixturenames:
+        cases = list(promised(metafunc.config.stash[SETUP].subjects))
+        metafunc.parametrize("promised", cases, ids=[".".join(case) for case in cases])

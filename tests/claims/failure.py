@@ -10,6 +10,7 @@ from harness import diagnosis, ledger, subject, wording
 from harness.catalogue import Entry
 from harness.outcome import Outcome
 from harness.run import Session, path_of
+from harness.single import in_single
 
 
 def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict[str, Any]]:
@@ -17,7 +18,7 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     behaviours = _behaviours(outcome, entry, session) if outcome.status == "failed" else []
     headline = wording.headline(outcome, behaviours) if outcome.status == "failed" else ""
     expected = wording.expected(outcome.deciding) if outcome.deciding and not outcome.deciding.problem else ""
-    line = asdict(ledger.line(outcome, entry.id, expected=expected, message=headline))
+    line = asdict(ledger.line(outcome, entry.id, expected=expected, message=headline or outcome.reason))
     if outcome.status != "failed":
         return "", line
     subjects = session.subjects
@@ -36,7 +37,8 @@ def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:
         chosen = entry.scenario.arms[arm]
         if entry.scenario.kind != "arithmetic" and chosen.role != "fixed":
             path = path_of(entry.scenario, arm, session.subjects)
-            said.append(_sentence(path, chosen.role, _behaviour(path, tuple(sorted(chosen.options.items())))))
+            options = tuple(sorted(chosen.options.items()))
+            said.append(_sentence(path, chosen.role, _behaviour(path, options, session.subjects.single(chosen.role))))
     return list(dict.fromkeys(said))
 
 
@@ -48,9 +50,10 @@ def _sentence(path: str, role: str, behaviour: str) -> str:
 
 
 @cache
-def _behaviour(path: str, options: tuple[tuple[str, Any], ...]) -> str:
+def _behaviour(path: str, options: tuple[tuple[str, Any], ...], single: bool) -> str:
     try:
         with subject.listening([]):
-            return diagnosis.behaviour(subject.factory(path, dict(options), training=False))
+            make = subject.factory(path, dict(options), training=False)
+            return diagnosis.behaviour(in_single(make) if single else make)
     except Exception as error:  # a diagnosis that fails must not hide the claim's own failure
         return f"an optimizer that cannot be diagnosed ({type(error).__name__}: {error})"

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from harness import applicability
 from harness.catalogue import Entry, load
+from harness.outcome import Outcome, decide, expected_to_fail
+from harness.run import Result
 from harness.scenario import Claim
+from tests.setup import Setup
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,20 @@ def swaps() -> list[Any]:
 def goldens() -> list[Any]:
     """Return one parameter a scenario that has numbers to record."""
     return [pytest.param(entry, id=entry.id, marks=_marks(entry)) for entry in load().values()]
+
+
+def outcome_of(place: Place, result: Result, setup: Setup) -> Outcome:
+    """Return what became of a claim, given what the optimizer's author expects to fail."""
+    outcome = decide(place.claim, result)
+    reason = setup.expected.get(place.claim.id)
+    return expected_to_fail(outcome, reason) if reason and outcome.status != "not_applicable" else outcome
+
+
+def at_stake(entry: Entry, claim: Claim, setup: Setup) -> bool:
+    """Say whether a claim decides about the optimizer under test: it applies, and is not expected to fail."""
+    subjects = setup.subjects
+    applies = applicability.involved(entry, claim, subjects) and not applicability.obstacle(entry, claim, subjects)
+    return applies and claim.id not in setup.expected
 
 
 def _marks(entry: Entry) -> list[pytest.MarkDecorator]:

@@ -15,10 +15,13 @@ from harness.catalogue import ROOT
 IMPORTS: dict[str, str] = {
     "__init__": "",
     "__main__": "cli",
+    "applicability": "catalogue contract scenario subject",
     "arithmetic": "reading",
     "binding": "errors",
     "budget": "catalogue verdict",
-    "catalogue": "arithmetic binding errors measure probes scenario study train",
+    "catalogue": "arithmetic binding contract errors measure probes scenario study train",
+    "contract": "binding",
+    "deadline": "errors",
     "cli": "arithmetic binding catalogue errors measure probes scenario",
     "comparison": "statistics",
     "determinism": "",
@@ -27,6 +30,7 @@ IMPORTS: dict[str, str] = {
     "entries": "catalogue comparison reading record run scenario",
     "errors": "",
     "evaluate": "gpt task",
+    "expected_failures": "binding",
     "golden": "comparison difference recording",
     "gpt": "",
     "heartbeat": "",
@@ -38,15 +42,16 @@ IMPORTS: dict[str, str] = {
     "reading": "",
     "record": "",
     "recording": "comparison errors statistics",
-    "run": "arithmetic catalogue errors heartbeat measure probes reading record scenario store study subject",
+    "run": "arithmetic catalogue errors heartbeat measure probes reading record scenario single store study subject",
     "scenario": "binding",
     "schedule": "",
+    "single": "reading subject",
     "slots": "",
     "stack": "errors gpt",
     "statistics": "",
     "store": "errors",
-    "study": "heartbeat record scenario store subject task train",
-    "subject": "errors",
+    "study": "heartbeat record scenario single store subject task train",
+    "subject": "contract deadline errors",
     "table": "ledger wording",
     "tape": "errors evaluate record stack",
     "task": "",
@@ -56,9 +61,9 @@ IMPORTS: dict[str, str] = {
 }
 # A probe may import these and nothing else of the harness; the last four stand below the probes and import no probe.
 PROBES_MAY_IMPORT = {"reading", "subject"} | {
-    f"probes.{name}" for name in ("probe", "trajectory", "decay_law", "external_gradient", "scale_invariant_loss")
+    f"probes.{name}" for name in ("probe", "trajectory", "decay_law", "external_gradient", "given_steps", "scale_invariant_loss")
 }
-NO_PROBES = {"__init__", "probe", "trajectory", "decay_law", "external_gradient", "scale_invariant_loss"}
+NO_PROBES = {"__init__", "probe", "trajectory", "decay_law", "external_gradient", "given_steps", "scale_invariant_loss"}
 
 ONLY_IN = {"yaml": {"binding"}, "syrupy": {"golden"}, "filelock": {"store"}, "pytest": set(), "tests": set()}
 

@@ -77,12 +77,12 @@ PROBE_REFUSALS = [
     (
         "role: decoupled",
         "role: decopled",
-        "arms.adamw.role: unknown value 'decopled'; did you mean 'decoupled'? (known: coupled, ",
+        "arms.adamw.role: unknown value 'decopled'; did you mean 'decoupled'? (known: any, coupled, ",
     ),
     (
         "role: decoupled",
         "role: fixed",
-        "arms.adamw: an arm has either a role (decoupled, coupled, sgd) or role: fixed and subject: module:attribute (line 7)",
+        "arms.adamw: an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute (line 7)",
     ),
     ("role: decoupled", 'role: decoupled, subject: "a:B"', "arms.adamw: an arm has either a role"),
     (

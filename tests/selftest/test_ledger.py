@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness import ledger, table
-from harness.catalogue import Entry, load
-from harness.ledger import Ledger, Line, involved, read_manifest, results, write_manifest, write_results
+from harness.catalogue import load
+from harness.ledger import Ledger, Line, Promise, read_manifest, results, write_manifest, write_results
 from harness.outcome import Outcome, Status, decide
 from harness.reading import Reading
 from harness.run import Result
-from harness.scenario import Arm, Citation, Claim, Counterexample, Expectation, Other
+from harness.scenario import Citation, Claim, Counterexample, Expectation
 from harness.subject import DEFAULTS, Subjects
 from tests.selftest.scenario_files import write
 
@@ -46,7 +46,7 @@ def test_every_status_is_counted() -> None:
     assert counts == {
         "expected": 9,
         "selected": 7,
-        "ran": 7,
+        "ran": 6,
         "held": 2,
         "refuted_as_documented": 1,
         "not_applicable": 1,
@@ -92,31 +92,31 @@ def test_a_line_without_a_number_has_none(case: Outcome) -> None:
     assert line.measured is None
 
 
-# --- who is involved ------------------------------------------------------------------------------------------------
+# --- what does not apply, and what is promised ----------------------------------------------------------------------
 
 
-def test_a_claim_involves_the_subject_when_an_arm_that_it_reads_has_its_role(tmp_path: Path) -> None:
-    """On either side of a comparison; other arms of the scenario do not count, and without a subject every claim does."""
-    row = load(write(tmp_path))["row"]
-    claim = row.scenario.claims[0]
-    compared = replace(claim, expect=(Expectation("adamw", "unseen_ratio", "less_than", than=Other("sgd_l2", "unseen_ratio")),))
+def test_a_claim_that_does_not_apply_is_a_line_with_its_reason(tmp_path: Path) -> None:
+    """It is counted, and did not run."""
+    entry = load(write(tmp_path))["row"]
 
-    def of(role: str | None, one: Claim) -> bool:
-        return involved(row, one, Subjects(DEFAULTS, (role,) if role else ()))
+    apart = ledger.not_applicable(entry, entry.scenario.claims[0], "needs step_rule: adam, the contract says sign")
+    counts = Ledger((apart.id, "it_is_so"), ("it_is_so",), (apart, LINE)).counts()
 
-    assert (of("decoupled", claim), of("sgd", claim), of("coupled", claim), of(None, claim)) == (True, False, False, True)
-    assert (of("decoupled", compared), of("sgd", compared), of("coupled", compared)) == (True, True, False)
+    assert (apart.status, apart.measured, apart.message) == (
+        "not_applicable",
+        None,
+        "needs step_rule: adam, the contract says sign",
+    )
+    assert (counts["ran"], counts["not_applicable"], counts["held"]) == (1, 1, 1)
 
 
-def test_a_fixed_arm_and_arithmetic_involve_no_subject(tmp_path: Path) -> None:
-    """Nothing of the user's runs there."""
-    found = load(write(tmp_path))
-    arms = {**found["row"].scenario.arms, "adamw": Arm("fixed", "torch.optim:AdamW")}
-    fixed = Entry("row", replace(found["row"].scenario, arms=arms), found["row"].raw)
+def test_the_sentence_counts_the_promises_that_are_met() -> None:
+    """After the claims; nothing is said where nothing was asked."""
+    promises = tuple(Promise("decoupled", name, "x", ("x",), "", met) for name, met in (("scale", True), ("order", False)))
 
-    for entry in (fixed, found["time"]):
-        for role in DEFAULTS:
-            assert not involved(entry, entry.scenario.claims[0], Subjects(DEFAULTS, (role,) if role else ()))
+    said = replace(book("held", expected=1), promises=promises).sentence()
+
+    assert said == "1 of 1 claims ran: 1 held, 0 failed; 1 of 2 fields of the contract met"
 
 
 # --- the manifest ---------------------------------------------------------------------------------------------------

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.options import VARIABLE, optimizers
+from harness.options import VARIABLE, Asked, asked
 
-TABLE = '[tool.decaygate]\noptimizer = "from.table:A"\n'
+TABLE = '[tool.decaygate]\noptimizer = "from.table:A"\ncontract = "own.yaml"\n'
+
+
+def optimizers(given: list[str], environment: dict[str, str], folder: Path) -> list[str]:
+    """Return the optimizers that a run is asked for."""
+    return list(asked(Asked(tuple(given)), environment, folder).optimizers)
 
 
 def project(folder: Path, text: str = TABLE) -> Path:
@@ -52,12 +57,17 @@ def test_the_table_holds_one_or_several_or_none(tmp_path: Path, text: str, value
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[tool.decaygate]\noptimiser = 'a:A'", "[tool.decaygate]: unknown key 'optimiser' (known: optimizer)"),
+        (
+            "[tool.decaygate]\noptimiser = 'a:A'",
+            "[tool.decaygate]: unknown key 'optimiser' (known: optimizer, contract, expected_failures, golden_dir)",
+        ),
         ("[tool.decaygate]\noptimizer = 3", "[tool.decaygate]: optimizer: expected a text or a list of texts, got 3"),
         (
             "[tool.decaygate]\noptimizer = ['a:A', 3]",
             "[tool.decaygate]: optimizer: expected a text or a list of texts, got ['a:A', 3]",
         ),
+        ("[tool.decaygate]\ncontract = ['a.yaml']", "[tool.decaygate]: contract: expected a path, got ['a.yaml']"),
+        ("[tool.decaygate]\ngolden_dir = ''", "[tool.decaygate]: golden_dir: expected a path, got ''"),
         ("[tool]\ndecaygate = 3", "[tool.decaygate]: expected a table, got 3"),
         ("[tool.decaygate", "not TOML: "),
     ],
@@ -68,3 +78,25 @@ def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, text: str, messa
         optimizers([], {}, project(tmp_path, text))
 
     assert str(caught.value).startswith(f"{tmp_path / 'pyproject.toml'}: {message}")
+
+
+def test_the_paths_of_the_table_are_meant_from_its_folder(tmp_path: Path) -> None:
+    """And an option's own path outranks them."""
+    text = TABLE + 'expected_failures = "known/failures.yaml"\ngolden_dir = "golden"\n'
+    folder = project(tmp_path, text)
+
+    found = asked(Asked(contract=Path("given.yaml")), {}, folder)
+
+    assert found.contract == Path("given.yaml")
+    assert found.expected_failures == tmp_path / "known/failures.yaml"
+    assert found.golden_dir == tmp_path / "golden"
+
+
+def test_a_contract_is_not_lent_to_another_optimizer(tmp_path: Path) -> None:
+    """An optimizer that is named takes the table's contract only if it is the table's optimizer."""
+    folder = project(tmp_path)
+
+    assert asked(Asked(("another:B",)), {}, folder).contract is None
+    assert asked(Asked(), {VARIABLE: "another:B"}, folder).contract is None
+    assert asked(Asked(("from.table:A",)), {}, folder).contract == tmp_path / "own.yaml"
+    assert asked(Asked(), {VARIABLE: "from.table:A"}, folder).contract == tmp_path / "own.yaml"

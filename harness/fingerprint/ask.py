@@ -1,0 +1,56 @@
+"""What is asked of an optimizer, in which order, and what if it breaks? Every question is answered, if only by an error."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.lab import Lab
+from harness.fingerprint.question import Question
+
+
+def _landed() -> tuple[Question, ...]:  # until all of them are there
+    import importlib
+
+    found: list[Question] = []
+    for name in ("precision", "update", "decay", "parameters", "groups", "steps", "state", "options"):
+        try:
+            found += importlib.import_module(f"harness.fingerprint.{name}").QUESTIONS
+        except (ImportError, AttributeError, SyntaxError):
+            continue
+    return tuple(found)
+
+
+QUESTIONS: tuple[Question, ...] = _landed()
+BUILT_UPON = ("precision", "update", "decay")  # sections whose findings later questions read
+
+
+def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Iterator[tuple[Question, Finding]]:
+    """Yield each question with its finding, in an order in which each can build on earlier ones.
+
+    `names` are the questions that are wanted, all when none is given; those that they build on are asked too.
+    """
+    lab = Lab(path, given)
+    wanted = set(names) or {question.name for question in QUESTIONS}
+    last = max(index for index, question in enumerate(QUESTIONS) if question.name in wanted)
+    for question in QUESTIONS[: last + 1]:
+        if question.name not in wanted and question.section not in BUILT_UPON:
+            continue
+        finding = _answer(question, lab)
+        if question.name == "precision" and finding.values == ("float32",):
+            lab = Lab(path, given, torch.float32)
+        lab.known[question.name] = finding
+        if question.name in wanted:
+            yield question, finding
+
+
+def _answer(question: Question, lab: Lab) -> Finding:
+    try:
+        return question.ask(lab)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        said = text if text.startswith(lab.path) else f"{type(error).__name__}: {text}"
+        return Finding((), f"not known, the experiment broke: {said}")

@@ -1,0 +1,140 @@
+"""How is a fingerprint said? Lines with their numbers, one sentence, JSON, and the draft of a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.contract import FIELDS, UNSPECIFIED, role_of
+from harness.fingerprint.measured import Fingerprint, Line
+
+SCHEMA = 1
+_STEP = {
+    "adam": "Adam's step",
+    "sgd": "plain gradient steps",
+    "momentum": "gradient steps with momentum",
+    "sign": "steps of lr along a sign",
+    "orthogonal": "orthogonalised steps",
+    "other": "steps of a rule of its own",
+}
+_COUPLING = {
+    "decoupled": "decoupled weight decay",
+    "coupled_l2": "L2 inside the gradient (coupled weight decay)",
+    "inside_sign": "weight decay inside the sign, so that it turns steps and never lengthens them",
+    "through_norm": "weight decay that joins the update before a norm rescales both",
+    "none": "no weight decay at all",
+}
+_SCALE = {
+    "lr": "times the current learning rate",
+    "schedule": "times the schedule's share of the initial learning rate",
+    "constant": "not multiplied by the learning rate",
+    "lr_squared_over_max": "times the squared learning rate over its maximum",
+    "initial_lr": "times the initial learning rate, whatever the current one is",
+    "previous_lr": "times the learning rate of the step before",
+    "bias_corrected_lr": "times Adam's bias-corrected step size",
+    "lr_squared": "times the squared learning rate",
+}
+_ORDER = {"before": "before the update", "after": "after the update", "proximal": "as a proximal step after the update"}
+
+
+def text(fingerprint: Fingerprint) -> Iterator[str]:
+    """Yield the lines that are printed: `!` marks what is unusual, `?` what is not known."""
+    options = "".join(f" {name}={value}" for name, value in fingerprint.options.items())
+    yield f"fingerprint of {fingerprint.path}{options}"
+    wide = max((len(line.question) for line in fingerprint.lines), default=0)
+    section = ""
+    for line in fingerprint.lines:
+        if line.section != section:
+            section = line.section
+            yield f"\n{section}"
+        values = ", ".join(line.values) or "unknown"
+        yield f"{_mark(line)} {line.question:<{wide}}  {values:<14}  {line.says}".rstrip()
+    for said in fingerprint.heard[:10]:
+        yield f"\nthe optimizer {said}"
+    if fingerprint.broken:
+        yield f"\nended early: {fingerprint.broken}"
+    yield f"\n{sentence(fingerprint)}"
+
+
+def sentence(fingerprint: Fingerprint) -> str:
+    """Return what the optimizer does, in one sentence of plain English; what is unusual or not known comes after it."""
+    name = fingerprint.path.rpartition(":")[2]
+    said = f"{name} takes {_words(fingerprint, 'step_rule', _STEP, 'steps of an unknown rule')} with {_decay(fingerprint)}."
+    odd = [f"{line.question} ({', '.join(line.values)})" for line in fingerprint.lines if _mark(line) == "!"]
+    unknown = [line.question for line in fingerprint.lines if not line.values]
+    said += f" Unusual: {', '.join(odd)}." if odd else ""
+    return said + (f" Not known: {', '.join(unknown)}." if unknown else "")
+
+
+def content(fingerprint: Fingerprint) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    return {
+        "schema": SCHEMA,
+        "optimizer": fingerprint.path,
+        "options": dict(fingerprint.options),
+        "sentence": sentence(fingerprint),
+        "findings": [asdict(line) | {"unusual": _mark(line) == "!"} for line in fingerprint.lines],
+        "heard": list(fingerprint.heard),
+        "broken": fingerprint.broken,
+    }
+
+
+def draft(fingerprint: Fingerprint) -> str:
+    """Return a contract that declares what was measured, each field with its evidence, for its author to review."""
+    measured = {name: _declarable(name, fingerprint.line(name)) for name in FIELDS}
+    role = role_of({name: value for name, (value, _) in measured.items()})
+    lines = [
+        f"# What {fingerprint.path} was measured to do, as a contract (role: {role}). A draft: keep what you promise,",
+        "# change what you mean otherwise, and commit it. A field that you leave out is what the role usually promises.",
+    ]
+    for name, (value, evidence) in measured.items():
+        lines += [f"# {FIELDS[name].asks} {evidence}".rstrip(), f"{name}: {value}" if value else f"# {name}: torch.optim:AdamW"]
+    return "\n".join(lines) + "\n"
+
+
+def _declarable(name: str, line: Line | None) -> tuple[str, str]:
+    """Return what a contract may say of a field, and the evidence; a fault cannot be promised."""
+    usual = FIELDS[name].usual
+    if line is None:
+        return ("" if usual == "" else UNSPECIFIED), ""
+    faults = [value for value in line.values if value in FIELDS[name].faults]
+    if faults:
+        return str(usual), f"Measured: {faults[0]}, which is a fault and cannot be declared; the claims will say so."
+    if not line.values:
+        return UNSPECIFIED, f"Not known: {line.says}"
+    return (str(usual) if str(usual) in line.values else line.values[0]), f"Measured: {line.says}"
+
+
+def _decay(fingerprint: Fingerprint) -> str:
+    line = fingerprint.line("coupling")
+    if line is not None and {"decoupled", "coupled_l2"} <= set(line.values):
+        return "weight decay that is L2 and decoupled at once (without momentum they are the same)"
+    said = _words(fingerprint, "coupling", _COUPLING, "weight decay of a kind that is not known")
+    if line is None or line.values[:1] != ("decoupled",):
+        return said + _strength(fingerprint)
+    parts = [said + _strength(fingerprint), _words(fingerprint, "scale", _SCALE, "of an unknown scale")]
+    parts.append(_words(fingerprint, "order", _ORDER, "in an unknown order"))
+    mask = fingerprint.line("mask")
+    parts += ["only where the update shrinks the weight too"] if mask is not None and mask.values == ("cautious",) else []
+    return ", ".join(parts)
+
+
+def _strength(fingerprint: Fingerprint) -> str:
+    line = fingerprint.line("strength")
+    if line is None or line.values in ((), ("1",)):
+        return ""
+    return f" of {line.values[0]} times the strength"
+
+
+def _words(fingerprint: Fingerprint, question: str, words: Mapping[str, str], unknown: str) -> str:
+    line = fingerprint.line(question)
+    if line is None or not line.values:
+        return unknown
+    return " or ".join(dict.fromkeys(words.get(value, value) for value in line.values))
+
+
+def _mark(line: Line) -> str:
+    if not line.values:
+        return "?"
+    return "!" if line.usual and not set(line.values) & set(line.usual) else " "

@@ -1,0 +1,60 @@
+"""Does an optimizer do what its contract declares? Each declared field against what is measured of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+from harness.contract import FIELDS, UNSPECIFIED, Declared
+from harness.fingerprint.ask import ask
+from harness.fingerprint.equivalence import equivalence
+from harness.fingerprint.finding import Finding, Findings
+from harness.ledger import Promise
+from harness.subject import Subjects
+
+SAME = 1e-6  # a measured strength is a fit; the nearest strength that anybody means is far from another
+
+
+def promised(subjects: Subjects) -> Iterator[tuple[str, str]]:
+    """Yield (role, field) of everything that the optimizers in this run promise."""
+    for role in subjects.under_test or tuple(subjects.declared):
+        for name, value in subjects.declared[role].items():
+            if value not in (UNSPECIFIED, ""):
+                yield role, name
+
+
+def hold(role: str, name: str, subjects: Subjects) -> Promise:
+    """Measure one field of the optimizer in `role`, and say whether it is as declared."""
+    path, declared = subjects.by_role[role], subjects.contract(role)[name]
+    found = _findings(path, str(declared) if name == "equivalent_to" else "")[name]
+    return Promise(role, name, _shown(declared), found.values, found.says, _met(declared, found))
+
+
+def sentence(promise: Promise, subjects: Subjects) -> str:
+    """Return what a field that is not met is red with: what is declared, and what is done instead."""
+    path = subjects.by_role[promise.role]
+    measured = " or ".join(promise.measured) or "nothing that is known"
+    whose = "its contract declares" if subjects.from_author else f"the role {promise.role} promises"
+    said = f"contract, {promise.field}: {whose} {promise.declared}, {path} was measured to do {measured}: {promise.says}"
+    if subjects.from_author or not subjects.under_test:
+        return said
+    return f"{said}\n  if that is meant, declare it: python -m harness fingerprint {path} --write-contract decaygate.yaml"
+
+
+def _met(declared: Declared, found: Finding) -> bool:
+    if isinstance(declared, float | int):
+        return any(math.isclose(float(value), declared, rel_tol=SAME) for value in found.values)
+    return declared in found.values
+
+
+def _shown(value: Declared) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@cache
+def _findings(path: str, reference: str) -> Findings:
+    if reference:
+        return {"equivalent_to": equivalence(path, reference)}
+    wanted = [name for name in FIELDS if name != "equivalent_to"]
+    return {question.name: found for question, found in ask(path, {}, wanted)}

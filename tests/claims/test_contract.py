@@ -1,0 +1,22 @@
+"""What the optimizer under test promises, held against what is measured of it; without a contract, what its role promises."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from harness import subject
+from harness.promise import hold, sentence
+from tests.setup import Setup
+
+
+@pytest.mark.probe
+def test_contract(promised: tuple[str, str], setup: Setup, record_property) -> None:
+    """The optimizer does what its contract declares."""
+    with subject.listening(setup.heard):
+        promise = hold(*promised, setup.subjects)
+    record_property("decaygate-contract", asdict(promise))
+
+    if not promise.met:
+        pytest.fail(sentence(promise, setup.subjects), pytrace=False)
