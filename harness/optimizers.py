@@ -130,3 +130,45 @@ class SignSGD(_PerTensor):
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * gradient.sign())
+
+
+class Lion(_PerTensor):
+    """Shrink by (1 - lr * weight_decay) and move lr along the sign of a momentum: Chen et al. 2023, Algorithm 2.
+
+    The sign is of beta1 * m + (1 - beta1) * g; the momentum kept is beta2 * m + (1 - beta2) * g.
+    """
+
+    def __init__(
+        self, params: Params, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state, (beta1, beta2) = self.state[weight], group["betas"]
+        kept = state.get("m", torch.zeros_like(gradient))
+        direction = (beta1 * kept + (1 - beta1) * gradient).sign()
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * direction)
+        state["m"] = beta2 * kept + (1 - beta2) * gradient
+
+
+class Lamb(_Adam):
+    """Move lr * |w| along Adam's direction plus weight_decay * w, both under one norm: You et al. 2020, Algorithm 2.
+
+    The trust ratio is |w| / |direction + weight_decay * w|, and 1 where either is zero.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        pull = self._direction(weight, gradient, group=group) + group["weight_decay"] * weight
+        size, length = weight.norm(), pull.norm()
+        ratio = torch.where((size > 0) & (length > 0), size / length, torch.ones_like(size))
+        weight.sub_(group["lr"] * ratio * pull)

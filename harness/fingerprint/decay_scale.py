@@ -1,0 +1,181 @@
+"""What is weight_decay multiplied by, and by how much besides?
+
+Two walks with learning rates that go up and down, from two base rates at two weight decays, give a share of the weight for
+each step. A scale and a form (1 - x, (1 - x)^2, exp(-x), 1/(1 + x)) fit if they leave one factor for all of them: the strength.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.lab import Lab
+from harness.fingerprint.law import Law, Share, law, law_on
+from harness.fingerprint.question import Question
+from harness.fingerprint.walk import OTHER_DECAY, OTHER_LRS, draw
+
+Betas = tuple[float, float]
+ADAM_BETAS = (0.9, 0.999)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a share of the weight is of x = scale x weight_decay: `undo` gives x from the share."""
+
+    says: str
+    undo: Callable[[float], float]
+    times: float = 1.0
+
+
+PLAIN = Form("", lambda share: share)
+PROXIMAL = Form("", lambda share: share / (1 - share))
+FORMS = {
+    "plain": PLAIN,
+    "twice": Form("twice a step: (1 - x)^2", lambda share: 1 - math.sqrt(1 - share), times=2.0),
+    "exponential": Form("as exp(-x) instead of 1 - x", lambda share: -math.log(1 - share)),
+    "divided": Form("as 1/(1 + x) instead of 1 - x", PROXIMAL.undo),
+}
+SCALES: Mapping[str, Callable[[Sequence[float], int, Betas], float]] = {
+    "lr": lambda lrs, t, betas: lrs[t],
+    "schedule": lambda lrs, t, betas: lrs[t] / lrs[0],
+    "constant": lambda lrs, t, betas: 1.0,
+    "lr_squared_over_max": lambda lrs, t, betas: lrs[t] ** 2 / max(lrs[: t + 1]),
+    "initial_lr": lambda lrs, t, betas: lrs[0],
+    "previous_lr": lambda lrs, t, betas: lrs[max(t - 1, 0)],
+    "bias_corrected_lr": lambda lrs, t, betas: lrs[t] * math.sqrt(1 - betas[1] ** (t + 1)) / (1 - betas[0] ** (t + 1)),
+    "lr_squared": lambda lrs, t, betas: lrs[t] ** 2,
+}
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The scale and the form that leave one factor, that factor a tensor, and how much it varies."""
+
+    scale: str
+    form: Form
+    proximal: bool
+    strengths: tuple[float, ...]
+    spread: float
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One measured share, with what it may have been computed from."""
+
+    share: Share
+    lrs: tuple[float, ...]
+    weight_decay: float
+
+
+@lru_cache(maxsize=8)
+def taken(lab: Lab) -> tuple[Taken, ...]:
+    """Return every share of both walks, from the first step on that decays; none if either walk is not decoupled."""
+    first = law(lab)
+    if not first.shares:
+        return ()
+    other = law_on(lab, draw(OTHER_LRS, OTHER_DECAY, silent=bool((first.record.walk.gradients[0][0] == 0).any()), seed=1))
+    found = [_of(one) for one in (first, other)]
+    return tuple(one for part in found for one in part) if all(found) else ()
+
+
+def _of(one: Law) -> list[Taken]:
+    start = min((share.number for share in one.shares if share.taken), default=0)
+    walk = one.record.walk
+    return [Taken(share, walk.lrs, walk.weight_decay) for share in one.shares if share.number >= start]
+
+
+@lru_cache(maxsize=8)
+def measured(lab: Lab) -> Scaled | None:
+    """Return the scale and form that fit a decoupled decay, or None."""
+    seen, betas = taken(lab), _betas(lab)
+    if not seen:
+        return None
+    after = law(lab).order[-1:] == ("after",)
+    for form in ([PLAIN, PROXIMAL] if after else []) + list(FORMS.values()):
+        for scale in SCALES:
+            fit = _fit(seen, form, scale, betas)
+            if fit and fit[1] <= math.sqrt(lab.eps):
+                return Scaled(scale, form, form is PROXIMAL, *fit)
+    return None
+
+
+def _fit(seen: Sequence[Taken], form: Form, scale: str, betas: Betas) -> tuple[tuple[float, ...], float] | None:
+    """Return the factor that a form and a scale leave, one a tensor, and how much it varies over the steps."""
+    ratios: dict[int, list[float]] = {}
+    for one in seen:
+        try:
+            x = form.undo(one.share.taken)
+        except (ValueError, ZeroDivisionError):  # a share that this form cannot give
+            return None
+        ratio = x / (SCALES[scale](one.lrs, one.share.number, betas) * one.weight_decay)
+        ratios.setdefault(one.share.tensor, []).append(ratio)
+    means = [sum(part) / len(part) for part in ratios.values()]
+    spreads = [(max(part) - min(part)) / abs(mean) for part, mean in zip(ratios.values(), means, strict=True) if mean]
+    return (tuple(means), max(spreads)) if len(spreads) == len(means) else None
+
+
+def _betas(lab: Lab) -> Betas:
+    """Return the betas of a built optimizer's group, Adam's where it has none."""
+    weight = torch.nn.Parameter(torch.ones(2, 2, dtype=lab.dtype))
+    found = lab.make([weight], lr=0.1, weight_decay=0.1).param_groups[0].get("betas")
+    return (float(found[0]), float(found[1])) if isinstance(found, tuple | list) and len(found) == 2 else ADAM_BETAS
+
+
+def order(lab: Lab) -> tuple[str, ...]:
+    """Return the orders that fit: after and proximal differ only in how the share depends on the scale."""
+    fit = measured(lab)
+    return tuple("proximal" if one == "after" and fit and fit.proximal else one for one in law(lab).order)
+
+
+def _ask_scale(lab: Lab) -> Finding:
+    found, fit = law(lab), measured(lab)
+    inside = ("gradient",) if found.order[:1] == ("inside",) else ()
+    words = (*inside, *((fit.scale,) if fit else ()))
+    if fit and not inside:
+        walked = len(taken(lab))
+        says = f"one factor times {_named(fit.scale)} fits all {walked} measured shares (spread {fit.spread:.0e})"
+        return Finding(words, says, {"spread": fit.spread})
+    if words:
+        return Finding(words, "whatever the update rule multiplies a gradient by" + (f", which is {fit.scale}" if fit else ""))
+    if not found.shares:
+        return Finding((), "unknown: " + ("there is no decay" if found.coupling == ("none",) else "the decay has no known form"))
+    shares = [one.taken for one in found.shares]
+    return Finding(
+        (), f"unknown: the decay takes {min(shares):.4g} to {max(shares):.4g} of w, by none of the known learning rates"
+    )
+
+
+def _named(scale: str) -> str:
+    return {"constant": "weight_decay alone", "schedule": "lr / first lr x weight_decay"}.get(scale, f"{scale} x weight_decay")
+
+
+def _ask_strength(lab: Lab) -> Finding:
+    found, fit = law(lab), measured(lab)
+    if found.added is not None:
+        return _strength(found.added, f"the gradient takes {found.added:.6g} x weight_decay x w")
+    if not fit:
+        return Finding((), "unknown: no constant factor could be measured")
+    factor = fit.form.times * fit.strengths[0]
+    if any(not math.isclose(fit.form.times * one, factor, rel_tol=math.sqrt(lab.eps)) for one in fit.strengths):
+        shown = ", ".join(f"{one:.4g}" for one in fit.strengths)
+        return Finding((), f"unknown: the factor differs between tensors ({shown})", {"smallest": min(fit.strengths)})
+    if fit.form in (FORMS["exponential"], FORMS["divided"]):
+        return Finding((), f"decay acts {fit.form.says}, which no constant factor is", {"first_order": factor})
+    return _strength(
+        factor, f"the decay is {factor:.6g} x {_named(fit.scale)} x w" + (f", {fit.form.says}" if fit.form.says else "")
+    )
+
+
+def _strength(factor: float, says: str) -> Finding:
+    return Finding((f"{factor:.6g}",), says, {"strength": factor})
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question("scale", "decay", "What is weight_decay multiplied by?", _ask_scale, usual=("lr",)),
+    Question("strength", "decay", "What is the decay, as a multiple of scale x weight_decay x w?", _ask_strength, usual=("1",)),
+)
