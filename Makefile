@@ -24,15 +24,15 @@ endif
 unexport PYTEST_ADDOPTS
 unexport PYTHONWARNINGS
 pytest := $(python) -P -m pytest -c $(root)pyproject.toml --rootdir $(root)
-subject := $(foreach one,$(OPTIMIZER),--optimizer $(one))
+subject := $(foreach one,$(OPTIMIZER),--optimizer=$(one))
 
 .PHONY: claims fingerprint record test selftest lint types check-environment clean
 
 claims: $(ready)
-	$(pytest) $(root)tests/claims -n auto $(subject) --report $(REPORT) $(ARGS)
+	$(pytest) $(root)tests/claims -n auto $(subject) --report=$(REPORT) $(ARGS)
 
 record: $(ready)
-	$(pytest) $(root)tests/claims -n auto $(subject) --report $(REPORT) --snapshot-update $(ARGS)
+	$(pytest) $(root)tests/claims -n auto $(subject) --report=$(REPORT) --snapshot-update $(ARGS)
 
 fingerprint: $(ready)
 	@$(python) $(root)harness fingerprint $(OPTIMIZER) $(ARGS)

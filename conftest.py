@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness import determinism, slots
@@ -63,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         asked = options.asked(_given(config), os.environ, Path(here))
         _check_places(config)
         declared = contract.load(asked.contract, root=Path(here)) if asked.contract else None
-        subjects = subject.choose(asked.optimizers, heard, declared)
+        subjects = replace(subject.choose(asked.optimizers, heard, declared), contract_file=str(asked.contract or ""))
         expected = _expected(asked, subjects, Path(here))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None

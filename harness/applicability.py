@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from harness import contract
 from harness.catalogue import Entry
-from harness.contract import NOT_NEEDED, PROMISES, Contract
+from harness.contract import NOT_NEEDED, PROMISES, Needs
 from harness.scenario import Claim
 from harness.subject import ANY, Subjects
 
 
-def needs(claim: Claim, role: str) -> Contract:
-    """Return the fields of a contract on which a claim rests in an arm of `role`."""
-    named = {name: value for name, value in claim.needs.items() if isinstance(value, str | float | int)}
+def needs(claim: Claim, role: str) -> Needs:
+    """Return the fields of a contract on which a claim rests in an arm of `role`, with the values that will do."""
+    named = {name: value for name, value in claim.needs.items() if isinstance(value, str | float | int | tuple)}
     if role == ANY:
         return named
-    return {name: value for name, value in PROMISES[role].items() if name not in NOT_NEEDED} | named
+    return {**{name: value for name, value in PROMISES[role].items() if name not in NOT_NEEDED}, **named}
 
 
 def involved(entry: Entry, claim: Claim, subjects: Subjects) -> bool:

@@ -232,9 +232,10 @@ def _check_needs(claim: Claim, where: Raw) -> None:
     for name, needed in claim.needs.items():
         if name not in FIELDS:
             raise where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field')}")
-        problem = "" if needed == ANY or not isinstance(needed, str) else contract_problem(name, needed)
-        if problem:
-            raise where.fail(f"needs.{name}: {problem}")
+        for value in needed if isinstance(needed, tuple) else (needed,):
+            problem = "" if value == ANY or not isinstance(value, str) else contract_problem(name, value)
+            if problem:
+                raise where.fail(f"needs.{name}: {problem}")
 
 
 def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> None:

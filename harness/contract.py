@@ -14,6 +14,7 @@ from harness.binding import Raw, bind, entries, read, unknown
 
 Declared = str | float
 Contract = Mapping[str, Declared]  # every field of FIELDS
+Needs = Mapping[str, Declared | tuple[Declared, ...]]  # the values on which a claim can rest, of the fields on which it does
 UNSPECIFIED = "unspecified"  # a value of every field: nothing is promised, and no claim that needs the field applies
 
 
@@ -164,11 +165,12 @@ def check(name: str, value: str) -> str:
     return unknown(value, [*known, UNSPECIFIED], what="value")
 
 
-def obstacle(needs: Contract, declared: Contract) -> str:
+def obstacle(needs: Needs, declared: Contract) -> str:
     """Return why a claim that needs these values does not apply under a contract, or nothing."""
     for name, needed in needs.items():
-        if needed not in (ANY, declared[name]):
-            return f"needs {name}: {_shown(needed)}, the contract says {_shown(declared[name])}"
+        allowed = needed if isinstance(needed, tuple) else (needed,)
+        if needed != ANY and declared[name] not in allowed:
+            return f"needs {name}: {' or '.join(map(_shown, allowed))}, the contract says {_shown(declared[name])}"
     return ""
 
 

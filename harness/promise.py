@@ -35,9 +35,9 @@ def sentence(promise: Promise, subjects: Subjects) -> str:
     """Return what a field that is not met is red with: what is declared, and what is done instead."""
     path = subjects.by_role[promise.role]
     measured = " or ".join(promise.measured) or "nothing that is known"
-    whose = "its contract declares" if subjects.from_author else f"the role {promise.role} promises"
+    whose = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
     said = f"contract, {promise.field}: {whose} {promise.declared}, {path} was measured to do {measured}: {promise.says}"
-    if subjects.from_author or not subjects.under_test:
+    if subjects.contract_file or not subjects.under_test:
         return said
     return f"{said}\n  if that is meant, declare it: python -m harness fingerprint {path} --write-contract decaygate.yaml"
 

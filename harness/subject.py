@@ -35,13 +35,13 @@ _FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
 class Subjects:
     """Who takes which role in this run; `under_test` are the roles that the user's subjects took, if any were given.
 
-    `declared` are the contracts by role, complete; `from_author` says that one of them was written by the subject's author.
+    `declared` are the contracts by role, complete; `contract_file` is where the subject's author wrote one of them, if anywhere.
     """
 
     by_role: Mapping[str, str]
     under_test: tuple[str, ...] = ()
     declared: Mapping[str, Contract] = field(default_factory=lambda: PROMISES)
-    from_author: bool = False
+    contract_file: str = ""
 
     def path(self, role: str) -> str:
         """Return the import path of who takes `role`; `any` is the first subject under test, else the decoupled one."""
@@ -104,7 +104,7 @@ def choose(values: Sequence[str], heard: list[str], declared: Contract | None = 
     contracts = dict(PROMISES)
     for role in under_test:
         contracts[role] = complete(declared or {}, role)
-    return Subjects(by_role, under_test, contracts, from_author=declared is not None)
+    return Subjects(by_role, under_test, contracts)
 
 
 def resolve(path: str) -> Factory:

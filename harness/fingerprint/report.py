@@ -36,6 +36,7 @@ _SCALE = {
     "lr_squared": "times the squared learning rate",
 }
 _ORDER = {"before": "before the update", "after": "after the update", "proximal": "as a proximal step after the update"}
+_SAID = ("step_rule", "coupling", "scale", "order", "strength", "mask")  # the sentence says them itself
 
 
 def text(fingerprint: Fingerprint) -> Iterator[str]:
@@ -43,13 +44,12 @@ def text(fingerprint: Fingerprint) -> Iterator[str]:
     options = "".join(f" {name}={value}" for name, value in fingerprint.options.items())
     yield f"fingerprint of {fingerprint.path}{options}"
     wide = max((len(line.question) for line in fingerprint.lines), default=0)
-    section = ""
-    for line in fingerprint.lines:
-        if line.section != section:
-            section = line.section
-            yield f"\n{section}"
-        values = ", ".join(line.values) or "unknown"
-        yield f"{_mark(line)} {line.question:<{wide}}  {values:<14}  {line.says}".rstrip()
+    for section in dict.fromkeys(line.section for line in fingerprint.lines):
+        yield f"\n{section}"
+        for line in fingerprint.lines:
+            if line.section == section:
+                values = ", ".join(line.values) or "unknown"
+                yield f"{_mark(line)} {line.question:<{wide}}  {values:<14}  {line.says}".rstrip()
     for said in fingerprint.heard[:10]:
         yield f"\nthe optimizer {said}"
     if fingerprint.broken:
@@ -61,7 +61,11 @@ def sentence(fingerprint: Fingerprint) -> str:
     """Return what the optimizer does, in one sentence of plain English; what is unusual or not known comes after it."""
     name = fingerprint.path.rpartition(":")[2]
     said = f"{name} takes {_words(fingerprint, 'step_rule', _STEP, 'steps of an unknown rule')} with {_decay(fingerprint)}."
-    odd = [f"{line.question} ({', '.join(line.values)})" for line in fingerprint.lines if _mark(line) == "!"]
+    odd = [
+        f"{line.question} ({', '.join(line.values)})"
+        for line in fingerprint.lines
+        if _mark(line) == "!" and line.question not in _SAID
+    ]
     unknown = [line.question for line in fingerprint.lines if not line.values]
     said += f" Unusual: {', '.join(odd)}." if odd else ""
     return said + (f" Not known: {', '.join(unknown)}." if unknown else "")

@@ -22,7 +22,8 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     if outcome.status != "failed":
         return "", line
     subjects = session.subjects
-    options = "".join(f" --optimizer {role}={subjects.by_role[role]}" for role in subjects.under_test)
+    options = "".join(f" --optimizer={role}={subjects.by_role[role]}" for role in subjects.under_test)
+    options += f" --contract={subjects.contract_file}" if subjects.contract_file else ""
     rerun = f'pytest tests/claims -k "{outcome.claim.id}"{options}'
     body = wording.details(outcome, place=entry.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line

@@ -69,20 +69,21 @@ class Ended:
         return {claim["id"]: claim for claim in self.results["claims"]}
 
 
-def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python in `folder`, as somebody's CI would, without what this run has set in the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DECAYGATE", "PYTEST"))}
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, cwd=folder, env=kept | {"CI": "true"}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=kept | {"CI": "true"} | environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 
-def session(folder: Path, *arguments: str, root: Path = ROOT) -> Ended:
+def session(folder: Path, *arguments: str, root: Path = ROOT, report: str = "report", **environment: str) -> Ended:
     """Run the claims of the suite at `root` from `folder`."""
-    suite = ["-m", "pytest", f"{root}/tests/claims", "-c", f"{root}/pyproject.toml", "--rootdir", str(root)]
-    done = python(folder, *suite, "-p", "no:cacheprovider", "--device", "cpu", "--report", str(folder / "report"), *arguments)
-    path = folder / "report" / "results.json"
+    suite = ["-P", "-m", "pytest", f"{root}/tests/claims", "-c", f"{root}/pyproject.toml", "--rootdir", str(root)]
+    options = ["-p", "no:cacheprovider", "--device", "cpu", f"--report={folder / report}"]
+    done = python(folder, *suite, *options, *arguments, **environment)
+    path = folder / report / "results.json"
     return Ended(
         done.returncode, done.stdout + done.stderr, json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     )

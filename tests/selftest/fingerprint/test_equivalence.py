@@ -1,0 +1,41 @@
+"""Is an optimizer that computes the same called so, and one that does not never?"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.fingerprint.equivalence import equivalence
+
+ADAMW = "torch.optim:AdamW"
+
+
+@pytest.mark.parametrize(
+    "path", [ADAMW, "tests.selftest.mutants:AdamWTwin", "tests.selftest.fingerprint.test_equivalence:single_adamw"]
+)
+def test_the_same_rule_is_equivalent(path: str) -> None:
+    """Written by somebody else, or in single precision."""
+    found = equivalence(path, ADAMW)
+
+    assert found.values == (ADAMW,)
+    assert 0.0 <= found.numbers["difference"] < 1e-4
+
+
+@pytest.mark.parametrize(
+    "name", ["DecayAfterUpdate", "CoupledL2", "DecayForgotten", "StaleLr", "ExponentialDecay", "HiddenDecay"]
+)
+def test_another_rule_is_not(name: str) -> None:
+    """By far more than rounding."""
+    found = equivalence(f"tests.selftest.mutants:{name}", ADAMW)
+
+    assert found.values == ("another",)
+    assert found.numbers["difference"] > 1e-7
+
+
+def single_adamw(params, **options):
+    """Build AdamW that refuses double precision."""
+    import torch
+
+    optimizer = torch.optim.AdamW(params, **options)
+    if any(weight.dtype != torch.float32 for group in optimizer.param_groups for weight in group["params"]):
+        raise TypeError("float32 only")
+    return optimizer

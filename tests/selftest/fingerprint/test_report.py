@@ -1,0 +1,125 @@
+"""Is a fingerprint said as it was found: lines, marks, a sentence, JSON, and a contract that can be read?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.contract import FIELDS, PROMISES, complete, load
+from harness.fingerprint.measured import Fingerprint, Line
+from harness.fingerprint.report import content, draft, sentence, text
+
+
+def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str = "decay") -> Line:
+    """Return a line."""
+    return Line(question, section, f"{question}?", values, f"says {question}", usual)
+
+
+ADAMW = Fingerprint(
+    "mine:MyAdamW",
+    {},
+    (
+        line("precision", "float64", section="precision"),
+        line("step_rule", "adam", section="update"),
+        line("coupling", "decoupled"),
+        line("scale", "lr"),
+        line("order", "before"),
+        line("mask", "none"),
+        line("strength", "1"),
+        line("groups", "own"),
+        line("zero_gradient", "decays"),
+        line("none_gradient", "untouched", section="parameters"),
+    ),
+)
+
+
+def changed(*lines: Line) -> Fingerprint:
+    """Return AdamW's with other lines, or more."""
+    new = {one.question: one for one in lines}
+    kept = tuple(new.pop(one.question, one) for one in ADAMW.lines)
+    return replace(ADAMW, lines=(*kept, *new.values()))
+
+
+def test_the_sentence_says_the_rule_the_decay_its_scale_and_its_place() -> None:
+    """In plain English."""
+    assert sentence(ADAMW) == (
+        "MyAdamW takes Adam's step with decoupled weight decay, times the current learning rate, before the update."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([line("coupling", "none")], "with no weight decay at all."),
+        (
+            [line("coupling", "coupled_l2"), line("strength", "0.5")],
+            "with L2 inside the gradient (coupled weight decay) of 0.5 times",
+        ),
+        ([line("coupling", "coupled_l2", "decoupled")], "with weight decay that is L2 and decoupled at once"),
+        ([line("coupling")], "with weight decay of a kind that is not known. Not known: coupling."),
+        ([line("strength", "2")], "with decoupled weight decay of 2 times the strength, times the current learning rate"),
+        ([line("order", "before", "after")], "times the current learning rate, before the update or after the update."),
+        ([line("mask", "cautious")], "before the update, only where the update shrinks the weight too."),
+        ([line("repeated", "twice", usual=("once",))], "before the update. Unusual: repeated (twice)."),
+        ([line("scale", "previous_lr")], "times the learning rate of the step before"),
+    ],
+)
+def test_the_sentence_says_what_is_different(lines: list[Line], says: str) -> None:
+    """Whatever it is; unknown is said."""
+    assert says in sentence(changed(*lines))
+
+
+def test_the_lines_stand_under_their_sections_and_are_marked() -> None:
+    """Unusual ones with an exclamation mark, unknown ones with a question mark; the sentence is last."""
+    lines = list(
+        text(replace(changed(line("repeated", "twice", usual=("once",)), line("order")), heard=("prints: x",), broken="it died"))
+    )
+
+    assert lines[0] == "fingerprint of mine:MyAdamW"
+    assert [one for one in lines if one.startswith("\n")][:4] == ["\nprecision", "\nupdate", "\ndecay", "\nparameters"]
+    assert "! repeated       twice           says repeated" in lines
+    assert "? order          unknown         says order" in lines
+    assert lines[-3:-1] == ["\nthe optimizer prints: x", "\nended early: it died"]
+    assert lines[-1].startswith("\nMyAdamW takes ")
+
+
+def test_the_json_holds_everything() -> None:
+    """And is JSON."""
+    found = json.loads(json.dumps(content(changed(line("repeated", "twice", usual=("once",))))))
+
+    assert found["schema"] == 1
+    assert found["sentence"] == sentence(changed(line("repeated", "twice", usual=("once",))))
+    assert [one["question"] for one in found["findings"] if one["unusual"]] == ["repeated"]
+
+
+def test_a_draft_is_a_contract_that_declares_what_was_measured(tmp_path: Path) -> None:
+    """AdamW's is what its role promises; each field has its evidence beside it."""
+    path = tmp_path / "drafted.yaml"
+    path.write_text(draft(ADAMW), encoding="utf-8")
+
+    assert complete(load(path, root=tmp_path), "decoupled") == PROMISES["decoupled"]
+    assert all(f"Measured: says {name}" in draft(ADAMW) for name in FIELDS if name != "equivalent_to")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "declared", "evidence"),
+    [
+        (line("scale", "constant"), "scale", "constant", "Measured: says scale"),
+        (line("scale", "previous_lr"), "scale", "lr", "Measured: previous_lr, which is a fault and cannot be declared"),
+        (line("order"), "order", "unspecified", "Not known: says order"),
+        (line("coupling", "coupled_l2", "decoupled"), "coupling", "decoupled", "Measured: says coupling"),
+        (line("strength", "0.5"), "strength", 0.5, "Measured: says strength"),
+    ],
+)
+def test_a_draft_promises_no_fault_and_guesses_nothing(
+    tmp_path: Path, changes: Line, field: str, declared: str | float, evidence: str
+) -> None:
+    """What is not known is unspecified."""
+    path = tmp_path / "drafted.yaml"
+    path.write_text(draft(changed(changes)), encoding="utf-8")
+
+    assert load(path, root=tmp_path)[field] == declared
+    assert evidence in path.read_text(encoding="utf-8")

@@ -1,0 +1,72 @@
+"""Is each declared field measured, met exactly when it is so, and said with both values when it is not?"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.contract import FIELDS, PROMISES, UNSPECIFIED, Contract, complete
+from harness.ledger import Promise
+from harness.promise import hold, promised, sentence
+from harness.subject import DEFAULTS, Subjects
+
+ADAMW, AFTER = "torch.optim:AdamW", "tests.selftest.mutants:DecayAfterUpdate"
+
+
+def subjects(path: str, declared: Contract, *, file: str = "mine.yaml") -> Subjects:
+    """Return the subjects of a run with one optimizer and its contract."""
+    contracts = {**PROMISES, "decoupled": complete(declared, "decoupled")}
+    return Subjects({**DEFAULTS, "decoupled": path}, ("decoupled",), contracts, file)
+
+
+def test_everything_that_is_promised_is_asked() -> None:
+    """Of the optimizer under test, or of all three shipped ones; what is unspecified is not."""
+    shipped, one = list(promised(Subjects(DEFAULTS))), list(promised(subjects(ADAMW, {"order": UNSPECIFIED})))
+
+    assert {role for role, _ in shipped} == set(DEFAULTS)
+    assert {name for role, name in shipped if role == "sgd"} == set(FIELDS) - {"equivalent_to"}
+    assert {name for _, name in one} == set(FIELDS) - {"equivalent_to", "order"}
+
+
+@pytest.mark.parametrize(
+    "name", ["coupling", "scale", "order", "mask", "strength", "groups", "none_gradient", "zero_gradient", "precision"]
+)
+def test_adamw_keeps_what_its_role_promises(name: str) -> None:
+    """Each field by itself."""
+    assert hold("decoupled", name, subjects(ADAMW, {})).met
+
+
+@pytest.mark.parametrize(
+    ("path", "declared", "name", "measured"),
+    [
+        (AFTER, {}, "order", "after"),
+        ("torch.optim:Adam", {}, "coupling", "coupled_l2"),
+        ("tests.selftest.mutants:DecayHalved", {}, "strength", "0.5"),
+        (ADAMW, {"step_rule": "sign"}, "step_rule", "adam"),
+        (ADAMW, {"precision": "float32"}, "precision", "float64"),
+    ],
+)
+def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contract, name: str, measured: str) -> None:
+    """What is declared, and what is done instead, with its number."""
+    run = subjects(path, declared)
+    promise = hold("decoupled", name, run)
+
+    assert not promise.met
+    assert measured in promise.measured
+    said = sentence(promise, run)
+    assert said.startswith(f"contract, {name}: its contract declares {promise.declared}, {path} was measured to do {measured}")
+    assert promise.says in said
+
+
+def test_what_is_declared_otherwise_is_met() -> None:
+    """Another convention is no error."""
+    assert hold("decoupled", "order", subjects(AFTER, {"order": "after"})).met
+    assert hold("decoupled", "strength", subjects("tests.selftest.mutants:DecayHalved", {"strength": 0.5})).met
+
+
+def test_without_a_contract_the_next_step_is_said() -> None:
+    """It drafts one; for the shipped subjects there is nothing to draft."""
+    promise = Promise("decoupled", "order", "before", ("after",), "says", False)
+
+    assert "--write-contract" in sentence(promise, subjects(AFTER, {}, file=""))
+    assert "--write-contract" not in sentence(promise, subjects(AFTER, {}))
+    assert "--write-contract" not in sentence(promise, Subjects(DEFAULTS))
