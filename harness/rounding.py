@@ -1,0 +1,97 @@
+"""What keeps a decay alive in weights of low precision? Three published remedies, each AdamW otherwise.
+
+They are fixed subjects: `--optimizer` never replaces them. Moments and the step are float32; what differs is where the bits
+go that a bfloat16 weight cannot hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+State = dict[str, Any]  # what one weight remembers
+
+
+class _Widened(Optimizer):
+    """AdamW in float32 between `read` and `write`; a subclass says what the weight remembers of what it cannot hold."""
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
+        """Update every parameter whose gradient is not None, once."""
+        assert closure is None, "the reference subjects take no closure"
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._update(weight, weight.grad.float(), group)
+
+    def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state, (beta1, beta2) = self.state[weight], group["betas"]
+        step = state["step"] = state.get("step", 0) + 1
+        state["m"] = beta1 * state.get("m", torch.zeros_like(gradient)) + (1 - beta1) * gradient
+        state["v"] = beta2 * state.get("v", torch.zeros_like(gradient)) + (1 - beta2) * gradient * gradient
+        direction = state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
+        wide = self.read(weight, state)
+        self.write(weight, wide * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * direction, state)
+
+    def read(self, weight: Tensor, state: State) -> Tensor:
+        """Return the weight in float32, with what is remembered of it."""
+        return weight.float()
+
+    def write(self, weight: Tensor, wide: Tensor, state: State) -> None:
+        """Store the float32 weight."""
+        raise NotImplementedError
+
+
+class MasterWeightsAdamW(_Widened):
+    """Keep a float32 copy of every weight and train that: Micikevicius et al. 2018, Section 3.1."""
+
+    def read(self, weight: Tensor, state: State) -> Tensor:
+        master: Tensor = state.get("master", weight.float())
+        return master
+
+    def write(self, weight: Tensor, wide: Tensor, state: State) -> None:
+        state["master"] = wide
+        weight.copy_(wide)
+
+
+class CompensatedAdamW(_Widened):
+    """Carry what rounding took into the next step, in a second tensor of the weight's precision (Kahan; Zamirai et al. 2020)."""
+
+    def read(self, weight: Tensor, state: State) -> Tensor:
+        lost: Tensor = state.get("lost", torch.zeros_like(weight))
+        return weight.float() + lost.float()
+
+    def write(self, weight: Tensor, wide: Tensor, state: State) -> None:
+        weight.copy_(wide)
+        state["lost"] = (wide - weight.float()).to(weight.dtype)
+
+
+class StochasticAdamW(_Widened):
+    """Round up or down with the chances that make the mean right (Zamirai et al. 2020); bfloat16 only."""
+
+    def __init__(self, params: Params, seed: int = 0, **options: Any) -> None:
+        super().__init__(params, **options)
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def write(self, weight: Tensor, wide: Tensor, state: State) -> None:
+        weight.copy_(self.rounded(wide))
+
+    def rounded(self, wide: Tensor) -> Tensor:
+        """Return float32 numbers whose lower 16 bits are zero: add uniform noise below them, then cut them off."""
+        noise = torch.randint(0, 1 << 16, wide.shape, generator=self._generator, dtype=torch.int32)
+        return ((wide.view(torch.int32) + noise) & -65536).view(torch.float32)
