@@ -1,0 +1,119 @@
+"""Does an optimizer that has several ways to take a step (foreach, fused, ...) take the same step each way?"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.fingerprint.drive import LR, WEIGHT_DECAY, Tracked, drive, excuse, gap, slope, start, tolerance
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.lab import Lab
+from harness.fingerprint.question import Question
+
+FLAGS = ("foreach", "fused", "capturable", "differentiable")  # ways to compute, which must change no number
+STEPS = 20
+SINGLE = float(torch.finfo(torch.float32).eps)
+SHAPES = (((4, 3), (5,)), ((3, 4), (7,)))  # two groups, each with a matrix and a vector
+MATRICES = (((4, 3), (3, 3)), ((3, 4), (2, 5)))  # where vectors are refused
+
+
+def flags(lab: Lab) -> list[str]:
+    """Return the flags that the constructor knows."""
+    known = inspect.signature(lab.build).parameters
+    return [flag for flag in FLAGS if flag in known]
+
+
+def paths(lab: Lab) -> Finding:
+    """Ask whether the step taken one tensor at a time is taken with each of the flags too."""
+    present = flags(lab)
+    if not present:
+        return Finding(("absent",), f"there is one way to take a step: no option {', '.join(FLAGS)}")
+    shapes, usual = _plain(lab, present)
+    apart: dict[str, float] = {}
+    refused: list[str] = []
+    for flag in present:
+        try:
+            apart[flag] = _furthest(_run(lab, shapes, {**_off(present), flag: True}), usual)
+        except Exception:
+            refused.append(flag)
+    if not apart:
+        return Finding(("refused",), f"every other way to take a step is refused here: {', '.join(refused)}")
+    return _judged(lab, apart, refused)
+
+
+def _judged(lab: Lab, apart: Mapping[str, float], refused: Sequence[str]) -> Finding:
+    shown = ", ".join(
+        [f"{flag} {_shown(distance)}" for flag, distance in apart.items()] + [f"{flag} refused" for flag in refused]
+    )
+    worst, room = max(apart.values()), tolerance(lab, STEPS)
+    if worst <= room:
+        return Finding(("agree",), f"over {STEPS} steps as one tensor at a time: {shown}", apart)
+    if worst <= room * SINGLE / lab.eps:
+        return Finding(("agree_in_single",), f"as one tensor at a time, but for numbers kept in float32: {shown}", apart)
+    if excuse(lab).startswith("it draws"):
+        return Finding((), f"not known, because it draws random numbers: {shown}", apart)
+    return Finding(("differs",), f"after {STEPS} steps elsewhere than one tensor at a time: {shown}", apart)
+
+
+def _shown(distance: float) -> str:
+    return f"{distance:.1e}" if distance else "bit for bit"
+
+
+def _plain(lab: Lab, present: Sequence[str]) -> tuple[Any, Sequence[Tracked]]:
+    try:
+        return SHAPES, _run(lab, SHAPES, _off(present))
+    except Exception:
+        return MATRICES, _run(lab, MATRICES, _off(present))
+
+
+def _off(present: Sequence[str]) -> dict[str, bool]:
+    return dict.fromkeys(present, False)
+
+
+def _run(lab: Lab, shapes: Any, options: dict[str, bool]) -> Sequence[Tracked]:
+    # A differentiable step writes into its weights with gradients on, which torch allows to tensors that need none.
+    learns = not options.get("differentiable", False)
+    groups = [
+        [_weight(lab, 10 * number + place, shape, learns) for place, shape in enumerate(own)] for number, own in enumerate(shapes)
+    ]
+    given = [
+        {"params": [one.weight for one in group], "lr": LR / (1 + number), "weight_decay": WEIGHT_DECAY * (1 + number)}
+        for number, group in enumerate(groups)
+    ]
+    optimizer = lab.make(given, lr=LR, weight_decay=WEIGHT_DECAY, **options)
+    return drive(optimizer, [one for group in groups for one in group], range(STEPS), _sloped)
+
+
+def _weight(lab: Lab, seed: int, shape: tuple[int, ...], learns: bool) -> Tracked:
+    numbers = start(seed, shape).to(lab.dtype)
+    return Tracked.of(torch.nn.Parameter(numbers) if learns else numbers, seed)
+
+
+def _sloped(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+    return slope(seed, step, shape) * (3.0, 0.3, 1.0)[step % 3]
+
+
+def _furthest(run: Sequence[Tracked], usual: Sequence[Tracked]) -> float:
+    return max(gap(one.path, other.path) for one, other in zip(run, usual, strict=True))
+
+
+QUESTIONS = (
+    Question(
+        "paths",
+        "options",
+        "Do the ways to take a step (foreach, fused, capturable, differentiable) take the same one?",
+        paths,
+        {
+            "agree": "to rounding",
+            "agree_in_single": "to the rounding of float32, in which one of them keeps a number",
+            "differs": "one of them ends elsewhere",
+            "absent": "there is only one",
+            "refused": "the others are all refused here",
+        },
+        ("agree", "agree_in_single", "absent", "refused"),
+    ),
+)
