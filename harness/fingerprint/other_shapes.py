@@ -27,11 +27,11 @@ def _ask(lab: Lab) -> Finding:
             gaps = [_gap(_flat(other, lab, decay), paths) for decay, paths in ((0.0, plain), (walk.weight_decay, decayed))]
         except Exception as error:
             words.append("refused")
-            parts.append(f"{name} refused ({' '.join(str(error).split())[-50:]})")
+            parts.append(f"{name}: refused ({' '.join(str(error).split())[-50:]})")
             continue
         same = max(gaps) <= 64 * lab.eps * STEPS * max(float(path.abs().max()) for path in decayed)
         words.append("same" if same else "differs")
-        parts.append(f"{name} as a matrix" if same else _difference(lab, name, other, walk))
+        parts.append(f"{name}: as a matrix" if same else _difference(lab, name, other, walk))
     word = "differs" if "differs" in words else words[0] if len(set(words)) == 1 else "refused"
     return Finding((word,), "; ".join(parts))
 
@@ -49,7 +49,7 @@ def _difference(lab: Lab, name: str, other: Walk, walk: Walk) -> str:
     rule = rule_of(updates(lab, other), lab)[0]
     usual, own = law_on(lab, walk), law_on(lab, other)
     decay = "the same decay" if _alike(usual, own, lab) else f"decay {'/'.join(own.coupling) or 'unknown'}{_taken(own)}"
-    return f"{name} takes the update {rule} with {decay}"
+    return f"{name}: update {rule}, {decay}"
 
 
 def _alike(one: Law, other: Law, lab: Lab) -> bool:

@@ -93,7 +93,7 @@ def _ask_smallest(lab: Lab) -> Finding:
         numbers |= {name + ("" if key == "any" else "_all"): value for key, value in found.items()}
         parts.append(_part(name, found, word))
     says = "; ".join(parts)
-    says = f"a step moves {says}" if set(words) <= {"rounded", "accumulates"} and words else says
+    says = f"lr x weight_decay moves {says}" if set(words) <= {"rounded", "accumulates"} and words else says
     if words == ["rescaled", "rescaled"]:
         says = "float32 and bfloat16 weights move at any lr x weight_decay: the update rule rescales it"
     return Finding(tuple(dict.fromkeys(word for word in words if word)), says, numbers)
@@ -107,7 +107,7 @@ def _part(name: str, found: dict[str, float], word: str) -> str:
     if word == "stochastic":
         return f"{name} moves by chance (seen from {found['any']:.2g} on)"
     later = ", less adds up" if word == "accumulates" else ""
-    return f"{name} from lr x weight_decay {found['any']:.2g} on (all weights {found['all']:.2g}){later}"
+    return f"{name} from {found['any']:.2g} on (all from {found['all']:.2g}){later}"
 
 
 def _ask_default(lab: Lab) -> Finding:

@@ -38,15 +38,16 @@ class Walk:
     def run(self, lab: Lab, weight_decay: float | Sequence[float], *, added: float = 0.0, masked: bool = False) -> list[Tensor]:
         """Return the paths in float64; `added` x weight_decay x w joins the gradients outside the optimizer.
 
-        With `masked` it joins them only where they are not zero.
+        With `masked` it joins them only where they are not zero. An optimizer that was asked to maximize is given the opposite.
         """
+        sign = -1 if lab.options.get("maximize") else 1
 
         def gradients(step: int, weights: Sequence[Tensor]) -> list[Tensor]:
             given = [one.to(lab.dtype) for one in self.gradients[step]]
-            if not added:
-                return given
-            pulls = [added * self.weight_decay * weight for weight in weights]
-            return [one + pull * (one != 0 if masked else 1) for one, pull in zip(given, pulls, strict=True)]
+            if added:
+                pulls = [added * self.weight_decay * weight for weight in weights]
+                given = [one + pull * (one != 0 if masked else 1) for one, pull in zip(given, pulls, strict=True)]
+            return [sign * one for one in given]
 
         paths = lab.run(self.starts, gradients, lrs=self.lrs[: _length(weight_decay, self.lrs)], weight_decay=weight_decay)
         return [path.to(torch.float64) for path in paths]

@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.optimizers import CautiousAdamW, DecoupledSGD, IndependentAdamW, IndependentSGD, ProximalSGD, SignSGD
+from harness.optimizers import (
+    CautiousAdamW,
+    DecoupledSGD,
+    IndependentAdamW,
+    IndependentSGD,
+    Lamb,
+    Lion,
+    ProximalSGD,
+    SignSGD,
+)
 from harness.probes.trajectory import Track, follow, given
 
 LRS = [0.1] * 20
@@ -91,3 +100,40 @@ def test_a_parameter_without_a_gradient_is_left_alone() -> None:
     still = weight()
     DecoupledSGD([still], lr=0.1, weight_decay=0.3).step()
     assert float(still.detach()) == 2.0
+
+
+def test_lion_without_memory_is_the_sign_step() -> None:
+    def memoryless(params: Any, lr: float, weight_decay: float) -> Any:
+        return Lion(params, lr=lr, betas=(0.0, 0.0), weight_decay=weight_decay)
+
+    assert close(walk(memoryless, weight_decay=0.7), walk(SignSGD, weight_decay=0.7))
+
+
+def test_lion_steps_by_a_shorter_memory_than_it_keeps() -> None:
+    """A small gradient of the other sign does not turn the first beta's mix 0.9 * 0.01 * 1 - 0.1 * 0.05."""
+    one = weight()
+    optimizer = Lion([one], lr=0.1, betas=(0.9, 0.99), weight_decay=0.3)
+    for gradient in (1.0, -0.05, -0.5):
+        one.grad = torch.full_like(one, gradient)
+        optimizer.step()
+    assert float(one.detach()) == pytest.approx(((2.0 * 0.97 - 0.1) * 0.97 - 0.1) * 0.97 + 0.1, rel=1e-14)
+
+
+def test_a_step_of_lamb_is_as_long_as_its_weight_times_the_learning_rate() -> None:
+    path = walk(Lamb, weight_decay=0.7)
+    assert close((path[1:] - path[:-1]).norm(dim=(1, 2)), 0.1 * path[:-1].norm(dim=(1, 2)))
+
+
+def test_the_first_step_of_lamb_is_the_published_formula() -> None:
+    one = torch.nn.Parameter(torch.tensor([3.0, -4.0], dtype=torch.float64))
+    one.grad = torch.tensor([0.5, 0.25], dtype=torch.float64)
+    Lamb([one], lr=0.1, eps=0.0, weight_decay=0.2).step()
+    pull = torch.tensor([1.0 + 0.6, 1.0 - 0.8], dtype=torch.float64)
+    assert close(one.detach(), torch.tensor([3.0, -4.0], dtype=torch.float64) - 0.1 * 5.0 / pull.norm() * pull)
+
+
+def test_lamb_moves_a_weight_of_zero_by_its_direction() -> None:
+    one = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    one.grad = torch.tensor([0.5, -0.25], dtype=torch.float64)
+    Lamb([one], lr=0.1, eps=0.0).step()
+    assert close(one.detach(), torch.tensor([-0.1, 0.1], dtype=torch.float64))

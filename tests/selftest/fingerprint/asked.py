@@ -1,0 +1,33 @@
+"""What does a fingerprint say of an update and a decay? Asks as a fingerprint does, each question after those before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from harness.fingerprint import decay, precision, step_rule
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.lab import Lab
+
+QUESTIONS = (*precision.QUESTIONS, *step_rule.QUESTIONS, *decay.QUESTIONS)
+MUTANTS = "tests.selftest.mutants:"
+CONVENTIONS = "tests.selftest.fingerprint.conventions:"
+
+
+def findings(path: str, options: Mapping[str, Any] | None = None, *, single: bool = False) -> dict[str, Finding]:
+    """Return the finding of each question; `single` measures in single precision whatever the optimizer can do."""
+    lab = Lab(path, options or {}, torch.float32 if single else torch.float64)
+    for question in QUESTIONS[1:] if single else QUESTIONS:
+        found = question.ask(lab)
+        if question.name == "precision" and found.values == ("float32",):
+            lab = Lab(path, lab.options, torch.float32)
+        lab.known[question.name] = found
+    return lab.known
+
+
+def asked(question: str, path: str, options: Mapping[str, Any] | None = None) -> Finding:
+    """Return one question's finding, asked alone."""
+    (one,) = [known for known in QUESTIONS if known.name == question]
+    return one.ask(Lab(path, options or {}))

@@ -1,0 +1,109 @@
+"""Is the form of a decay told from all others, and is what has no form said to have none?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.fingerprint.lab import Lab
+from harness.fingerprint.law import Law, law, law_on
+from harness.fingerprint.walk import LRS, WEIGHT_DECAY, draw
+from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS
+from tests.selftest.mutants import AdamTwin, Group
+
+
+class AddsMore(AdamTwin):
+    """Add 0.37 x weight_decay x w to the gradient."""
+
+    def pull(self, w: Tensor, grad: Tensor, group: Group) -> Tensor:
+        return grad + 0.37 * group["weight_decay"] * w
+
+
+def found(path: str, **options: Any) -> Law:
+    return law(Lab(path, options))
+
+
+def test_the_shares_of_adamw_are_lr_times_weight_decay() -> None:
+    shares = found("torch.optim:AdamW").shares
+    assert [one.taken for one in shares] == pytest.approx([LRS[one.number] * WEIGHT_DECAY for one in shares], rel=1e-12)
+    assert max(one.residual for one in shares) < 1e-12
+
+
+def test_momentum_that_carries_the_decay_is_not_decoupled() -> None:
+    coupled, beside = found("torch.optim:SGD", momentum=0.9), found("harness.optimizers:DecoupledSGD", momentum=0.9)
+    assert (coupled.coupling, beside.coupling) == (("coupled_l2",), ("decoupled",))
+
+
+def test_plain_gradient_descent_is_both() -> None:
+    both = found("torch.optim:SGD")
+    assert both.coupling == ("coupled_l2", "decoupled")
+    assert both.order == ("inside", "before")
+
+
+def test_an_unknown_strength_in_the_gradient_is_solved_for() -> None:
+    added = found(f"{__name__}:AddsMore").added
+    assert added == pytest.approx(0.37, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SignDecay", "the same length toward zero"),
+        ("DecayInsideMoments", "by neither weight, updated weight nor gradient"),
+        ("DecayForgotten", "changes nothing"),
+    ],
+)
+def test_what_is_no_form_of_decay_is_described(name: str, words: str) -> None:
+    assert words in found(MUTANTS + name).says
+
+
+def test_a_constant_shift_is_described() -> None:
+    assert "without w" in found(CONVENTIONS + "ConstantShift").says
+
+
+def test_a_decay_with_a_momentum_of_its_own_is_described() -> None:
+    assert "earlier decay lives on" in found(CONVENTIONS + "SgdDecayBuffer").says
+
+
+def test_a_norm_that_spares_the_decay_is_decoupled() -> None:
+    assert found(CONVENTIONS + "LambDecoupledFloored").coupling == ("decoupled",)
+    assert found("harness.optimizers:Lamb").coupling == ("through_norm",)
+
+
+def test_before_and_after_are_told_apart_below_the_floor_of_a_norm() -> None:
+    """Above it an update in proportion to the decayed weight makes them one map, and without a floor they stay one."""
+    orders = []
+    for name in ("LambDecoupledFloored", "LambDecoupledFlooredAfter", "LambDecoupled"):
+        lab = Lab(CONVENTIONS + name, {})
+        lab.known["update_depends_on_weight"] = type("Found", (), {"values": ("proportional",)})()
+        orders.append(law(lab).order)
+    assert orders == [("before",), ("after",), ("before", "after")]
+
+
+def test_a_mask_by_the_gradient_is_found_in_coupled_decay_too() -> None:
+    one = found(MUTANTS + "SgdDecayOnlyWhereGradient", momentum=0.9)
+    assert one.coupling == ("coupled_l2",)
+    assert one.says.endswith("where the gradient is not zero")
+
+
+def test_a_step_without_any_decay_takes_a_share_of_nothing() -> None:
+    shares = found(CONVENTIONS + "DecaySkipsFirstStep").shares
+    assert [one.taken for one in shares if one.number == 0] == [0.0, 0.0]
+    assert all(one.taken > 0.04 for one in shares if one.number)
+
+
+def test_a_law_of_few_steps_is_the_law() -> None:
+    short = law_on(Lab("torch.optim:AdamW", {}), draw().first(3))
+    assert (short.coupling, short.order, len(short.shares)) == (("decoupled",), ("before",), 6)
+
+
+def test_a_difference_of_a_millionth_is_not_rounding() -> None:
+    """Decay after the update at a millionth of the update would still be told from decay before it."""
+    record = found("torch.optim:AdamW").record
+    for step in record.steps:
+        taken = record.walk.lrs[step.number] * WEIGHT_DECAY
+        wrong = step.decay - 1e-6 * taken * torch.where(step.update == 0, step.weight, step.update)
+        assert float((wrong - step.decay).abs().max()) > step.tolerance
