@@ -22,7 +22,7 @@ from harness.subject import Factory
 ROWS, COLUMNS = SHAPE
 LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "vector": lambda plain: plain.flatten().clone(),
-    "transposed": lambda plain: plain.T.contiguous().T,
+    "transposed": lambda plain: plain.T.clone(memory_format=torch.contiguous_format).T,
     "strided": lambda plain: plain.repeat_interleave(2, dim=1)[:, ::2],
     "channels_last": lambda plain: plain.reshape(1, ROWS, 2, 2).to(memory_format=torch.channels_last),
 }
@@ -41,12 +41,12 @@ class Settings:
 def layouts(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return how far each layout is from the plain matrix."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
-    (plain,) = _run(make, settings, [start], [[row] for row in rows])
+    (plain,) = _run(make, settings, [start.clone()], [[row] for row in rows])
     effect = settings.lr * settings.weight_decay
     found = {name: _run(make, settings, [lay(start)], [[lay(row)] for row in rows])[0] for name, lay in LAYOUTS.items()}
-    scalars = _run(make, settings, list(start.flatten()), [list(row.flatten()) for row in rows])
+    scalars = _run(make, settings, [one.clone() for one in start.flatten()], [list(row.flatten()) for row in rows])
     empty = torch.zeros(0, dtype=torch.float64)
-    beside = _run(make, settings, [empty, start], [[empty, row] for row in rows])
+    beside = _run(make, settings, [empty, start.clone()], [[empty, row] for row in rows])
     errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in found.items()}
     errors |= {"scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]), "beside_empty": distance(beside[1:], [plain])}
     readings = {f"{name}_error": rounding(error, steps=settings.steps, effect=effect) for name, error in errors.items()}
@@ -54,8 +54,8 @@ def layouts(make: Factory, settings: Settings) -> dict[str, Reading]:
 
 
 def _run(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    # clone() keeps the strides that a layout is about.
-    weights = [torch.nn.Parameter(start.clone()) for start in starts]
+    # No clone(), which closes gaps in memory: every layout is a copy already.
+    weights = [torch.nn.Parameter(start) for start in starts]
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     for step, row in enumerate(rows):
         take(optimizer, weights, row, seed=step)
@@ -65,7 +65,7 @@ def _run(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequ
 def _scalar(make: Factory, settings: Settings) -> Reading:
     """Return what one step without gradient leaves of a 0-dim weight."""
     start, zero = torch.tensor(1.9, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-    (after,) = _run(make, settings, [start], [[zero]])
+    (after,) = _run(make, settings, [start.clone()], [[zero]])
     decay = settings.lr * settings.weight_decay
     return factor(float(after / start), 1 - decay, effect=decay)
 

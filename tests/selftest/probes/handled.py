@@ -1,0 +1,72 @@
+"""How does a test of how optimizers are handled run a scenario, with any optimizer in one of its arms?"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from harness import subject
+from harness.catalogue import settings_of
+from harness.outcome import decide
+from harness.probes import PROBES
+from harness.reading import Reading
+from harness.run import Result
+from harness.scenario import Claim
+from harness.subject import DEFAULTS, Subjects
+from tests.selftest import mutants, mutants_handling
+from tests.selftest.probes.judged import scenario
+from tests.selftest.probes.subjects import exact
+
+SCENARIOS = (
+    "accumulation",
+    "checkpoint",
+    "decay_range",
+    "layouts",
+    "missing_gradients",
+    "parameter_groups",
+    "repeated_parameters",
+    "schedules",
+    "symmetry",
+)
+
+
+def read(name: str, arm: str, path: str = "") -> dict[str, Reading]:
+    """Return what an arm reads, with the optimizer at `path` (or a mutant's name) in place of its own."""
+    found = scenario(name)
+    chosen = found.arms[arm]
+    path = path_of(path) if path else chosen.subject or Subjects(DEFAULTS).path(chosen.role)
+    return PROBES[found.probe].run(subject.factory(path, chosen.options, training=False), settings_of(found, arm))
+
+
+def path_of(name: str) -> str:
+    """Return the import path of a mutant or twin, or the path itself."""
+    if ":" in name:
+        return name
+    home = mutants if hasattr(mutants, name) else mutants_handling
+    return f"{home.__name__}:{name}"
+
+
+def twin_name(mutant: str) -> str:
+    """Return the path of the optimizer that a mutant is without its fault."""
+    home = mutants if hasattr(mutants, mutant) else mutants_handling
+    twin = home.twin_of(getattr(home, mutant))
+    return f"{twin.__module__}:{twin.__name__}"
+
+
+@cache
+def usual(name: str, arm: str) -> dict[str, Reading]:
+    """Return what an arm reads as shipped, once."""
+    return read(name, arm)
+
+
+def fails(name: str, claim: Claim, path: str) -> bool:
+    """Say whether a claim is red with the optimizer at `path` in the arm of its counterexample."""
+    arm = str(claim.counterexample.arm)
+    readings = {one: read(name, one, path) if one == arm else usual(name, one) for one in claim.arms}
+    return decide(claim, Result(readings, {}, {})).status == "failed"
+
+
+def inexact(name: str) -> list[str]:
+    """Return the closed forms that claims rest on and that the shipped optimizers do not meet with room, or cannot see."""
+    found = scenario(name)
+    places = {(one.arm, one.measure) for claim in found.claims for one in claim.expect if one.relation == "equals_closed_form"}
+    return [f"{arm}.{measure}" for arm, measure in sorted(places) if not exact(usual(name, arm)[measure])]
