@@ -1,4 +1,4 @@
-"""`python -m harness`, or `python path/to/decaygate/harness` from any folder: fingerprints, and what can be asked without a run."""
+"""`python -m harness`, or `python path/to/decaygate/harness` from any folder: what can be asked without a run."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ def fingerprint(given: argparse.Namespace) -> int:
             print(line)
     if target:
         target.write_text(report.draft(found), encoding="utf-8")
-        print(f"wrote {target}; next: pytest tests/claims --optimizer {given.optimizer} --contract {target}", file=sys.stderr)
+        run = f"pytest tests/claims --optimizer={given.optimizer} --contract={target}"
+        print(f"wrote {target}; read it, correct it, and run: {run}", file=sys.stderr)
     return 1 if found.broken else 0
 
 
@@ -118,10 +119,11 @@ def _new_file(name: str | None) -> Path | None:
 
 def ready() -> int:
     """Say which packages are missing and how to install them; never install anything."""
+    pins = Path(__file__).resolve().parents[1] / "constraints.txt"
     missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
     if missing:
         print(f"{sys.executable} lacks {', '.join(missing)}", file=sys.stderr)
-        print(f"install them there: {sys.executable} -m pip install -c constraints.txt {' '.join(missing)}", file=sys.stderr)
+        print(f"install them there: {sys.executable} -m pip install -c {pins} {' '.join(missing)}", file=sys.stderr)
     return 1 if missing else 0
 
 

@@ -7,24 +7,21 @@ from typing import Any
 
 import torch
 
+from harness.fingerprint import decay, groups, options, parameters, precision, state, step_rule, steps
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.question import Question
 
-
-def _landed() -> tuple[Question, ...]:  # until all of them are there
-    import importlib
-
-    found: list[Question] = []
-    for name in ("precision", "update", "decay", "parameters", "groups", "steps", "state", "options"):
-        try:
-            found += importlib.import_module(f"harness.fingerprint.{name}").QUESTIONS
-        except (ImportError, AttributeError, SyntaxError):
-            continue
-    return tuple(found)
-
-
-QUESTIONS: tuple[Question, ...] = _landed()
+QUESTIONS: tuple[Question, ...] = (
+    *precision.QUESTIONS,
+    *step_rule.QUESTIONS,
+    *decay.QUESTIONS,
+    *parameters.QUESTIONS,
+    *groups.QUESTIONS,
+    *steps.QUESTIONS,
+    *state.QUESTIONS,
+    *options.QUESTIONS,
+)
 BUILT_UPON = ("precision", "update", "decay")  # sections whose findings later questions read
 
 

@@ -60,7 +60,8 @@ def text(fingerprint: Fingerprint) -> Iterator[str]:
 def sentence(fingerprint: Fingerprint) -> str:
     """Return what the optimizer does, in one sentence of plain English; what is unusual or not known comes after it."""
     name = fingerprint.path.rpartition(":")[2]
-    said = f"{name} takes {_words(fingerprint, 'step_rule', _STEP, 'steps of an unknown rule')} with {_decay(fingerprint)}."
+    rule = _words(fingerprint, "step_rule", _STEP, "steps of an unknown rule") if fingerprint.line("step_rule") else "steps"
+    said = f"{name} takes {rule} with {_decay(fingerprint)}."
     odd = [
         f"{line.question} ({', '.join(line.values)})"
         for line in fingerprint.lines
@@ -117,8 +118,9 @@ def _decay(fingerprint: Fingerprint) -> str:
     said = _words(fingerprint, "coupling", _COUPLING, "weight decay of a kind that is not known")
     if line is None or line.values[:1] != ("decoupled",):
         return said + _strength(fingerprint)
-    parts = [said + _strength(fingerprint), _words(fingerprint, "scale", _SCALE, "of an unknown scale")]
-    parts.append(_words(fingerprint, "order", _ORDER, "in an unknown order"))
+    parts = [said + _strength(fingerprint)]
+    for question, words, unknown in (("scale", _SCALE, "of an unknown scale"), ("order", _ORDER, "in an unknown order")):
+        parts += [_words(fingerprint, question, words, unknown)] if fingerprint.line(question) else []
     mask = fingerprint.line("mask")
     parts += ["only where the update shrinks the weight too"] if mask is not None and mask.values == ("cautious",) else []
     return ", ".join(parts)

@@ -23,8 +23,10 @@ IMPORTS: dict[str, str] = {
     "catalogue": "arithmetic binding contract errors measure probes scenario study train",
     "contract": "binding",
     "deadline": "errors",
-    "cli": "arithmetic binding catalogue errors measure probes scenario",
+    "cli": "arithmetic binding catalogue contract contract_page errors fingerprint.measured fingerprint.report"
+    " measure probes scenario",
     "comparison": "statistics",
+    "contract_page": "contract",
     "determinism": "",
     "diagnosis": "subject",
     "difference": "comparison",
@@ -41,6 +43,7 @@ IMPORTS: dict[str, str] = {
     "options": "errors",
     "outcome": "reading run scenario verdict",
     "prodigy": "",
+    "promise": "contract fingerprint.ask fingerprint.equivalence fingerprint.finding ledger subject",
     "reading": "",
     "record": "",
     "recording": "comparison errors statistics",
@@ -62,6 +65,8 @@ IMPORTS: dict[str, str] = {
     "verdict": "reading scenario statistics",
     "wording": "outcome verdict",
 }
+# What measures an optimizer stands on these alone: no scenario, verdict or golden has a say in a fingerprint.
+FINGERPRINTS_MAY_IMPORT = {"contract", "deadline", "determinism", "errors", "subject"}
 # A probe may import these and nothing else of the harness; the last four stand below the probes and import no probe.
 PROBES_MAY_IMPORT = {"reading", "subject"} | {
     f"probes.{name}" for name in ("probe", "trajectory", "decay_law", "external_gradient", "given_steps", "scale_invariant_loss")
@@ -77,6 +82,12 @@ TESTED_IN = {
     "scenario": "test_outcome.py",  # records, and which arms a claim reads
     "record": "test_train.py",
     "schedule": "test_train.py",
+    "contract_page": "test_contract.py",
+    "fingerprint.ask": "test_promise.py",
+    "fingerprint.finding": "fingerprint/test_report.py",  # a record without behaviour
+    "fingerprint.question": "fingerprint/asked.py",  # a record without behaviour
+    "fingerprint.lab": "fingerprint/asked.py",
+    "fingerprint.worker": "fingerprint/test_measured.py",
     "table": "test_ledger.py",
     "probes.probe": "test_cli.py",  # a record without behaviour
     "probes.decay_law": "probes/test_superposition.py",
@@ -90,6 +101,7 @@ REACHED_THROUGH = {
     "evaluate": "test_train.py",
     "stack": "test_train.py",
     "tape": "test_train.py",
+    "fingerprint.__init__": "test_architecture.py",
     "probes.__init__": "test_catalogue.py",
     "probes.external_gradient": "probes/test_superposition.py",
 }
@@ -174,10 +186,18 @@ def test_a_probe_stands_alone(path: Path) -> None:
         assert of_harness(path) <= PROBES_MAY_IMPORT - {f"probes.{path.stem}"}
 
 
+@modules([path for path in HARNESS if path.parent.name == "fingerprint"])
+def test_a_fingerprint_knows_no_claim(path: Path) -> None:
+    """It imports subjects, the contract's table and its own package."""
+    outside = {name for name in of_harness(path) if not name.startswith("fingerprint.")}
+
+    assert outside <= FINGERPRINTS_MAY_IMPORT
+
+
 def test_imports_run_downwards_only() -> None:
     """There is an order of all modules in which each imports only earlier ones."""
     graph = {name: set(known.split()) for name, known in IMPORTS.items()}
-    graph |= {name_of(path): of_harness(path) for path in HARNESS if path.parent.name == "probes"}
+    graph |= {name_of(path): of_harness(path) for path in HARNESS if path.parent.name in ("probes", "fingerprint")}
     graph["probes"] = graph.pop("probes.__init__") - {"probes"}
 
     order = list(TopologicalSorter(graph).static_order())

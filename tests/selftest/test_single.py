@@ -48,7 +48,10 @@ def test_one_weight_has_one_copy() -> None:
     weight = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
 
     with pytest.warns(UserWarning, match="duplicate"):
-        in_single(SingleOnly)([weight, weight], lr=0.1, weight_decay=0.1)
+        optimizer = in_single(SingleOnly)([weight, weight], lr=0.1, weight_decay=0.1)
+
+    first, second = optimizer.param_groups[0]["params"]
+    assert first is second
 
 
 def outcome(reading: Reading, expectation: Expectation) -> Any:

@@ -1,4 +1,4 @@
-"""Does an optimizer that hangs, crashes or talks keep its fingerprint up to there, in a process of its own?"""
+"""Does an optimizer that hangs, crashes or talks keep its fingerprint up to there? It is measured by a worker process."""
 
 from __future__ import annotations
 
