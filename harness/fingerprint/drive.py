@@ -22,6 +22,8 @@ SHAPE = (4, 3)  # a matrix: some optimizers take nothing else
 STEPS = 5  # before an event, and after it
 ROUNDINGS = 16  # a step in another order of operations: some ten roundings, of numbers up to twice the weight
 VISIBLE = 100  # an effect that is looked for is at least so many tolerances
+FAR = 1e300  # what is said of a distance that is not finite: NaN is no number
+CHANCE, ENTANGLED = "it draws random numbers", "its tensors know of each other"
 SAID = 100  # characters of an exception that fit on a line
 
 Slope = Callable[[int, int, tuple[int, ...]], Tensor | None]  # (seed, step, shape) -> gradient
@@ -116,27 +118,30 @@ def decay_shows(lab: Lab) -> bool:
     return gap(alone(lab).path, alone(lab, weight_decay=0.0).path) > VISIBLE * tolerance(lab)
 
 
-def excuse(lab: Lab) -> str:
-    """Return why two runs of a right optimizer need not agree, or nothing: chance, or tensors that know of each other."""
-    here, there = (_seeded(lab, offset) for offset in (0, 77))
-    if here != there:
-        return "it draws random numbers"
+def draws(lab: Lab) -> bool:
+    """Say whether the optimizer draws random numbers: runs from two seeds differ."""
+    return _seeded(lab, 0) != _seeded(lab, 77)
+
+
+def entangled(lab: Lab) -> bool:
+    """Say whether a parameter's path depends on the others in the list."""
     pair = [track(lab, 1), track(lab, 2)]
     drive(build(lab, pair), pair, range(STEPS))
-    if gap(pair[0].path, alone(lab, 1).path) > tolerance(lab):
-        return "its tensors are not independent of each other"
-    return ""
+    return gap(pair[0].path, alone(lab, 1).path) > tolerance(lab)
 
 
-def compared(lab: Lab, distance: float, *, what: str, same: str, otherwise: str = "differs", steps: int = STEPS) -> Finding:
-    """Return `same` when two paths agree to rounding, else `otherwise`; nothing when they need not agree."""
-    numbers = {"gap": distance}
-    if distance <= tolerance(lab, steps):
+def compared(lab: Lab, distance: float, *, what: str, same: str, neighbours: bool = False) -> Finding:
+    """Return `same` when two paths agree to rounding, else `differs`; nothing when those of a right optimizer need not agree.
+
+    `neighbours` says that the two runs had other parameters beside the one that is compared.
+    """
+    numbers = {"gap": min(distance, FAR)}
+    if distance <= tolerance(lab):
         return Finding((same,), f"{what}: the same path" + (f" to {distance:.1e}" if distance else ", bit for bit"), numbers)
-    reason = excuse(lab)
+    reason = CHANCE if draws(lab) else ENTANGLED if neighbours and entangled(lab) else ""
     if reason:
         return Finding((), f"{what}: not known, because {reason}", numbers)
-    return Finding((otherwise,), f"{what}: another path, {distance:.2g} of the largest weight away", numbers)
+    return Finding(("differs",), f"{what}: another path, {distance:.2g} of the largest weight away", numbers)
 
 
 def refusable(ask: Ask) -> Ask:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from harness.fingerprint.drive import (
+    FAR,
     STEPS,
     WEIGHT_DECAY,
     Slope,
@@ -91,7 +94,8 @@ def nan_gradient(lab: Lab) -> Finding:
         return Finding(("isolated",), "a NaN gradient leaves the other parameters' paths as they are", {"gap": distance})
     if all(bool(after[STRAY].equal(after[STRAY + 1])) for _, after in others):
         return Finding(("skips_step",), "a NaN gradient in one parameter stops the step for all", {"gap": distance})
-    return Finding(("spreads",), f"a NaN gradient reaches other parameters: they end {distance:.2g} away", {"gap": distance})
+    end = f"end {distance:.2g} away" if math.isfinite(distance) else "become NaN"
+    return Finding(("spreads",), f"a NaN gradient reaches other parameters, which {end}", {"gap": min(distance, FAR)})
 
 
 @refusable

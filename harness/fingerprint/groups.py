@@ -29,7 +29,7 @@ from harness.fingerprint.question import Question
 OWN_LR, OWN_DECAY = 0.75 * LR, 2 * WEIGHT_DECAY
 THIRD_LR, THIRD_DECAY = 0.6 * LR, 1.5 * WEIGHT_DECAY
 LATER = range(STEPS, 2 * STEPS)
-INVISIBLE = "not known, because weight_decay changes no path here"
+INVISIBLE = "not known, because weight_decay changes no path by more than rounding could"
 
 
 @refusable
@@ -59,7 +59,13 @@ def add_param_group(lab: Lab) -> Finding:
         gap(default.path, _fresh(lab, 3, LR, WEIGHT_DECAY)),
         gap(old.path, alone(lab, 1, range(2 * STEPS)).path),
     ]
-    return compared(lab, max(distances), what="a parameter that joins mid-run, held against a fresh optimizer", same="as_fresh")
+    return compared(
+        lab,
+        max(distances),
+        what="a parameter that joins mid-run, held against a fresh optimizer",
+        same="as_fresh",
+        neighbours=True,
+    )
 
 
 @refusable
@@ -88,7 +94,9 @@ def group_options(lab: Lab) -> Finding:
         distance = gap(first.path, alone(lab, 1, lr=THIRD_LR, weight_decay=THIRD_DECAY).path)
     elif word:
         return Finding((word,), f"in the second of two groups {_SAYS[word]}", {"gap": distance})
-    return compared(lab, distance, what="a group with its own lr and weight_decay, held against one alone", same="own")
+    return compared(
+        lab, distance, what="a group with its own lr and weight_decay, held against one alone", same="own", neighbours=True
+    )
 
 
 @refusable
@@ -107,7 +115,9 @@ def exempt_first(lab: Lab) -> Finding:
     if any(gap(one.path, alone(lab, one.seed, weight_decay=0.0).path) <= tolerance(lab) for one in decayed):
         return Finding(("not_decayed",), "groups after one whose weight_decay is 0 do not decay")
     worst = max(free, *(gap(one.path, alone(lab, one.seed).path) for one in decayed))
-    return compared(lab, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed")
+    return compared(
+        lab, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed", neighbours=True
+    )
 
 
 @refusable
@@ -115,7 +125,9 @@ def empty_group(lab: Lab) -> Finding:
     """Ask whether a group without parameters is taken, and whether it disturbs the others."""
     one = track(lab)
     drive(build(lab, [{"params": [], "weight_decay": 0.0}, {"params": [one]}]), [one], range(STEPS))
-    return compared(lab, gap(one.path, alone(lab).path), what="a matrix beside a group without parameters", same="accepted")
+    return compared(
+        lab, gap(one.path, alone(lab).path), what="a matrix beside a group without parameters", same="accepted", neighbours=True
+    )
 
 
 def callers_groups(lab: Lab) -> Finding:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.fingerprint.drive import LR, WEIGHT_DECAY, Tracked, drive, excuse, gap, slope, start, tolerance
+from harness.fingerprint.drive import CHANCE, LR, WEIGHT_DECAY, Tracked, draws, drive, gap, slope, start, tolerance
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.question import Question
@@ -53,9 +53,9 @@ def _judged(lab: Lab, apart: Mapping[str, float], refused: Sequence[str]) -> Fin
     if worst <= room:
         return Finding(("agree",), f"over {STEPS} steps as one tensor at a time: {shown}", apart)
     if worst <= room * SINGLE / lab.eps:
-        return Finding(("agree_in_single",), f"as one tensor at a time, but for numbers kept in float32: {shown}", apart)
-    if excuse(lab).startswith("it draws"):
-        return Finding((), f"not known, because it draws random numbers: {shown}", apart)
+        return Finding(("agree_in_single",), f"as one tensor at a time, to the rounding of float32: {shown}", apart)
+    if draws(lab):
+        return Finding((), f"not known, because {CHANCE}: {shown}", apart)
     return Finding(("differs",), f"after {STEPS} steps elsewhere than one tensor at a time: {shown}", apart)
 
 

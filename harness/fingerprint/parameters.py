@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from harness.fingerprint import gradients, shapes
 from harness.fingerprint.drive import (
+    CHANCE,
     LR,
     STEPS,
     WEIGHT_DECAY,
@@ -18,8 +20,8 @@ from harness.fingerprint.drive import (
     alone,
     build,
     compared,
+    draws,
     drive,
-    excuse,
     flat,
     gap,
     refusable,
@@ -64,6 +66,8 @@ def repeated(lab: Lab) -> Finding:
     if not bool(seen.any()):
         return Finding((), "not known, because weight_decay does nothing in the first step")
     count = float((twice[seen] / once[seen]).median())
+    if not math.isfinite(count):
+        return Finding((), "not known, because a step without gradient is not finite")
     word = next((word for word, number in (("once", 1), ("twice", 2)) if abs(count - number) < COUNTED), "differs")
     return Finding((word,), f"a parameter listed twice in a group decays {count:.3g} times a step", {"decays": count})
 
@@ -84,8 +88,8 @@ def parameter_order(lab: Lab) -> Finding:
     numbers = {"reordered": shuffled, "alone": lonely}
     if max(shuffled, lonely) <= tolerance(lab):
         return Finding(("independent",), "each of three parameters takes the path that it takes alone, in any order", numbers)
-    if excuse(lab).startswith("it draws"):
-        return Finding((), "not known, because it draws random numbers", numbers)
+    if draws(lab):
+        return Finding((), f"not known, because {CHANCE}", numbers)
     if shuffled > tolerance(lab):
         return Finding(
             ("depends_on_order",), f"the order in the list moves paths by {shuffled:.2g} of the largest weight", numbers
@@ -111,7 +115,9 @@ def mixed_dtypes(lab: Lab) -> Finding:
     if apart[worst] <= allowed[worst]:
         names = " and ".join(str(kind).removeprefix("torch.") for kind in apart)
         return Finding(("as_alone",), f"{names} in one group: each takes the path that it takes alone", {"gap": apart[worst]})
-    return compared(lab, apart[worst], what=f"{str(worst).removeprefix('torch.')} beside another precision", same="as_alone")
+    return compared(
+        lab, apart[worst], what=f"{str(worst).removeprefix('torch.')} beside another precision", same="as_alone", neighbours=True
+    )
 
 
 def _listed(

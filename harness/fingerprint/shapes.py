@@ -70,7 +70,9 @@ def empty(lab: Lab) -> Finding:
     """Ask whether a parameter without elements disturbs the others."""
     one, nothing = track(lab, 1), track(lab, 2, (0, 3))
     drive(build(lab, [nothing, one]), [nothing, one], range(STEPS))
-    return compared(lab, gap(one.path, alone(lab).path), what="a matrix beside an empty parameter", same="as_usual")
+    return compared(
+        lab, gap(one.path, alone(lab).path), what="a matrix beside an empty parameter", same="as_usual", neighbours=True
+    )
 
 
 @refusable

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.drive import (
+    CHANCE,
+    FAR,
     LR,
     STEPS,
     VISIBLE,
     WEIGHT_DECAY,
     Tracked,
     build,
+    draws,
     drive,
-    excuse,
     gap,
     itself,
     refusable,
@@ -49,7 +51,7 @@ def state_dict(lab: Lab) -> Finding:
     drive(optimizer, pair, LATER)
     drive(fresh, copies, LATER)
     keeps = any(saved["state"].values()) if isinstance(saved, dict) and "state" in saved else True
-    return _continued(lab, copies, pair, what="a run that goes on from a saved state dict" if keeps else "a run without state")
+    return _continued(lab, copies, pair, what="a run that goes on from a saved state dict" + ("" if keeps else " without state"))
 
 
 @refusable
@@ -134,16 +136,15 @@ def _copies(pair: Sequence[Tracked]) -> list[Tracked]:
 
 def _continued(lab: Lab, went_on: Sequence[Tracked], usual: Sequence[Tracked], *, what: str) -> Finding:
     distance = max(gap(one.path, other.path) for one, other in zip(went_on, usual, strict=True))
-    numbers = {"gap": distance}
+    numbers = {"gap": min(distance, FAR)}
     if distance == 0:
         return Finding(("identical",), f"{what} takes the same path, bit for bit, over {STEPS} steps", numbers)
     if distance <= tolerance(lab):
         return Finding(("to_rounding",), f"{what} takes the same path to {distance:.1e}", numbers)
     if distance <= tolerance(lab) * SINGLE / lab.eps:
         return Finding(("to_single_rounding",), f"{what} ends {distance:.1e} away, as if cast to float32 once", numbers)
-    reason = excuse(lab) if excuse(lab).startswith("it draws") else ""
-    if reason:
-        return Finding((), f"{what}: not known, because {reason}", numbers)
+    if draws(lab):
+        return Finding((), f"{what}: not known, because {CHANCE}", numbers)
     return Finding(
         ("differs",), f"{what} ends {distance:.2g} of the largest weight away from the run that was not stopped", numbers
     )
@@ -169,7 +170,7 @@ def _whose(lab: Lab, name: str, paths: Sequence[Sequence[list[Tensor]]]) -> Find
     effect = _apart(constructor, checkpoint, slice(None))
     numbers = {"effect": effect, "first": _apart(resumed, checkpoint, slice(2)), "all": _apart(resumed, checkpoint, slice(None))}
     if effect <= VISIBLE * tolerance(lab):
-        return Finding((), f"not known, because {name} changes nothing after loading", numbers)
+        return Finding((), f"not known, because {name} changes nothing after loading that rounding does not hide", numbers)
     room = tolerance(lab) * (SINGLE / lab.eps if effect > VISIBLE * tolerance(lab) * SINGLE / lab.eps else 1)
     if numbers["all"] <= room:
         return Finding(("checkpoint",), f"after loading, the checkpoint's {name} counts from the first step on", numbers)
@@ -196,7 +197,7 @@ def _both_go_on(lab: Lab, optimizer: Any, pair: list[Tracked], restored: Any, we
     _copies(usual)
     drive(undisturbed, usual, LATER)
     disturbed = max(gap(one.path, other.path) for one, other in zip(pair, usual, strict=True))
-    if disturbed > tolerance(lab) and not excuse(lab).startswith("it draws"):
+    if disturbed > tolerance(lab) and not draws(lab):
         says = f"an optimizer that was {what} shares its state: the original ends {disturbed:.2g} away"
         return Finding(("shares_state",), says, {"gap": disturbed})
     found = _continued(lab, copies, usual, what=f"an optimizer that was {what} with its weights")

@@ -353,6 +353,7 @@ QUESTIONS = (
             "refused": "it raises",
         },
         "as_plain",
+        "refused",
     ),
     _question(
         "deterministic",

@@ -1,0 +1,105 @@
+"""Does a parameter meet the same numbers whatever stands beside it, and is a difference of two paths seen?"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness.errors import RunError
+from harness.fingerprint import drive
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.lab import Lab
+from tests.selftest.fingerprint.handling import FAULTS, MUTANTS
+
+ADAMW = Lab("torch.optim:AdamW", {})
+
+
+def test_starts_have_both_signs_and_several_magnitudes() -> None:
+    """From 0.05 to 2.5, and none at which weight_decay x w is 1."""
+    start = drive.start(1)
+
+    assert (start < 0).sum() == (start > 0).sum() == 6
+    assert start.abs().max() / start.abs().min() > 30
+    assert ((drive.WEIGHT_DECAY * start).abs() - 1).abs().min() > 1e-2
+
+
+def test_the_same_seed_gives_the_same_numbers_in_any_shape() -> None:
+    """So that a vector and a matrix can be held against each other."""
+    for draw in (lambda shape: drive.start(3, shape), lambda shape: drive.slope(3, 2, shape)):
+        assert draw((12,)).equal(draw((4, 3)).reshape(12))
+        assert draw((3, 2, 2, 1)).equal(draw((4, 3)).reshape(3, 2, 2, 1))
+
+
+def test_gradients_are_never_near_zero() -> None:
+    """An update that divides by their size would make much of rounding."""
+    assert min(float(drive.slope(seed, step).abs().min()) for seed in (1, 2, 3) for step in range(20)) >= 0.2
+
+
+def test_a_run_that_is_driven_in_two_parts_is_the_run_in_one() -> None:
+    """Steps have numbers, and gradients follow from them."""
+    one = drive.track(ADAMW)
+    optimizer = drive.build(ADAMW, [one])
+    drive.drive(optimizer, [one], range(3))
+    drive.drive(optimizer, [one], range(3, 5))
+
+    assert drive.gap(one.path, drive.alone(ADAMW).path) == 0.0
+
+
+def test_a_gap_is_a_part_of_the_largest_weight() -> None:
+    """And infinite where a path is not finite."""
+    path = [torch.tensor([1.0, -4.0])]
+
+    assert drive.gap([torch.tensor([1.0, -3.0])], path) == 0.25
+    assert drive.gap([torch.tensor([1.0, float("nan")])], path) == float("inf")
+    assert drive.gap([torch.empty(0)], [torch.empty(0)]) == 0.0
+
+
+def test_a_tolerance_follows_from_steps_and_precision() -> None:
+    """And the decay that is looked for is at least ten thousand of it in float64."""
+    single = Lab("torch.optim:AdamW", {}, torch.float32)
+    effect = drive.gap(drive.alone(ADAMW).path, drive.alone(ADAMW, weight_decay=0.0).path)
+
+    assert drive.tolerance(ADAMW, 10) == 2 * drive.tolerance(ADAMW, 5)
+    assert drive.tolerance(single) / drive.tolerance(ADAMW) == 2.0**29
+    assert effect > 1e4 * drive.tolerance(ADAMW)
+    assert drive.decay_shows(ADAMW)
+    assert not drive.decay_shows(Lab(MUTANTS + "DecayForgotten", {}))
+
+
+def test_what_draws_and_what_is_entangled_is_known() -> None:
+    """Neither is AdamW."""
+    noise, norm = Lab(FAULTS + "SeededNoise", {}), Lab(FAULTS + "NormOfAll", {})
+
+    assert [drive.draws(lab) for lab in (ADAMW, noise, norm)] == [False, True, False]
+    assert [drive.entangled(lab) for lab in (ADAMW, norm)] == [False, True]
+
+
+def test_paths_that_part_are_a_difference_unless_they_may() -> None:
+    """Chance is an excuse always, neighbours only where there are other ones."""
+    norm = Lab(FAULTS + "NormOfAll", {})
+
+    assert drive.compared(ADAMW, 0.1, what="it", same="same").values == ("differs",)
+    assert drive.compared(ADAMW, 1e-16, what="it", same="same").values == ("same",)
+    assert drive.compared(norm, 0.1, what="it", same="same").values == ("differs",)
+    assert drive.compared(norm, 0.1, what="it", same="same", neighbours=True).values == ()
+
+
+def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
+    """An optimizer that cannot take a step at all refuses nothing in particular."""
+
+    @drive.refusable
+    def ask(lab: Lab) -> Finding:
+        raise ValueError("no such\nthing " + 200 * "x")
+
+    found = ask(ADAMW)
+
+    assert found.values == ("refused",)
+    assert found.says.startswith("refused: ValueError: no such thing xxx")
+    assert len(found.says) <= drive.SAID + len("refused: ")
+    with pytest.raises(RunError, match="refuses its arguments"):
+        ask(Lab("torch.optim:LBFGS", {}))
+
+
+def test_the_optimizer_itself_is_what_is_copied() -> None:
+    """And not the lab's watch on its steps."""
+    assert type(drive.itself(drive.build(ADAMW, [drive.track(ADAMW)]))) is torch.optim.AdamW

@@ -1,0 +1,92 @@
+"""Is it seen how an optimizer handles the list of parameters: tied, repeated, reordered, of mixed precision?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.fingerprint import gradients, parameters, shapes
+from tests.selftest.fingerprint.handling import FAULTS, QUESTIONS, TORCH, TWIN, found, of_torch, usual
+
+OWN = [question for question in parameters.QUESTIONS if question not in (*gradients.QUESTIONS, *shapes.QUESTIONS)]
+TRUTH = {
+    "tied": {"": "once"},  # model.parameters() names a shared weight once
+    "repeated": {"": "twice"},  # torch warns of it, and steps twice
+    "repeated_across_groups": {"": "refused"},
+    "parameter_order": {"": "independent"},
+    "mixed_dtypes": {"": "as_alone"},
+}
+PLANTED = (
+    ("repeated", "CountsRepeats", "differs"),
+    ("parameter_order", "StepsShared", "depends_on_order"),
+    ("parameter_order", "NormOfAll", "depends_on_others"),
+    ("mixed_dtypes", "BucketsDecayAgain", "differs"),
+)
+DRAWN = ("parameter_order", "mixed_dtypes", "add_param_group", "group_options", "exempt_first")
+
+
+@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(OWN, TRUTH))
+def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
+    """For-loop, in float64."""
+    assert found(question, f"torch.optim:{name}", given).values == (expected,)
+
+
+@pytest.mark.parametrize(("question", "fault", "expected"), PLANTED)
+def test_a_fault_is_named(question: str, fault: str, expected: str) -> None:
+    """And is marked as unusual, while the same optimizer without it is not."""
+    assert found(question, FAULTS + fault).values == (expected,)
+    assert expected not in QUESTIONS[question].usual
+    assert usual(question, TWIN)
+
+
+def test_the_decays_of_a_repeated_parameter_are_counted() -> None:
+    """Listed twice and decayed for each pair: (1 - 0.06)^4 takes 3.65 times 0.06."""
+    numbers = found("repeated", FAULTS + "CountsRepeats").numbers
+
+    assert numbers["decays"] == pytest.approx((1 - 0.94**4) / 0.06, rel=1e-9)
+
+
+def test_momentum_that_is_set_up_twice_is_still_two_decays() -> None:
+    """SGD's first step knows no buffer for either mention, so that it is not two steps in a row."""
+    finding = found("repeated", "torch.optim:SGD", {"momentum": 0.9})
+
+    assert finding.numbers["decays"] == pytest.approx(1.94, rel=1e-9)
+
+
+@pytest.mark.parametrize("question", DRAWN)
+@pytest.mark.parametrize("name", ["SeededNoise", "NormOfAll"])
+def test_runs_that_need_not_agree_are_not_held_against_each_other(question: str, name: str) -> None:
+    """An optimizer that draws random numbers, and one whose tensors know of each other, are right and not comparable."""
+    finding = found(question, FAULTS + name)
+
+    assert finding.values in ((), ("depends_on_others",))
+    assert finding.values or "not known, because" in finding.says
+
+
+@pytest.mark.parametrize("question", sorted(set(QUESTIONS) - {"default_options"}))
+@pytest.mark.parametrize("name", ["AdamW", "Lion", "Lamb"])
+def test_a_right_optimizer_is_never_called_faulty(question: str, name: str) -> None:
+    """Every question of this kind; that the references check no settings is true, and marked."""
+    path = f"{'torch.optim' if name == 'AdamW' else 'harness.optimizers'}:{name}"
+
+    assert usual(question, path) or (question, name) in [("rejects", "Lion"), ("rejects", "Lamb")]
+
+
+@pytest.mark.parametrize("question", sorted(QUESTIONS))
+def test_a_question_says_what_each_of_its_words_means(question: str) -> None:
+    """And what is usual is one of them."""
+    asked = QUESTIONS[question]
+
+    assert asked.asks.endswith("?")
+    assert all(asked.values.values())
+    assert set(asked.usual) <= set(asked.values) | {"untouched"}
+
+
+def test_every_class_of_torch_that_decays_is_asked() -> None:
+    """All of torch.optim but those that take no weight_decay, and SparseAdam."""
+    import torch
+
+    known = {name for name in vars(torch.optim) if name[0].isupper()} - {"Optimizer"}
+
+    assert known - set(TORCH) == {"LBFGS", "Rprop", "SparseAdam"}
