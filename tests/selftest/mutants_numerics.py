@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.averaging import LookaheadSGD, ScheduleFreeSGD
-from harness.optimizers import CautiousAdamW
+from harness.optimizers import CautiousAdamW, Lamb
 from harness.prodigy import Prodigy
 from harness.rounding import CompensatedAdamW, MasterWeightsAdamW, StochasticAdamW
 from tests.selftest import mutants
@@ -116,7 +116,7 @@ class DecayDetached(DifferentiableTwin):
     """Decay outside the graph: nothing can be learned about weight_decay through the step."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.mul_(1 - group["lr"] * float(group["weight_decay"]))
+        w.mul_(1 - group["lr"] * torch.as_tensor(group["weight_decay"]).detach())
 
 
 class DifferentiableIgnored(DifferentiableTwin):
@@ -166,8 +166,8 @@ class FactorInWeightsPrecision(PathsTwin):
         w.mul_(torch.tensor(1 - group["lr"] * group["weight_decay"], dtype=w.dtype))
 
 
-class FactorInFloat32(PathsTwin):
-    """Multiply in float32 where foreach kernels round the factor to the weight's precision first: right in other company."""
+class FactorInFloat32(FactorInWeightsPrecision):
+    """Multiply in float32, where foreach kernels round the factor first: right in other company."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.copy_(w.float() * (1 - group["lr"] * group["weight_decay"]))
@@ -339,6 +339,34 @@ class DecayMovesZero(mutants.AdamWTwin):
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.sub_(group["lr"] * group["weight_decay"])
+
+
+class LambDecayInGradient(Lamb):
+    """Add the decay to the gradient: https://github.com/cybertronai/pytorch-lamb/issues/3."""
+
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        super().update(weight, gradient + group["weight_decay"] * weight, {**group, "weight_decay": 0.0})
+
+
+class LambDecayBesideRatio(Lamb):
+    """Shrink the weight beside the scaled step, as AdamW does."""
+
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        start = weight.clone()
+        super().update(weight, gradient, {**group, "weight_decay": 0.0})
+        weight.sub_(group["lr"] * group["weight_decay"] * start)
+
+
+class AdafactorDecayTimesNorm(torch.optim.Adafactor):
+    """Scale the decay by the root mean square of the tensor, as the update is."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        (group,) = self.param_groups
+        own, size = group["weight_decay"], group["params"][0].detach().square().mean().sqrt()
+        group["weight_decay"] = own * float(size)
+        loss = super().step(closure)
+        group["weight_decay"] = own
+        return loss
 
 
 class DecayIgnoresEstimate(Prodigy):
