@@ -67,7 +67,7 @@ IMPORTS: dict[str, str] = {
 }
 # What measures an optimizer stands on these alone: no scenario, verdict or golden has a say in a fingerprint.
 FINGERPRINTS_MAY_IMPORT = {"contract", "deadline", "determinism", "errors", "subject"}
-# A probe may import these and nothing else of the harness; the last four stand below the probes and import no probe.
+# A probe may import these and nothing else of the harness; the last five stand below the probes and import no probe.
 PROBES_MAY_IMPORT = {"reading", "subject"} | {
     f"probes.{name}" for name in ("probe", "trajectory", "decay_law", "external_gradient", "given_steps", "scale_invariant_loss")
 }
