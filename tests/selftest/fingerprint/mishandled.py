@@ -143,6 +143,13 @@ class WritesToACopy(AdamWTwin):
         super().update(w.detach().contiguous(), grad, group, state)
 
 
+class StridedOtherwise(AdamWTwin):
+    """Take half a step for what is not contiguous."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return super().direction(w, grad, group, state) * (1.0 if w.is_contiguous() else 0.5)
+
+
 class LayoutMatters(AdamWTwin):
     """Walk the memory of weight and gradient as if both were laid out alike."""
 

@@ -26,7 +26,8 @@ PLANTED = (
     ("one_dim", "VectorsNotDecayed", "not_decayed"),
     ("four_dim", "ImagesOtherwise", "differs"),
     ("non_contiguous", "WritesToACopy", "not_moved"),
-    ("non_contiguous", "LayoutMatters", "differs"),
+    ("non_contiguous", "StridedOtherwise", "differs"),
+    ("non_contiguous", "LayoutMatters", "needs_alike_layout"),
     ("empty", "EmptyEndsTheStep", "differs"),
 )
 
@@ -49,6 +50,13 @@ def test_a_second_moment_that_is_not_one_is_seen_in_complex_weights() -> None:
     """g * g instead of |g|^2: https://github.com/pytorch/pytorch/issues/59998."""
     assert found("complex", TWIN).values == ("differs",)
     assert found("complex", FAULTS + "RealPartOnly").values == ("not_moved",)
+
+
+@pytest.mark.parametrize(("question", "expected"), [("non_contiguous", "needs_alike_layout"), ("expanded", "writes_beyond")])
+@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+def test_a_fused_kernel_walks_memory_and_not_the_tensor(name: str, question: str, expected: str) -> None:
+    """On the CPU torch's fused steps take weight and gradient for two lists of numbers in the same order, and as long as said."""
+    assert found(question, f"torch.optim:{name}", {"fused": True, "foreach": False}).values == (expected,)
 
 
 def test_what_is_refused_is_said_in_the_optimizers_words() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from harness.fingerprint import steps
+from harness.fingerprint import scaler, steps
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
 
+OWN = [question for question in steps.QUESTIONS if question not in scaler.QUESTIONS]
 TRUTH = {
     "gradient_kept": {"": "kept"},
     "zero_lr": {"": "identity", "ASGD": "moves"},  # ASGD computes its rate at the end of a step, for the next one
@@ -20,7 +21,6 @@ TRUTH = {
     "micro_steps": {"": "once"},
     # Decoupled, or under a rule that does not rescale (SGD, ASGD): the decay does not know of the gradient.
     "clip": {"": "decay_too"} | dict.fromkeys(("AdamW", "Muon", "Adafactor", "SGD", "ASGD"), "gradient_only"),
-    "grad_scaler": {"": "skipped"},
 }
 PLANTED = (
     ("gradient_kept", FAULTS + "DecayWrittenIntoGradient", "changed"),
@@ -38,13 +38,10 @@ PLANTED = (
     ("closure", FAULTS + "LossLost", "loss_lost"),
     ("deterministic", FAULTS + "UnseededNoise", "no"),
     ("micro_steps", FAULTS + "DecaysInBackward", "differs"),
-    ("grad_scaler", FAULTS + "SkippedStepDecays", "weights_change"),
-    ("grad_scaler", FAULTS + "SkippedStepCounts", "state_changes"),
-    ("grad_scaler", FAULTS + "UnscalesTwice", "differs"),
 )
 
 
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(steps.QUESTIONS, TRUTH))
+@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(OWN, TRUTH))
 def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
     """For-loop, in float64."""
     assert found(question, f"torch.optim:{name}", given).values == (expected,)
@@ -70,10 +67,12 @@ def test_clipping_reaches_decay_that_goes_through_the_moments() -> None:
     assert found("clip", MUTANTS + "AdamWTwin").numbers["change"] < 1e-13
 
 
-@pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad"])
-def test_a_fused_step_is_skipped_as_well(name: str) -> None:
-    """Fused optimizers undo the scale in the step themselves, and are asked too."""
-    assert "fused too" in found("grad_scaler", f"torch.optim:{name}").says
+def test_a_rate_that_is_kept_in_float32_is_the_same_to_its_rounding() -> None:
+    """As foreach ASGD keeps it."""
+    finding = found("lr_tensor", "torch.optim:ASGD", {"foreach": True})
+
+    assert finding.values == ("same_in_single",)
+    assert 1e-12 < finding.numbers["gap"] < 1e-6
 
 
 def test_steps_are_compared_in_single_precision_too() -> None:
