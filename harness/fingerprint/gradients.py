@@ -53,8 +53,14 @@ def unseen_rows(lab: Lab) -> Finding:
     numbers = {"moved": moved, "moved_without_decay": idle}
     if moved == 0:
         return Finding(("untouched",), f"a row whose gradient is always zero stays, bit for bit, over {STEPS} steps", numbers)
-    if idle > OWN * moved or float(kept.max()) >= 1:
-        return Finding(("moves",), f"a row whose gradient is always zero moves, by {moved:.2g}, also without decay", numbers)
+    if idle > OWN * moved:
+        return Finding(
+            ("moves",), f"a row whose gradient is always zero moves without weight decay, by {idle:.2g} of it", numbers
+        )
+    if float(kept.max()) >= 1:
+        return Finding(
+            ("moves",), f"weight decay makes a row grow whose gradient is always zero, to {kept.max():.3g} of it", numbers
+        )
     share = 1 - float(kept.median()) ** (1 / STEPS)
     return Finding(
         ("decays",), f"a row whose gradient is always zero decays, by {100 * share:.3g} % a step in the median", numbers

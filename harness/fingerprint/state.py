@@ -82,6 +82,7 @@ def deepcopied(lab: Lab) -> Finding:
     return _both_go_on(lab, optimizer, pair, restored, weights, what="deep-copied")
 
 
+@refusable
 def state_precision(lab: Lab) -> Finding:
     """Ask whether loading a state dict keeps the precision of what it holds, for the lab's weights and for bfloat16 ones."""
     loaded = {lab.dtype: _loaded(lab, lab.dtype)}
@@ -279,6 +280,7 @@ QUESTIONS = (
             "kept": "yes",
             "cast": "no: it is cast, as torch does to a state of another precision than its weights",
             "no_state": "there is nothing to keep",
+            "refused": "it raises",
         },
         ("kept", "no_state"),
     ),

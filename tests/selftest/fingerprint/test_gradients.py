@@ -55,6 +55,14 @@ def test_the_share_that_an_unseen_row_loses_is_said() -> None:
     assert "6 % a step" in found("unseen_rows", "torch.optim:AdamW").says
 
 
+def test_a_decay_of_the_wrong_sign_is_no_decay() -> None:
+    """Rows without gradient grow: 1.06^5."""
+    finding = found("unseen_rows", MUTANTS + "WrongSign")
+
+    assert finding.values == ("moves",)
+    assert "grow whose gradient is always zero, to 1.34 of it" in finding.says
+
+
 def test_sparse_gradients_are_accepted_where_nothing_is_in_the_way() -> None:
     """Decoupled decay asks nothing of the gradient, and the path is that of the same numbers in a dense one."""
     finding = found("sparse_gradient", "harness.optimizers:DecoupledSGD")
