@@ -96,12 +96,12 @@ def _under_gradients(make: Factory, settings: Settings, start: Sequence[float]) 
 
 
 def _run(make: Factory, settings: Settings, start: Sequence[float], *, gradients: Tensor, decay: float) -> Tensor:
-    weight = torch.nn.Parameter(torch.tensor(start, dtype=DTYPES[settings.dtype]))
+    weight = torch.nn.Parameter(torch.tensor(start, dtype=DTYPES[settings.dtype])[None])  # a matrix: Muon takes nothing else
     optimizer = make([weight], lr=2 * settings.lr_decay, weight_decay=decay)
     for gradient in gradients:
-        weight.grad = gradient.to(weight.dtype)
+        weight.grad = gradient.to(weight.dtype)[None]
         optimizer.step()
-    return weight.detach()
+    return weight.detach()[0]
 
 
 PROBE = Probe(
