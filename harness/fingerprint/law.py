@@ -1,9 +1,10 @@
 """How does the decay reach the weight: beside the update, in the gradient, inside a sign, through a norm?
 
 Decoupled: at every step what the decay changed of the step is a share of the weight (before the update), or of the updated
-weight (after it), and the update itself is what it is in a run that never decays, up to one factor a tensor. Without the
-second half momentum would pass, whose decay of earlier steps sits in the update. Coupled: the run without decay on gradients
-to which s x weight_decay x w was added outside takes the same path. Both hold for plain gradient descent, and both are said.
+weight (after it), and the update itself is that of a run that never decays and is put on the same weights before each step.
+Without the second half momentum would pass, whose decay of earlier steps sits in the update. Coupled: the run without decay
+on gradients to which s x weight_decay x w was added outside takes the same path. Both hold for plain gradient descent, and
+both are said.
 """
 
 from __future__ import annotations
@@ -103,9 +104,8 @@ def _shares(seen: Record, order: str) -> tuple[Share, ...]:
 
 
 def _carries_on(step: Step) -> bool:
-    """Say whether the update is that of the run without decay times a number, but for a share of the weight (hidden decay)."""
-    left, _ = residual(step.update, step.alone, step.weight, step.undecayed)
-    return left <= step.tolerance
+    """Say whether no earlier decay sits in the update: on the same weights a run that never decayed takes the same one."""
+    return float((step.update - step.unburdened).abs().max()) <= step.tolerance
 
 
 def _carries_on_alike(step: Step) -> bool:

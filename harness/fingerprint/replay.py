@@ -22,8 +22,9 @@ from harness.fingerprint.walk import Walk
 class Step:
     """One step of one tensor: the weight before it, the update without decay, and what the decay changed of the step.
 
-    `alone` is the update of the run that never decays, at whose weight `undecayed`; a difference is seen if it exceeds
-    `tolerance`, and `noise` is the rounding of one coordinate.
+    `alone` is the update of the run that never decays; `unburdened` that of a run that never decays and is put on the decayed
+    weights before each step, so that only its state can differ. A difference is seen if it exceeds `tolerance`, and `noise`
+    is the rounding of one coordinate.
     """
 
     number: int
@@ -32,8 +33,8 @@ class Step:
     update: Tensor
     decay: Tensor
     gradient: Tensor
-    undecayed: Tensor
     alone: Tensor
+    unburdened: Tensor
     eps: float
 
     @property
@@ -84,7 +85,8 @@ def record(lab: Lab, walk: Walk) -> Record:
     """Walk with decay and without, and take every step of the decayed walk once more without its decay."""
     decayed, plain = walk.run(lab, walk.weight_decay), walk.run(lab, 0.0)
     after = [_without(lab, walk, number) for number in range(len(walk.lrs))]
-    steps = _steps(lab, walk, decayed, plain, after)
+    free = walk.run(lab, 0.0, placed=decayed)
+    steps = _steps(lab, walk, (decayed, plain, free), after)
     late = [step for step in steps if step.number]
     replayed = any(bool(step.moved.any()) for step in late)
     if not replayed:
@@ -92,7 +94,7 @@ def record(lab: Lab, walk: Walk) -> Record:
             [path[number] + other[number + 1] - other[number] for path, other in zip(decayed, plain, strict=True)]
             for number in range(len(walk.lrs))
         ]
-        steps = _steps(lab, walk, decayed, plain, alone)
+        steps = _steps(lab, walk, (decayed, plain, free), alone)
     return Record(walk, tuple(decayed), tuple(plain), steps, replayed, lab.eps)
 
 
@@ -101,7 +103,7 @@ def _without(lab: Lab, walk: Walk, number: int) -> list[Tensor]:
     return [path[-1] for path in walk.run(lab, [*[walk.weight_decay] * number, 0.0])]
 
 
-def _steps(lab: Lab, walk: Walk, decayed: list[Tensor], plain: list[Tensor], after: list[list[Tensor]]) -> tuple[Step, ...]:
+def _steps(lab: Lab, walk: Walk, paths: tuple[list[Tensor], ...], after: list[list[Tensor]]) -> tuple[Step, ...]:
     return tuple(
         Step(
             number=number,
@@ -110,12 +112,12 @@ def _steps(lab: Lab, walk: Walk, decayed: list[Tensor], plain: list[Tensor], aft
             update=(after[number][tensor] - path[number]).flatten(),
             decay=(path[number + 1] - after[number][tensor]).flatten(),
             gradient=walk.gradients[number][tensor].flatten(),
-            undecayed=other[number].flatten(),
             alone=(other[number + 1] - other[number]).flatten(),
+            unburdened=(free[number + 1] - path[number]).flatten(),
             eps=lab.eps,
         )
         for number in range(len(walk.lrs))
-        for tensor, (path, other) in enumerate(zip(decayed, plain, strict=True))
+        for tensor, (path, other, free) in enumerate(zip(*paths, strict=True))
     )
 
 

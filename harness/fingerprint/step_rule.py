@@ -6,6 +6,7 @@ known of it (element-wise, scale-free, dependent on the weight) is measured by c
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -112,10 +113,10 @@ def _spread(lab: Lab) -> str:
     start = torch.randn(shape, generator=generator, dtype=torch.float64)
     (path,) = Walk((start,), gradients, (0.1,) * 6, 0.0).run(lab, 0.0)
     of_steps, of_gradients = (
-        [float(values[0] / values[-1]) for values in map(torch.linalg.svdvals, matrices)]
+        [float((values[0] / values[-1]).nan_to_num(nan=math.inf)) for values in map(torch.linalg.svdvals, matrices)]
         for matrices in (path.diff(dim=0), [one for (one,) in gradients])
     )
-    if max(of_steps) > 2.5 or min(of_gradients) < 5:
+    if not (lab.first("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
         return ""
     return (
         f"orthogonal: singular values of a step are within a factor of {max(of_steps):.2g}, those of the gradients within "

@@ -35,14 +35,25 @@ class Walk:
     lrs: tuple[float, ...]
     weight_decay: float
 
-    def run(self, lab: Lab, weight_decay: float | Sequence[float], *, added: float = 0.0, masked: bool = False) -> list[Tensor]:
+    def run(
+        self,
+        lab: Lab,
+        weight_decay: float | Sequence[float],
+        *,
+        added: float = 0.0,
+        masked: bool = False,
+        placed: Sequence[Tensor] = (),
+    ) -> list[Tensor]:
         """Return the paths in float64; `added` x weight_decay x w joins the gradients outside the optimizer.
 
-        With `masked` it joins them only where they are not zero. An optimizer that was asked to maximize is given the opposite.
+        With `masked` it joins them only where they are not zero; `placed` are paths whose weights are set before each step.
+        An optimizer that was asked to maximize is given the opposite.
         """
         sign = -1 if lab.options.get("maximize") else 1
 
         def gradients(step: int, weights: Sequence[Tensor]) -> list[Tensor]:
+            for weight, path in zip(weights, placed, strict=False):
+                weight.copy_(path[step])
             given = [one.to(lab.dtype) for one in self.gradients[step]]
             if added:
                 pulls = [added * self.weight_decay * weight for weight in weights]

@@ -92,6 +92,14 @@ class LambDecoupledFlooredAfter(LambDecoupledFloored):
         w.mul_(1 - group["lr"] * group["weight_decay"])
 
 
+class LambMomentumDecoupled(LambDecoupled):
+    """The same with a momentum over what the ratio has scaled: the update depends on weights of the past."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["v"] = 0.9 * state.get("v", torch.zeros_like(w)) + 0.1 * w.norm() / grad.norm() * grad
+        w.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * state["v"])
+
+
 class AdamC(AdamWTwin):
     """Multiply the decay by the learning rate squared over the largest so far (Defazio 2025)."""
 

@@ -143,6 +143,7 @@ NAMED: list[tuple[str, dict[str, Any], Row]] = [
     ("LambDecoupled", {}, TRUST | {"order": "before after"}),  # a norm of the decayed weight makes them the same map
     ("LambDecoupledFloored", {}, TRUST),
     ("LambDecoupledFlooredAfter", {}, TRUST | {"order": "after"}),
+    ("LambMomentumDecoupled", {}, TRUST | {"scale_free": "by_tensor"}),
     ("AdamC", {}, {"scale": "lr_squared_over_max"}),
     ("PreviousLrDecay", {}, {"scale": "previous_lr"}),
     ("DecaySkipsFirstStep", {}, {}),

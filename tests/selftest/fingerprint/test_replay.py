@@ -43,7 +43,15 @@ def test_momentum_keeps_earlier_decay_in_the_update() -> None:
     last = found.steps[-1]
     due = -WALK.lrs[-1] * WALK.weight_decay * last.weight
     assert bool(((last.decay - due).abs() <= last.noise).all())
-    assert float((last.update - last.alone).abs().max()) > 1e4 * last.tolerance
+    assert float((last.update - last.unburdened).abs().max()) > 1e4 * last.tolerance
+
+
+@pytest.mark.parametrize("name", ["AdamW", "Adafactor", "Muon", "NAdam"])
+def test_on_the_same_weights_a_run_without_decay_takes_the_same_updates(name: str) -> None:
+    """Also where an update depends on the weight, as Adafactor's does."""
+    options = {"decoupled_weight_decay": True} if name == "NAdam" else {}
+    for step in seen(f"torch.optim:{name}", **options).steps:
+        assert float((step.update - step.unburdened).abs().max()) <= step.tolerance
 
 
 @pytest.mark.parametrize("name", ["DecayCaptured", "DefaultDecayForAllGroups"])

@@ -26,6 +26,13 @@ class ScaledByWeight(AdamWTwin):
         return (1 + w.abs()) * grad
 
 
+class WaitsOneStep(AdamWTwin):
+    """Do nothing at the first step."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return grad / grad.abs().max() * (state["t"] > 1)
+
+
 def test_the_questions_are_named_as_the_contract_and_the_report_name_them() -> None:
     assert [question.name for question in QUESTIONS] == [
         "element_wise",
@@ -78,3 +85,8 @@ def test_a_rule_without_a_name_is_described_by_what_is_known() -> None:
 def test_muon_is_orthogonal_and_adam_is_not() -> None:
     assert "singular values of a step are within a factor of" in asked("step_rule", "torch.optim:Muon").says
     assert asked("step_rule", "torch.optim:Adamax").values == ("other",)
+
+
+def test_a_rule_that_waits_for_a_step_is_not_orthogonal() -> None:
+    """A step of zero has no singular values to compare."""
+    assert asked("step_rule", f"{__name__}:WaitsOneStep").values == ("other",)

@@ -75,3 +75,10 @@ def test_another_shape_holds_the_same_numbers() -> None:
     flat = walk.reshaped((20,), (12,))
     assert torch.equal(flat.starts[0], walk.starts[0].flatten())
     assert torch.equal(flat.gradients[7][1], walk.gradients[7][1].flatten())
+
+
+def test_weights_that_are_placed_are_where_they_were_put_before_each_step() -> None:
+    walk, lab = draw().first(3), Lab("torch.optim:SGD", {})
+    there = [torch.full_like(path, 2.0) for path in walk.run(lab, 0.0)]
+    path = walk.run(lab, 0.0, placed=there)[0]
+    assert torch.allclose(path[2], 2.0 - walk.lrs[1] * walk.gradients[1][0], rtol=1e-15)
