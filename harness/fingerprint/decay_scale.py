@@ -15,7 +15,7 @@ import torch
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
-from harness.fingerprint.law import Law, Share, law, law_on
+from harness.fingerprint.law import Law, Share, first_decay, law, law_on
 from harness.fingerprint.question import Question
 from harness.fingerprint.walk import OTHER_DECAY, OTHER_LRS, draw
 
@@ -84,8 +84,7 @@ def taken(lab: Lab) -> tuple[Taken, ...]:
 
 
 def _of(one: Law) -> list[Taken]:
-    start = min((share.number for share in one.shares if share.taken), default=0)
-    walk = one.record.walk
+    start, walk = first_decay(one.shares), one.record.walk
     return [Taken(share, walk.lrs, walk.weight_decay) for share in one.shares if share.number >= start]
 
 

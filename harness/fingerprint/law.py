@@ -10,6 +10,7 @@ both are said.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -61,6 +62,11 @@ def _beyond_the_floor(lab: Lab, found: Law) -> Law:
     floored = all(_carries_on_alike(step) for step in small.record.steps)
     order = small.order if floored and small.order else ("before", "after")
     return replace(found, order=order)
+
+
+def first_decay(shares: Sequence[Share]) -> int:
+    """Return the number of the first step that decays: some optimizers wait, and do nothing before."""
+    return min((share.number for share in shares if share.taken), default=0)
 
 
 def law_on(lab: Lab, walk: Walk) -> Law:
@@ -186,14 +192,19 @@ def _says(seen: Record, coupling: tuple[str, ...], shares: tuple[Share, ...], or
     if coupling:
         left = max(one.residual for one in shares)
         taken = f"{_range(shares)} of {base} and nothing else (residual {left:.0e} of it)"
-        return f"decoupled: at every of {steps} steps decay takes {taken}"
+        return f"decoupled: {_when(shares, steps)} decay takes {taken}"
     if shares:
         return f"unknown: a step's decay takes {_range(shares)} of {base}, but earlier decay lives on in the update"
     return _unknown(seen)
 
 
+def _when(shares: tuple[Share, ...], steps: int) -> str:
+    start = first_decay(shares)
+    return f"from step {start + 1} of {steps} on" if start else f"at every of {steps} steps"
+
+
 def _range(shares: tuple[Share, ...]) -> str:
-    taken = [one.taken for one in shares]
+    taken = [one.taken for one in shares if one.number >= first_decay(shares)]
     low, high = min(taken), max(taken)
     return f"{low:.4g}" if math.isclose(low, high, rel_tol=1e-6) else f"{low:.4g} to {high:.4g}"
 

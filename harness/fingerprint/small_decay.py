@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
-from harness.fingerprint.law import law
+from harness.fingerprint.law import first_decay, law
 from harness.fingerprint.question import Question
 
 LOWEST = -40  # powers of two that are searched, up to 2^0
@@ -82,7 +82,7 @@ def _ask_smallest(lab: Lab) -> Finding:
         return Finding((), "unknown: weight_decay changes nothing")
     numbers: dict[str, float] = {}
     words, parts = [], []
-    steps = 1 + min((share.number for share in law(lab).shares if share.taken), default=0)
+    steps = 1 + first_decay(law(lab).shares)
     for name, dtype in DTYPES.items():
         try:
             found, word = _measure(Lab(lab.path, lab.options, dtype), steps, decoupled=law(lab).coupling == ("decoupled",))

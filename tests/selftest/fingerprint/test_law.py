@@ -93,6 +93,7 @@ def test_a_step_without_any_decay_takes_a_share_of_nothing() -> None:
     shares = found(CONVENTIONS + "DecaySkipsFirstStep").shares
     assert [one.taken for one in shares if one.number == 0] == [0.0, 0.0]
     assert all(one.taken > 0.04 for one in shares if one.number)
+    assert found(CONVENTIONS + "DecaySkipsFirstStep").says.startswith("decoupled: from step 2 of 20 on decay takes 0.045 to 0.12")
 
 
 def test_a_law_of_few_steps_is_the_law() -> None:

@@ -20,6 +20,13 @@ class SkipsSilentTensors(AdamWTwin):
             super().update(w, grad, group, state)
 
 
+class HidesLittle(AdamWTwin):
+    """Shrink every weight by a billionth of the learning rate at any weight_decay."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - 1e-9 * group["lr"])
+
+
 class GrowsByItself(AdamWTwin):
     """Grow every weight a little at any weight_decay."""
 
@@ -54,6 +61,11 @@ def test_a_hidden_decay_is_measured_with_gradients_and_without() -> None:
     numbers = asked("hidden_decay", MUTANTS + "HiddenDecay").numbers
     assert set(numbers) == {"alone", "among", "with_gradients"}
     assert list(numbers.values()) == pytest.approx([1e-4 * LR] * 3, rel=1e-6)
+
+
+def test_a_hidden_decay_of_a_billionth_is_found() -> None:
+    numbers = asked("hidden_decay", f"{__name__}:HidesLittle").numbers
+    assert [numbers["alone"], numbers["among"]] == pytest.approx([1e-9 * LR] * 2, rel=1e-4)
 
 
 def test_hidden_growth_is_no_less_hidden() -> None:
