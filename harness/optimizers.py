@@ -23,14 +23,15 @@ class _PerTensor(Optimizer):
         super().add_param_group(param_group)
         self.param_groups[-1].setdefault("initial_lr", self.param_groups[-1]["lr"])
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
-        """Update every parameter whose gradient is not None, once."""
-        assert closure is None, "the reference subjects take no closure"
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self.update(weight, weight.grad, group)
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter whose gradient is not None, once; return what the closure returns, if one is given."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    if weight.grad is not None:
+                        self.update(weight, weight.grad, group)
+        return loss
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         """Change `weight` in place; every subclass has its own rule."""

@@ -163,6 +163,11 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._optimizer, name)
 
+    @property
+    def unwatched(self) -> Any:
+        """The optimizer itself."""
+        return self._optimizer
+
     def step(self, *args: Any, **options: Any) -> Any:
         """Take the optimizer's step. Raises RunError in one line when it raises."""
         self._steps += 1
@@ -175,6 +180,11 @@ class Watched:
         except Exception as error:
             said = " ".join(str(error).split())
             raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {said}") from error
+
+
+def unwatched(optimizer: Any) -> Any:
+    """Return the subject's own optimizer, for what copies or pickles it, sets its attributes, or asks for its class."""
+    return getattr(optimizer, "unwatched", optimizer)
 
 
 @contextlib.contextmanager

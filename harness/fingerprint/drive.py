@@ -167,11 +167,6 @@ def line(lab: Lab, error: Exception, room: int = SAID) -> str:
     return said if len(said) <= room else said[: room - 3] + "..."
 
 
-def itself(optimizer: Any) -> Any:
-    """Return the optimizer without the lab's watch on its steps: what is copied, pickled or scaled is the subject's own."""
-    return vars(optimizer).get("_optimizer", optimizer)
-
-
 def _seeded(lab: Lab, offset: int) -> list[float]:
     one = track(lab)
     optimizer = build(lab, [one])

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.fingerprint.drive import STEPS, Tracked, alone, build, compared, gap, itself, refusable, slope, tolerance, track
+from harness.fingerprint.drive import STEPS, Tracked, alone, build, compared, gap, refusable, slope, tolerance, track
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.question import Question
+from harness.subject import unwatched
 
 
 @refusable
@@ -40,7 +41,7 @@ def grad_scaler(lab: Lab) -> Finding:
 def _scaled(lab: Lab, kernel: dict[str, Any]) -> tuple[Tracked, str]:
     """Take five steps under a GradScaler, the third with an infinite gradient; return what that one changed, or nothing."""
     one, kept = track(lab), ""
-    optimizer = itself(build(lab, [one], **kernel))
+    optimizer = unwatched(build(lab, [one], **kernel))
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=True)
     for step in range(STEPS):
         one.weight.grad = None

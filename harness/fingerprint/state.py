@@ -24,7 +24,6 @@ from harness.fingerprint.drive import (
     draws,
     drive,
     gap,
-    itself,
     refusable,
     slope,
     start,
@@ -34,6 +33,7 @@ from harness.fingerprint.drive import (
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.question import Question
+from harness.subject import unwatched
 
 LATER = range(STEPS, 2 * STEPS)
 OTHER_LR, OTHER_DECAY = 0.6 * LR, 2 * WEIGHT_DECAY
@@ -70,7 +70,7 @@ def resume_lr(lab: Lab) -> Finding:
 def pickled(lab: Lab) -> Finding:
     """Ask whether a run goes on as it was when optimizer and weights were pickled."""
     pair, optimizer = _halfway(lab)
-    restored, weights = pickle.loads(pickle.dumps((itself(optimizer), [one.weight for one in pair])))
+    restored, weights = pickle.loads(pickle.dumps((unwatched(optimizer), [one.weight for one in pair])))
     return _both_go_on(lab, optimizer, pair, restored, weights, what="pickled")
 
 
@@ -78,7 +78,7 @@ def pickled(lab: Lab) -> Finding:
 def deepcopied(lab: Lab) -> Finding:
     """Ask whether a run goes on as it was when optimizer and weights were copied, and the original with it."""
     pair, optimizer = _halfway(lab)
-    restored, weights = copy.deepcopy((itself(optimizer), [one.weight for one in pair]))
+    restored, weights = copy.deepcopy((unwatched(optimizer), [one.weight for one in pair]))
     return _both_go_on(lab, optimizer, pair, restored, weights, what="deep-copied")
 
 

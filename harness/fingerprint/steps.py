@@ -22,7 +22,6 @@ from harness.fingerprint.drive import (
     drive,
     flat,
     gap,
-    itself,
     refusable,
     slope,
     tolerance,
@@ -31,6 +30,7 @@ from harness.fingerprint.drive import (
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.question import Question
+from harness.subject import unwatched
 
 CLIPPED = 0.05  # of the gradient's norm is left
 SINGLE = float(torch.finfo(torch.float32).eps)
@@ -87,7 +87,7 @@ def lr_tensor(lab: Lab) -> Finding:
 def maximize(lab: Lab) -> Finding:
     """Ask whether maximize is minimize of the negative gradient, with the decay still towards zero."""
     one = track(lab)
-    if "maximize" not in {*itself(build(lab, [one])).param_groups[0], *_parameters(lab)}:
+    if "maximize" not in {*unwatched(build(lab, [one])).param_groups[0], *_parameters(lab)}:
         return Finding(("absent",), "there is no option maximize")
     path = alone(lab, gradient=_negative, maximize=True).path
     distance = gap(path, alone(lab).path)

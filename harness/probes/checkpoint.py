@@ -20,10 +20,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from harness.probes.given_steps import distance, factor, itself, matrices, noise, parameters, rounding, silence, walk
+from harness.probes.given_steps import distance, factor, matrices, noise, parameters, rounding, silence, walk
 from harness.probes.probe import Probe
 from harness.reading import Reading
-from harness.subject import Factory
+from harness.subject import Factory, unwatched
 
 SHARES = (1.0, 0.5)  # (weight decay) of the two groups
 BUILT = (3.0, 2.5)  # (lr, weight decay) with which the loading optimizer is built, as multiples of the checkpoint's
@@ -106,7 +106,7 @@ def _through_file(state: Any) -> Any:
 
 def _clones(optimizer: Any) -> list[Any]:
     """Return a deep copy and a pickled copy of the optimizer with its weights."""
-    original = itself(optimizer)
+    original = unwatched(optimizer)
     return [copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
 
 

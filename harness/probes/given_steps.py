@@ -60,11 +60,6 @@ def walk(optimizer: Any, weights: Sequence[Tensor], rows: Sequence[Sequence[Tens
     return [weight.detach().clone() for weight in weights]
 
 
-def itself(optimizer: Any) -> Any:
-    """Return the optimizer without the counter of steps around it, for what copies it or sets attributes of it."""
-    return optimizer.zero_grad.__self__
-
-
 def distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
     """Return the largest difference between two lists of weights, as a fraction of the largest |w|; 1e300 where it is none."""
     worst = max(float((one - other).detach().abs().max()) for one, other in zip(ours, theirs, strict=True))

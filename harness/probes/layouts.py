@@ -72,7 +72,8 @@ def _scalar(make: Factory, settings: Settings) -> Reading:
 
 def _expanded(make: Factory, settings: Settings) -> Reading:
     """Say whether a step on a tensor that holds one number three times is refused."""
-    weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64).expand(3))
+    # With memory behind it: a kernel that takes the three for neighbours writes there, and not into somebody else's.
+    weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     weight.grad = torch.zeros(3, dtype=torch.float64)
     try:

@@ -21,7 +21,6 @@ from harness.probes.given_steps import (
     distance,
     elements,
     factor,
-    itself,
     matrices,
     noise,
     parameters,
@@ -31,7 +30,7 @@ from harness.probes.given_steps import (
 )
 from harness.probes.probe import Probe
 from harness.reading import Reading
-from harness.subject import Factory
+from harness.subject import Factory, unwatched
 
 # The scaler and a closure see the tensors in the groups; where those are float32 copies of the weights the comparison says
 # nothing, and a tolerance that is too coarse there keeps it from being judged.
@@ -144,7 +143,7 @@ def _skipped(make: Factory, settings: Settings) -> dict[str, Reading]:
         losses = [(weight * gradient).sum() for weight, gradient in zip(weights, given, strict=True)]
         scaler.scale(torch.stack(losses).sum()).backward()
         torch.manual_seed(step // 2)
-        scaler.step(itself(optimizer))  # it tells a fused optimizer of the scale through attributes
+        scaler.step(unwatched(optimizer))  # it tells a fused optimizer of the scale through attributes
         scaler.update()
         path.append([weight.detach().clone() for weight in weights])
     plain, alone, _ = _pair(make, settings)

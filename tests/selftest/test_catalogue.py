@@ -82,7 +82,8 @@ PROBE_REFUSALS = [
     (
         "role: decoupled",
         "role: fixed",
-        "arms.adamw: an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute (line 7)",
+        "arms.adamw: an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute"
+        " (line 7)",
     ),
     ("role: decoupled", 'role: decoupled, subject: "a:B"', "arms.adamw: an arm has either a role"),
     (

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.errors import RunError, SubjectError
-from harness.subject import DEFAULTS, Subjects, Watched, choose, factory, listening, parse, resolve
+from harness.subject import DEFAULTS, Subjects, Watched, choose, factory, listening, parse, resolve, unwatched
 
 ADAMW = "tests.selftest.mutants:AdamWTwin"
 
@@ -313,3 +313,12 @@ def test_listening_ends_when_the_subject_raises() -> None:
     assert heard == ["prints: last words"]
     assert (sys.stdout, sys.stderr) == streams
     assert list(warnings.filters) == filters
+
+
+def test_the_optimizer_itself_is_there_for_who_copies_it() -> None:
+    """Watched or not."""
+    weights = [torch.nn.Parameter(torch.ones(2))]
+    watched = factory("torch.optim:SGD", {}, training=False)(weights, lr=0.1, weight_decay=0.0)
+
+    assert type(unwatched(watched)) is torch.optim.SGD
+    assert unwatched(unwatched(watched)) is unwatched(watched)

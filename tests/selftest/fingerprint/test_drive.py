@@ -98,8 +98,3 @@ def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
     assert len(found.says) <= drive.SAID + len("refused: ")
     with pytest.raises(RunError, match="refuses its arguments"):
         ask(Lab("torch.optim:LBFGS", {}))
-
-
-def test_the_optimizer_itself_is_what_is_copied() -> None:
-    """And not the lab's watch on its steps."""
-    assert type(drive.itself(drive.build(ADAMW, [drive.track(ADAMW)]))) is torch.optim.AdamW

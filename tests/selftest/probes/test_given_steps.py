@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.probes.given_steps import changed, distance, elements, itself, matrices, noise, parameters, silence, take, walk
-from harness.subject import factory
+from harness.probes.given_steps import changed, distance, elements, matrices, noise, parameters, silence, take, walk
 from harness.verdict import SIGNAL
 
 
@@ -74,10 +73,3 @@ def test_a_count_sees_a_single_element() -> None:
 
     assert reading.tolerance is not None
     assert reading.value > SIGNAL * reading.tolerance
-
-
-def test_an_optimizer_is_found_behind_its_counter() -> None:
-    """Which neither copies nor takes attributes for it."""
-    weights = parameters(matrices(1, seed=4))
-
-    assert type(itself(factory("torch.optim:SGD", {}, training=False)(weights, lr=0.1, weight_decay=0.0))) is torch.optim.SGD
