@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from harness.contract import FIELDS, UNSPECIFIED, role_of
+from harness.fingerprint import phrases
 from harness.fingerprint.measured import Fingerprint, Line
 
 SCHEMA = 1
-_STEP = {
-    "adam": "Adam's step",
-    "sgd": "plain gradient steps",
-    "momentum": "gradient steps with momentum",
-    "sign": "steps of lr along a sign",
-    "orthogonal": "orthogonalised steps",
-    "other": "steps of a rule of its own",
-}
-_COUPLING = {
-    "decoupled": "decoupled weight decay",
-    "coupled_l2": "L2 inside the gradient (coupled weight decay)",
-    "inside_sign": "weight decay inside the sign, so that it turns steps and never lengthens them",
-    "through_norm": "weight decay that joins the update before a norm rescales both",
-    "none": "no weight decay at all",
-}
-_SCALE = {
-    "lr": "times the current learning rate",
-    "schedule": "times the schedule's share of the initial learning rate",
-    "constant": "not multiplied by the learning rate",
-    "lr_squared_over_max": "times the squared learning rate over its maximum",
-    "initial_lr": "times the initial learning rate, whatever the current one is",
-    "previous_lr": "times the learning rate of the step before",
-    "bias_corrected_lr": "times Adam's bias-corrected step size",
-    "lr_squared": "times the squared learning rate",
-}
-_ORDER = {"before": "before the update", "after": "after the update", "proximal": "as a proximal step after the update"}
-_SAID = ("step_rule", "coupling", "scale", "order", "strength", "mask")  # the sentence says them itself
+_SAID = (
+    "step_rule",
+    "coupling",
+    "scale",
+    "order",
+    "strength",
+    "mask",
+    "groups",
+    "zero_gradient",
+    "hidden_decay",
+)  # in the sentence
 
 
 def text(fingerprint: Fingerprint) -> Iterator[str]:
@@ -60,8 +45,9 @@ def text(fingerprint: Fingerprint) -> Iterator[str]:
 def sentence(fingerprint: Fingerprint) -> str:
     """Return what the optimizer does, in one sentence of plain English; what is unusual or not known comes after it."""
     name = fingerprint.path.rpartition(":")[2]
-    rule = _words(fingerprint, "step_rule", _STEP, "steps of an unknown rule") if fingerprint.line("step_rule") else "steps"
-    said = f"{name} takes {rule} with {_decay(fingerprint)}."
+    values = {line.question: line.values for line in fingerprint.lines}
+    says = {line.question: line.says for line in fingerprint.lines}
+    said = f"{name} takes {phrases.step(values)} with {phrases.decay(values, says)}."
     odd = [
         f"{line.question} ({', '.join(line.values)})"
         for line in fingerprint.lines
@@ -109,35 +95,6 @@ def _declarable(name: str, line: Line | None) -> tuple[str, str]:
     if not line.values:
         return UNSPECIFIED, f"Not known: {line.says}"
     return (str(usual) if str(usual) in line.values else line.values[0]), f"Measured: {line.says}"
-
-
-def _decay(fingerprint: Fingerprint) -> str:
-    line = fingerprint.line("coupling")
-    if line is not None and {"decoupled", "coupled_l2"} <= set(line.values):
-        return "weight decay that is L2 and decoupled at once (without momentum they are the same)"
-    said = _words(fingerprint, "coupling", _COUPLING, "weight decay of a kind that is not known")
-    if line is None or line.values[:1] != ("decoupled",):
-        return said + _strength(fingerprint)
-    parts = [said + _strength(fingerprint)]
-    for question, words, unknown in (("scale", _SCALE, "of an unknown scale"), ("order", _ORDER, "in an unknown order")):
-        parts += [_words(fingerprint, question, words, unknown)] if fingerprint.line(question) else []
-    mask = fingerprint.line("mask")
-    parts += ["only where the update shrinks the weight too"] if mask is not None and mask.values == ("cautious",) else []
-    return ", ".join(parts)
-
-
-def _strength(fingerprint: Fingerprint) -> str:
-    line = fingerprint.line("strength")
-    if line is None or line.values in ((), ("1",)):
-        return ""
-    return f" of {line.values[0]} times the strength"
-
-
-def _words(fingerprint: Fingerprint, question: str, words: Mapping[str, str], unknown: str) -> str:
-    line = fingerprint.line(question)
-    if line is None or not line.values:
-        return unknown
-    return " or ".join(dict.fromkeys(words.get(value, value) for value in line.values))
 
 
 def _mark(line: Line) -> str:

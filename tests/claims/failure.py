@@ -10,7 +10,6 @@ from harness import diagnosis, ledger, subject, wording
 from harness.catalogue import Entry
 from harness.outcome import Outcome
 from harness.run import Session, path_of
-from harness.single import in_single
 
 
 def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict[str, Any]]:
@@ -38,23 +37,15 @@ def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:
         chosen = entry.scenario.arms[arm]
         if entry.scenario.kind != "arithmetic" and chosen.role != "fixed":
             path = path_of(entry.scenario, arm, session.subjects)
-            options = tuple(sorted(chosen.options.items()))
-            said.append(_sentence(path, chosen.role, _behaviour(path, options, session.subjects.single(chosen.role))))
+            declared = tuple(session.subjects.contract(chosen.role).items())
+            said.append(_sentence(path, tuple(sorted(chosen.options.items())), declared))
     return list(dict.fromkeys(said))
 
 
-def _sentence(path: str, role: str, behaviour: str) -> str:
-    """Return what an optimizer does; a decay that is what its role asks for is not what failed the claim."""
-    if behaviour == {"decoupled": diagnosis.FORMS[0].says, "coupled": diagnosis.COUPLED[0][1]}.get(role):
-        return f"{path} has the weight decay that its role asks for, so it differs in something else (its update rule, or a case)"
-    return f"{path} behaves like {behaviour}"
-
-
 @cache
-def _behaviour(path: str, options: tuple[tuple[str, Any], ...], single: bool) -> str:
+def _sentence(path: str, options: tuple[tuple[str, Any], ...], declared: tuple[tuple[str, Any], ...]) -> str:
     try:
         with subject.listening([]):
-            make = subject.factory(path, dict(options), training=False)
-            return diagnosis.behaviour(in_single(make) if single else make)
+            return diagnosis.sentence(path, dict(options), dict(declared))
     except Exception as error:  # a diagnosis that fails must not hide the claim's own failure
-        return f"an optimizer that cannot be diagnosed ({type(error).__name__}: {error})"
+        return f"{path} cannot be diagnosed ({type(error).__name__}: {error})"

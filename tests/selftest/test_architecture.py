@@ -28,7 +28,7 @@ IMPORTS: dict[str, str] = {
     "comparison": "statistics",
     "contract_page": "contract",
     "determinism": "",
-    "diagnosis": "subject",
+    "diagnosis": "contract fingerprint.ask fingerprint.phrases",
     "difference": "comparison",
     "entries": "catalogue comparison reading record run scenario",
     "errors": "",
@@ -85,6 +85,7 @@ TESTED_IN = {
     "contract_page": "test_contract.py",
     "fingerprint.ask": "test_promise.py",
     "fingerprint.finding": "fingerprint/test_report.py",  # a record without behaviour
+    "fingerprint.phrases": "test_diagnosis.py",
     "fingerprint.question": "fingerprint/asked.py",  # a record without behaviour
     "fingerprint.lab": "fingerprint/asked.py",
     "fingerprint.worker": "fingerprint/test_measured.py",

@@ -53,14 +53,17 @@ def test_the_sentence_says_the_rule_the_decay_its_scale_and_its_place() -> None:
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ([line("coupling", "none")], "with no weight decay at all."),
+        ([line("coupling", "none")], "with no weight decay at all: weight_decay changes nothing."),
         (
             [line("coupling", "coupled_l2"), line("strength", "0.5")],
-            "with L2 inside the gradient (coupled weight decay) of 0.5 times",
+            "so the update rule rescales it) of half the strength.",
         ),
-        ([line("coupling", "coupled_l2", "decoupled")], "with weight decay that is L2 and decoupled at once"),
-        ([line("coupling")], "with weight decay of a kind that is not known. Not known: coupling."),
-        ([line("strength", "2")], "with decoupled weight decay of 2 times the strength, times the current learning rate"),
+        (
+            [line("coupling", "coupled_l2", "decoupled")],
+            "with weight decay that is coupled L2 and decoupled at once, without momentum to tell them.",
+        ),
+        ([line("coupling")], "with weight decay of no known form (says coupling). Not known: coupling."),
+        ([line("strength", "2")], "with decoupled weight decay of twice the strength, times the current learning rate"),
         ([line("order", "before", "after")], "times the current learning rate, before the update or after the update."),
         ([line("mask", "cautious")], "before the update, only where the update shrinks the weight too."),
         ([line("repeated", "twice", usual=("once",))], "before the update. Unusual: repeated (twice)."),
