@@ -114,6 +114,15 @@ class IndependentAdamW(_Adam):
         weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(moved)
 
 
+class CorrectedAdamW(_Adam):
+    """Shrink by (1 - lr^2 * weight_decay / the group's largest lr so far): Defazio 2025, AdamC for normalised layers."""
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        moved = group["lr"] * self._direction(weight, gradient, group=group)
+        group["max_lr"] = max(group.get("max_lr", 0.0), group["lr"])
+        weight.mul_(1 - group["weight_decay"] * group["lr"] ** 2 / group["max_lr"]).sub_(moved)
+
+
 class CautiousAdamW(_Adam):
     """Decay by lr * weight_decay only where the update also shrinks the weight: Chen et al. 2025, cautious weight decay."""
 

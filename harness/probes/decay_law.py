@@ -6,6 +6,7 @@ decay_after       w <- (1 - h_t l) (w + D_t)
 independent       w <- (1 - s_t l) w + D_t            Loshchilov and Hutter 2019, Algorithms 1 and 2
 independent_after w <- (1 - s_t l) (w + D_t)
 unscaled          w <- (1 - l) w + D_t
+corrected         w <- (1 - h_t^2 l / max h) w + D_t    Defazio 2025 (AdamC); max h is h_0 here, as no rate rises
 proximal          w <- (w + D_t) / (1 + h_t l)        Zhuang et al. 2022, on proximal updates
 exponential       w <- exp(-h_t l) w + D_t
 coupled_momentum  b <- m b + l w; w <- w + D_t - h_t b   SGD with momentum m whose L2 gradient enters the buffer
@@ -26,6 +27,7 @@ Law = Literal[
     "independent",
     "independent_after",
     "unscaled",
+    "corrected",
     "proximal",
     "exponential",
     "coupled_momentum",
@@ -39,6 +41,8 @@ def keep(law: Law, lr: float, *, weight_decay: float, first_lr: float) -> float:
         return 1 - weight_decay * lr / first_lr
     if law == "unscaled":
         return 1 - weight_decay
+    if law == "corrected":
+        return 1 - weight_decay * lr * lr / first_lr
     if law == "proximal":
         return 1 / (1 + lr * weight_decay)
     return math.exp(-lr * weight_decay) if law == "exponential" else 1 - lr * weight_decay

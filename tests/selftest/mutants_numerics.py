@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.averaging import LookaheadSGD, ScheduleFreeSGD
-from harness.optimizers import CautiousAdamW, Lamb
+from harness.optimizers import CautiousAdamW, CorrectedAdamW, Lamb
 from harness.prodigy import Prodigy
 from harness.rounding import CompensatedAdamW, MasterWeightsAdamW, StochasticAdamW
 from tests.selftest import mutants
@@ -226,6 +226,17 @@ class MasterWithoutDecay(MasterWeightsAdamW):
     def _update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         super()._update(weight, gradient, {**group, "weight_decay": 0.0})
         weight.mul_(1 - group["lr"] * group["weight_decay"])
+
+
+# --- corrected decay: AdamC, and whose largest rate it takes --------------------------------------------------------
+
+
+class LargestRateOfAll(CorrectedAdamW):
+    """Take the constructor's rate for every group's largest: https://github.com/huggingface/pytorch-image-models/pull/2792."""
+
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        group["max_lr"] = max(self.defaults["lr"], group["lr"])
+        super().update(weight, gradient, group)
 
 
 # --- cautious weight decay ------------------------------------------------------------------------------------------
