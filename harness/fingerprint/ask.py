@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from harness.fingerprint import decay, groups, options, parameters, precision, state, step_rule, steps
+from harness.fingerprint.drive import STEPS, waits
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.lab import Lab
+from harness.fingerprint.lab import NEEDS_CLOSURE, Lab, NeedsClosureError
 from harness.fingerprint.question import Question
 
 QUESTIONS: tuple[Question, ...] = (
@@ -22,6 +24,8 @@ QUESTIONS: tuple[Question, ...] = (
     *state.QUESTIONS,
     *options.QUESTIONS,
 )
+SEEN_BY_STEPS = ("parameters", "groups", "steps", "state")  # sections that ask how a few steps go
+LINE = 139  # characters of a finding
 BUILT_UPON = ("precision", "update", "decay")  # sections whose findings later questions read
 
 
@@ -36,7 +40,7 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
     for question in QUESTIONS[: last + 1]:
         if question.name not in wanted and question.section not in BUILT_UPON:
             continue
-        finding = _answer(question, lab)
+        finding = _in_a_line(_answer(question, lab))
         if question.name == "precision" and finding.values == ("float32",):
             lab = Lab(path, given, torch.float32)
         lab.known[question.name] = finding
@@ -46,8 +50,17 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
 
 def _answer(question: Question, lab: Lab) -> Finding:
     try:
+        if question.section in SEEN_BY_STEPS and waits(lab):
+            return Finding((), f"not known, because no weight moves in the first {STEPS} steps")
         return question.ask(lab)
+    except NeedsClosureError:
+        return Finding((), f"not known: {NEEDS_CLOSURE}")
     except Exception as error:
         text = " ".join(str(error).split())
         said = text if text.startswith(lab.path) else f"{type(error).__name__}: {text}"
         return Finding((), f"not known, the experiment broke: {said}")
+
+
+def _in_a_line(finding: Finding) -> Finding:
+    says = " ".join(finding.says.split())  # an optimizer's own words may have any length
+    return replace(finding, says=says if len(says) <= LINE else says[: LINE - 3] + "...")

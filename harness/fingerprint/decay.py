@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 
 from torch import Tensor
@@ -23,21 +22,12 @@ WHERE = {
 }
 
 
-def refused(lab: Lab) -> bool:
-    """Say whether the constructor has no weight_decay to take."""
-    try:
-        known = inspect.signature(lab.build).parameters
-    except (TypeError, ValueError):  # some callables have no signature
-        return False
-    return "weight_decay" not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values())
-
-
 def _if_taken(question: Question) -> Question:
     """Return the question, answered at once for an optimizer that takes no weight_decay."""
 
     def ask(lab: Lab) -> Finding:
         words = ("none",) if question.name == "coupling" else ()
-        return Finding(words, REFUSED) if refused(lab) else question.ask(lab)
+        return question.ask(lab) if lab.takes_decay else Finding(words, REFUSED)
 
     return replace(question, ask=ask)
 
@@ -80,6 +70,8 @@ def _ask_mask(lab: Lab) -> Finding:
 
 
 def _unmasked(found: Law) -> Finding:
+    if found.coupling == ("none",):
+        return Finding((), "unknown: there is no decay")
     if found.added is None:
         return Finding((), "unknown: the decay is none that could be told coordinate by coordinate")
     return Finding(("none",), "every coordinate's gradient takes its part of the decay")
@@ -99,4 +91,5 @@ _ALL: tuple[Question, ...] = (
     *without_gradient.QUESTIONS,
     *small_decay.QUESTIONS,
 )
-QUESTIONS = tuple(_if_taken(question) for question in _ALL)
+_WITHOUT_DECAY = ("hidden_decay", "weight_at_zero")  # measured of an optimizer that takes no weight_decay, too
+QUESTIONS = tuple(question if question.name in _WITHOUT_DECAY else _if_taken(question) for question in _ALL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import torch
@@ -116,6 +116,13 @@ def tolerance(lab: Lab, steps: int = STEPS) -> float:
 def decay_shows(lab: Lab) -> bool:
     """Say whether weight_decay changes the usual path by more than rounding could."""
     return gap(alone(lab).path, alone(lab, weight_decay=0.0).path) > VISIBLE * tolerance(lab)
+
+
+@lru_cache(maxsize=8)
+def waits(lab: Lab) -> bool:
+    """Say whether no weight moves in the steps of an experiment, so that nothing can be seen in it."""
+    path = alone(lab).path
+    return all(one.equal(path[0]) for one in path)
 
 
 def draws(lab: Lab) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,15 @@ import torch
 from torch import Tensor
 
 from harness import subject
+from harness.errors import RunError
 from harness.fingerprint.finding import Finding
 
+NEEDS_CLOSURE = "its step needs a closure that evaluates the loss again, and gradients are given here"
 Gradients = Callable[[int, Sequence[Tensor]], Sequence[Tensor | None]]  # (step, weights) -> one gradient a weight
+
+
+class NeedsClosureError(RunError):
+    """The optimizer cannot take a step with gradients that it is given."""
 
 
 class Lab:
@@ -36,9 +43,36 @@ class Lab:
         """The class or factory itself."""
         return subject.resolve(self.path)
 
+    @cached_property
+    def takes_decay(self) -> bool:
+        """Whether the constructor has a weight_decay to take."""
+        try:
+            known = inspect.signature(self.build).parameters
+        except (TypeError, ValueError):  # some callables have no signature
+            return True
+        return "weight_decay" in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
+
     def make(self, params: Any, *, lr: float | Tensor, weight_decay: float, **options: Any) -> Any:
-        """Build the optimizer with the lab's options, and those given here on top. Raises RunError in one line."""
-        return subject.factory(self.path, {**self.options, **options}, training=False)(params, lr=lr, weight_decay=weight_decay)
+        """Build the optimizer with the lab's options, and those given here on top. Raises RunError in one line.
+
+        An optimizer that takes no weight_decay is built without it: what else it does can be measured all the same.
+        """
+        given = {**self.options, **options}
+        if self.takes_decay:
+            built = subject.factory(self.path, given, training=False)(params, lr=lr, weight_decay=weight_decay)
+        else:
+            built = self._without_decay(params, lr, given)
+        if _needs_closure(subject.unwatched(built)):
+            raise NeedsClosureError(f"{self.path}: {NEEDS_CLOSURE}")
+        return built
+
+    def _without_decay(self, params: Any, lr: float | Tensor, options: Mapping[str, Any]) -> Any:
+        loop = {"foreach": False} if "foreach" in inspect.signature(self.build).parameters else {}
+        try:
+            return subject.Watched(self.build(params, lr=lr, **{**loop, **options}), self.path)
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise RunError(f"{self.path} refuses its arguments ({', '.join(['lr', *options])}): {said}") from error
 
     def first(self, question: str) -> str:
         """Return the first value found for an earlier question, or nothing."""
@@ -52,16 +86,19 @@ class Lab:
         *,
         lrs: Sequence[float],
         weight_decay: float | Sequence[float],
-        **options: Any,
+        built: tuple[float, float] | None = None,
     ) -> list[Tensor]:
         """Return one path a weight, [steps + 1, *shape]: one parameter group, `lrs[t]` and `weight_decay[t]` at step t.
 
         A number as weight_decay is given to the constructor and not touched; a sequence also replaces the group's at every step.
+        `built` are the learning rates of the constructor and of the group at that time, `lrs[0]` for both if not given.
         """
         weights = [torch.nn.Parameter(start.to(self.dtype, copy=True)) for start in starts]
         decays = weight_decay if isinstance(weight_decay, Sequence) else None
         first = weight_decay[0] if isinstance(weight_decay, Sequence) else weight_decay
-        optimizer = self.make(weights, lr=lrs[0], weight_decay=first, **options)
+        constructor, own = built or (lrs[0], lrs[0])
+        given = weights if own == constructor else [{"params": weights, "lr": own}]
+        optimizer = self.make(given, lr=constructor, weight_decay=first)
         paths = [[weight.detach().clone()] for weight in weights]
         for step, lr in enumerate(lrs):
             for group in optimizer.param_groups:
@@ -74,6 +111,15 @@ class Lab:
             for path, weight in zip(paths, weights, strict=True):
                 path.append(weight.detach().clone())
         return [torch.stack(path) for path in paths]
+
+
+def _needs_closure(optimizer: Any) -> bool:
+    """Say whether step() must be given something."""
+    try:
+        known = inspect.signature(optimizer.step).parameters.values()
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return any(one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in known)
 
 
 def give(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:

@@ -105,8 +105,20 @@ def _shares(seen: Record, order: str) -> tuple[Share, ...]:
         left = float((decay + taken * base).abs().max()) if moved.any() else 0.0
         if left > step.tolerance:
             return ()
+        if moved.any() and not _masked(step, taken * (step.weight if order == "before" else step.weight + step.update)):
+            return ()
         found.append(Share(step.number, step.tensor, taken, left / float(step.decay.abs().max() or 1.0)))
     return tuple(found)
+
+
+def _masked(step: Step, due: Tensor) -> bool:
+    """Say whether the coordinates that do not decay though some is due are those of a mask: by gradient or by sign.
+
+    Otherwise what fits the few that were seen to decay is no share of the weight.
+    """
+    spared = ~step.moved & (due.abs() > 2 * step.noise)
+    grows = step.update * step.weight > 0
+    return bool((step.gradient == 0)[spared].all() or grows[spared].all() or not grows[spared].any())
 
 
 def _carries_on(step: Step) -> bool:

@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor
 
+from harness.fingerprint.drive import line
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.law import Law, law_on
@@ -14,6 +15,7 @@ from harness.fingerprint.update import rule_of, updates
 from harness.fingerprint.walk import Walk, usual
 
 STEPS = 8
+ROOM = 50  # characters of a refusal: two shapes share a line
 OTHERS = {"1-D": ((20,), (12,)), "4-D": ((2, 2, 5, 1), (3, 2, 2, 1))}
 
 
@@ -27,7 +29,7 @@ def _ask(lab: Lab) -> Finding:
             gaps = [_gap(_flat(other, lab, decay), paths) for decay, paths in ((0.0, plain), (walk.weight_decay, decayed))]
         except Exception as error:
             words.append("refused")
-            parts.append(f"{name}: refused ({' '.join(str(error).split())[-50:]})")
+            parts.append(f"{name}: refused ({line(lab, error, ROOM)})")
             continue
         same = max(gaps) <= 64 * lab.eps * STEPS * max(float(path.abs().max()) for path in decayed)
         words.append("same" if same else "differs")

@@ -34,7 +34,7 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.question import Question
 
-COUNTED = 0.25  # how far from a whole number the decays of a step may lie: (1 - x)^2 counts as 2 - x
+COUNTED = 0.1  # how far from a whole number the decays of a step may lie
 
 
 def tied(lab: Lab) -> Finding:
@@ -56,7 +56,11 @@ def repeated(lab: Lab) -> Finding:
     """Ask how often a parameter decays in a step that is listed twice in a group."""
     listed, usual = _listed(lab, 2), _listed(lab, 1, [0, 0])
     if gap(listed[-1:], usual[-1:]) <= tolerance(lab):
-        return Finding(("twice",), "a parameter listed twice in a group takes the whole step twice, decay and all", {"decays": 2})
+        return Finding(
+            ("twice",),
+            "a parameter listed twice in a group takes the whole step twice" + (", decay and all" if lab.takes_decay else ""),
+            {"decays": 2},
+        )
     if gap(listed[-1:], usual[1:2]) <= tolerance(lab):
         return Finding(("once",), "a parameter listed twice in a group steps and decays once", {"decays": 1})
     once, twice = (_pulled(lab, flat, listed=times) for times in (1, 2))
@@ -65,10 +69,12 @@ def repeated(lab: Lab) -> Finding:
     seen = once != 0
     if not bool(seen.any()):
         return Finding((), "not known, because weight_decay does nothing in the first step")
-    count = float((twice[seen] / once[seen]).median())
+    count = _times(once[seen], twice[seen], track(lab).path[0][seen])
     if not math.isfinite(count):
         return Finding((), "not known, because a step without gradient is not finite")
     word = next((word for word, number in (("once", 1), ("twice", 2)) if abs(count - number) < COUNTED), "differs")
+    if word == "differs" and not _counts(lab):
+        return Finding((), "a parameter listed twice in a group: not known how often it decays, because decay is no fixed share")
     return Finding((word,), f"a parameter listed twice in a group decays {count:.3g} times a step", {"decays": count})
 
 
@@ -135,6 +141,20 @@ def _pulled(lab: Lab, gradient: Slope, *, listed: int) -> Tensor:
     """Return what weight decay changes of the first step."""
     decayed, plain = (_listed(lab, listed, [0], gradient, weight_decay)[-1] for weight_decay in (WEIGHT_DECAY, 0.0))
     return decayed - plain
+
+
+def _times(once: Tensor, often: Tensor, weight: Tensor) -> float:
+    """Return how many decays `often` is, each a share of what the one before left; of no share, how many times as large."""
+    kept, left = 1 + once / weight, 1 + often / weight
+    if bool((kept > 0).all() and (left > 0).all() and (kept != 1).all()):
+        return float((left.log() / kept.log()).median())
+    return float((often / once).median())
+
+
+def _counts(lab: Lab) -> bool:
+    """Say whether two decays are twice one: not so of a decay that the update rule rescales."""
+    coupling, scale = lab.known.get("coupling"), lab.known.get("scale")
+    return (coupling is None or "decoupled" in coupling.values) and (scale is None or bool(scale.values))
 
 
 def _ordered(lab: Lab, seeds: Sequence[int]) -> dict[int, list[Tensor]]:

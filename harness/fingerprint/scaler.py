@@ -63,8 +63,13 @@ def _scaled(lab: Lab, kernel: dict[str, Any]) -> tuple[Tracked, str]:
 
 
 def _numbers(optimizer: Any) -> list[Any]:
-    state = [dict(own) for own in optimizer.state.values()]
-    return [value.clone() if isinstance(value, Tensor) else value for own in state for _, value in sorted(own.items())]
+    """Return what the state holds, in order; some optimizers keep a number for all beside a dict for each parameter."""
+    kept = [one for own in optimizer.state.values() for one in (_in_order(own) if isinstance(own, dict) else [own])]
+    return [value.clone() if isinstance(value, Tensor) else value for value in kept]
+
+
+def _in_order(own: dict[Any, Any]) -> list[Any]:
+    return [own[name] for name in sorted(own, key=str)]
 
 
 def _alike(before: Sequence[Any], after: Sequence[Any]) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
-from harness.fingerprint.law import first_decay, law
+from harness.fingerprint.law import law
 from harness.fingerprint.question import Question
 
 LOWEST = -40  # powers of two that are searched, up to 2^0
@@ -82,16 +82,17 @@ def _ask_smallest(lab: Lab) -> Finding:
         return Finding((), "unknown: weight_decay changes nothing")
     numbers: dict[str, float] = {}
     words, parts = [], []
-    steps = 1 + first_decay(law(lab).shares)
+    found = law(lab)
+    steps = 1 + min((step.number for step in found.record.steps if step.moved.any()), default=0)
     for name, dtype in DTYPES.items():
         try:
-            found, word = _measure(Lab(lab.path, lab.options, dtype), steps, decoupled=law(lab).coupling == ("decoupled",))
+            thresholds, word = _measure(Lab(lab.path, lab.options, dtype), steps, decoupled=found.coupling == ("decoupled",))
         except Exception as error:
             parts.append(f"{name} not measured ({' '.join(str(error).removeprefix(lab.path).split())[:44]})")
             continue
         words.append(word)
-        numbers |= {name + ("" if key == "any" else "_all"): value for key, value in found.items()}
-        parts.append(_part(name, found, word))
+        numbers |= {name + ("" if key == "any" else "_all"): value for key, value in thresholds.items()}
+        parts.append(_part(name, thresholds, word))
     says = "; ".join(parts)
     says = f"lr x weight_decay moves {says}" if set(words) <= {"rounded", "accumulates"} and words else says
     if words == ["rescaled", "rescaled"]:

@@ -57,6 +57,8 @@ def state_dict(lab: Lab) -> Finding:
 @refusable
 def resume_weight_decay(lab: Lab) -> Finding:
     """Ask whose weight_decay counts after loading into an optimizer that was built with another."""
+    if "weight_decay" not in _build(lab, [track(lab, seed) for seed in (1, 2)]).param_groups[1]:
+        return Finding((), "not known, because the groups hold no weight_decay")
     return _resumed(lab, "weight_decay", {"weight_decay": OTHER_DECAY})
 
 

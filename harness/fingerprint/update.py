@@ -51,6 +51,11 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
     for word, says, rules in (
         ("sgd", "-lr x gradient", [one.gradients for one in seen]),
         ("adam", f"Adam's closed form with {_settings(seen[0].group)}", [_adam(one) for one in seen]),
+        (
+            "adam",
+            f"Adam's closed form with {_settings(seen[0].group)} beside the uncorrected root",
+            [_adam(one, hat=True) for one in seen],
+        ),
     ):
         fits = [_beside(one, rule) for one, rule in zip(seen, rules, strict=True)]
         if all(gap <= one.tolerance for (gap, _), one in zip(fits, seen, strict=True)):
@@ -59,10 +64,21 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
             return word, f"each of {steps} steps is {says}{hidden} (gap {max(gap for gap, _ in fits):.0e} lr)"
     running = [_recursion(one) for one in seen]
     if all(gap <= one.tolerance for (gap, _), one in zip(running, seen, strict=True)):
-        kept, taken, before = (float(part) for part in running[0][1])
-        last = f", {-before:.4g} x the last one" if abs(before) > math.sqrt(lab.eps) else ""
-        return "momentum", f"each step is {kept:.4g} x the one before - lr x ({-taken:.4g} x gradient{last})"
+        kept, taken, before = (
+            _range([sign * float(parts[place]) for _, parts in running], lab) for place, sign in enumerate((1, -1, -1))
+        )
+        last = f", {before} x the last one" if before else ""
+        return "momentum", f"each step is {kept or '0'} x the one before - lr x ({taken} x gradient{last})"
     return "other", "no closed form fits all steps"
+
+
+def _range(found: Sequence[float], lab: Lab) -> str:
+    """Return a coefficient, or the two ends between tensors that have their own; nothing where it is rounding."""
+    low, high = min(found), max(found)
+    near = math.sqrt(lab.eps)
+    if max(abs(low), abs(high)) <= near:
+        return ""
+    return f"{high:.4g}" if high - low <= near * abs(high) else f"{low:.4g} to {high:.4g}"
 
 
 def _beside(one: Update, rule: Tensor) -> tuple[float, float]:
@@ -77,28 +93,33 @@ def _keeps_signs(one: Update) -> bool:
     return bool(((length - 1).abs().le(one.tolerance) | length.le(one.tolerance)).all()) and bool((length > 0.5).any())
 
 
-def _adam(one: Update) -> Tensor:
-    """Return Adam's directions, m / (sqrt(v) + eps), both corrected for their start at zero."""
-    beta1, beta2, eps = _constants(one.group)
+def _adam(one: Update, *, hat: bool = False) -> Tensor:
+    """Return Adam's directions, m / (sqrt(v) + eps), both corrected for their start at zero.
+
+    With `hat`, eps is added to the root before its correction: the shorter form at the end of Kingma and Ba's section 2.
+    """
+    beta1, beta2, eps = constants(one.group)
     first = second = torch.zeros_like(one.gradients[0])
     directions = []
     for number, gradient in enumerate(one.gradients, start=1):
         first = beta1 * first + (1 - beta1) * gradient
         second = beta2 * second + (1 - beta2) * gradient * gradient
-        directions.append(first / (1 - beta1**number) / ((second / (1 - beta2**number)).sqrt() + eps))
+        added = eps / math.sqrt(1 - beta2**number) if hat else eps
+        directions.append(first / (1 - beta1**number) / ((second / (1 - beta2**number)).sqrt() + added))
     return torch.stack(directions)
 
 
-def _constants(group: Mapping[str, Any]) -> tuple[float, float, float]:
+def constants(group: Mapping[str, Any]) -> tuple[float, float, float]:
     """Return the group's betas and eps, Adam's where it names none or something else by these names."""
-    betas, eps = group.get("betas", BETAS), group.get("eps", EPS)
+    betas, eps = group.get("betas", (group.get("beta1"), group.get("beta2"))), group.get("eps", EPS)
+    betas = BETAS if betas == (None, None) else betas
     if not (isinstance(betas, tuple | list) and len(betas) == 2 and isinstance(eps, float)):
         betas, eps = BETAS, EPS
     return float(betas[0]), float(betas[1]), eps
 
 
 def _settings(group: Mapping[str, Any]) -> str:
-    beta1, beta2, eps = _constants(group)
+    beta1, beta2, eps = constants(group)
     return f"betas {beta1:g}, {beta2:g}, eps {eps:g}"
 
 

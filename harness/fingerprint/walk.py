@@ -20,6 +20,7 @@ LRS = (0.25,) * 4 + (0.4,) * 5 + (0.15,) * 5 + (0.3,) * 6
 WEIGHT_DECAY = 0.3
 OTHER_LRS = (0.16, 0.16, 0.16, 0.256, 0.256, 0.1, 0.1)  # another base, another decay: their ratios share no factor
 OTHER_DECAY = 0.45
+OTHER_BUILT = (0.22, 0.19)  # the constructor's lr and the group's own, before a schedule sets that of the first step
 SHAPES = ((4, 5), (3, 4))
 SILENT = 1  # the column whose gradient is exactly zero at every step
 SWELL = (1.0, 0.3, 2.0, 0.1, 0.05, 0.7, 3.0)  # gradients that grow and fade, so that a maximum of the past shows
@@ -34,6 +35,7 @@ class Walk:
     gradients: tuple[tuple[Tensor, ...], ...]
     lrs: tuple[float, ...]
     weight_decay: float
+    built: tuple[float, float] | None = None  # the constructor's lr and the group's own, where the first step has another
 
     def run(
         self,
@@ -60,7 +62,8 @@ class Walk:
                 given = [one + pull * (one != 0 if masked else 1) for one, pull in zip(given, pulls, strict=True)]
             return [sign * one for one in given]
 
-        paths = lab.run(self.starts, gradients, lrs=self.lrs[: _length(weight_decay, self.lrs)], weight_decay=weight_decay)
+        lrs = self.lrs[: _length(weight_decay, self.lrs)]
+        paths = lab.run(self.starts, gradients, lrs=lrs, weight_decay=weight_decay, built=self.built)
         return [path.to(torch.float64) for path in paths]
 
     def reshaped(self, *shapes: tuple[int, ...]) -> Walk:

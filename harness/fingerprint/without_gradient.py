@@ -37,7 +37,8 @@ def _ask_zero_gradient(lab: Lab) -> Finding:
     word = "decays" if coordinate else "untouched"
     taken = -(gaps[0][-1] / walk.starts[0])[:, SILENT]
     low, high = float(taken.min()), float(taken.max())
-    does = f"decay takes {low:.3g} to {high:.3g} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
+    share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
+    does = f"decay takes {share} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
     other = "" if coordinate == whole else f"; a whole tensor of them is {'' if whole else 'not '}decayed"
     other = "; a whole tensor of them turns nan" if broken else other
     return Finding((word,), f"a weight whose gradient is zero among others: {does}{other}", {"smallest": low, "largest": high})
@@ -86,12 +87,17 @@ def _ask_at_zero(lab: Lab) -> Finding:
     starts = tuple(start.clone() for start in walk.starts)
     for start in starts:
         start[:, SILENT] = 0.0
-    paths = Walk(starts, walk.gradients, walk.lrs, walk.weight_decay).run(lab, WEIGHT_DECAY)
-    moved = float(torch.cat([path[:, :, SILENT].flatten() for path in paths]).abs().max())
+    quiet = Walk(starts, walk.gradients, walk.lrs, walk.weight_decay)
+    moved, idle = (
+        float(torch.cat([path[:, :, SILENT].flatten() for path in quiet.run(lab, decay)]).abs().max())
+        for decay in (WEIGHT_DECAY, 0.0)
+    )
     if not math.isfinite(moved):
         return Finding((), "unknown: a gradient of zero gives weights that are not finite")
     if moved == 0.0:
         return Finding(("stays",), f"a weight of exactly 0 without gradient is still 0 after {STEPS} steps", {"moved": 0.0})
+    if idle:
+        return Finding((), f"unknown: a weight of exactly 0 without gradient moves at weight_decay 0 too, by {idle:.3g}")
     return Finding(("moves",), f"a weight of exactly 0 without gradient moves by {moved:.3g} in {STEPS} steps", {"moved": moved})
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
+import torch
+from torch import Tensor
 
-from harness.fingerprint.decay_scale import FORMS, PROXIMAL, SCALES, measured
+from harness.fingerprint.decay_scale import FORMS, PROXIMAL, SCALES, Rates, measured
 from harness.fingerprint.lab import Lab
-from harness.fingerprint.walk import LRS, OTHER_LRS
+from harness.fingerprint.walk import LRS, OTHER_BUILT, OTHER_LRS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.mutants import AdamWTwin, Group, State
 
 GIVEN = {
     "plain": lambda x: x,
@@ -25,15 +29,99 @@ def test_a_form_is_undone(name: str, x: float) -> None:
     assert FORMS[name].undo(GIVEN[name](x)) == pytest.approx(x, rel=1e-13)
 
 
-@pytest.mark.parametrize("lrs", [LRS, OTHER_LRS])
-def test_no_scale_is_a_multiple_of_another_within_a_walk(lrs: tuple[float, ...]) -> None:
-    """But for the first rate's two: a schedule is the rate itself over the first, a constant is the first rate over itself."""
-    rows = {name: [scale(lrs, step, (0.9, 0.999)) for step in range(len(lrs))] for name, scale in SCALES.items()}
-    for one in rows:
-        for other in rows:
-            ratios = [mine / theirs for mine, theirs in zip(rows[one], rows[other], strict=True)]
-            alike = {one, other} <= {"lr", "schedule"} or {one, other} <= {"constant", "initial_lr"}
-            assert (max(ratios) / min(ratios) - 1 < 1e-12) == alike or one == other
+class LrOverStart(AdamWTwin):
+    """Decay by lr^2 over the constructor's lr, which stands for the largest one, as timm and heavyball do."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - self.rate(group, state) * group["weight_decay"])
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] ** 2 / self.defaults["lr"])
+
+
+class OverConstructor(LrOverStart):
+    """Decay by the schedule: lr over the constructor's."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] / self.defaults["lr"])
+
+
+class OverGroup(LrOverStart):
+    """Decay by the schedule: lr over that of the group when it was added."""
+
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        self.param_groups[-1]["first"] = self.param_groups[-1]["lr"]
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] / group["first"])
+
+
+class OverFirstStep(LrOverStart):
+    """Decay by the schedule: lr over that of the first step, which a warm-up has made small."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] / state.setdefault("first", group["lr"]))
+
+
+class ByConstructor(LrOverStart):
+    """Decay by the constructor's lr, whatever the schedule and the group say."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(self.defaults["lr"])
+
+
+class ByGroup(OverGroup):
+    """Decay by the group's lr when it was added."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["first"])
+
+
+class SingleRate(LrOverStart):
+    """Keep lr x weight_decay in float32, beside double weights."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(torch.tensor(group["lr"], dtype=torch.float32))
+
+
+def tensors_only(params: Sequence[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Build AdamW of tensors, and of no groups."""
+    assert all(weight.dim() for weight in params)
+    return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, foreach=False)
+
+
+STARTING = [
+    ("LrOverStart", "", "lr^2 / the constructor's lr"),
+    ("OverConstructor", "schedule", "lr / the constructor's lr"),
+    ("OverGroup", "schedule", "lr / the group's first lr"),
+    ("OverFirstStep", "schedule", "lr / the first step's lr"),
+    ("ByConstructor", "initial_lr", "times the constructor's lr"),
+    ("ByGroup", "initial_lr", "times the group's first lr"),
+    ("SingleRate", "lr", "times lr x"),
+    ("tensors_only", "lr", "times lr x"),
+]
+
+
+@pytest.mark.parametrize(("name", "word", "says"), STARTING)
+def test_which_start_a_decay_rests_on_is_told(name: str, word: str, says: str) -> None:
+    """The constructor's lr, the group's and the first step's are three numbers; a scale without a name has its strength."""
+    scale, strength = (asked(question, f"{__name__}:{name}") for question in ("scale", "strength"))
+
+    assert " ".join(scale.values) == word
+    assert says in scale.says
+    assert strength.values == ("1",)
+
+
+def test_no_scale_is_a_multiple_of_another_over_both_walks() -> None:
+    walks = [(LRS, (LRS[0], LRS[0])), (OTHER_LRS, OTHER_BUILT)]
+    rates = [Rates(lrs[: step + 1], *built) for lrs, built in walks for step in range(len(lrs))]
+    rows = [[scale.of(one, (0.9, 0.999)) for one in rates] for scale in SCALES]
+
+    for number, one in enumerate(rows):
+        for other in rows[:number]:
+            ratios = [mine / theirs for mine, theirs in zip(one, other, strict=True)]
+            assert max(ratios) / min(ratios) - 1 > 1e-2  # a fit leaves less than 1e-6
 
 
 def test_two_base_rates_tell_a_schedule_from_the_rate() -> None:
@@ -69,7 +157,7 @@ def test_a_decay_applied_twice_is_said_to_be() -> None:
 def test_proximal_decay_is_decay_after_with_another_share() -> None:
     fit = measured(Lab(MUTANTS + "ProximalDecay", {}))
     assert fit is not None
-    assert (fit.form, fit.scale) == (PROXIMAL, "lr")
+    assert (fit.form, fit.scale) == (PROXIMAL, SCALES[0])
     assert asked("order", MUTANTS + "ProximalDecay").values == ("proximal",)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from harness.errors import RunError
 from harness.fingerprint import drive
+from harness.fingerprint.ask import ask
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS
+from tests.selftest.mutants import AdamWTwin, Group, State
 
 ADAMW = Lab("torch.optim:AdamW", {})
 
@@ -84,6 +89,64 @@ def test_paths_that_part_are_a_difference_unless_they_may() -> None:
     assert drive.compared(norm, 0.1, what="it", same="same", neighbours=True).values == ()
 
 
+class MovesFromTheSixthStepOn(AdamWTwin):
+    """Collect gradients for five steps, and step after them."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        before = w.clone()
+        super().update(w, grad, group, state)
+        if state["t"] <= drive.STEPS:
+            w.copy_(before)
+
+
+def test_an_optimizer_that_waits_is_asked_nothing_about_its_first_steps() -> None:
+    """It has not moved yet, which is not that it never moves."""
+    path = f"{__name__}:MovesFromTheSixthStepOn"
+    answers = {
+        question.name: found for question, found in ask(path, {}, ["zero_dim", "add_param_group", "zero_lr", "state_dict"])
+    }
+
+    assert drive.waits(Lab(path, {}))
+    assert {found.says for found in answers.values()} == {"not known, because no weight moves in the first 5 steps"}
+    assert len(answers) == 4
+
+
+def complains_at_length(params: Any, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Refuse what it is given in 500 characters."""
+    raise ValueError(500 * "x")
+
+
+def test_a_finding_is_a_line_whatever_an_optimizer_says() -> None:
+    """And says nothing but that."""
+    ((_, found),) = ask(f"{__name__}:complains_at_length", {}, ["coupling"])
+
+    assert (found.values, len(found.says)) == ((), 139)
+
+
+def test_an_optimizer_that_needs_a_closure_is_said_to_need_one() -> None:
+    """LBFGS evaluates the loss again; what takes no step can still be asked."""
+    answers = {question.name: found for question, found in ask("torch.optim:LBFGS", {}, ["step_rule", "coupling", "rejects"])}
+
+    assert "its step needs a closure" in answers["step_rule"].says
+    assert answers["coupling"].values == ("none",)
+    assert answers["rejects"].values == ("all",)
+
+
+def test_an_optimizer_that_takes_no_weight_decay_is_measured_without() -> None:
+    """Rprop: everything but its decay."""
+    wanted = ["element_wise", "hidden_decay", "scale", "state_dict", "repeated"]
+    answers = {question.name: found for question, found in ask("torch.optim:Rprop", {}, wanted)}
+
+    assert {name: " ".join(found.values) for name, found in answers.items()} == {
+        "element_wise": "yes",
+        "hidden_decay": "none",
+        "scale": "",
+        "state_dict": "identical",
+        "repeated": "twice",
+    }
+    assert "decay" not in answers["repeated"].says
+
+
 def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
     """An optimizer that cannot take a step at all refuses nothing in particular."""
 
@@ -96,5 +159,5 @@ def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
     assert found.values == ("refused",)
     assert found.says.startswith("refused: ValueError: no such thing xxx")
     assert len(found.says) <= drive.SAID + len("refused: ")
-    with pytest.raises(RunError, match="refuses its arguments"):
+    with pytest.raises(RunError, match="its step needs a closure"):
         ask(Lab("torch.optim:LBFGS", {}))

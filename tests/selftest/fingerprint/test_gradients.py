@@ -63,6 +63,14 @@ def test_a_decay_of_the_wrong_sign_is_no_decay() -> None:
     assert "grow whose gradient is always zero, to 1.34 of it" in finding.says
 
 
+def test_an_optimizer_of_sparse_gradients_alone_accepts_them() -> None:
+    """SparseAdam refuses dense ones, and takes no weight_decay."""
+    finding = found("sparse_gradient", "torch.optim:SparseAdam")
+
+    assert finding.values == ("accepted",)
+    assert "dense ones refused" in finding.says
+
+
 def test_sparse_gradients_are_accepted_where_nothing_is_in_the_way() -> None:
     """Decoupled decay asks nothing of the gradient, and the path is that of the same numbers in a dense one."""
     finding = found("sparse_gradient", "harness.optimizers:DecoupledSGD")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from harness.fingerprint import groups
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
+from tests.selftest.mutants import AdamWTwin, Group, State
 
 TRUTH = {
     "add_param_group": {"": "as_fresh"},
@@ -45,6 +47,18 @@ def test_a_fault_is_named(question: str, path: str, expected: str) -> None:
     assert found(question, path).values == (expected,)
     assert expected not in QUESTIONS[question].usual
     assert usual(question, TWIN)
+
+
+class LrOverConstructor(AdamWTwin):
+    """Decay by lr^2 over the constructor's lr, in every group."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["lr"] ** 2 / self.defaults["lr"] * group["weight_decay"])
+
+
+def test_a_decay_of_the_constructors_lr_is_not_taken_for_another_groups() -> None:
+    """What a group's lr changes of its decay must be no ratio of the weight decays that are tried."""
+    assert found("group_options", f"{__name__}:LrOverConstructor").values == ("differs",)
 
 
 @pytest.mark.parametrize("question", ["group_options", "exempt_first", "weight_decay_schedule"])

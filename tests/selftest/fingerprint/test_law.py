@@ -12,7 +12,7 @@ from harness.fingerprint.lab import Lab
 from harness.fingerprint.law import Law, law, law_on
 from harness.fingerprint.walk import LRS, WEIGHT_DECAY, draw
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS
-from tests.selftest.mutants import AdamTwin, Group
+from tests.selftest.mutants import AdamTwin, AdamWTwin, Group, State
 
 
 class AddsMore(AdamTwin):
@@ -20,6 +20,21 @@ class AddsMore(AdamTwin):
 
     def pull(self, w: Tensor, grad: Tensor, group: Group) -> Tensor:
         return grad + 0.37 * group["weight_decay"] * w
+
+
+class DecaysByCurvature(AdamWTwin):
+    """Divide the decay by the root of the second moment, as FAdam does: it is seen where there is no gradient, and not else."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        moment = state.get("v", torch.zeros_like(w)) + grad.square()
+        pull = w / (moment.sqrt() + 1e-9)
+        w.sub_(group["lr"] * group["weight_decay"] * pull / pull.square().mean().sqrt())
+
+
+def test_what_fits_a_few_coordinates_is_no_share_of_the_weight() -> None:
+    lab = Lab(f"{__name__}:DecaysByCurvature", {}, torch.float32)
+    assert law(lab).coupling == ()
+    assert law(lab).says.startswith("unknown: a step's decay takes")
 
 
 def found(path: str, **options: Any) -> Law:

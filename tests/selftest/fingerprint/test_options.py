@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from harness.errors import RunError
 from harness.fingerprint import kernels, options
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
+from tests.selftest.mutants import AdamWTwin
 
 OWN = [question for question in options.QUESTIONS if question not in kernels.QUESTIONS]
 TRUTH = {
@@ -48,6 +50,27 @@ def test_an_option_that_needs_another_is_not_inert() -> None:
 
     assert finding.values == ("none",)
     assert "dampening, nesterov" in finding.says
+
+
+class TakesTwoModes(AdamWTwin):
+    """Take no other mode than 3."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0, mode: int = 3) -> None:
+        if mode != 3:
+            raise ValueError("mode: expected 3")
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+
+
+def test_an_option_whose_other_values_are_refused_is_not_inert() -> None:
+    """Nobody has seen what they would do."""
+    assert found("inert_options", f"{__name__}:TakesTwoModes").values == ("none",)
+
+
+@pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
+def test_no_option_is_inert_where_no_step_is_taken(name: str) -> None:
+    """All options are alike to an optimizer that raises at its first step: the asker says that it does."""
+    with pytest.raises(RunError):
+        found("inert_options", f"torch.optim:{name}")
 
 
 def test_a_nan_that_slips_through_is_said() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from harness.fingerprint import gradients, parameters, shapes
+from harness.fingerprint.lab import Lab
+from tests.selftest.fingerprint.asked import asked
 from tests.selftest.fingerprint.handling import FAULTS, QUESTIONS, TORCH, TWIN, found, of_torch, usual
+from tests.selftest.mutants import AdamWTwin, Group, SgdTwin, State
 
 OWN = [question for question in parameters.QUESTIONS if question not in (*gradients.QUESTIONS, *shapes.QUESTIONS)]
 TRUTH = {
@@ -26,6 +30,24 @@ PLANTED = (
 DRAWN = ("parameter_order", "mixed_dtypes", "add_param_group", "group_options", "exempt_first")
 
 
+class CountsStepsAndDecaysMuch(AdamWTwin):
+    """Count steps by group, so that a second mention in a step is no second step, and decay by weight_decay alone."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["weight_decay"]).sub_(group["lr"] * grad * (0.5 if state else 1.0))
+        state["seen"] = True
+
+
+class AddsIntoGradient(SgdTwin):
+    """Add the decay to .grad itself, under a momentum: a second mention in a step adds to what the first has added."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+        super().__init__(params, lr=lr, momentum=0.9, weight_decay=weight_decay)
+
+    def pull(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return grad.add_(w, alpha=group["weight_decay"])
+
+
 @pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(OWN, TRUTH))
 def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
     """For-loop, in float64."""
@@ -41,17 +63,28 @@ def test_a_fault_is_named(question: str, fault: str, expected: str) -> None:
 
 
 def test_the_decays_of_a_repeated_parameter_are_counted() -> None:
-    """Listed twice and decayed for each pair: (1 - 0.06)^4 takes 3.65 times 0.06."""
+    """Listed twice and decayed for each pair."""
     numbers = found("repeated", FAULTS + "CountsRepeats").numbers
 
-    assert numbers["decays"] == pytest.approx((1 - 0.94**4) / 0.06, rel=1e-9)
+    assert numbers["decays"] == pytest.approx(4, rel=1e-9)
 
 
 def test_momentum_that_is_set_up_twice_is_still_two_decays() -> None:
     """SGD's first step knows no buffer for either mention, so that it is not two steps in a row."""
     finding = found("repeated", "torch.optim:SGD", {"momentum": 0.9})
 
-    assert finding.numbers["decays"] == pytest.approx(1.94, rel=1e-9)
+    assert finding.numbers["decays"] == pytest.approx(2, rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "word"), [("CountsStepsAndDecaysMuch", "twice"), ("AddsIntoGradient", "")])
+def test_two_decays_are_two_however_much_each_takes(name: str, word: str) -> None:
+    """And what a rule makes of two decays in one gradient is not counted, once its coupling is known."""
+    lab = Lab(f"{__name__}:{name}", {})
+    lab.known["coupling"] = asked("coupling", lab.path)
+
+    finding = QUESTIONS["repeated"].ask(lab)
+
+    assert " ".join(finding.values) == word, finding.says
 
 
 @pytest.mark.parametrize("question", DRAWN)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from harness.fingerprint import scaler
 from tests.selftest.fingerprint.handling import FAULTS, QUESTIONS, TWIN, found, of_torch, usual
+from tests.selftest.mutants import AdamWTwin
 
 TRUTH = {"grad_scaler": {"": "skipped"}}
 PLANTED = (
@@ -29,6 +31,20 @@ def test_a_fault_is_named(fault: str, expected: str) -> None:
     assert found("grad_scaler", FAULTS + fault).values == (expected,)
     assert expected not in QUESTIONS["grad_scaler"].usual
     assert usual("grad_scaler", TWIN)
+
+
+class CountsForAll(AdamWTwin):
+    """Keep one count beside the parameters' state, as MADGRAD does."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = super().step(closure)
+        self.state["k"] = self.state.get("k", 0) + 1
+        return loss
+
+
+def test_a_state_that_is_no_parameters_is_compared_too() -> None:
+    """It is counted only in steps that are taken."""
+    assert found("grad_scaler", f"{__name__}:CountsForAll").values == ("skipped",)
 
 
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from torch import Tensor
 
 from harness.fingerprint.small_decay import QUESTIONS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.mutants import AdamTwin, Group, State
 
 SMALLEST, DEFAULT = (question.name for question in QUESTIONS)
 
@@ -41,6 +43,20 @@ def test_a_hidden_decay_does_not_count() -> None:
 
 def test_a_decay_that_starts_late_is_waited_for() -> None:
     assert asked(SMALLEST, CONVENTIONS + "DecaySkipsFirstStep").values == ("rounded",)
+
+
+class OnlyCollectsFirst(AdamTwin):
+    """Collect the first gradient and take no step, as ADOPT does; the decay is in the gradient."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        before = w.clone()
+        super().update(w, grad, group, state)
+        if state["t"] == 1:
+            w.copy_(before)
+
+
+def test_a_coupled_decay_that_starts_late_is_waited_for_too() -> None:
+    assert asked(SMALLEST, f"{__name__}:OnlyCollectsFirst").values == ("rescaled",)
 
 
 def test_nothing_is_guessed_where_nothing_moves_or_all_breaks() -> None:

@@ -51,6 +51,13 @@ def test_an_optimizer_without_state_has_nothing_to_lose() -> None:
     assert found("state_precision", "torch.optim:SGD").values == ("no_state",)
 
 
+def test_groups_without_a_weight_decay_have_none_to_load() -> None:
+    """Rprop takes none, and its groups hold none."""
+    finding = found("resume_weight_decay", "torch.optim:Rprop")
+
+    assert (finding.values, finding.says) == ((), "not known, because the groups hold no weight_decay")
+
+
 def test_a_state_that_loading_casts_is_named() -> None:
     """With its precision before and after."""
     assert "mu_product float32 to float64 (float64 weights)" in found("state_precision", "torch.optim:NAdam").says

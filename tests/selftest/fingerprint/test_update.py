@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.update import Update, rule_of, updates
 from harness.fingerprint.walk import draw
+from tests.selftest.mutants import AdamWTwin, Group, SgdTwin, State
 
 RULES = [
     ("torch.optim:SGD", {}, "sgd"),
@@ -26,6 +28,55 @@ RULES = [
     ("harness.optimizers:Lion", {"betas": (0.3, 0.6)}, "sign"),
     ("harness.optimizers:Lamb", {}, "other"),
 ]
+
+
+class EpsBesideUncorrectedRoot(AdamWTwin):
+    """Add eps before the root is corrected for its start: the shorter form of Kingma and Ba's section 2."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        return m / (v.sqrt() + group["eps"] / (1 - group["betas"][1] ** state["t"]) ** 0.5)
+
+
+class OwnRateForEachTensor(SgdTwin):
+    """Momentum with a rate that each tensor's first gradient sets."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        rate = state.setdefault("rate", float(1 / grad.norm()))
+        super().update(w, rate * grad, group, state)
+
+
+def test_adams_two_places_for_eps_are_both_known_and_told_apart() -> None:
+    lab = Lab(f"{__name__}:EpsBesideUncorrectedRoot", {"eps": 1e-4})
+    word, says = rule_of(updates(lab, draw()), lab)
+    assert (word, "beside the uncorrected root" in says) == ("adam", True)
+
+
+class BetasByName(AdamWTwin):
+    """Keep the betas in the group one by one, as optimi does."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+        super().__init__(params, lr=lr, betas=(0.8, 0.95), weight_decay=weight_decay)
+
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group["beta1"], group["beta2"] = group.pop("betas")
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, {**group, "betas": (group["beta1"], group["beta2"])}, state)
+
+
+def test_betas_are_read_by_either_name() -> None:
+    lab = Lab(f"{__name__}:BetasByName", {})
+    assert rule_of(updates(lab, draw()), lab)[0] == "adam"
+
+
+def test_a_rate_that_differs_between_tensors_is_said_with_both_ends() -> None:
+    lab = Lab(f"{__name__}:OwnRateForEachTensor", {"momentum": 0.9})
+    word, says = rule_of(updates(lab, draw()), lab)
+    ends = sorted(1 / float(one.norm()) for one in draw().gradients[0])
+    assert (word, f"({ends[0]:.4g} to {ends[1]:.4g} x gradient)" in says) == ("momentum", True)
 
 
 @pytest.mark.parametrize(("path", "options", "word"), RULES)

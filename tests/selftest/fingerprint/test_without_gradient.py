@@ -90,6 +90,25 @@ def test_a_shift_that_does_not_know_the_weight_moves_zero() -> None:
     assert asked("weight_at_zero", MUTANTS + "SignDecay").values == ("stays",)
 
 
+class DrawsItsFirstStep(AdamWTwin):
+    """Start with a random step: a weight moves without gradient and without decay."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if not state:
+            w.add_(torch.randn(w.shape, dtype=w.dtype), alpha=0.1)
+        super().update(w, grad, group, state)
+
+
+def test_a_weight_that_moves_by_itself_says_nothing_of_decay() -> None:
+    found = asked("weight_at_zero", f"{__name__}:DrawsItsFirstStep")
+    assert found.values == ()
+    assert "moves at weight_decay 0 too" in found.says
+
+
+def test_shares_that_agree_are_said_as_one() -> None:
+    assert "decay takes 0.826 of it in 20 steps" in asked("zero_gradient", "torch.optim:AdamW").says
+
+
 @pytest.mark.parametrize("question", [question.name for question in QUESTIONS])
 def test_what_a_zero_gradient_breaks_is_not_guessed(question: str) -> None:
     found = asked(question, "torch.optim:AdamW", {"eps": 0.0})
