@@ -102,7 +102,7 @@ class Lab:
         paths = [[weight.detach().clone()] for weight in weights]
         for step, lr in enumerate(lrs):
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                set_lr(group, lr)
                 if decays is not None:
                     group["weight_decay"] = decays[step]
             give(weights, gradients(step, [weight.detach() for weight in weights]))
@@ -120,6 +120,14 @@ def _needs_closure(optimizer: Any) -> bool:
     except (TypeError, ValueError, AttributeError):
         return False
     return any(one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in known)
+
+
+def set_lr(group: dict[str, Any], lr: float) -> None:
+    """Set a group's learning rate as torch's schedulers do: a tensor stays the same tensor."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(lr)
+    else:
+        group["lr"] = lr
 
 
 def give(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:

@@ -28,7 +28,7 @@ from harness.fingerprint.drive import (
     track,
 )
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.lab import Lab
+from harness.fingerprint.lab import Lab, set_lr
 from harness.fingerprint.question import Question
 from harness.subject import unwatched
 
@@ -196,7 +196,7 @@ def _paused(lab: Lab, weight_decay: float) -> list[Tensor]:
     optimizer = build(lab, [one], weight_decay=weight_decay)
     for lr, steps in ((LR, range(BEFORE)), (0.0, range(BEFORE, BEFORE + 2)), (LR, range(BEFORE + 2, BEFORE + 4))):
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            set_lr(group, lr)
         drive(optimizer, [one], steps)
     return one.path
 

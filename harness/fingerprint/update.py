@@ -35,12 +35,17 @@ def updates(lab: Lab, walk: Walk) -> list[Update]:
     group = lab.make(weights, lr=walk.lrs[0], weight_decay=0.0).param_groups[0]
     found = []
     for number, path in enumerate(walk.run(lab, 0.0)):
-        lrs = torch.tensor(walk.lrs, dtype=torch.float64)[:, None]
+        lrs = _kept(walk.lrs, group["lr"])[:, None]
         moved = path.diff(dim=0).flatten(1) / lrs
         gradients = torch.stack([given[number].flatten() for given in walk.gradients])
         size = float(path.abs().max()) / min(walk.lrs) + len(walk.lrs) * float(moved.abs().max())
         found.append(Update(moved, path[:-1].flatten(1), gradients, 16 * lab.eps * size, group))
     return found
+
+
+def _kept(lrs: Sequence[float], kept: Any) -> Tensor:
+    """Return the learning rates as a group holds them: in a tensor, they are rounded to its precision."""
+    return torch.tensor(lrs, dtype=kept.dtype if isinstance(kept, Tensor) else torch.float64).to(torch.float64)
 
 
 def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:

@@ -123,6 +123,32 @@ def test_a_finding_is_a_line_whatever_an_optimizer_says() -> None:
     assert (found.values, len(found.says)) == ((), 139)
 
 
+class KeepsItsLrTensor(AdamWTwin):
+    """Keep the learning rate in a tensor that a compiled step holds on to, as torchao's optimizers do."""
+
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        self.param_groups[-1]["lr"] = torch.as_tensor(self.param_groups[-1]["lr"], dtype=torch.float32)
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if not isinstance(group["lr"], Tensor):
+            raise RuntimeError("lr was changed to a non-Tensor object")
+        super().update(w, grad, {**group, "lr": float(group["lr"])}, state)
+
+
+def test_a_learning_rate_in_a_tensor_is_changed_as_schedulers_change_it() -> None:
+    """In place; and its rounding to float32 is no scale of its own."""
+    answers = {
+        question.name: found for question, found in ask(f"{__name__}:KeepsItsLrTensor", {}, ["step_rule", "scale", "zero_lr"])
+    }
+
+    assert {name: found.values for name, found in answers.items()} == {
+        "step_rule": ("adam",),
+        "scale": ("lr",),
+        "zero_lr": ("identity",),
+    }
+
+
 def test_an_optimizer_that_needs_a_closure_is_said_to_need_one() -> None:
     """LBFGS evaluates the loss again; what takes no step can still be asked."""
     answers = {question.name: found for question, found in ask("torch.optim:LBFGS", {}, ["step_rule", "coupling", "rejects"])}
