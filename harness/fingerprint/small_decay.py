@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -35,14 +36,17 @@ def _changed(lab: Lab, decay: float, steps: int) -> Tensor:
 
     Raises what the optimizer raises, and ArithmeticError where it makes weights that are not finite.
     """
-    start = _weights(lab.dtype)
-    ends = []
-    for given in (decay, 0.0):
-        (path,) = lab.run([start], lambda step, weights: [torch.zeros_like(start)], lrs=[1.0] * steps, weight_decay=given)
-        ends.append(path[-1])
-    if not bool(torch.stack(ends).isfinite().all()):
+    end, plain = _end(lab, decay, steps), _end(lab, 0.0, steps)
+    if not bool(torch.stack([end, plain]).isfinite().all()):
         raise ArithmeticError("no gradient at all gives nan")
-    return ends[0] != ends[1]
+    return end != plain
+
+
+@lru_cache(maxsize=64)
+def _end(lab: Lab, decay: float, steps: int) -> Tensor:
+    start = _weights(lab.dtype)
+    (path,) = lab.run([start], lambda step, weights: [torch.zeros_like(start)], lrs=[1.0] * steps, weight_decay=decay)
+    return path[-1]
 
 
 def _threshold(moves: Callable[[float], bool]) -> float:

@@ -102,7 +102,7 @@ def _ask_rule(lab: Lab) -> Finding:
         return Finding(("orthogonal",), orthogonal)
     words = {name: lab.first(name) for name in ("element_wise", "scale_free", "update_depends_on_weight") if lab.first(name)}
     known = ", ".join(f"{name.replace('_', ' ')}: {word.replace('_', ' ')}" for name, word in words.items())
-    return Finding(("other",), "no closed form fits all steps" + (f"; {known}" if known else ""))
+    return Finding(("other",), says if says.count(";") or not known else f"{says}; {known}")
 
 
 def _spread(lab: Lab) -> str:

@@ -15,6 +15,7 @@ from harness.fingerprint.replay import residual
 from harness.fingerprint.walk import Walk
 
 HIDDEN = 1e4  # times eps: a share of the weight below it is rounding
+NEAR = 1e-4  # of a learning rate: nearer than this, a step is Adam's but for details, and says so
 BETAS, EPS = (0.9, 0.999), 1e-8  # where a group names none
 
 
@@ -53,6 +54,7 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
     steps = len(seen[0].moved)
     if all(_keeps_signs(one) for one in seen):
         return "sign", f"each of {steps} steps is lr long in every coordinate that moves, whatever the gradient's size"
+    nearest = NEAR
     for word, says, rules in (
         ("sgd", "-lr x gradient", [one.gradients for one in seen]),
         ("adam", f"Adam's closed form with {_settings(seen[0].group)}", [_adam(one) for one in seen]),
@@ -67,6 +69,7 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
             share = fits[0][1]
             hidden = f", less {share:.3g} x lr x w" if abs(share) > HIDDEN * lab.eps else ""
             return word, f"each of {steps} steps is {says}{hidden} (gap {max(gap for gap, _ in fits):.0e} lr)"
+        nearest = min(nearest, max(gap for gap, _ in fits)) if word == "adam" else nearest
     running = [_recursion(one) for one in seen]
     if all(gap <= one.tolerance for (gap, _), one in zip(running, seen, strict=True)):
         kept, taken, before = (
@@ -74,7 +77,8 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
         )
         last = f", {before} x the last one" if before else ""
         return "momentum", f"each step is {kept or '0'} x the one before - lr x ({taken} x gradient{last})"
-    return "other", "no closed form fits all steps"
+    near = f"; Adam's misses by {nearest:.0e} lr: another eps, or rounding" if nearest < NEAR else ""
+    return "other", "no closed form fits all steps" + near
 
 
 def _range(found: Sequence[float], lab: Lab) -> str:

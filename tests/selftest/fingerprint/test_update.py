@@ -38,6 +38,21 @@ class EpsBesideUncorrectedRoot(AdamWTwin):
         return m / (v.sqrt() + group["eps"] / (1 - group["betas"][1] ** state["t"]) ** 0.5)
 
 
+class EpsInsideTheRoot(AdamWTwin):
+    """Add eps to the second moment, under the root."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        return m / ((v + 1e-15).sqrt() + group["eps"])
+
+
+def test_a_step_that_is_adams_but_for_its_eps_is_another_rule_and_says_how_near_it_is() -> None:
+    lab = Lab(f"{__name__}:EpsInsideTheRoot", {})
+    word, says = rule_of(updates(lab, draw()), lab)
+    assert word == "other"
+    assert says.startswith("no closed form fits all steps; Adam's misses by ")
+
+
 class OwnRateForEachTensor(SgdTwin):
     """Momentum with a rate that each tensor's first gradient sets."""
 
