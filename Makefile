@@ -12,7 +12,14 @@ REPORT ?= $(root)report
 TORCH_INDEX ?=
 BASE_PYTHON ?= python3
 
-ifdef PYTHON
+ifneq ($(words $(MAKEFILE_LIST)),1)
+$(error the suite's folder has a space in its path, which make cannot handle: use the pytest line of the README)
+endif
+
+ifneq ($(origin PYTHON),undefined)
+ifeq ($(strip $(PYTHON)),)
+$(error PYTHON is empty: name a python, as in PYTHON=python3 or PYTHON=/their/env/bin/python)
+endif
 python := $(PYTHON)
 ready := check-environment
 else

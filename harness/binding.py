@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from harness import command
 from harness.errors import ScenarioError
 
 Plain = float | int | bool | str | tuple[Any, ...]
@@ -78,9 +79,8 @@ def unknown(name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *
     """Return the sentence that refuses a name and lists what is known; the nearest alone where more than `most` are."""
     if len(known) > most:
         near = get_close_matches(name, list(known), n=3, cutoff=0.4)
-        return (
-            f"unknown {what} {name!r}; near it: {', '.join(near) or 'nothing'} (python -m harness list prints all {len(known)})"
-        )
+        every = f"{command.harness('list')} prints all {len(known)}"
+        return f"unknown {what} {name!r}; near it: {', '.join(near) or 'nothing'} ({every})"
     near = get_close_matches(name, list(known), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {name!r}{hint} (known: {', '.join(sorted(known))})"

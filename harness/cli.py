@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from harness import command
 from harness.errors import UsageError
 
 NEEDED = {
@@ -82,7 +83,7 @@ def fingerprint(given: argparse.Namespace) -> int:
             print(line)
     if target:
         target.write_text(report.draft(found), encoding="utf-8")
-        run = f"pytest tests/claims --optimizer={given.optimizer} --contract={target}"
+        run = command.pytest(f"--optimizer={given.optimizer} --contract={target}")
         print(f"wrote {target}; read it, correct it, and run: {run}", file=sys.stderr)
     return 1 if found.broken else 0
 

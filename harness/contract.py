@@ -40,7 +40,7 @@ FIELDS: Mapping[str, Field] = {
             "coupled_l2": "weight_decay x w is added to the gradient, and the update rule treats it as gradient",
             "inside_sign": "the same under a rule that keeps signs only: decay can turn a step and never lengthens it",
             "through_norm": "weight_decay x w joins the update before a norm (a trust ratio) rescales both",
-            "none": "weight_decay is not taken, or changes nothing",
+            "none": "weight_decay changes nothing",
         },
     ),
     "scale": Field(
@@ -125,13 +125,16 @@ PROMISES: Mapping[str, Contract] = {
     "coupled": _COUPLED,
     "sgd": {**_COUPLED, "step_rule": "sgd"},
 }  # what a scenario takes for granted of the optimizer in a role, and what is declared of one without a contract
+_INSIDE: Contract = {"scale": "gradient", "order": "inside"}
+_HIDDEN: Contract = {"strength": UNSPECIFIED, "mask": UNSPECIFIED}  # a norm hides both
+_FOLLOWS: Mapping[str, Contract] = {
+    "coupled_l2": _INSIDE,
+    "inside_sign": {**_INSIDE, "step_rule": "sign"},
+    "through_norm": {**_INSIDE, **_HIDDEN, "step_rule": "other"},
+    "none": {**_HIDDEN, "scale": UNSPECIFIED, "order": UNSPECIFIED, "groups": UNSPECIFIED, "zero_gradient": UNSPECIFIED},
+}  # what an author who declares only the coupling has said of the other fields
 NOT_NEEDED = ("none_gradient", "precision", "equivalent_to")  # fields on which no claim rests unless it says so
 ANY = "any"  # in a claim's needs: it rests on nothing there
-
-
-@dataclass(frozen=True)
-class _File:
-    contract: Mapping[str, Raw]
 
 
 def load(path: Path, *, root: Path) -> Contract:
@@ -141,8 +144,8 @@ def load(path: Path, *, root: Path) -> Contract:
 
 
 def complete(declared: Contract, role: str) -> Contract:
-    """Return all fields: what is declared, and for the rest what an optimizer in `role` promises."""
-    return {**PROMISES[role], **declared}
+    """Return all fields: what is declared, what follows from its coupling, and for the rest what `role` promises."""
+    return {**PROMISES[role], **_FOLLOWS.get(str(declared.get("coupling")), {}), **declared}
 
 
 def role_of(declared: Contract) -> str:
@@ -177,8 +180,10 @@ def obstacle(needs: Needs, declared: Contract) -> str:
 def _value(name: str, raw: Raw) -> Declared:
     if name not in FIELDS:
         raise raw.fail(unknown(name, tuple(FIELDS), what="contract field"))
-    if isinstance(FIELDS[name].usual, float):
+    if isinstance(FIELDS[name].usual, float) and getattr(raw.node, "value", "") != UNSPECIFIED:
         number: float = bind(float, raw)
+        if not number > 0.0:
+            raise raw.fail(f"expected a number above 0, got {number:g}: a decay that grows weights is a fault")
         return number
     text: str = bind(str, raw)
     problem = check(name, text)

@@ -21,8 +21,8 @@ class _LateError(BaseException):
 
 
 @contextlib.contextmanager
-def deadline(what: str) -> Iterator[None]:
-    """Give the block its seconds, on the main thread of a system that has timers. Raises RunError in one line.
+def deadline(what: str, times: float = 1.0) -> Iterator[None]:
+    """Give the block `times` its seconds, on the main thread of a system that has timers. Raises RunError in one line.
 
     `what` begins with the subject's import path and a colon and a space; a subject that was late once is not waited for again.
     """
@@ -32,7 +32,7 @@ def deadline(what: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
-    seconds = float(os.environ.get(VARIABLE) or SECONDS)
+    seconds = times * float(os.environ.get(VARIABLE) or SECONDS)
     before = signal.signal(signal.SIGALRM, _ring)
     others = signal.setitimer(signal.ITIMER_REAL, seconds)  # a timer that somebody else had set goes on afterwards
     try:

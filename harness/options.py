@@ -27,8 +27,8 @@ class Asked:
 def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
     """Return what a run in `folder` is asked for, given what its options say.
 
-    A contract belongs to an optimizer: options that name an optimizer take neither contract, expected failures nor goldens
-    of another one from the table. Raises UsageError for a table that cannot be read.
+    A contract belongs to an optimizer: options that name another one than the table take neither its contract nor its
+    expected failures; goldens have a folder for each optimizer. Raises UsageError for a table that cannot be read.
     """
     table = _from_pyproject(folder / "pyproject.toml")
     named = given.optimizers or tuple(environment.get(VARIABLE, "").replace(",", " ").split())
@@ -38,7 +38,7 @@ def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
         named or table.optimizers,
         given.contract or fallback.contract,
         given.expected_failures or fallback.expected_failures,
-        given.golden_dir or fallback.golden_dir,
+        given.golden_dir or table.golden_dir,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import cache
 
+from harness import command
 from harness.contract import FIELDS, UNSPECIFIED, Declared
 from harness.fingerprint.ask import ask
 from harness.fingerprint.equivalence import equivalence
@@ -27,19 +28,19 @@ def promised(subjects: Subjects) -> Iterator[tuple[str, str]]:
 def hold(role: str, name: str, subjects: Subjects) -> Promise:
     """Measure one field of the optimizer in `role`, and say whether it is as declared."""
     path, declared = subjects.by_role[role], subjects.contract(role)[name]
-    found = _findings(path, str(declared) if name == "equivalent_to" else "")[name]
+    found = _finding(path, name, str(declared))
     return Promise(role, name, _shown(declared), found.values, found.says, _met(declared, found))
 
 
 def sentence(promise: Promise, subjects: Subjects) -> str:
     """Return what a field that is not met is red with: what is declared, and what is done instead."""
     path = subjects.by_role[promise.role]
-    measured = " or ".join(promise.measured) or "nothing that is known"
+    does = f"was measured to do {' or '.join(promise.measured)}" if promise.measured else "could not be measured"
     whose = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
-    said = f"contract, {promise.field}: {whose} {promise.declared}, {path} was measured to do {measured}: {promise.says}"
+    said = f"contract, {promise.field}: {whose} {promise.declared}, {path} {does}: {promise.says}"
     if subjects.contract_file or not subjects.under_test:
         return said
-    return f"{said}\n  if that is meant, declare it: python -m harness fingerprint {path} --write-contract decaygate.yaml"
+    return f"{said}\n  if that is meant, declare it: {command.harness(f'fingerprint {path} --write-contract decaygate.yaml')}"
 
 
 def _met(declared: Declared, found: Finding) -> bool:
@@ -50,6 +51,13 @@ def _met(declared: Declared, found: Finding) -> bool:
 
 def _shown(value: Declared) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _finding(path: str, name: str, declared: str) -> Finding:
+    try:
+        return _findings(path, declared if name == "equivalent_to" else "")[name]
+    except Exception as error:  # what an optimizer breaks is a promise that is not met, and told as one
+        return Finding((), " ".join(f"{type(error).__name__}: {error}".split()))
 
 
 @cache

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from harness.contract import PROMISES, Contract, complete, role_of
@@ -28,6 +29,7 @@ DEFAULTS: Mapping[str, str] = {
     "sgd": "torch.optim:SGD",
 }
 ANY = "any"  # the role of claims that hold for whatever optimizer is under test
+OWN = ("harness", "tests", "conftest", "scenarios", "golden")  # names at the suite's top, which come before a user's
 _FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
 
 
@@ -101,6 +103,9 @@ def choose(values: Sequence[str], heard: list[str], declared: Contract | None = 
         with listening(heard):
             _try_to_build(path)
     under_test = tuple(sorted(role for role, _ in given))
+    if declared and declared.get("equivalent_to"):
+        with listening(heard):
+            _try_to_build(str(declared["equivalent_to"]))
     contracts = dict(PROMISES)
     for role in under_test:
         contracts[role] = complete(declared or {}, role)
@@ -109,14 +114,14 @@ def choose(values: Sequence[str], heard: list[str], declared: Contract | None = 
 
 def resolve(path: str) -> Factory:
     """Return what `module:attribute` names. Raises SubjectError in one line."""
-    module_name, _, attribute = path.partition(":")
+    module_name, colon, attribute = path.partition(":")
+    if not (module_name and colon and attribute):
+        raise SubjectError(f"{path}: expected module:attribute, for example mypkg.optim:MyAdamW")
     try:
-        found = importlib.import_module(module_name)
-    except Exception as error:
-        raise SubjectError(
-            f"{path}: cannot import {module_name!r} ({_line(error)}); "
-            "the working directory is on the import path, and an installed package is found by its import name"
-        ) from error
+        with deadline(f"{path}: its import", times=10.0):
+            found = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise SubjectError(f"{path}: cannot import {module_name!r} ({_line(error)}); {_where(module_name)}") from error
     for name in attribute.split("."):
         if not hasattr(found, name):
             names = [known for known in dir(found) if not known.startswith("_")]
@@ -144,7 +149,7 @@ def factory(path: str, options: Mapping[str, Any], *, training: bool) -> Factory
                 optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
         except RunError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             given = ", ".join(["lr", "weight_decay", *bound])
             raise RunError(f"{path} refuses its arguments ({given}): {_line(error)}") from error
         return optimizer if training else Watched(optimizer, path)
@@ -177,7 +182,7 @@ class Watched:
                 return self._optimizer.step(*args, **options)
         except RunError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = " ".join(str(error).split())
             raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {said}") from error
 
@@ -202,6 +207,16 @@ def listening(heard: list[str]) -> Iterator[None]:
                 heard.extend(line for line in dict.fromkeys(lines) if line not in heard)
 
 
+def _where(module_name: str) -> str:
+    """Return the hint for a module that cannot be imported."""
+    top = module_name.partition(".")[0]
+    if top in OWN:
+        return (
+            f"the suite has a package {top!r} of its own, which hides yours: import your optimizer from a module of another name"
+        )
+    return "the working directory is on the import path, and an installed package is found by its import name"
+
+
 def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
     name, module = getattr(build, "__name__", ""), str(getattr(build, "__module__", ""))
     if not (path.startswith("torch.optim") and module.startswith("torch.optim")):
@@ -211,19 +226,43 @@ def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
     return {"foreach": False} if "foreach" in inspect.signature(build).parameters else {}
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Return an exception as one line, whatever its message holds."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _try_to_build(path: str) -> None:
+def buildable(path: str, options: Mapping[str, Any]) -> None:
+    """Raise SubjectError unless a fingerprint can be made: with these options it is an optimizer, if perhaps without decay."""
+    for name in ("params", "lr", "weight_decay"):
+        if name in options:
+            raise SubjectError(f"--options: {name!r} is given by the experiments; expected other options")
+    try:
+        _try_to_build(path, options)
+    except SubjectError:
+        if not _builds_without_decay(path, options):
+            raise
+
+
+def _builds_without_decay(path: str, options: Mapping[str, Any]) -> bool:
+    import torch
+
+    try:
+        with deadline(f"{path}: its constructor"):
+            optimizer = resolve(path)([torch.nn.Parameter(torch.ones(2, 2))], lr=1e-3, **options)
+    except (Exception, SystemExit):
+        return False
+    return hasattr(optimizer, "step") and hasattr(optimizer, "param_groups")
+
+
+def _try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
     import torch
 
     build = resolve(path)
     weight = torch.nn.Parameter(torch.ones(2, 2))
     try:
-        optimizer = build([weight], lr=1e-3, weight_decay=1e-2)
-    except Exception as error:
+        with deadline(f"{path}: its constructor"):
+            optimizer = build([weight], lr=1e-3, weight_decay=1e-2, **options)
+    except (Exception, SystemExit) as error:
         raise SubjectError(
             f"{path}: cannot be built as {path.partition(':')[2]}(params, lr=..., weight_decay=...): "
             f"{_line(error)}; wrap it in a factory that takes these arguments"

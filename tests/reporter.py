@@ -39,6 +39,8 @@ class Reporter:
         subjects = self.setup.subjects
         roles = ", ".join(f"{role}={path}" for role, path in subjects.by_role.items())
         said = f"decaygate: {roles}" + (f" (under test: {', '.join(subjects.under_test)})" if subjects.under_test else "")
+        if subjects.under_test:
+            said += f", contract: {subjects.contract_file or 'none, held to what the role promises'}"
         return [said]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -53,7 +55,6 @@ class Reporter:
         self.selection = {
             "selected": sorted(remaining),
             "whole": collected == every and selected == collected,
-            "strangers": len(_ids(out["strangers"])),
             "not_applicable": _ids(out["not_applicable"]),
             "unrecorded": len(out["unrecorded"]),
             "long": _ids(out["long"]),
@@ -112,7 +113,7 @@ class Reporter:
             ledger.write_results(Path(folder), content)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.selection or not (self.lines or self.selection["selected"]):
+        if not self.selection or not (self.lines or self.selection["selected"] or self.selection["not_applicable"]):
             return
         book = self._ledger()
         terminalreporter.section("claims about weight decay")
@@ -127,9 +128,10 @@ class Reporter:
 
     def _left_out(self) -> list[str]:
         said = []
-        if self.selection["strangers"]:
+        strangers = len(self._every()) - len(self._ledger().expected)
+        if strangers:
             roles = " or ".join(self.setup.subjects.under_test)
-            count = f"{self.selection['strangers']} of the suite's {len(self._every())} claims"
+            count = f"{strangers} of the suite's {len(self._every())} claims"
             said.append(f"{count} do not involve the role {roles}: not selected")
         if self.selection["unrecorded"]:
             folder = self.setup.golden / self.setup.subjects.folder

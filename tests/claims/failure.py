@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from harness import diagnosis, ledger, subject, wording
+from harness import command, diagnosis, ledger, subject, wording
 from harness.catalogue import Entry
 from harness.outcome import Outcome
 from harness.run import Session, path_of
@@ -14,7 +14,7 @@ from harness.run import Session, path_of
 
 def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict[str, Any]]:
     """Return a red claim's message (empty for another) and the claim's line of the ledger."""
-    behaviours = _behaviours(outcome, entry, session) if outcome.status == "failed" else []
+    behaviours = _behaviours(outcome, entry, session) if outcome.status == "failed" and not outcome.failure else []
     headline = wording.headline(outcome, behaviours) if outcome.status == "failed" else ""
     expected = wording.expected(outcome.deciding) if outcome.deciding and not outcome.deciding.problem else ""
     line = asdict(ledger.line(outcome, entry.id, expected=expected, message=headline or outcome.reason))
@@ -23,7 +23,7 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     subjects = session.subjects
     options = "".join(f" --optimizer={role}={subjects.by_role[role]}" for role in subjects.under_test)
     options += f" --contract={subjects.contract_file}" if subjects.contract_file else ""
-    rerun = f'pytest tests/claims -k "{outcome.claim.id}"{options}'
+    rerun = command.pytest(f'-k "{outcome.claim.id}"{options}')
     body = wording.details(outcome, place=entry.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line
 

@@ -18,17 +18,18 @@ IMPORTS: dict[str, str] = {
     "applicability": "catalogue contract scenario subject",
     "arithmetic": "reading",
     "averaging": "",
-    "binding": "errors",
+    "binding": "command errors",
     "budget": "catalogue verdict",
     "catalogue": "arithmetic binding contract errors measure probes scenario study train",
     "contract": "binding",
     "deadline": "errors",
-    "cli": "arithmetic binding catalogue contract contract_page errors fingerprint.measured fingerprint.report"
+    "cli": "arithmetic binding catalogue command contract contract_page errors fingerprint.measured fingerprint.report"
     " measure probes scenario",
+    "command": "",
     "comparison": "statistics",
     "contract_page": "contract",
     "determinism": "",
-    "diagnosis": "contract fingerprint.ask fingerprint.phrases",
+    "diagnosis": "contract fingerprint.ask fingerprint.finding fingerprint.phrases",
     "difference": "comparison",
     "entries": "catalogue comparison reading record run scenario",
     "errors": "",
@@ -43,7 +44,7 @@ IMPORTS: dict[str, str] = {
     "options": "errors",
     "outcome": "reading run scenario verdict",
     "prodigy": "",
-    "promise": "contract fingerprint.ask fingerprint.equivalence fingerprint.finding ledger subject",
+    "promise": "command contract fingerprint.ask fingerprint.equivalence fingerprint.finding ledger subject",
     "reading": "",
     "record": "",
     "recording": "comparison errors statistics",
@@ -66,7 +67,7 @@ IMPORTS: dict[str, str] = {
     "wording": "outcome verdict",
 }
 # What measures an optimizer stands on these alone: no scenario, verdict or golden has a say in a fingerprint.
-FINGERPRINTS_MAY_IMPORT = {"contract", "deadline", "determinism", "errors", "subject"}
+FINGERPRINTS_MAY_IMPORT = {"binding", "contract", "deadline", "determinism", "errors", "subject"}
 # A probe may import these and nothing else of the harness; the last five stand below the probes and import no probe.
 PROBES_MAY_IMPORT = {"reading", "subject"} | {
     f"probes.{name}" for name in ("probe", "trajectory", "decay_law", "external_gradient", "given_steps", "scale_invariant_loss")

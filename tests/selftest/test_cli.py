@@ -132,7 +132,7 @@ def test_ready_names_what_is_missing_and_how_to_install_it(
     lines = capsys.readouterr().err.splitlines()
     assert code == 1
     assert lines[0] == f"{sys.executable} lacks pytest-xdist, pyyaml"
-    assert lines[1].endswith(f"{sys.executable} -m pip install -c constraints.txt pytest-xdist pyyaml")
+    assert lines[1].endswith(f"{sys.executable} -m pip install -c {ROOT}/constraints.txt pytest-xdist pyyaml")
 
 
 def test_everything_that_ready_looks_for_is_a_declared_dependency() -> None:

@@ -110,7 +110,7 @@ def test_without_a_contract_another_step_rule_is_red_and_says_how_to_declare_it(
 
     assert ended.code == 1
     assert "contract, step_rule: the role decoupled promises adam, optim.lion:Lion was measured to do sign: " in ended.said
-    assert "declare it: python -m harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.said
+    assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.said
 
 
 def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
@@ -125,8 +125,8 @@ def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
 def test_an_expected_failure_is_green_and_counted_and_red_when_it_holds(project: Path) -> None:
     """The reason stands in the table; a claim that holds must leave the file."""
     known = project / "known.yaml"
-    known.write_text(f"{ROW}: fixed in 2.0\n", encoding="utf-8")
-    options = ("--expected-failures=known.yaml", "-k", ROW)
+    known.write_text(f"{ROW}: fixed in 2.0\ncontract.coupling: the same\n", encoding="utf-8")
+    options = ("--expected-failures=known.yaml", "-k", f"{ROW} or coupling")
 
     forgets = session(project, "--optimizer=optim.lion:Forgets", *options)
     copy = session(project, "--optimizer=optim.lion:Copy", *options)
@@ -137,6 +137,7 @@ def test_an_expected_failure_is_green_and_counted_and_red_when_it_holds(project:
     assert "1 expected failures" in forgets.said
     assert copy.code == 1
     assert f"{ROW}: no longer fails, as it was expected to (fixed in 2.0); take it out" in copy.said
+    assert "contract, coupling: no longer fails, as it was expected to (the same); take it out" in copy.said
 
 
 def test_an_optimizer_that_hangs_is_red_and_not_waited_for_again(project: Path) -> None:
@@ -170,12 +171,14 @@ MISTAKES = {
     "--contract=unknown.yaml": "unknown.yaml: steprule: unknown contract field 'steprule'; did you mean 'step_rule'?",
     "--expected-failures=typo.yaml": f"typo.yaml: {ROW[:-1]}: unknown claim {ROW[:-1]!r}; near it: {ROW}",
     "--optimizer=sgd=optim.lion:Copy": "--contract declares one optimizer: expected one --optimizer, got 2",
+    "--contract=nobody.yaml": "nobody:Optimizer: cannot import 'nobody' (ModuleNotFoundError: No module named 'nobody'); ",
 }
 
 
 def test_a_mistake_in_a_file_is_one_line_and_exit_code_4(project: Path) -> None:
     """Nothing runs. One process tries all: what takes time is to import torch."""
     (project / "unknown.yaml").write_text("steprule: sign\n", encoding="utf-8")
+    (project / "nobody.yaml").write_text("equivalent_to: nobody:Optimizer\n", encoding="utf-8")
     (project / "right.yaml").write_text(LION, encoding="utf-8")
     (project / "typo.yaml").write_text(f"{ROW[:-1]}: why\n", encoding="utf-8")
     tries = """
