@@ -29,6 +29,7 @@ class Field:
     usual: Declared
     values: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
+    met_by: tuple[str, ...] = ()  # what is measured of optimizers that keep the usual promise for want of an occasion to break it
 
 
 FIELDS: Mapping[str, Field] = {
@@ -110,6 +111,24 @@ FIELDS: Mapping[str, Field] = {
         "decays",
         {"decays": "it decays like all others", "untouched": "it does not decay"},
     ),
+    "paths": Field(
+        "Do foreach, fused and differentiable take the same steps, where the constructor has these flags?",
+        "agree",
+        {"agree": "to rounding"},
+        {"differs": "another flag is another optimizer"},
+        ("agree_in_single", "absent", "refused"),
+    ),
+    "maximize": Field(
+        "Is maximize minimize of the negative gradient, where the constructor has the flag?",
+        "as_minimize_of_minus_g",
+        {"as_minimize_of_minus_g": "yes, and weights still shrink"},
+        {
+            "decay_flipped": "weights grow by what they should decay",
+            "decay_lost": "weights do not decay",
+            "ignored": "it does nothing",
+        },
+        ("absent",),
+    ),
     "precision": Field(
         "In which precision are float64 weights updated?",
         "float64",
@@ -133,7 +152,13 @@ _FOLLOWS: Mapping[str, Contract] = {
     "through_norm": {**_INSIDE, **_HIDDEN, "step_rule": "other"},
     "none": {**_HIDDEN, "scale": UNSPECIFIED, "order": UNSPECIFIED, "groups": UNSPECIFIED, "zero_gradient": UNSPECIFIED},
 }  # what an author who declares only the coupling has said of the other fields
-NOT_NEEDED = ("none_gradient", "precision", "equivalent_to")  # fields on which no claim rests unless it says so
+NOT_NEEDED = (
+    "none_gradient",
+    "paths",
+    "maximize",
+    "precision",
+    "equivalent_to",
+)  # fields on which no claim rests unless it says so
 ANY = "any"  # in a claim's needs: it rests on nothing there
 
 

@@ -29,7 +29,7 @@ def hold(role: str, name: str, subjects: Subjects) -> Promise:
     """Measure one field of the optimizer in `role`, and say whether it is as declared."""
     path, declared = subjects.by_role[role], subjects.contract(role)[name]
     found = _finding(path, name, str(declared))
-    return Promise(role, name, _shown(declared), found.values, found.says, _met(declared, found))
+    return Promise(role, name, _shown(declared), found.values, found.says, _met(name, declared, found))
 
 
 def sentence(promise: Promise, subjects: Subjects) -> str:
@@ -43,10 +43,11 @@ def sentence(promise: Promise, subjects: Subjects) -> str:
     return f"{said}\n  if that is meant, declare it: {command.harness(f'fingerprint {path} --write-contract decaygate.yaml')}"
 
 
-def _met(declared: Declared, found: Finding) -> bool:
+def _met(name: str, declared: Declared, found: Finding) -> bool:
     if isinstance(declared, float | int):
         return any(math.isclose(float(value), declared, rel_tol=SAME) for value in found.values)
-    return declared in found.values
+    met_by = FIELDS[name].met_by if declared == FIELDS[name].usual else ()
+    return bool({declared, *met_by} & set(found.values))
 
 
 def _shown(value: Declared) -> str:

@@ -56,14 +56,17 @@ def measure(path: str, options: Mapping[str, Any], *, limit: float, questions: S
     """
     lines: list[Line] = []
     heard: tuple[str, ...] = ()
-    broken = ""
+    broken, ended = "", False
     for content in _messages(path, options, limit, questions):
         if "refused" in content:
             raise SubjectError(content["refused"])
         if "question" in content:
             lines.append(Line(**{**content, "values": tuple(content["values"]), "usual": tuple(content["usual"])}))
+        ended = ended or "heard" in content
         heard = tuple(content.get("heard", heard))
         broken = content.get("broken", broken)
+    if not (ended or broken):
+        broken = "the process ended by itself before its last line, without an error: the optimizer leaves Python"
     return Fingerprint(path, dict(options), tuple(lines), heard, broken)
 
 

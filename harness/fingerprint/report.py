@@ -94,6 +94,10 @@ def _declarable(name: str, line: Line | None) -> tuple[str, str]:
         return str(usual), f"Measured: {faults[0]}, which is a fault and cannot be declared; the claims will say so."
     if not line.values:
         return UNSPECIFIED, f"Not known: {line.says}"
+    if set(line.values) & set(FIELDS[name].met_by):
+        return str(usual), f"Measured: {line.says}"
+    if FIELDS[name].values and not set(line.values) & set(FIELDS[name].values):
+        return UNSPECIFIED, f"Measured, and no value of this field: {line.says}"
     return (str(usual) if str(usual) in line.values else line.values[0]), f"Measured: {line.says}"
 
 

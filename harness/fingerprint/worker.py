@@ -22,14 +22,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequence[str]) -> int:
     from harness import determinism, subject
+    from harness.binding import unknown
     from harness.errors import UsageError
-    from harness.fingerprint.ask import ask
+    from harness.fingerprint.ask import QUESTIONS, ask
 
     determinism.fix_torch()
     heard: list[str] = []
     try:
         with subject.listening(heard):
-            subject.resolve(path)
+            subject.buildable(path, options)
+        for name in names:
+            if name not in (known := [question.name for question in QUESTIONS]):
+                raise UsageError(f"--only: {unknown(name, known, what='question', most=len(known))}")
     except UsageError as error:
         _say(out, refused=str(error))
         return 4

@@ -28,7 +28,20 @@ def test_everything_that_is_promised_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["coupling", "scale", "order", "mask", "strength", "groups", "none_gradient", "zero_gradient", "precision"]
+    "name",
+    [
+        "coupling",
+        "scale",
+        "order",
+        "mask",
+        "strength",
+        "groups",
+        "none_gradient",
+        "zero_gradient",
+        "precision",
+        "paths",
+        "maximize",
+    ],
 )
 def test_adamw_keeps_what_its_role_promises(name: str) -> None:
     """Each field by itself."""
@@ -43,6 +56,7 @@ def test_adamw_keeps_what_its_role_promises(name: str) -> None:
         ("tests.selftest.mutants:DecayHalved", {}, "strength", "0.5"),
         (ADAMW, {"step_rule": "sign"}, "step_rule", "adam"),
         (ADAMW, {"precision": "float32"}, "precision", "float64"),
+        ("tests.selftest.mutants_handling:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
     ],
 )
 def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contract, name: str, measured: str) -> None:
@@ -55,6 +69,14 @@ def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contra
     said = sentence(promise, run)
     assert said.startswith(f"contract, {name}: its contract declares {promise.declared}, {path} was measured to do {measured}")
     assert promise.says in said
+
+
+def test_a_promise_without_an_occasion_is_met() -> None:
+    """An optimizer that has no maximize and one way to step breaks neither promise."""
+    lion = "harness.optimizers:Lion"
+
+    assert hold("decoupled", "maximize", subjects(lion, {})).met
+    assert hold("decoupled", "paths", subjects(lion, {})).met
 
 
 def test_what_is_declared_otherwise_is_met() -> None:

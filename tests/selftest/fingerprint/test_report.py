@@ -32,6 +32,8 @@ ADAMW = Fingerprint(
         line("groups", "own"),
         line("zero_gradient", "decays"),
         line("none_gradient", "untouched", section="parameters"),
+        line("maximize", "absent", section="steps"),
+        line("paths", "agree", section="options"),
     ),
 )
 
