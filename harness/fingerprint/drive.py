@@ -84,7 +84,7 @@ def drive(optimizer: Any, tracked: Sequence[Tracked], steps: Iterable[int], grad
         for one in tracked:
             given = gradient(one.seed, step, tuple(one.weight.shape))
             one.weight.grad = None if given is None else given.to(one.weight.dtype, copy=True)
-        torch.manual_seed(step)  # an optimizer that draws random numbers draws the same in every run
+        torch.default_generator.manual_seed(step)  # an optimizer that draws random numbers draws the same in every run
         optimizer.step()
         for one in tracked:
             one.path.append(one.weight.detach().clone())
@@ -179,6 +179,6 @@ def _seeded(lab: Lab, offset: int) -> list[float]:
     optimizer = build(lab, [one])
     for step in range(3):
         one.weight.grad = slope(one.seed, step).to(lab.dtype)
-        torch.manual_seed(step + offset)
+        torch.default_generator.manual_seed(step + offset)
         optimizer.step()
     return [float(value) for value in one.weight.detach().flatten()]

@@ -106,7 +106,9 @@ class Lab:
                 if decays is not None:
                     group["weight_decay"] = decays[step]
             give(weights, gradients(step, [weight.detach() for weight in weights]))
-            torch.manual_seed(step)  # an optimizer that draws random numbers draws the same in every run
+            # An optimizer that draws random numbers draws the same in every run. The generator is seeded and not torch, which
+            # formats a stack trace for each kind of GPU that is not there: more work than the step itself.
+            torch.default_generator.manual_seed(step)
             optimizer.step()
             for path, weight in zip(paths, weights, strict=True):
                 path.append(weight.detach().clone())

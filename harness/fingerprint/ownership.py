@@ -31,7 +31,7 @@ def _run(lab: Lab, constructor: float, own: Pair, later: Pair | None = None) -> 
             for group, decay in zip(optimizer.param_groups, later, strict=True):
                 group["weight_decay"] = decay
         give(weights, walk.gradients[step])
-        torch.manual_seed(step)
+        torch.default_generator.manual_seed(step)
         optimizer.step()
     return [weight.detach().to(torch.float64) for weight in weights]
 

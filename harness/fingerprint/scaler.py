@@ -51,7 +51,7 @@ def _scaled(lab: Lab, kernel: dict[str, Any]) -> tuple[Tracked, str]:
         scaler.scale((one.weight * given).sum()).backward()
         if step % 2:
             scaler.unscale_(optimizer)  # a caller does so to clip, and the step must then not do it again
-        torch.manual_seed(step)
+        torch.default_generator.manual_seed(step)
         scaler.step(optimizer)
         scaler.update()
         if step == 2:

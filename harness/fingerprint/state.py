@@ -214,7 +214,7 @@ def _loaded(lab: Lab, kind: torch.dtype) -> tuple[dict[str, torch.dtype], dict[s
     optimizer, fresh = (lab.make([weight], lr=LR, weight_decay=WEIGHT_DECAY) for weight in weights)
     for step in range(3):
         weights[0].grad = slope(1, step).to(kind)
-        torch.manual_seed(step)
+        torch.default_generator.manual_seed(step)
         optimizer.step()
     fresh.load_state_dict(_saved(optimizer))
     return _precisions(optimizer), _precisions(fresh)

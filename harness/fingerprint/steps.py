@@ -114,7 +114,7 @@ def closure(lab: Lab) -> Finding:
             one.weight.grad = slope(one.seed, step).to(lab.dtype)
             return torch.tensor(0.5 + step)
 
-        torch.manual_seed(step)
+        torch.default_generator.manual_seed(step)
         returned.append(optimizer.step(evaluate))
         one.path.append(one.weight.detach().clone())
     distance, calls = gap(one.path, alone(lab).path), len(seen) / STEPS
@@ -152,7 +152,7 @@ def micro_steps(lab: Lab) -> Finding:
             tracked.weight.grad = None
             for _ in range(parts):
                 (tracked.weight * slope(1, step).to(lab.dtype) / parts).sum().backward()
-            torch.manual_seed(step)
+            torch.default_generator.manual_seed(step)
             optimizer.step()
             tracked.path.append(tracked.weight.detach().clone())
     return compared(lab, gap(one.path, usual.path), what="three backward passes a step, held against one", same="once")
@@ -185,7 +185,7 @@ def _taken(lab: Lab, share: float) -> Tensor:
             group["weight_decay"] = weight_decay
         one.weight.grad = slope(1, WARM).to(lab.dtype)
         torch.nn.utils.clip_grad_norm_([one.weight], share * float(one.weight.grad.norm()))
-        torch.manual_seed(WARM)
+        torch.default_generator.manual_seed(WARM)
         optimizer.step()
         ends.append(one.weight.detach().clone())
     return ends[0] - ends[1]
@@ -221,11 +221,11 @@ def _flipped(lab: Lab) -> tuple[str, str] | None:
 
 def _seeded(lab: Lab, offset: int) -> Tensor:
     one = track(lab)
-    torch.manual_seed(offset)
+    torch.default_generator.manual_seed(offset)
     optimizer = build(lab, [one])
     for step in range(STEPS):
         one.weight.grad = slope(1, step).to(lab.dtype)
-        torch.manual_seed(step + offset)
+        torch.default_generator.manual_seed(step + offset)
         optimizer.step()
     return one.weight.detach().clone()
 
