@@ -108,7 +108,7 @@ def _ask_rule(lab: Lab) -> Finding:
 def _spread(lab: Lab) -> str:
     """Return what says that a matrix's steps have singular values nearly alike though its gradients' are not, or nothing."""
     generator = torch.Generator().manual_seed(5)
-    shape = (3, 4)
+    shape = (5, 6)  # some orthogonalise no matrix that is smaller than four
     gradients = tuple((1.0 + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float64),) for _ in range(6))
     start = torch.randn(shape, generator=generator, dtype=torch.float64)
     (path,) = Walk((start,), gradients, (0.1,) * 6, 0.0).run(lab, 0.0)

@@ -82,6 +82,20 @@ def test_a_rule_without_a_name_is_described_by_what_is_known() -> None:
     assert found.says.endswith("element wise: yes, scale free: yes, update depends on weight: no")
 
 
+class OrthogonalFromFourOn(AdamWTwin):
+    """Orthogonalise a matrix of at least four rows and columns, and take Adam's step of a smaller one, as timm's Muon does."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        if min(w.shape) < 4:
+            return super().direction(w, grad, group, state)
+        left, _, right = torch.linalg.svd(grad, full_matrices=False)
+        return left @ right
+
+
+def test_a_rule_that_spares_small_matrices_is_orthogonal_all_the_same() -> None:
+    assert asked("step_rule", f"{__name__}:OrthogonalFromFourOn").values == ("orthogonal",)
+
+
 def test_muon_is_orthogonal_and_adam_is_not() -> None:
     assert "singular values of a step are within a factor of" in asked("step_rule", "torch.optim:Muon").says
     assert asked("step_rule", "torch.optim:Adamax").values == ("other",)
