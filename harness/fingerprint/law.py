@@ -92,7 +92,7 @@ def _words(seen: Record, added: float | None, *, pure: bool, beside: bool) -> tu
     found = (*(("coupled_l2",) if added is not None else ()), *(("decoupled",) if beside else ()))
     if found or pure or not seen.replayed:
         return found
-    return ("through_norm",) if all(_spanned(step) for step in seen.steps) else ()
+    return ("through_norm",) if all(_spanned(step) for step in seen.steps) and not _regular(seen) else ()
 
 
 def _shares(seen: Record, order: str) -> tuple[Share, ...]:
@@ -129,6 +129,16 @@ def _carries_on(step: Step) -> bool:
 def _carries_on_alike(step: Step) -> bool:
     """Say whether the update is that of the run without decay, with no factor: it does not depend on the weight."""
     return float((step.update - step.alone).abs().max()) <= step.tolerance
+
+
+def _regular(seen: Record) -> bool:
+    """Say whether w itself takes the learning rate's share, or the same one, at every step: no norm has rescaled the decay.
+
+    What else decay then changes of a step is the update, whose norm sees the decayed weight.
+    """
+    taken = [-float(residual(step.decay, step.weight, step.update, step.gradient)[1][0]) for step in seen.steps]
+    by_rate = [one / seen.walk.lrs[step.number] for one, step in zip(taken, seen.steps, strict=True)]
+    return any(max(some) - min(some) <= math.sqrt(seen.eps) * abs(max(some)) for some in (taken, by_rate))
 
 
 def _spanned(step: Step) -> bool:
@@ -227,6 +237,8 @@ def _unknown(seen: Record) -> str:
         return "unknown: decay pulls every weight by the same length toward zero, whatever its size (L1)"
     if all(_is_pull(step, step.weight.sign() ** 2) for step in seen.steps):
         return "unknown: decay moves every weight by the same number, whatever its size or sign (weight_decay without w)"
+    if all(_spanned(step) for step in seen.steps):
+        return "unknown: a step's decay takes a share of w, and changes the length of the update, whose norm sees the decayed w"
     taken = [-(step.decay / step.weight)[step.moved] for step in seen.steps if step.moved.any()]
     low, high = min(float(one.min()) for one in taken), max(float(one.max()) for one in taken)
     return f"unknown: a step's decay takes {low:.3g} to {high:.3g} of a weight, by neither weight, updated weight nor gradient"

@@ -31,6 +31,22 @@ class DecaysByCurvature(AdamWTwin):
         w.sub_(group["lr"] * group["weight_decay"] * pull / pull.square().mean().sqrt())
 
 
+class RatioOfDecayedClamped(AdamWTwin):
+    """Decay, and then scale the update by the norm of the decayed weight up to a bound: pytorch_optimizer's Lamb."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["t"] = state.get("t", 0) + 1
+        pull = self.direction(w, grad, group, state)
+        w.mul_(1 - group["lr"] * group["weight_decay"])
+        w.sub_(group["lr"] * w.norm().clamp_max(3.0) / pull.norm() * pull)
+
+
+def test_a_norm_that_sees_the_decayed_weight_does_not_rescale_the_decay() -> None:
+    found = law(Lab(f"{__name__}:RatioOfDecayedClamped", {}))
+    assert found.coupling == ()
+    assert "whose norm sees the decayed w" in found.says
+
+
 def test_what_fits_a_few_coordinates_is_no_share_of_the_weight() -> None:
     lab = Lab(f"{__name__}:DecaysByCurvature", {}, torch.float32)
     assert law(lab).coupling == ()
