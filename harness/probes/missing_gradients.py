@@ -40,11 +40,11 @@ SCALE = 1024.0  # a power of two: unscaling is exact
 
 @dataclass(frozen=True)
 class Settings:
-    """Each part takes three to six steps a path; a subject that refuses a closure or torch's scaler fails that part alone."""
+    """Each part takes three to six steps a path; one that refuses a NaN, a closure or a scaler fails that part alone."""
 
     lr: float
     weight_decay: float
-    part: Literal["gradients", "skipped_step", "closure"] = "gradients"
+    part: Literal["gradients", "bad_gradient", "skipped_step", "closure"] = "gradients"
     steps: int = 3
     seed: int = 64
 
@@ -53,13 +53,14 @@ def missing_gradients(make: Factory, settings: Settings) -> dict[str, Reading]:
     """Return what gradients that are missing, zeroed or bad do to a weight and to its neighbour, or what the other parts read."""
     if settings.part == "skipped_step":
         return _skipped(make, settings)
+    if settings.part == "bad_gradient":
+        return {"beside_bad_changed": _beside_bad(make, settings)}
     if settings.part == "closure":
         return {"closure_changed": _closure(make, settings)}
     return {
         **_without(make, settings),
         "pause_error": _paused(make, settings),
         "hooked_factor": _hooked(make, settings),
-        "beside_bad_changed": _beside_bad(make, settings),
         "gradient_changed": _gradient(make, settings),
     }
 
