@@ -127,7 +127,7 @@ FIELDS: Mapping[str, Field] = {
             "decay_lost": "weights do not decay",
             "ignored": "it does nothing",
         },
-        ("absent",),
+        ("absent", "refused"),
     ),
     "precision": Field(
         "In which precision are float64 weights updated?",

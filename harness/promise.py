@@ -35,9 +35,9 @@ def hold(role: str, name: str, subjects: Subjects) -> Promise:
 def sentence(promise: Promise, subjects: Subjects) -> str:
     """Return what a field that is not met is red with: what is declared, and what is done instead."""
     path = subjects.by_role[promise.role]
-    does = f"was measured to do {' or '.join(promise.measured)}" if promise.measured else "could not be measured"
+    found = " or ".join(promise.measured) or "unknown"
     whose = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
-    said = f"contract, {promise.field}: {whose} {promise.declared}, {path} {does}: {promise.says}"
+    said = f"contract, {promise.field}: {whose} {promise.declared}, the measurement of {path} says {found}: {promise.says}"
     if subjects.contract_file or not subjects.under_test:
         return said
     return f"{said}\n  if that is meant, declare it: {command.harness(f'fingerprint {path} --write-contract decaygate.yaml')}"

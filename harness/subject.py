@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,8 +119,10 @@ def resolve(path: str) -> Factory:
     if not (module_name and colon and attribute):
         raise SubjectError(f"{path}: expected module:attribute, for example mypkg.optim:MyAdamW")
     try:
-        with deadline(f"{path}: its import", times=10.0):
-            found = importlib.import_module(module_name)
+        found = sys.modules.get(module_name)
+        if found is None:
+            with deadline(f"{path}: its import", times=10.0):
+                found = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise SubjectError(f"{path}: cannot import {module_name!r} ({_line(error)}); {_where(module_name)}") from error
     for name in attribute.split("."):

@@ -59,7 +59,9 @@ def decay(values: Values, says: Says) -> str:
 
 
 def _form(values: Values, says: Says) -> str:
-    coupling = values.get("coupling", ("decoupled",))
+    if "coupling" not in values:
+        return "weight decay that was not measured"
+    coupling = values["coupling"]
     if not coupling:
         return f"weight decay of no known form ({says['coupling'].removeprefix('unknown: ')})"
     if {"decoupled", "coupled_l2"} <= set(coupling):

@@ -109,7 +109,7 @@ def test_without_a_contract_another_step_rule_is_red_and_says_how_to_declare_it(
     ended = session(project, "--optimizer=optim.lion:Lion", "-k", "test_contract")
 
     assert ended.code == 1
-    assert "contract, step_rule: the role decoupled promises adam, optim.lion:Lion was measured to do sign: " in ended.said
+    assert "contract, step_rule: the role decoupled promises adam, the measurement of optim.lion:Lion says sign: " in ended.said
     assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.said
 
 
@@ -118,7 +118,7 @@ def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
     ended = session(project, "--optimizer=optim.lion:Forgets", "-k", "coupling or each_step_takes")
 
     assert ended.code == 1
-    assert "contract, coupling: the role decoupled promises decoupled, optim.lion:Forgets was measured to do none: " in ended.said
+    assert "contract, coupling: the role decoupled promises decoupled, the measurement of optim.lion:Forgets says none: " in ended.said
     assert "behaves like no weight decay at all" in ended.said
 
 
@@ -162,7 +162,7 @@ def test_an_equivalent_optimizer_is_held_to_the_goldens_of_the_other(project: Pa
     assert "1 snapshot passed" in copy.said
     assert forgets.code == 1
     assert "golden two_inits: " in forgets.said
-    assert "declares torch.optim:AdamW, optim.lion:Forgets was measured to do another: up to " in forgets.said
+    assert "declares torch.optim:AdamW, the measurement of optim.lion:Forgets says another: up to " in forgets.said
     assert content(ROOT / "golden") == goldens
 
 
