@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from harness.fingerprint import decay, groups, options, parameters, precision, state, step_rule, steps
-from harness.fingerprint.drive import STEPS, waits
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import NEEDS_CLOSURE, Lab, NeedsClosureError
 from harness.fingerprint.question import Question
+from harness.fingerprint.sight import obstacle
 
 QUESTIONS: tuple[Question, ...] = (
     *precision.QUESTIONS,
@@ -24,7 +24,6 @@ QUESTIONS: tuple[Question, ...] = (
     *state.QUESTIONS,
     *options.QUESTIONS,
 )
-SEEN_BY_STEPS = ("parameters", "groups", "steps", "state")  # sections that ask how a few steps go
 LINE = 139  # characters of a finding
 BUILT_UPON = ("precision", "update", "decay")  # sections whose findings later questions read
 
@@ -50,9 +49,8 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
 
 def _answer(question: Question, lab: Lab) -> Finding:
     try:
-        if question.section in SEEN_BY_STEPS and waits(lab):
-            return Finding((), f"not known, because no weight moves in the first {STEPS} steps")
-        return question.ask(lab)
+        reason = obstacle(lab, question.section, question.name)
+        return Finding((), reason) if reason else question.ask(lab)
     except NeedsClosureError:
         return Finding((), f"not known: {NEEDS_CLOSURE}")
     except Exception as error:

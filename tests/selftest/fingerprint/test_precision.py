@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import Tensor
 
 from harness.fingerprint.precision import QUESTIONS
-from tests.selftest.fingerprint.asked import CONVENTIONS, asked
+from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
 from tests.selftest.mutants import AdamWTwin, Group, State
 
 (QUESTION,) = QUESTIONS
+
+
+class RoundsTheDecayed(AdamWTwin):
+    """Round the weight to single precision where it decays, and take the update in double."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.copy_((w.float() * (1 - group["lr"] * group["weight_decay"])).double())
+
+
+class RoundsTheDecay(AdamWTwin):
+    """Compute what is subtracted in single precision, and subtract it in double."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.sub_((group["lr"] * group["weight_decay"] * w.float()).double())
+
+
+class StepsOftenAtFirst(AdamWTwin):
+    """Take the first step of a process fifty times."""
+
+    taken = False
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        for _ in range(1 if StepsOftenAtFirst.taken else 50):
+            super().update(w, grad, group, state)
+        StepsOftenAtFirst.taken = True
+
+
+class Unseeded(AdamWTwin):
+    """Add noise of its own."""
+
+    noise = torch.Generator().manual_seed(3)
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return grad + 0.1 * torch.randn(grad.shape, generator=self.noise, dtype=grad.dtype)
 
 
 class RefusesAll(AdamWTwin):
@@ -46,3 +81,24 @@ def test_single_precision_is_found(name: str, words: str) -> None:
 def test_an_optimizer_that_takes_neither_is_not_called_single() -> None:
     with pytest.raises(ValueError, match="not today"):
         asked(QUESTION.name, f"{__name__}:RefusesAll")
+
+
+@pytest.mark.parametrize("name", ["RoundsTheDecayed", "RoundsTheDecay"])
+def test_a_decay_in_single_precision_is_found_under_an_update_in_double(name: str) -> None:
+    found = asked(QUESTION.name, f"{__name__}:{name}")
+    assert found.values == ("float32",)
+    assert found.says.startswith("single decay")
+
+
+@pytest.mark.parametrize(
+    "path", [MUTANTS + "SignDecay", MUTANTS + "DecayInsideMoments", "torch.optim:Adam", CONVENTIONS + "Lars"]
+)
+def test_a_decay_of_any_form_in_double_is_not_called_single(path: str) -> None:
+    assert asked(QUESTION.name, path).values == ("float64",)
+
+
+@pytest.mark.parametrize("name", ["StepsOftenAtFirst", "Unseeded"])
+def test_runs_that_differ_are_not_called_single(name: str) -> None:
+    found = asked(QUESTION.name, f"{__name__}:{name}")
+    assert found.values == ()
+    assert found.says.startswith("unknown: repeated runs differ")
