@@ -37,11 +37,23 @@ def _ask_zero_gradient(lab: Lab) -> Finding:
     word = "decays" if coordinate else "untouched"
     taken = -(gaps[0][-1] / walk.starts[0])[:, SILENT]
     low, high = float(taken.min()), float(taken.max())
+    if coordinate and low < 0:
+        return _grown(low, high)
     share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
     does = f"decay takes {share} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
     other = "" if coordinate == whole else f"; a whole tensor of them is {'' if whole else 'not '}decayed"
     other = "; a whole tensor of them turns nan" if broken else other
     return Finding((word,), f"a weight whose gradient is zero among others: {does}{other}", {"smallest": low, "largest": high})
+
+
+def _grown(low: float, high: float) -> Finding:
+    """Return the finding of a weight decay under which weights without gradient grow, all of them or some."""
+    numbers = {"smallest": low, "largest": high}
+    if high > 0:
+        says = f"unknown: of weights whose gradient is zero among others, some grow and some shrink, by {-low:.3g} and {high:.3g}"
+        return Finding((), says, numbers)
+    share = f"{-high:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{-high:.3g} to {-low:.3g}"
+    return Finding(("grows",), f"a weight whose gradient is zero among others grows by {share} of it in {STEPS} steps", numbers)
 
 
 def _ask_hidden(lab: Lab) -> Finding:
@@ -107,6 +119,7 @@ QUESTIONS: tuple[Question, ...] = (
         "decay",
         "What happens to a weight whose gradient is exactly zero?",
         _ask_zero_gradient,
+        {"grows": "it grows: what weight decay takes has the wrong sign"},
         usual=("decays",),
     ),
     Question(

@@ -114,3 +114,14 @@ def test_what_a_zero_gradient_breaks_is_not_guessed(question: str) -> None:
     found = asked(question, "torch.optim:AdamW", {"eps": 0.0})
     assert found.values == ()
     assert found.says.startswith("unknown")
+
+
+@pytest.mark.parametrize("name", ["WrongSign", "SgdWrongSign"])
+def test_growth_is_no_decay(name: str) -> None:
+    found = asked("zero_gradient", MUTANTS + name)
+    assert found.values == ("grows",)
+    assert "grows by" in found.says
+
+
+def test_a_shift_that_grows_half_of_the_weights_is_no_decay() -> None:
+    assert asked("zero_gradient", CONVENTIONS + "ConstantShift").values == ()
