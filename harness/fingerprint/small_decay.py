@@ -97,6 +97,8 @@ def _ask_smallest(lab: Lab) -> Finding:
         words.append(word)
         numbers |= {name + ("" if key == "any" else "_all"): value for key, value in thresholds.items()}
         parts.append(_part(name, thresholds, word))
+    if "" in words and any(words):  # one precision moves: in the other it is not the missing gradient that keeps it
+        return Finding(("never",), "; ".join(parts), numbers)
     says = "; ".join(parts)
     says = f"lr x weight_decay moves {says}" if set(words) <= {"rounded", "accumulates"} and words else says
     if words == ["rescaled", "rescaled"]:
@@ -142,6 +144,7 @@ QUESTIONS: tuple[Question, ...] = (
             "rounded": "below a threshold the decay is rounded away",
             "accumulates": "below the threshold it is kept and adds up",
             "stochastic": "rounded up or down by chance",
+            "never": "in one of the precisions not even a decay of 0.7 moves a weight",
             "rescaled": "any decay moves a weight: the update rule divides it by its own size",
         },
         usual=("rounded",),

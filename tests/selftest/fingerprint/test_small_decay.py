@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import Tensor
 
 from harness.fingerprint.small_decay import QUESTIONS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
-from tests.selftest.mutants import AdamTwin, Group, State
+from tests.selftest.mutants import AdamTwin, AdamWTwin, Group, State
 
 SMALLEST, DEFAULT = (question.name for question in QUESTIONS)
 
@@ -74,3 +75,18 @@ def test_the_default_is_the_constructors(path: str, default: float) -> None:
     found = asked(DEFAULT, path)
     assert found.values == (f"{default:g}",)
     assert found.numbers["default"] == default
+
+
+class SparesHalfPrecision(AdamWTwin):
+    """Decay no bfloat16 weight."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.dtype != torch.bfloat16:
+            super().decay(w, grad, group, state)
+
+
+def test_a_precision_that_never_decays_is_not_called_rounded() -> None:
+    found = asked(SMALLEST, f"{__name__}:SparesHalfPrecision")
+    assert found.values == ("never",)
+    assert "no bfloat16 weight without gradient moves" in found.says
+    assert "never" not in QUESTIONS[0].usual
