@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from harness.fingerprint import gradients
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
+from tests.selftest.mutants import Group, SgdTwin, State
 
 TRUTH = {
     "none_gradient": {"": "untouched"},  # every step collects the parameters that have a gradient
@@ -77,3 +79,26 @@ def test_sparse_gradients_are_accepted_where_nothing_is_in_the_way() -> None:
 
     assert finding.values == ("accepted",)
     assert finding.numbers["gap"] < 1e-14
+
+
+class NamedRowsOnly(SgdTwin):
+    """Decay and move the rows that a sparse gradient names."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        rows = grad.coalesce().indices()[0] if grad.is_sparse else range(len(w))
+        dense = grad.to_dense() if grad.is_sparse else grad
+        for row in rows:
+            w[row] -= group["lr"] * (dense[row] + group["weight_decay"] * w[row])
+
+
+class SparseAtHalf(NamedRowsOnly):
+    """Take sparse gradients at half their size."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, 0.5 * grad.to_dense() if grad.is_sparse else grad, group, state)
+
+
+@pytest.mark.parametrize(("name", "word"), [("NamedRowsOnly", "named_rows_only"), ("SparseAtHalf", "differs")])
+def test_a_sparse_gradient_that_moves_otherwise_than_a_dense_one_is_seen(name: str, word: str) -> None:
+    assert found("sparse_gradient", f"{__name__}:{name}").values == (word,)
+    assert word not in QUESTIONS["sparse_gradient"].usual
