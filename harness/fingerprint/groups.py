@@ -124,7 +124,11 @@ def exempt_first(lab: Lab) -> Finding:
 def empty_group(lab: Lab) -> Finding:
     """Ask whether a group without parameters is taken, and whether it disturbs the others."""
     one = track(lab)
-    drive(build(lab, [{"params": [], "weight_decay": 0.0}, {"params": [one]}]), [one], range(STEPS))
+    optimizer = build(lab, [{"params": [], "weight_decay": 0.0}, {"params": [one]}])
+    drive(optimizer, [one], range(STEPS))
+    kept = len(optimizer.param_groups)
+    if kept < 2:
+        return Finding(("dropped",), f"a group without parameters is dropped: {kept} of 2 groups left", {"kept": float(kept)})
     return compared(
         lab, gap(one.path, alone(lab).path), what="a matrix beside a group without parameters", same="accepted", neighbours=True
     )
@@ -244,7 +248,12 @@ QUESTIONS = (
         "groups",
         "Is a group without parameters taken?",
         empty_group,
-        {"accepted": "yes, and the others do not notice", "differs": "yes, and the others move otherwise", "refused": "no"},
+        {
+            "accepted": "yes, and the others do not notice",
+            "dropped": "yes, and it is gone: what counts groups by their place takes another",
+            "differs": "yes, and the others move otherwise",
+            "refused": "no",
+        },
         ("accepted",),
     ),
     Question(

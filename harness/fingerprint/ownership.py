@@ -40,7 +40,17 @@ def _gap(one: Sequence[Tensor], other: Sequence[Tensor], tensor: int) -> float:
     return float((one[tensor] - other[tensor]).abs().max())
 
 
+def _kept(lab: Lab) -> int:
+    """Return how many groups the optimizer has that was given one for each tensor."""
+    weights = [torch.nn.Parameter(start.to(lab.dtype, copy=True)) for start in usual(lab).starts]
+    return len(lab.make([{"params": [weight]} for weight in weights], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
+
+
 def _ask(lab: Lab) -> Finding:
+    given, kept = len(usual(lab).starts), _kept(lab)
+    if kept != given:
+        does = "keeps" if kept < given else "makes"
+        return Finding((), f"unknown: the optimizer {does} {kept} groups of the {given} that it is given", {"kept": float(kept)})
     on, off = WEIGHT_DECAY, 0.0
     own = _run(lab, on, (on, off))
     both, neither = _run(lab, on, (on, on)), _run(lab, on, (off, off))

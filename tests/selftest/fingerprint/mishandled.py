@@ -256,6 +256,23 @@ class EmptyGroupRefused(AdamWTwin):
         self.devices = [group["params"][0].device for group in self.param_groups]
 
 
+class EmptyGroupDropped(AdamWTwin):
+    """Keep no group without parameters."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.param_groups[:] = [group for group in self.param_groups if group["params"]]
+
+
+class OneGroupKept(AdamWTwin):
+    """Put all parameters into one group."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        given = list(params)
+        listed = given if isinstance(given[0], Tensor) else [one for group in given for one in group["params"]]
+        super().__init__(listed, **options)
+
+
 class CallersGroupsScaled(AdamWTwin):
     """Write lr x weight_decay into the caller's dicts."""
 
@@ -303,6 +320,16 @@ class ZeroLrDividesBy(AdamWTwin):
         ratio = torch.tensor(group["lr"]) / state.get("last", group["lr"])
         state["last"] = group["lr"]
         super().update(w, grad, {**group, "lr": group["lr"] * float(ratio)}, state)
+
+
+class ZeroLrDividesZero(AdamWTwin):
+    """Divide the root of the second moment by the learning rate: 0/0 where there was never a gradient."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["t"] = state.get("t", 0) + 1
+        self.decay(w, grad, group, state)
+        m, v = self.moments(grad, grad, group, state)
+        w.sub_(m / (v.sqrt() / group["lr"] + group["eps"]))
 
 
 class LrTensorCoarse(AdamWTwin):

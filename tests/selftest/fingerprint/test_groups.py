@@ -30,6 +30,7 @@ PLANTED = (
     ("exempt_first", FAULTS + "StepEndsAtExempt", "not_moved"),
     ("exempt_first", MUTANTS + "DefaultDecayForAllGroups", "exempt_decays"),
     ("empty_group", FAULTS + "EmptyGroupRefused", "refused"),
+    ("empty_group", FAULTS + "EmptyGroupDropped", "dropped"),
     ("callers_groups", FAULTS + "CallersGroupsScaled", "values_changed"),
     ("weight_decay_schedule", MUTANTS + "DefaultDecayForAllGroups", "ignored"),
 )

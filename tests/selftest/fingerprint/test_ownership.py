@@ -6,6 +6,7 @@ import pytest
 
 from harness.fingerprint import ownership
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.fingerprint.handling import FAULTS
 
 SUBJECTS = [
     ("torch.optim:AdamW", "own"),
@@ -31,3 +32,9 @@ def test_a_group_of_its_own_moves_by_far_more_than_rounding() -> None:
     numbers = asked("groups", "torch.optim:AdamW").numbers
     assert numbers["own_value"] > 0.1
     assert numbers["change"] > 0.1
+
+
+def test_an_optimizer_that_keeps_fewer_groups_is_said_to() -> None:
+    found = asked(ownership.QUESTION.name, FAULTS + "OneGroupKept")
+    assert found.values == ()
+    assert "keeps 1 groups of the 2" in found.says

@@ -27,6 +27,7 @@ PLANTED = (
     ("gradient_kept", FAULTS + "GradientCleared", "cleared"),
     ("zero_lr", FAULTS + "ZeroLrIsDefault", "moves"),
     ("zero_lr", FAULTS + "ZeroLrDividesBy", "not_finite"),
+    ("zero_lr", FAULTS + "ZeroLrDividesZero", "not_finite"),
     ("zero_lr", MUTANTS + "DecayNotTimesLr", "decays"),
     ("lr_tensor", FAULTS + "LrTensorCoarse", "differs"),
     ("maximize", FAULTS + "MaximizeFlipsDecay", "decay_flipped"),
@@ -73,6 +74,11 @@ def test_a_rate_that_is_kept_in_float32_is_the_same_to_its_rounding() -> None:
 
     assert finding.values == ("same_in_single",)
     assert 1e-12 < finding.numbers["gap"] < 1e-6
+
+
+def test_a_gradient_of_zero_that_is_too_much_by_itself_is_not_laid_on_the_learning_rate() -> None:
+    """Without eps, Adam divides 0 by 0 at any learning rate."""
+    assert found("zero_lr", "torch.optim:AdamW", {"eps": 0.0}).values == ("identity",)
 
 
 def test_steps_are_compared_in_single_precision_too() -> None:
