@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,7 +43,26 @@ def paths(lab: Lab) -> Finding:
             refused.append(flag)
     if not apart:
         return Finding(("refused",), f"every other way to take a step is refused here: {', '.join(refused)}")
-    return _judged(lab, apart, refused)
+    found = _judged(lab, apart, refused)
+    return (_of_two_precisions(lab, shapes, list(apart)) if "differs" not in found.values else None) or found
+
+
+def _of_two_precisions(lab: Lab, shapes: Any, taken: Sequence[str]) -> Finding | None:
+    """Return what differs where a group holds two precisions, which lists are made of one by one; nothing if nothing does."""
+    coarse = torch.float32 if lab.dtype == torch.float64 else torch.bfloat16
+    present = flags(lab)
+    apart: dict[str, float] = {}
+    with contextlib.suppress(Exception):  # not every loop takes two precisions
+        usual = _run(lab, shapes, _off(present), coarse)
+        for flag in taken:
+            with contextlib.suppress(Exception):  # another question asks what two precisions do
+                apart[flag] = _furthest(_run(lab, shapes, {**_off(present), flag: True}, coarse), usual)
+    room = tolerance(lab, STEPS) * float(torch.finfo(coarse).eps) / lab.eps
+    shown = ", ".join(f"{flag} {_shown(distance)}" for flag, distance in apart.items() if distance > room)
+    if not shown or draws(lab):
+        return None
+    name = str(coarse).removeprefix("torch.")
+    return Finding(("differs",), f"beside {name} weights elsewhere than one tensor at a time: {shown}", apart)
 
 
 def _judged(lab: Lab, apart: Mapping[str, float], refused: Sequence[str]) -> Finding:
@@ -74,11 +94,13 @@ def _off(present: Sequence[str]) -> dict[str, bool]:
     return dict.fromkeys(present, False)
 
 
-def _run(lab: Lab, shapes: Any, options: dict[str, bool]) -> Sequence[Tracked]:
+def _run(lab: Lab, shapes: Any, options: dict[str, bool], second: torch.dtype | None = None) -> Sequence[Tracked]:
+    """Return the paths of two groups; the second tensor of each is of another precision where `second` is given."""
     # A differentiable step writes into its weights with gradients on, which torch allows to tensors that need none.
     learns = not options.get("differentiable", False)
     groups = [
-        [_weight(lab, 10 * number + place, shape, learns) for place, shape in enumerate(own)] for number, own in enumerate(shapes)
+        [_weight((second if place else None) or lab.dtype, 10 * number + place, shape, learns) for place, shape in enumerate(own)]
+        for number, own in enumerate(shapes)
     ]
     given = [
         {"params": [one.weight for one in group], "lr": LR / (1 + number), "weight_decay": WEIGHT_DECAY * (1 + number)}
@@ -88,8 +110,8 @@ def _run(lab: Lab, shapes: Any, options: dict[str, bool]) -> Sequence[Tracked]:
     return drive(optimizer, [one for group in groups for one in group], range(STEPS), _sloped)
 
 
-def _weight(lab: Lab, seed: int, shape: tuple[int, ...], learns: bool) -> Tracked:
-    numbers = start(seed, shape).to(lab.dtype)
+def _weight(kind: torch.dtype, seed: int, shape: tuple[int, ...], learns: bool) -> Tracked:
+    numbers = start(seed, shape).to(kind)
     return Tracked.of(torch.nn.Parameter(numbers) if learns else numbers, seed)
 
 

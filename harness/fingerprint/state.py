@@ -7,6 +7,7 @@ import copy
 import io
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -37,7 +38,10 @@ from harness.subject import unwatched
 
 LATER = range(STEPS, 2 * STEPS)
 OTHER_LR, OTHER_DECAY = 0.6 * LR, 2 * WEIGHT_DECAY
+THIRD = 0.4  # of another value: a third
 SINGLE = float(torch.finfo(torch.float32).eps)
+
+Paths = Sequence[list[Tensor]]  # one a parameter
 
 
 @refusable
@@ -153,40 +157,77 @@ def _continued(lab: Lab, went_on: Sequence[Tracked], usual: Sequence[Tracked], *
     )
 
 
+@dataclass(frozen=True)
+class Resumed:
+    """Paths after half a run, which are alike where the same value counts.
+
+    `found`: loaded into an optimizer that was built with another value; `checkpoint`: not stopped; `same`: loaded into one like
+    it; `constructor` and `third`: built and saved with the other value, and with a third, so that nothing is written into groups.
+    """
+
+    found: Paths
+    checkpoint: Paths
+    same: Paths
+    constructor: Paths
+    third: Paths
+
+
 def _resumed(lab: Lab, name: str, changed: Mapping[str, float]) -> Finding:
     pair, optimizer = _halfway(lab)
-    saved, copies, others = _saved(optimizer), _copies(pair), _copies(pair)
-    fresh, other = (_build(lab, own, **changed) for own in (copies, others))
-    fresh.load_state_dict(saved)
-    other.load_state_dict(copy.deepcopy(saved))
-    own = [group[name] for group in _build(lab, _copies(pair), **changed).param_groups]
-    for group, value in zip(other.param_groups, own, strict=True):
-        group[name] = value  # what it would be if the constructor's counted
-    for one, tracked in ((optimizer, pair), (fresh, copies), (other, others)):
-        drive(one, tracked, LATER)
-    return _whose(lab, name, [[one.path for one in tracked] for tracked in (copies, pair, others)])
+    saved = _saved(optimizer)
+    third = {key: THIRD * value for key, value in changed.items()}
+    found, same = (_after(lab, pair, saved, built) for built in (changed, {}))
+    constructor, further = (_after(lab, pair, _rewritten(lab, saved, name, built), built) for built in (changed, third))
+    _copies(pair)
+    drive(optimizer, pair, LATER)
+    return _whose(lab, name, Resumed(found, [one.path for one in pair], same, constructor, further))
 
 
-def _whose(lab: Lab, name: str, paths: Sequence[Sequence[list[Tensor]]]) -> Finding:
+def _after(lab: Lab, pair: Sequence[Tracked], saved: Any, built: Mapping[str, float]) -> Paths:
+    """Return how the weights go on as they stand, with what was saved loaded into an optimizer that is `built` so."""
+    copies = _copies(pair)
+    fresh = _build(lab, copies, **built)
+    fresh.load_state_dict(copy.deepcopy(saved))
+    return [one.path for one in drive(fresh, copies, LATER)]
+
+
+def _rewritten(lab: Lab, saved: Any, name: str, built: Mapping[str, float]) -> Any:
+    """Return what would have been saved, had its groups the values of an optimizer that is `built` so."""
+    own = _build(lab, [track(lab, seed) for seed in (1, 2)], **built).param_groups
+    changed = copy.deepcopy(saved)
+    held = changed.get("param_groups", []) if isinstance(changed, dict) else []
+    for group, other in zip(held, own, strict=False):
+        if name in group:
+            group[name] = other[name]
+    return changed
+
+
+def _whose(lab: Lab, name: str, paths: Resumed) -> Finding:
     """Compare the resumed paths with those under the checkpoint's value and under the constructor's: first step, then all."""
-    resumed, checkpoint, constructor = paths
-    effect = _apart(constructor, checkpoint, slice(None))
-    numbers = {"effect": effect, "first": _apart(resumed, checkpoint, slice(2)), "all": _apart(resumed, checkpoint, slice(None))}
+    effect = _apart(paths.constructor, paths.checkpoint)
+    first, all_of_it = _apart(paths.found, paths.checkpoint, slice(2)), _apart(paths.found, paths.checkpoint)
+    numbers = {"effect": effect, "first": first, "all": all_of_it}
     if effect <= VISIBLE * tolerance(lab):
         return Finding((), f"not known, because {name} changes nothing after loading that rounding does not hide", numbers)
     room = tolerance(lab) * (SINGLE / lab.eps if effect > VISIBLE * tolerance(lab) * SINGLE / lab.eps else 1)
-    if numbers["all"] <= room:
+    if all_of_it <= room:
         return Finding(("checkpoint",), f"after loading, the checkpoint's {name} counts from the first step on", numbers)
-    if _apart(resumed, constructor, slice(None)) <= room:
+    if max(_apart(paths.constructor, paths.third), _apart(paths.constructor, paths.found)) <= room:
+        return Finding(
+            ("neither",), f"after loading, neither the checkpoint's {name} nor the constructor's changes a step", numbers
+        )
+    if _apart(paths.found, paths.constructor) <= room:
         return Finding(("constructor",), f"after loading, the constructor's {name} counts, and not the checkpoint's", numbers)
-    if _apart(resumed, constructor, slice(2)) <= room < numbers["first"]:
+    if _apart(paths.same, paths.checkpoint) > room:
+        return Finding((), "not known, because a run does not go on as it was after loading", numbers)
+    if _apart(paths.found, paths.constructor, slice(2)) <= room < first:
         return Finding(
             ("stale_first_step",), f"after loading, the first step takes the constructor's {name}, later ones not", numbers
         )
-    return Finding((), f"not known: the path after loading is neither the checkpoint's {name}'s nor the constructor's", numbers)
+    return Finding(("neither",), f"the path after loading is neither the checkpoint's {name}'s nor the constructor's", numbers)
 
 
-def _apart(one: Sequence[list[Tensor]], other: Sequence[list[Tensor]], steps: slice) -> float:
+def _apart(one: Paths, other: Paths, steps: slice = slice(None)) -> float:
     return max(gap(here[steps], there[steps]) for here, there in zip(one, other, strict=True))
 
 
@@ -238,6 +279,7 @@ _WHOSE = {
     "checkpoint": "the checkpoint's",
     "constructor": "the constructor's",
     "stale_first_step": "the constructor's in the first step, the checkpoint's after it",
+    "neither": "neither of them: another value, or none",
     "refused": "it raises",
 }
 _COPIED = {

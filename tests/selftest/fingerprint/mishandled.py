@@ -532,6 +532,52 @@ class StaleDecayAfterLoad(AdamWTwin):
         return loss
 
 
+class DecayZeroAfterLoad(AdamWTwin):
+    """Load a state dict without its weight_decay."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["weight_decay"] = 0.0
+
+
+class DecayEndsAtLoad(AdamWTwin):
+    """Never decay again once a state dict was loaded, whatever the groups say."""
+
+    loaded = False
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+        self.loaded = True
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if not self.loaded:
+            super().decay(w, grad, group, state)
+
+
+class HalfTheDecayAfterLoad(AdamWTwin):
+    """Take the mean of the constructor's weight_decay and the loaded one."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        own = [group["weight_decay"] for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        for group, value in zip(self.param_groups, own, strict=True):
+            group["weight_decay"] = (group["weight_decay"] + value) / 2
+
+
+class FirstStepByConstructor(AdamWTwin):
+    """Keep each group's weight_decay of the step before, and the constructor's at first: what is loaded counts a step late."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.before = [group["weight_decay"] for group in self.param_groups]
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        place = next(number for number, one in enumerate(self.param_groups) if one is group)
+        w.mul_(1 - group["lr"] * self.before[place])
+        self.before[place] = group["weight_decay"]
+
+
 class NotPickled(AdamWTwin):
     """Keep a function in the groups."""
 
@@ -610,3 +656,15 @@ class ForeachDecaysEachTime(AdamWTwin):
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         for one in group["params"] if self.foreach else [w]:
             one.mul_(1 - group["lr"] * group["weight_decay"])
+
+
+class ForeachDecaysEachPrecision(AdamWTwin):
+    """Decay the whole list once for each precision in it, on the path that goes by lists."""
+
+    def __init__(self, params: Any, foreach: bool = False, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.foreach = foreach
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        for _ in {one.dtype for one in group["params"]} if self.foreach else [w.dtype]:
+            super().decay(w, grad, group, state)

@@ -39,6 +39,15 @@ def test_a_list_that_decays_once_for_each_of_its_tensors_is_seen() -> None:
     assert finding.numbers["foreach"] > 0.1
 
 
+def test_a_list_that_decays_once_for_each_of_its_precisions_is_seen() -> None:
+    """Weights of one precision decay once."""
+    finding = found("paths", FAULTS + "ForeachDecaysEachPrecision")
+
+    assert finding.values == ("differs",)
+    assert finding.says.startswith("beside float32 weights")
+    assert finding.numbers["foreach"] > 0.1
+
+
 def test_capturable_is_refused_without_a_gpu_and_said_to_be() -> None:
     """Torch allows it on accelerators only."""
     assert "capturable refused" in found("paths", "torch.optim:AdamW").says

@@ -22,6 +22,10 @@ PLANTED = (
     ("state_dict", "StateNotSaved", "differs"),
     ("resume_weight_decay", "ConstructorsDecayAfterLoad", "constructor"),
     ("resume_weight_decay", "StaleDecayAfterLoad", "stale_first_step"),
+    ("resume_weight_decay", "FirstStepByConstructor", "stale_first_step"),
+    ("resume_weight_decay", "DecayZeroAfterLoad", "neither"),
+    ("resume_weight_decay", "DecayEndsAtLoad", "neither"),
+    ("resume_weight_decay", "HalfTheDecayAfterLoad", "neither"),
     ("resume_lr", "ConstructorsLrAfterLoad", "constructor"),
     ("pickle", "NotPickled", "refused"),
     ("pickle", "PickledWithoutState", "differs"),
@@ -61,6 +65,11 @@ def test_groups_without_a_weight_decay_have_none_to_load() -> None:
 def test_a_state_that_loading_casts_is_named() -> None:
     """With its precision before and after."""
     assert "mu_product float32 to float64 (float64 weights)" in found("state_precision", "torch.optim:NAdam").says
+
+
+def test_whose_weight_decay_counts_is_not_known_where_the_state_is_lost() -> None:
+    """The path is neither's, for another reason."""
+    assert found("resume_weight_decay", FAULTS + "StateNotSaved").values == ()
 
 
 def test_an_optimizer_that_draws_random_numbers_goes_on_as_it_was() -> None:
