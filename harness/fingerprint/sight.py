@@ -20,8 +20,10 @@ SEEN_OTHERWISE = ("hidden_decay", "default_weight_decay")  # of the section deca
 def obstacle(lab: Lab, section: str, question: str = "") -> str:
     """Return why a section's questions cannot be answered of an optimizer, or nothing. Raises what the optimizer raises."""
     if section == "update":
-        return _on_the_walk(lab)
-    if section == "decay" and question not in SEEN_OTHERWISE and lab.takes_decay:
+        reason = _on_the_walk(lab)
+        if reason or question != "other_shapes":
+            return reason
+    if (section == "decay" or question == "other_shapes") and question not in SEEN_OTHERWISE and lab.takes_decay:
         return "" if _finite(lab, 0.0) and _finite(lab, usual(lab).weight_decay) else NOT_FINITE
     if section in SEEN_BY_STEPS:
         return _in_a_few_steps(lab)

@@ -37,8 +37,9 @@ def _ask_zero_gradient(lab: Lab) -> Finding:
     word = "decays" if coordinate else "untouched"
     taken = -(gaps[0][-1] / walk.starts[0])[:, SILENT]
     low, high = float(taken.min()), float(taken.max())
-    if coordinate and low < 0:
-        return _grown(low, high)
+    towards = _towards_zero(gaps[0][:, :, SILENT], walk.starts[0][:, SILENT])
+    if coordinate and not all(towards):
+        return _grown(low, high, some=any(towards))
     share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
     does = f"decay takes {share} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
     other = "" if coordinate == whole else f"; a whole tensor of them is {'' if whole else 'not '}decayed"
@@ -46,12 +47,17 @@ def _ask_zero_gradient(lab: Lab) -> Finding:
     return Finding((word,), f"a weight whose gradient is zero among others: {does}{other}", {"smallest": low, "largest": high})
 
 
-def _grown(low: float, high: float) -> Finding:
+def _towards_zero(gaps: Tensor, starts: Tensor) -> list[bool]:
+    """Say of each weight that decay moves whether its first move goes towards zero: later ones may be beyond it."""
+    first = [next((one for one in path.tolist() if one), 0.0) for path in gaps.T]
+    return [one * start < 0 for one, start in zip(first, starts.tolist(), strict=True) if one]
+
+
+def _grown(low: float, high: float, *, some: bool) -> Finding:
     """Return the finding of a weight decay under which weights without gradient grow, all of them or some."""
     numbers = {"smallest": low, "largest": high}
-    if high > 0:
-        says = f"unknown: of weights whose gradient is zero among others, some grow and some shrink, by {-low:.3g} and {high:.3g}"
-        return Finding((), says, numbers)
+    if some:
+        return Finding((), "unknown: of weights whose gradient is zero among others, some grow and some shrink", numbers)
     share = f"{-high:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{-high:.3g} to {-low:.3g}"
     return Finding(("grows",), f"a weight whose gradient is zero among others grows by {share} of it in {STEPS} steps", numbers)
 

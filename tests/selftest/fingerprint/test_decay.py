@@ -97,7 +97,7 @@ PLANTED: list[tuple[str, dict[str, Any], Row]] = [
     ("DecayAfterUpdate", {}, {"order": "after"}),
     ("DecayNotTimesLr", {}, {"scale": "constant"}),
     ("DecayTimesLrSquared", {}, {"scale": "lr_squared"}),
-    ("WrongSign", {}, {"strength": "-1"}),
+    ("WrongSign", {}, {"strength": "-1", "zero_gradient": "grows"}),
     ("DecayTwice", {}, {"strength": "2"}),
     ("DecayCaptured", {}, {"groups": "captured"}),
     ("HiddenDecay", {}, {"hidden_decay": "yes", "update_depends_on_weight": "yes"}),
@@ -126,7 +126,7 @@ PLANTED: list[tuple[str, dict[str, Any], Row]] = [
     ("SgdDecayAfterUpdate", {"momentum": 0.9}, UNKNOWN | MOMENTUM),
     ("SgdDecayOutsideMomentum", {"momentum": 0.9}, MOMENTUM),
     ("SgdDecayOnlyWhereGradient", {"momentum": 0.9}, COUPLED | MOMENTUM | {"zero_gradient": "untouched"}),
-    ("SgdWrongSign", {"momentum": 0.9}, COUPLED | MOMENTUM | {"strength": "-1"}),
+    ("SgdWrongSign", {"momentum": 0.9}, COUPLED | MOMENTUM | {"strength": "-1", "zero_gradient": "grows"}),
 ]
 INSIDE: Row = {"step_rule": "sign", "coupling": "inside_sign", "scale": "gradient", "order": "inside"}
 NAMED: list[tuple[str, dict[str, Any], Row]] = [
@@ -150,7 +150,7 @@ NAMED: list[tuple[str, dict[str, Any], Row]] = [
     ("DecayAtRandom", {}, UNKNOWN),
     ("DecayByFanIn", {}, {"strength": "", "other_shapes": "differs"}),
     ("MatricesOnly", {}, {"other_shapes": "differs"}),
-    ("ConstantShift", {}, UNKNOWN | {"weight_at_zero": "moves"}),
+    ("ConstantShift", {}, UNKNOWN | {"weight_at_zero": "moves", "zero_gradient": ""}),
     ("OnceCautious", {}, {"mask": "", "zero_gradient": "untouched"}),
     ("FirstGroupForAll", {}, {"groups": ""}),
     ("SgdDecayBuffer", {}, UNKNOWN | MOMENTUM),

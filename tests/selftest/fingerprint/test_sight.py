@@ -14,7 +14,7 @@ from harness.fingerprint.sight import NOT_FINITE, STILL, obstacle
 from tests.selftest.mutants import AdamWTwin, Group, State
 
 UPDATE = ("element_wise", "scale_free", "update_depends_on_weight", "step_rule")
-DECAY = ("groups", "coupling", "scale", "strength", "order", "mask", "zero_gradient")
+DECAY = ("other_shapes", "groups", "coupling", "scale", "strength", "order", "mask", "zero_gradient")
 
 
 class NeverMoves(AdamWTwin):
