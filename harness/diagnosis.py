@@ -29,7 +29,11 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
     besides = "; ".join(odd[:MOST])
     if wrong:
         text = phrases.decay(values, {name: finding.says for name, finding in found.items()})
-        single = ", computed in single precision, where the claims need float64" if "precision" in wrong else ""
+        single = (
+            ", computed in single precision, where the claims need float64"
+            if "precision" in wrong and values["precision"] == ("float32",)
+            else ""
+        )
         unknown_groups = wrong == ["groups"] and not values["groups"]
         return f"{path} behaves like {text}{single}" + (f"; {besides}" if besides and unknown_groups else "")
     if not options and not _as_declared(declared["step_rule"], values["step_rule"]):

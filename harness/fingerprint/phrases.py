@@ -53,7 +53,7 @@ def step(values: Values) -> str:
 def decay(values: Values, says: Says) -> str:
     """Return what the weight decay is, with its exceptions: 'decoupled weight decay, times the current learning rate, ...'."""
     exceptions = [text for (question, value), text in _EXCEPTIONS.items() if value in values.get(question, ())]
-    if values.get("groups") == () and "none" not in values.get("coupling", ()):
+    if values.get("groups") == () and values.get("coupling") and values["coupling"] != ("none",):
         exceptions.append(f"but not by each group's own weight_decay ({says['groups'].removeprefix('unknown: ')})")
     return ", ".join([_form(values, says), *exceptions])
 

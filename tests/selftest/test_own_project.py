@@ -118,7 +118,7 @@ def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
     ended = session(project, "--optimizer=optim.lion:Forgets", "-k", "coupling or each_step_takes")
 
     assert ended.code == 1
-    assert "contract, coupling: the role decoupled promises decoupled, the measurement of optim.lion:Forgets says none: " in ended.said
+    assert "coupling: the role decoupled promises decoupled, the measurement of optim.lion:Forgets says none: " in ended.said
     assert "behaves like no weight decay at all" in ended.said
 
 

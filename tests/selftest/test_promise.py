@@ -67,7 +67,8 @@ def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contra
     assert not promise.met
     assert measured in promise.measured
     said = sentence(promise, run)
-    assert said.startswith(f"contract, {name}: its contract declares {promise.declared}, the measurement of {path} says {measured}")
+    declares = f"contract, {name}: its contract declares {promise.declared}"
+    assert said.startswith(f"{declares}, the measurement of {path} says {measured}")
     assert promise.says in said
 
 
