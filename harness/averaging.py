@@ -6,35 +6,24 @@ evaluated into the parameters, and `train()` puts the trained one back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+from harness.optimizers import Params, PerTensor
 
 
-class LookaheadSGD(Optimizer):
+class LookaheadSGD(PerTensor):
     """Every `every` steps of SGD with decay, move slow weights `pull` of the way and restart from them: Zhang et al. 2019."""
 
     def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0, every: int = 5, pull: float = 0.5) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "every": every, "pull": pull})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
-        """Update every parameter whose gradient is not None, once."""
-        assert closure is None, "the reference subjects take no closure"
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, group)
-
-    def _update(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[weight]
         slow = state.setdefault("slow", weight.clone())
-        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * weight.grad)
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * gradient)
         state["step"] = state.get("step", 0) + 1
         if state["step"] % group["every"] == 0:
             self.synchronise(weight, slow, group)
@@ -59,7 +48,7 @@ class LookaheadSGD(Optimizer):
                 weight.copy_(state.pop("fast"))
 
 
-class ScheduleFreeSGD(Optimizer):
+class ScheduleFreeSGD(PerTensor):
     """Train at y = (1 - momentum) z + momentum x, evaluate the average x of all z: Defazio et al. 2024, Algorithm for SGD.
 
     The decay is that of y (the authors' default) or, with `decay_at_z`, that of z.
@@ -70,21 +59,12 @@ class ScheduleFreeSGD(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "decay_at_z": decay_at_z})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
-        """Update every parameter whose gradient is not None, once."""
-        assert closure is None, "the reference subjects take no closure"
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, group)
-
-    def _update(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state, momentum = self.state[weight], group["momentum"]
         z = state.setdefault("z", weight.clone())
         x = state.setdefault("x", weight.clone())
         decayed = z if group["decay_at_z"] else weight
-        z.sub_(group["lr"] * (weight.grad + group["weight_decay"] * decayed))
+        z.sub_(group["lr"] * (gradient + group["weight_decay"] * decayed))
         state["step"] = state.get("step", 0) + 1
         x.lerp_(z, 1 / state["step"])
         weight.copy_((1 - momentum) * z + momentum * x)

@@ -22,8 +22,8 @@ def fix_torch() -> None:
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    # A debugging aid of that mode, paid for at every allocation; torch defines it where type checkers do not look.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    # A debugging aid of that mode, paid for at every allocation.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # defined where no checker looks
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False

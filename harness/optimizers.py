@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
-class _PerTensor(Optimizer):
+class PerTensor(Optimizer):
     """Call `update` on every parameter that has a gradient; a subclass holds nothing but its rule."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -35,7 +35,7 @@ class _PerTensor(Optimizer):
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         """Change `weight` in place; every subclass has its own rule."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
     def _buffer(self, weight: Tensor, gradient: Tensor, *, momentum: float) -> Tensor:
         """Return the momentum buffer, buf <- momentum * buf + gradient, started at the first gradient."""
@@ -45,7 +45,7 @@ class _PerTensor(Optimizer):
         return buffer
 
 
-class IndependentSGD(_PerTensor):
+class IndependentSGD(PerTensor):
     """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 1 (SGDW).
 
     `decay_after` shrinks the updated weight instead. The buffer never sees the decay.
@@ -62,7 +62,7 @@ class IndependentSGD(_PerTensor):
         weight.copy_((weight - moved) * keep if group["decay_after"] else weight * keep - moved)
 
 
-class DecoupledSGD(_PerTensor):
+class DecoupledSGD(PerTensor):
     """Shrink by (1 - lr * weight_decay) outside the momentum buffer: SGDW as torch's AdamW scales its decay."""
 
     def __init__(self, params: Params, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
@@ -73,7 +73,7 @@ class DecoupledSGD(_PerTensor):
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(moved)
 
 
-class ProximalSGD(_PerTensor):
+class ProximalSGD(PerTensor):
     """Step, then take the proximal map of lr * weight_decay / 2 * |w|^2: Zhuang et al. 2022, on proximal updates."""
 
     def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
@@ -83,7 +83,7 @@ class ProximalSGD(_PerTensor):
         weight.sub_(group["lr"] * gradient).div_(1 + group["lr"] * group["weight_decay"])
 
 
-class _Adam(_PerTensor):
+class Adam(PerTensor):
     """Adam's constructor and direction; a subclass decides how the weights decay."""
 
     def __init__(
@@ -96,7 +96,7 @@ class _Adam(_PerTensor):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    def _direction(self, weight: Tensor, gradient: Tensor, *, group: dict[str, Any]) -> Tensor:
+    def direction(self, weight: Tensor, gradient: Tensor, *, group: dict[str, Any]) -> Tensor:
         """Return Adam's bias-corrected direction, m / (sqrt(v) + eps) (Kingma and Ba, Algorithm 1)."""
         state, (beta1, beta2) = self.state[weight], group["betas"]
         step = state["step"] = state.get("step", 0) + 1
@@ -106,33 +106,33 @@ class _Adam(_PerTensor):
         return direction
 
 
-class IndependentAdamW(_Adam):
+class IndependentAdamW(Adam):
     """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 2, line 12."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._direction(weight, gradient, group=group)
+        moved = group["lr"] * self.direction(weight, gradient, group=group)
         weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(moved)
 
 
-class CorrectedAdamW(_Adam):
+class CorrectedAdamW(Adam):
     """Shrink by (1 - lr^2 * weight_decay / the group's largest lr so far): Defazio 2025, AdamC for normalised layers."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._direction(weight, gradient, group=group)
+        moved = group["lr"] * self.direction(weight, gradient, group=group)
         group["max_lr"] = max(group.get("max_lr", 0.0), group["lr"])
         weight.mul_(1 - group["weight_decay"] * group["lr"] ** 2 / group["max_lr"]).sub_(moved)
 
 
-class CautiousAdamW(_Adam):
+class CautiousAdamW(Adam):
     """Decay by lr * weight_decay only where the update also shrinks the weight: Chen et al. 2025, cautious weight decay."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        direction = self._direction(weight, gradient, group=group)
+        direction = self.direction(weight, gradient, group=group)
         agrees = (direction * weight >= 0).to(weight.dtype)
         weight.sub_(group["lr"] * (direction + group["weight_decay"] * agrees * weight))
 
 
-class SignSGD(_PerTensor):
+class SignSGD(PerTensor):
     """Shrink by (1 - lr * weight_decay) and move lr along the gradient's sign: Lion without its momentum (Chen et al. 2023)."""
 
     def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
@@ -142,7 +142,7 @@ class SignSGD(_PerTensor):
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * gradient.sign())
 
 
-class Lion(_PerTensor):
+class Lion(PerTensor):
     """Shrink by (1 - lr * weight_decay) and move lr along the sign of a momentum: Chen et al. 2023, Algorithm 2.
 
     The sign is of beta1 * m + (1 - beta1) * g; the momentum kept is beta2 * m + (1 - beta2) * g.
@@ -161,7 +161,7 @@ class Lion(_PerTensor):
         state["m"] = beta2 * kept + (1 - beta2) * gradient
 
 
-class Lamb(_Adam):
+class Lamb(Adam):
     """Move lr * |w| along Adam's direction plus weight_decay * w, both under one norm: You et al. 2020, Algorithm 2.
 
     The trust ratio is |w| / |direction + weight_decay * w|, and 1 where either is zero.
@@ -178,7 +178,7 @@ class Lamb(_Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        pull = self._direction(weight, gradient, group=group) + group["weight_decay"] * weight
+        pull = self.direction(weight, gradient, group=group) + group["weight_decay"] * weight
         size, length = weight.norm(), pull.norm()
         ratio = torch.where((size > 0) & (length > 0), size / length, torch.ones_like(size))
         weight.sub_(group["lr"] * ratio * pull)

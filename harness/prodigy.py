@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+from harness.optimizers import Params
 
 
 class Prodigy(Optimizer):
@@ -32,10 +32,14 @@ class Prodigy(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "d": d0, "d0": d0})
         self._numerator = 0.0
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
-        """Update every parameter whose gradient is not None, then the estimate."""
-        assert closure is None, "the reference subjects take no closure"
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter whose gradient is not None, then the estimate; return what a closure returns."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        with torch.no_grad():
+            self._step()
+        return loss
+
+    def _step(self) -> None:
         moving = [(w, group) for group in self.param_groups for w in group["params"] if w.grad is not None]
         self._numerator *= math.sqrt(self.param_groups[0]["betas"][1])
         length = sum(self._observe(weight, group) for weight, group in moving)

@@ -6,45 +6,21 @@ go that a bfloat16 weight cannot hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+from harness.optimizers import Adam, Params
+
 State = dict[str, Any]  # what one weight remembers
 
 
-class _Widened(Optimizer):
+class _Widened(Adam):
     """AdamW in float32 between `read` and `write`; a subclass says what the weight remembers of what it cannot hold."""
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]  # torch returns the closure's loss
-        """Update every parameter whose gradient is not None, once."""
-        assert closure is None, "the reference subjects take no closure"
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._update(weight, weight.grad.float(), group)
-
-    def _update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        state, (beta1, beta2) = self.state[weight], group["betas"]
-        step = state["step"] = state.get("step", 0) + 1
-        state["m"] = beta1 * state.get("m", torch.zeros_like(gradient)) + (1 - beta1) * gradient
-        state["v"] = beta2 * state.get("v", torch.zeros_like(gradient)) + (1 - beta2) * gradient * gradient
-        direction = state["m"] / (1 - beta1**step) / ((state["v"] / (1 - beta2**step)).sqrt() + group["eps"])
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        direction, state = self.direction(weight, gradient.float(), group=group), self.state[weight]
         wide = self.read(weight, state)
         self.write(weight, wide * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * direction, state)
 
@@ -54,7 +30,7 @@ class _Widened(Optimizer):
 
     def write(self, weight: Tensor, wide: Tensor, state: State) -> None:
         """Store the float32 weight."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
 
 class MasterWeightsAdamW(_Widened):

@@ -27,7 +27,7 @@ def test_claim(place: Place, result_of: Callable[[Entry], Result], setup: Setup,
     if outcome.status == "failed":
         pytest.fail(message, pytrace=False)
     if outcome.status == "not_applicable":
-        pytest.skip(reason=outcome.reason)
+        pytest.skip(reason=outcome.reason)  # only running it shows that float32 cannot; the ledger has the same reason
 
 
 @pytest.mark.parametrize("place", places.swaps())
@@ -52,6 +52,7 @@ def test_golden(entry: Entry, result_of: Callable[[Entry], Result], setup: Setup
     if broken:
         pytest.fail(f"golden {entry.id}: nothing to compare; {broken[0]}", pytrace=False)
     if not result.readings:
+        # Nothing to compare and nothing to hold against the optimizer: what its author expects to fail failed in every arm.
         pytest.skip(reason=f"golden {entry.id}: no arm ran, and its claims are expected to fail or do not apply")
     outcomes = [outcome_of(place, result, setup) for place in stake]
     blockers = [f"claim {outcome.claim.id} fails" for outcome in outcomes if outcome.status == "failed"]

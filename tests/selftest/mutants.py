@@ -31,7 +31,7 @@ class _Stepwise(torch.optim.Optimizer):
         return loss
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
 
 class _AdamMoments(_Stepwise):

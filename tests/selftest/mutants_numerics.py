@@ -223,8 +223,8 @@ class MasterReadBack(MasterWeightsAdamW):
 class MasterWithoutDecay(MasterWeightsAdamW):
     """Decay the rounded weight and not its copy: https://github.com/PaddlePaddle/Paddle/pull/30130."""
 
-    def _update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
-        super()._update(weight, gradient, {**group, "weight_decay": 0.0})
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        super().update(weight, gradient, {**group, "weight_decay": 0.0})
         weight.mul_(1 - group["lr"] * group["weight_decay"])
 
 
@@ -246,7 +246,7 @@ class _Masked(CautiousAdamW):
     """CautiousAdamW with an empty place for its mask."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
-        direction = self._direction(weight, gradient, group=group)
+        direction = self.direction(weight, gradient, group=group)
         mask = self.mask(weight, gradient, direction).to(weight.dtype)
         weight.sub_(group["lr"] * (direction + group["weight_decay"] * mask * weight))
 

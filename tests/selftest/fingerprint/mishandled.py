@@ -33,7 +33,7 @@ class _Before(AdamWTwin):
         return loss
 
     def before(self, w: Tensor, group: Group) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
 
 class DecaysWithoutGradient(_Before):
@@ -111,7 +111,7 @@ class _Skips(AdamWTwin):
             super().update(w, grad, group, state)
 
     def skips(self, w: Tensor) -> bool:
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
 
 class ScalarsSkipped(_Skips):

@@ -20,7 +20,7 @@ def mutant(name: str, **options: object) -> Factory:
 
 def _named(path: str, options: dict[str, object]) -> Factory:
     """A factory whose name pytest shows in the test's id."""
-    make = factory(path, options, training=False)  # type: ignore[arg-type]
+    make = factory(path, options, training=False)
     make.__name__ = "-".join([path.partition(":")[2], *(f"{key}={value}" for key, value in options.items())])
     return make
 

@@ -60,7 +60,7 @@ def test_each_linear_convention_rests_at_its_ridge(make: Factory, settings: Sett
     ],
 )
 def test_each_adaptive_convention_comes_near_its_own(make: Factory, law: str, weight_decay: float) -> None:
-    settings = Settings(lr=0.1, weight_decay=weight_decay, law=law, schedule="linear_to_zero", steps=500)  # type: ignore[arg-type]
+    settings = Settings(lr=0.1, weight_decay=weight_decay, law=law, schedule="linear_to_zero", steps=500)
     assert fixed_point(make, settings)["worst_error"].value < 0.011 / 2
 
 

@@ -32,7 +32,7 @@ def test_an_element_wise_optimizer_shows_no_ranks(name: str) -> None:
 @pytest.mark.parametrize("make", [torch_optim("Adafactor"), factory(FAULTY + "DecayTimesNorm", {}, training=False)])
 def test_an_optimizer_that_looks_at_its_tensor_shows_them(make: object) -> None:
     """By more than a tenth of the decay's effect."""
-    assert flat_buffer(make, Settings())["sharded_error"].value > 0.1  # type: ignore[arg-type]
+    assert flat_buffer(make, Settings())["sharded_error"].value > 0.1
 
 
 def test_an_exempt_parameter_decays_in_a_buffer_with_others() -> None:

@@ -33,8 +33,8 @@ def test_a_step_leaves_the_given_gradients_and_passes_none() -> None:
     given = rows[0][0].clone()
 
     class Spoiler(torch.optim.SGD):
-        def step(self, closure=None):  # type: ignore[no-untyped-def, override]
-            weights[0].grad.fill_(7.0)  # type: ignore[union-attr]
+        def step(self, closure=None):
+            weights[0].grad.fill_(7.0)
 
     take(Spoiler(weights, lr=0.1), weights, [rows[0][0], None], seed=0)
 
@@ -46,7 +46,7 @@ def test_each_step_draws_the_random_numbers_of_its_own_seed() -> None:
     """So that a run and its continuation draw the same."""
 
     class Noisy(torch.optim.SGD):
-        def step(self, closure=None):  # type: ignore[no-untyped-def, override]
+        def step(self, closure=None):
             with torch.no_grad():
                 weights[0].copy_(torch.rand(3, 4))
 

@@ -35,7 +35,7 @@ def test_the_rule_is_torchs_formula_for_one_step() -> None:
 @pytest.mark.parametrize(("rule", "other"), [("adamw", "Adam"), ("adam_l2", "AdamW"), ("sgd_l2", "AdamW")])
 def test_another_rule_is_as_far_away_as_its_decay(rule: str, other: str) -> None:
     """Coupled and decoupled are not told apart by a hair."""
-    found = implementation_paths(torch_optim(other), Settings(rule=rule))  # type: ignore[arg-type]
+    found = implementation_paths(torch_optim(other), Settings(rule=rule))
 
     assert found["worst_double"].value > 0.1
     assert found["worst_single"].value > 0.1
