@@ -15,9 +15,9 @@ from harness.run import Result, Session, run
 from harness.scenario import Claim
 from harness.store import Store
 from harness.subject import DEFAULTS, Subjects
-from tests.selftest import mutants, mutants_handling, mutants_numerics
+from tests.selftest.mutants import formula, handling, numerics
 
-HOMES = (mutants, mutants_handling, mutants_numerics)
+HOMES = (formula, handling, numerics)
 
 
 def _cases(kind: str) -> list:

@@ -8,9 +8,9 @@ import pytest
 
 from harness.contract import PROMISES
 from harness.diagnosis import sentence
-from tests.selftest.mutants import MUTANTS, AdamWTwin, Group, State, Tensor
+from tests.selftest.mutants.formula import MUTANTS, AdamWTwin, Group, State, Tensor
 
-HERE, PLANTED = "tests.selftest.test_diagnosis", "tests.selftest.mutants"
+HERE, PLANTED = "tests.selftest.test_diagnosis", "tests.selftest.mutants.formula"
 MOMENTUM = {"momentum": 0.9}
 DECOUPLED = "decoupled weight decay, times the current learning rate, before the update"
 COUPLED = "coupled L2 (weight_decay x w is added to the gradient, so the update rule rescales it)"

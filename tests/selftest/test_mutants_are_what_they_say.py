@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.selftest import mutants
-from tests.selftest.mutants import MUTANTS, TWINS, twin_of
+from tests.selftest.mutants import formula
+from tests.selftest.mutants.formula import MUTANTS, TWINS, twin_of
 
 LR, WD = 0.1, 0.3
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
@@ -47,7 +47,7 @@ CHANGING_LRS = [LR] * 20 + [LR / 2] * 20 + [LR / 10] * 10
 def test_a_twin_is_torchs_own_optimizer(twin: type, momentum: float) -> None:
     """AdamWTwin, AdamTwin and SgdTwin follow torch over 50 float64 steps, two groups and changes of lr."""
     torchs = {"AdamWTwin": torch.optim.AdamW, "AdamTwin": torch.optim.Adam, "SgdTwin": torch.optim.SGD}[twin.__name__]
-    options = {"momentum": momentum} if twin is mutants.SgdTwin else {"betas": (momentum, BETA2)}
+    options = {"momentum": momentum} if twin is formula.SgdTwin else {"betas": (momentum, BETA2)}
     ours = walk(twin, CHANGING_LRS, (WD, 0.05), **options)
     theirs = walk(torchs, CHANGING_LRS, (WD, 0.05), foreach=False, **options)
     torch.testing.assert_close(ours, theirs, rtol=1e-14, atol=1e-14)
@@ -82,18 +82,18 @@ def test_a_closure_is_called_and_its_loss_returned(optimizer: type) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS.values())
 def test_a_mutant_is_not_its_twin(mutant: type) -> None:
     """The fault shows where lr changes, groups differ, gradients are partly zero and a buffer is at work."""
-    if mutant is mutants.DecayCaptured:
+    if mutant is formula.DecayCaptured:
         return  # it needs a weight_decay that changes: see the test of its own
-    options = {"momentum": 0.9} if twin_of(mutant) is mutants.SgdTwin else {}
+    options = {"momentum": 0.9} if twin_of(mutant) is formula.SgdTwin else {}
     faulty, right = (walk(make, CHANGING_LRS, (WD, 0.05), **options) for make in (mutant, twin_of(mutant)))
-    assert (faulty - right).abs().max() > (1e-6 if mutant is mutants.HiddenDecay else 1e-3)
+    assert (faulty - right).abs().max() > (1e-6 if mutant is formula.HiddenDecay else 1e-3)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values())
 def test_a_mutant_without_decay_is_its_twin(mutant: type) -> None:
     """Only the faults of the denominator and a hidden decay show when weight_decay is zero."""
     faulty, right = (walk(make, CHANGING_LRS, (0.0, 0.0)) for make in (mutant, twin_of(mutant)))
-    shows = mutant in (mutants.SecondMomentWithoutRoot, mutants.AdamSquaredDenominator, mutants.HiddenDecay)
+    shows = mutant in (formula.SecondMomentWithoutRoot, formula.AdamSquaredDenominator, formula.HiddenDecay)
     assert torch.equal(faulty, right) is not shows
 
 
@@ -124,7 +124,7 @@ def test_a_mutant_is_a_twin_under_another_decay(name: str) -> None:
     twin, decay = AS_A_TWIN_WITH_DECAY[name]
     options = {"momentum": 0.9} if twin == "SgdTwin" else {}
     faulty = walk(MUTANTS[name], [LR] * 30, (WD, 0.05), **options)
-    right = walk(getattr(mutants, twin), [LR] * 30, (decay(WD), decay(0.05)), **options)
+    right = walk(getattr(formula, twin), [LR] * 30, (decay(WD), decay(0.05)), **options)
     torch.testing.assert_close(faulty, right, rtol=1e-12, atol=1e-12)
 
 
@@ -173,15 +173,15 @@ def test_only_coordinates_with_a_gradient_decay(name: str) -> None:
 
 def test_default_decay_for_all_groups_ignores_what_a_group_says() -> None:
     """The second group's weight_decay does not matter; the constructor's does."""
-    faulty = walk(mutants.DefaultDecayForAllGroups, [LR] * 30, (WD, 0.05))
-    torch.testing.assert_close(faulty, walk(mutants.AdamWTwin, [LR] * 30, (WD, WD)), rtol=1e-13, atol=1e-13)
+    faulty = walk(formula.DefaultDecayForAllGroups, [LR] * 30, (WD, 0.05))
+    torch.testing.assert_close(faulty, walk(formula.AdamWTwin, [LR] * 30, (WD, WD)), rtol=1e-13, atol=1e-13)
 
 
 def test_stale_lr_keeps_the_first_lr_in_the_decay() -> None:
     """With zero gradients the shrink factor does not follow a halved lr."""
     w = torch.tensor([2.0], dtype=torch.float64)
     w.grad = torch.zeros_like(w)
-    optimizer = mutants.StaleLr([w], lr=LR, weight_decay=WD)
+    optimizer = formula.StaleLr([w], lr=LR, weight_decay=WD)
     optimizer.step()
     optimizer.param_groups[0]["lr"] = LR / 2
     optimizer.step()
@@ -190,7 +190,7 @@ def test_stale_lr_keeps_the_first_lr_in_the_decay() -> None:
 
 def test_the_second_step_tells_the_two_preconditioned_decays_apart() -> None:
     """DecayInsideMoments averages the decay over steps; DecayScaledByGradient takes the weight of the moment."""
-    inside, scaled = (walk(make, [LR] * 2, (WD, WD)) for make in (mutants.DecayInsideMoments, mutants.DecayScaledByGradient))
+    inside, scaled = (walk(make, [LR] * 2, (WD, WD)) for make in (formula.DecayInsideMoments, formula.DecayScaledByGradient))
     w1, g1, g2 = inside[0, 0].item(), gradients(2)[0][0].item(), gradients(2)[1][0].item()
     root = math.sqrt((BETA2 * (1 - BETA2) * g1**2 + (1 - BETA2) * g2**2) / (1 - BETA2**2)) + EPS
     averaged = (BETA1 * 2.0 + w1) / (1 + BETA1)  # of the weights 2.0 and w1, as the first moment averages them
@@ -200,7 +200,7 @@ def test_the_second_step_tells_the_two_preconditioned_decays_apart() -> None:
 def test_sgd_decay_outside_momentum_is_not_carried_by_the_buffer() -> None:
     """With zero gradients the weight shrinks by the same factor each step; the twin's shrinks faster and faster."""
     shrink: dict[str, list[float]] = {}
-    for make in (mutants.SgdTwin, mutants.SgdDecayOutsideMomentum):
+    for make in (formula.SgdTwin, formula.SgdDecayOutsideMomentum):
         w = torch.tensor([2.0], dtype=torch.float64)
         w.grad = torch.zeros_like(w)
         optimizer = make([w], lr=LR, momentum=0.9, weight_decay=WD)
@@ -222,7 +222,7 @@ def test_every_mutant_has_a_test_of_what_its_name_says() -> None:
 def test_captured_decay_does_not_follow_its_group() -> None:
     """After weight_decay is doubled in the group the twin doubles what it takes, the mutant does not."""
     kept = []
-    for optimizer in (mutants.DecayCaptured, mutants.AdamWTwin):
+    for optimizer in (formula.DecayCaptured, formula.AdamWTwin):
         weight = torch.tensor([2.0], dtype=torch.float64)
         made = optimizer([weight], lr=LR, weight_decay=WD)
         for decay in (WD, 2 * WD):

@@ -1,4 +1,4 @@
-"""Are the wrong optimizers of `mutants_handling` right but for how they are handled, and does every twin pass?"""
+"""Are the wrong optimizers of `handling` right but for how they are handled, and does every twin pass?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.scenario import Claim
-from tests.selftest.mutants_handling import MUTANTS, twin_of
+from tests.selftest.mutants.handling import MUTANTS, twin_of
 from tests.selftest.probes.handled import SCENARIOS, fails, twin_name
 from tests.selftest.probes.judged import scenario
 

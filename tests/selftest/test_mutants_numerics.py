@@ -14,9 +14,9 @@ from harness.run import Session, run
 from harness.scenario import Claim
 from harness.store import Store
 from harness.subject import DEFAULTS, Subjects
-from tests.selftest import mutants_numerics
+from tests.selftest.mutants import numerics
 
-OWN = {name for name, found in vars(mutants_numerics).items() if getattr(found, "__module__", "") == mutants_numerics.__name__}
+OWN = {name for name, found in vars(numerics).items() if getattr(found, "__module__", "") == numerics.__name__}
 NAMED = [
     (entry, claim, mutant)
     for entry in load().values()
@@ -28,7 +28,7 @@ NAMED = [
 
 def twin_path(mutant: str) -> str:
     """Return the import path of the optimizer that a mutant is without its fault: its base."""
-    base = getattr(mutants_numerics, mutant).__bases__[0]
+    base = getattr(numerics, mutant).__bases__[0]
     return "torch.optim:Adafactor" if base.__module__.startswith("torch.optim") else f"{base.__module__}:{base.__name__}"
 
 
@@ -47,7 +47,7 @@ def test_the_twin_passes_the_claim_that_the_mutant_fails(entry: Entry, claim: Cl
 
 def test_every_mutant_is_a_counterexample_of_some_claim() -> None:
     """All but the twins; one that no claim names would show nothing."""
-    twins = {base.__name__ for name in OWN for base in getattr(mutants_numerics, name).__bases__}
+    twins = {base.__name__ for name in OWN for base in getattr(numerics, name).__bases__}
     named = {mutant for _, _, mutant in NAMED}
 
     assert OWN - twins - named == set()
@@ -55,4 +55,4 @@ def test_every_mutant_is_a_counterexample_of_some_claim() -> None:
 
 def test_a_mutant_says_what_it_does() -> None:
     """In a docstring of its own."""
-    assert all(getattr(mutants_numerics, name).__dict__.get("__doc__") for name in OWN)
+    assert all(getattr(numerics, name).__dict__.get("__doc__") for name in OWN)

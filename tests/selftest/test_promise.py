@@ -9,7 +9,7 @@ from harness.ledger import Promise
 from harness.promise import hold, promised, sentence
 from harness.subject import DEFAULTS, Subjects
 
-ADAMW, AFTER = "torch.optim:AdamW", "tests.selftest.mutants:DecayAfterUpdate"
+ADAMW, AFTER = "torch.optim:AdamW", "tests.selftest.mutants.formula:DecayAfterUpdate"
 
 
 def subjects(path: str, declared: Contract, *, file: str = "mine.yaml") -> Subjects:
@@ -53,10 +53,10 @@ def test_adamw_keeps_what_its_role_promises(name: str) -> None:
     [
         (AFTER, {}, "order", "after"),
         ("torch.optim:Adam", {}, "coupling", "coupled_l2"),
-        ("tests.selftest.mutants:DecayHalved", {}, "strength", "0.5"),
+        ("tests.selftest.mutants.formula:DecayHalved", {}, "strength", "0.5"),
         (ADAMW, {"step_rule": "sign"}, "step_rule", "adam"),
         (ADAMW, {"precision": "float32"}, "precision", "float64"),
-        ("tests.selftest.mutants_handling:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
+        ("tests.selftest.mutants.handling:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
     ],
 )
 def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contract, name: str, measured: str) -> None:
@@ -83,7 +83,7 @@ def test_a_promise_without_an_occasion_is_met() -> None:
 def test_what_is_declared_otherwise_is_met() -> None:
     """Another convention is no error."""
     assert hold("decoupled", "order", subjects(AFTER, {"order": "after"})).met
-    assert hold("decoupled", "strength", subjects("tests.selftest.mutants:DecayHalved", {"strength": 0.5})).met
+    assert hold("decoupled", "strength", subjects("tests.selftest.mutants.formula:DecayHalved", {"strength": 0.5})).met
 
 
 def test_without_a_contract_the_next_step_is_said() -> None:

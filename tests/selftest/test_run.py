@@ -87,10 +87,10 @@ def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None
     """In one line that names the option."""
     text = edited(PROBE, "adamw: {role: decoupled}", "adamw: {role: decoupled, options: {amsgrad: true}}")
 
-    result = ran(tmp_path, "tests.selftest.mutants:AdamWTwin", heard=[], row=text)
+    result = ran(tmp_path, "tests.selftest.mutants.formula:AdamWTwin", heard=[], row=text)
 
     assert result.failures["adamw"].startswith(
-        "arm adamw: tests.selftest.mutants:AdamWTwin refuses its arguments (lr, weight_decay, amsgrad): TypeError: "
+        "arm adamw: tests.selftest.mutants.formula:AdamWTwin refuses its arguments (lr, weight_decay, amsgrad): TypeError: "
     )
 
 

@@ -195,7 +195,7 @@ def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_result
 
 def test_a_right_optimizer_of_somebody_else_is_green(home: Path) -> None:
     """All probes; claims that do not involve its role are counted apart, and it is told how to record goldens."""
-    ended = session(home, "-m", "probe", "--optimizer", "tests.selftest.mutants:AdamWTwin")
+    ended = session(home, "-m", "probe", "--optimizer", "tests.selftest.mutants.formula:AdamWTwin")
 
     roles = {
         claim.id: {entry.scenario.arms[arm].role for arm in claim.arms}
@@ -243,9 +243,10 @@ def test_an_optimizer_with_coupled_decay_is_red_and_called_so(home: Path) -> Non
 
 def test_an_optimizer_that_forgot_its_decay_is_red_and_called_so(home: Path) -> None:
     """On every line that a reader may stop at: the failure's first and the short summary's."""
-    ended = session(home, "-k", SHRINKS, "--optimizer", "tests.selftest.mutants:DecayForgotten")
+    ended = session(home, "-k", SHRINKS, "--optimizer", "tests.selftest.mutants.formula:DecayForgotten")
 
-    says = f"{SHRINKS}: tests.selftest.mutants:DecayForgotten behaves like no weight decay at all: weight_decay changes nothing; "
+    says = f"{SHRINKS}: tests.selftest.mutants.formula:DecayForgotten behaves like no weight decay at all: "
+    says += "weight_decay changes nothing; "
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     assert sum(line.startswith(says) for line in ended.lines) == 1
     assert any(line.startswith("FAILED ") and says in line for line in ended.lines)

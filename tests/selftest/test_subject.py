@@ -13,7 +13,7 @@ import torch
 from harness.errors import RunError, SubjectError
 from harness.subject import DEFAULTS, Subjects, Watched, choose, factory, listening, parse, resolve, unwatched
 
-ADAMW = "tests.selftest.mutants:AdamWTwin"
+ADAMW = "tests.selftest.mutants.formula:AdamWTwin"
 
 MODULE = """
 import warnings

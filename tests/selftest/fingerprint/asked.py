@@ -13,7 +13,7 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 
 QUESTIONS = (*precision.QUESTIONS, *step_rule.QUESTIONS, *decay.QUESTIONS)
-MUTANTS = "tests.selftest.mutants:"
+MUTANTS = "tests.selftest.mutants.formula:"
 CONVENTIONS = "tests.selftest.fingerprint.conventions:"
 
 

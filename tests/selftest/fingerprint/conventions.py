@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.selftest.mutants import AdamWTwin, Group, State, _Stepwise
+from tests.selftest.mutants.formula import AdamWTwin, Group, State, _Stepwise
 
 
 class LionInsideSign(_Stepwise):

@@ -17,7 +17,7 @@ from harness.subject import listening
 
 QUESTIONS = {question.name: question for home in (parameters, groups, steps, state, options) for question in home.QUESTIONS}
 FAULTS = "tests.selftest.fingerprint.mishandled:"
-MUTANTS = "tests.selftest.mutants:"
+MUTANTS = "tests.selftest.mutants.formula:"
 TWIN = MUTANTS + "AdamWTwin"
 SAID = 140  # characters of a line
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 # --- parameters ---------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ import pytest
 
 from harness.fingerprint import decay
 from harness.subject import Watched
-from tests.selftest import mutants
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, QUESTIONS, asked, findings
+from tests.selftest.mutants import formula
 
 Row = dict[str, str]
 
@@ -192,7 +192,7 @@ def test_single_precision_is_enough_to_know(path: str, options: dict[str, Any], 
 
 
 def test_every_mutant_has_a_row() -> None:
-    assert {name for name, _, _ in PLANTED} == {*mutants.MUTANTS, *(twin.__name__ for twin in mutants.TWINS)}
+    assert {name for name, _, _ in PLANTED} == {*formula.MUTANTS, *(twin.__name__ for twin in formula.TWINS)}
 
 
 @pytest.mark.parametrize("name", ["Rprop", "LBFGS", "SparseAdam"])

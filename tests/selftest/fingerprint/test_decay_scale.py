@@ -13,7 +13,7 @@ from harness.fingerprint.decay_scale import FORMS, PROXIMAL, SCALES, Rates, meas
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.walk import LRS, OTHER_BUILT, OTHER_LRS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 GIVEN = {
     "plain": lambda x: x,

@@ -14,7 +14,7 @@ from harness.fingerprint.ask import ask
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 ADAMW = Lab("torch.optim:AdamW", {})
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.fingerprint import gradients
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
-from tests.selftest.mutants import Group, SgdTwin, State
+from tests.selftest.mutants.formula import Group, SgdTwin, State
 
 TRUTH = {
     "none_gradient": {"": "untouched"},  # every step collects the parameters that have a gradient

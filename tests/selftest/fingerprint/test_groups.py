@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.fingerprint import groups
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 TRUTH = {
     "add_param_group": {"": "as_fresh"},

@@ -12,7 +12,7 @@ from harness.fingerprint.lab import Lab
 from harness.fingerprint.law import Law, law, law_on
 from harness.fingerprint.walk import LRS, WEIGHT_DECAY, draw
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS
-from tests.selftest.mutants import AdamTwin, AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamTwin, AdamWTwin, Group, State
 
 
 class AddsMore(AdamTwin):

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import RunError
 from harness.fingerprint import kernels, options
 from tests.selftest.fingerprint.handling import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
-from tests.selftest.mutants import AdamWTwin
+from tests.selftest.mutants.formula import AdamWTwin
 
 OWN = [question for question in options.QUESTIONS if question not in kernels.QUESTIONS]
 TRUTH = {

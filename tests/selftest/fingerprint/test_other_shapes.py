@@ -7,7 +7,7 @@ from torch import Tensor
 
 from harness.fingerprint.other_shapes import QUESTION
 from tests.selftest.fingerprint.asked import CONVENTIONS, asked
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 
 class SignsForVectors(AdamWTwin):

@@ -11,7 +11,7 @@ from harness.fingerprint import gradients, parameters, shapes
 from harness.fingerprint.lab import Lab
 from tests.selftest.fingerprint.asked import asked
 from tests.selftest.fingerprint.handling import FAULTS, QUESTIONS, TORCH, TWIN, found, of_torch, usual
-from tests.selftest.mutants import AdamWTwin, Group, SgdTwin, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, SgdTwin, State
 
 OWN = [question for question in parameters.QUESTIONS if question not in (*gradients.QUESTIONS, *shapes.QUESTIONS)]
 TRUTH = {

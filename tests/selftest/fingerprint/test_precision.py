@@ -8,7 +8,7 @@ from torch import Tensor
 
 from harness.fingerprint.precision import QUESTIONS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 (QUESTION,) = QUESTIONS
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.fingerprint import scaler
 from tests.selftest.fingerprint.handling import FAULTS, QUESTIONS, TWIN, found, of_torch, usual
-from tests.selftest.mutants import AdamWTwin
+from tests.selftest.mutants.formula import AdamWTwin
 
 TRUTH = {"grad_scaler": {"": "skipped"}}
 PLANTED = (

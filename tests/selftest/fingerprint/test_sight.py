@@ -11,7 +11,7 @@ from harness.fingerprint.ask import ask
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.sight import NOT_FINITE, STILL, obstacle
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 UPDATE = ("element_wise", "scale_free", "update_depends_on_weight", "step_rule")
 DECAY = ("other_shapes", "groups", "coupling", "scale", "strength", "order", "mask", "zero_gradient")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from harness.fingerprint.small_decay import QUESTIONS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
-from tests.selftest.mutants import AdamTwin, AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamTwin, AdamWTwin, Group, State
 
 SMALLEST, DEFAULT = (question.name for question in QUESTIONS)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from harness.fingerprint.step_rule import QUESTIONS
 from tests.selftest.fingerprint.asked import asked, findings
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 
 class ClipsAllTogether(AdamWTwin):

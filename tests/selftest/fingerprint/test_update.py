@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.fingerprint.lab import Lab
 from harness.fingerprint.update import Update, rule_of, updates
 from harness.fingerprint.walk import draw
-from tests.selftest.mutants import AdamWTwin, Group, SgdTwin, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, SgdTwin, State
 
 RULES = [
     ("torch.optim:SGD", {}, "sgd"),
@@ -107,7 +107,7 @@ def test_momentum_is_said_with_its_number() -> None:
 
 def test_a_share_of_the_weight_beside_the_rule_is_named() -> None:
     """A hidden decay does not hide the rule."""
-    lab = Lab("tests.selftest.mutants:HiddenDecay", {})
+    lab = Lab("tests.selftest.mutants.formula:HiddenDecay", {})
     word, says = rule_of(updates(lab, draw()), lab)
     assert word == "adam"
     assert "less 0.0001 x lr x w" in says

@@ -9,7 +9,7 @@ from torch import Tensor
 from harness.fingerprint.walk import LRS
 from harness.fingerprint.without_gradient import LR, QUESTIONS, STEPS
 from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
-from tests.selftest.mutants import AdamWTwin, Group, State
+from tests.selftest.mutants.formula import AdamWTwin, Group, State
 
 
 class SkipsSilentTensors(AdamWTwin):

@@ -12,7 +12,7 @@ from harness.reading import Reading
 from harness.run import Result
 from harness.scenario import Claim
 from harness.subject import DEFAULTS, Subjects
-from tests.selftest import mutants, mutants_handling
+from tests.selftest.mutants import formula, handling
 from tests.selftest.probes.judged import scenario
 from tests.selftest.probes.subjects import exact
 
@@ -41,13 +41,13 @@ def path_of(name: str) -> str:
     """Return the import path of a mutant or twin, or the path itself."""
     if ":" in name:
         return name
-    home = mutants if hasattr(mutants, name) else mutants_handling
+    home = formula if hasattr(formula, name) else handling
     return f"{home.__name__}:{name}"
 
 
 def twin_name(mutant: str) -> str:
     """Return the path of the optimizer that a mutant is without its fault."""
-    home = mutants if hasattr(mutants, mutant) else mutants_handling
+    home = formula if hasattr(formula, mutant) else handling
     twin = home.twin_of(getattr(home, mutant))
     return f"{twin.__module__}:{twin.__name__}"
 

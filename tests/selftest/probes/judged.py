@@ -11,7 +11,7 @@ from harness.probes import PROBES
 from harness.reading import Reading
 from harness.run import Result
 from harness.scenario import Scenario
-from tests.selftest import mutants
+from tests.selftest.mutants import formula
 
 
 def scenario(name: str) -> Scenario:
@@ -41,7 +41,7 @@ def twins_that_fail(name: str) -> list[str]:
     failed: list[str] = []
     for claim in found.claims:
         arm = str(claim.counterexample.arm)
-        for twin in sorted({mutants.twin_of(mutants.MUTANTS[mutant]).__name__ for mutant in claim.counterexample.mutants}):
-            result = Result({**right, arm: readings(name, arm, path=f"{mutants.__name__}:{twin}")}, {}, {})
+        for twin in sorted({formula.twin_of(formula.MUTANTS[mutant]).__name__ for mutant in claim.counterexample.mutants}):
+            result = Result({**right, arm: readings(name, arm, path=f"{formula.__name__}:{twin}")}, {}, {})
             failed += [f"{claim.id}: {twin}"] if decide(claim, result).status == "failed" else []
     return failed

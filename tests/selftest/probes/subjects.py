@@ -15,7 +15,7 @@ def reference(name: str, **options: object) -> Factory:
 
 
 def mutant(name: str, **options: object) -> Factory:
-    return _named(f"tests.selftest.mutants:{name}", options)
+    return _named(f"tests.selftest.mutants.formula:{name}", options)
 
 
 def _named(path: str, options: dict[str, object]) -> Factory:

@@ -11,7 +11,7 @@ from harness.subject import factory
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
-NAME, FAULTY = "averaged_weights", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "averaged_weights", "tests.selftest.mutants.numerics:"
 
 
 @pytest.mark.parametrize("name", ["AdamW", "SGD", "Muon", "Adafactor"])

@@ -8,7 +8,7 @@ from harness.probes.cautious_mask import CASES, Settings, cautious_mask
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, mutant, torch_optim
 
-NAME, FAULTY = "cautious_mask", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "cautious_mask", "tests.selftest.mutants.numerics:"
 
 
 def test_the_momentum_of_the_turned_cases_still_points_the_old_way() -> None:

@@ -9,7 +9,7 @@ from harness.probes.differentiable_step import Settings, differentiable_step
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
-FAULTY = "tests.selftest.mutants_numerics:"
+FAULTY = "tests.selftest.mutants.numerics:"
 
 
 @pytest.mark.parametrize("name", ["AdamW", "SGD"])

@@ -7,7 +7,7 @@ import pytest
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact
 
-NAME, FAULTY = "estimated_rate", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "estimated_rate", "tests.selftest.mutants.numerics:"
 
 
 def test_prodigy_meets_every_form() -> None:

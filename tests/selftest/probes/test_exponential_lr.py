@@ -44,6 +44,6 @@ def test_the_exponents_are_not_interchangeable() -> None:
 
 def test_momentum_needs_its_starting_buffer_and_a_coupled_decay() -> None:
     """A decay that the buffer does not see takes other directions."""
-    outside = readings(NAME, "sgd_momentum", path="tests.selftest.mutants:SgdDecayOutsideMomentum")
+    outside = readings(NAME, "sgd_momentum", path="tests.selftest.mutants.formula:SgdDecayOutsideMomentum")
 
     assert outside["direction_error"].value > 1e-2

@@ -8,7 +8,7 @@ from harness.probes.flat_buffer import RANKS, SHAPES, Settings, flat_buffer
 from harness.subject import factory
 from tests.selftest.probes.subjects import exact, mutant, torch_optim
 
-FAULTY = "tests.selftest.mutants_numerics:"
+FAULTY = "tests.selftest.mutants.numerics:"
 
 
 def test_some_ranks_need_padding_and_some_do_not() -> None:

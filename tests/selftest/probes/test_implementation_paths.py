@@ -9,7 +9,7 @@ from harness.probes.implementation_paths import Settings, implementation_paths
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, mutant, torch_optim
 
-NAME, FAULTY = "implementation_paths", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "implementation_paths", "tests.selftest.mutants.numerics:"
 
 
 @pytest.mark.parametrize("arm", ["adamw", "adamw_foreach", "adamw_fused", "flag_fused", "adam_l2_foreach", "sgd_momentum_fused"])

@@ -44,7 +44,7 @@ def test_a_hundredfold_decay_changes_nothing_without_gradients() -> None:
 
 def test_dividing_by_the_second_moment_doubles_the_slope() -> None:
     """The slope tells v from its root."""
-    wrong = readings(NAME, "adam_l2", path="tests.selftest.mutants:AdamSquaredDenominator")
+    wrong = readings(NAME, "adam_l2", path="tests.selftest.mutants.formula:AdamSquaredDenominator")
 
     assert wrong["rate_slope"].value == pytest.approx(-2.0, abs=0.1)
 

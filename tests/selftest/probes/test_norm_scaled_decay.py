@@ -8,7 +8,7 @@ from harness.probes.norm_scaled_decay import Settings, norm_scaled_decay
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, reference, torch_optim
 
-NAME, FAULTY = "norm_scaled_decay", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "norm_scaled_decay", "tests.selftest.mutants.numerics:"
 DECAY = ("shrink", "decay_response", "lr_response", "own_part")
 
 

@@ -44,6 +44,6 @@ def test_without_decay_the_start_decides() -> None:
 
 def test_a_decay_outside_the_buffer_is_told_from_one_inside() -> None:
     """The heavy-ball law is not one factor a step."""
-    outside = readings(NAME, "momentum", path="tests.selftest.mutants:SgdDecayOutsideMomentum")
+    outside = readings(NAME, "momentum", path="tests.selftest.mutants.formula:SgdDecayOutsideMomentum")
 
     assert outside["null_deviation"].value > 1e9 * (outside["null_deviation"].tolerance or 0)

@@ -40,7 +40,7 @@ def test_the_exact_forms_are_near_the_published_ones() -> None:
 
 def test_the_equilibrium_is_not_the_start() -> None:
     """A run with half the decay leaves the predicted norm by far more than the noise."""
-    halved = readings(NAME, "adamw", path="tests.selftest.mutants:DecayHalved")["norm"]
+    halved = readings(NAME, "adamw", path="tests.selftest.mutants.formula:DecayHalved")["norm"]
 
     assert abs(halved.value - (halved.expected or 0)) > 20 * (halved.standard_error or 0)
 

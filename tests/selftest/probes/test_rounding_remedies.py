@@ -9,7 +9,7 @@ from harness.probes.rounding_remedies import Settings, rounding_remedies
 from harness.subject import factory
 from tests.selftest.probes.judged import readings
 
-NAME, FAULTY = "rounding_remedies", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "rounding_remedies", "tests.selftest.mutants.numerics:"
 DUE = 0.999**60
 
 

@@ -12,7 +12,7 @@ from harness.probes.rounding_threshold import Settings, rounding_threshold
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
-NAME, FAULTY = "rounding_threshold", "tests.selftest.mutants_numerics:"
+NAME, FAULTY = "rounding_threshold", "tests.selftest.mutants.numerics:"
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [(torch.bfloat16, 8), (torch.float16, 11), (torch.float32, 24)])

@@ -41,7 +41,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 
 def test_a_wrong_factor_breaks_pythagoras() -> None:
     """Decaying twice leaves a defect of the size of the decay."""
-    wrong = readings(NAME, "sgd", path="tests.selftest.mutants:SgdDecayTwice")["norm_defect"]
+    wrong = readings(NAME, "sgd", path="tests.selftest.mutants.formula:SgdDecayTwice")["norm_defect"]
 
     assert wrong.value > 0.01
 

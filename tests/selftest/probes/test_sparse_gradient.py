@@ -9,7 +9,7 @@ from harness.subject import factory
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
-FAULTY = "tests.selftest.mutants_numerics:"
+FAULTY = "tests.selftest.mutants.numerics:"
 
 
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad", "RMSprop", "NAdam", "Adamax", "Muon"])

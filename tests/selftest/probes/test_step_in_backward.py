@@ -8,7 +8,7 @@ from harness.probes.step_in_backward import Settings, step_in_backward
 from harness.subject import factory
 from tests.selftest.probes.subjects import exact, torch_optim
 
-FAULTY = "tests.selftest.mutants_numerics:"
+FAULTY = "tests.selftest.mutants.numerics:"
 
 
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Muon", "Adafactor", "RMSprop", "NAdam"])
@@ -35,6 +35,6 @@ def test_a_shared_step_count_is_seen_wherever_there_is_a_gradient() -> None:
 
 def test_an_optimizer_that_never_decays_reads_none() -> None:
     """And no division by zero."""
-    found = step_in_backward(factory("tests.selftest.mutants:DecayForgotten", {}, training=False), Settings())
+    found = step_in_backward(factory("tests.selftest.mutants.formula:DecayForgotten", {}, training=False), Settings())
 
     assert (found["decays_accumulated"].value, found["decays_in_backward"].value) == (0.0, 0.0)

@@ -1,6 +1,6 @@
 """Wrong optimizers whose fault lies in precision, implementation paths, masks, averages or norms.
 
-As in `mutants`: one planted fault each, named after it, and the class that a mutant is derived from is its twin, the same step
+As in `formula`: one planted fault each, named after it, and the class that a mutant is derived from is its twin, the same step
 without the fault; some twins are the reference optimizers themselves.
 """
 
@@ -17,13 +17,13 @@ from harness.averaging import LookaheadSGD, ScheduleFreeSGD
 from harness.optimizers import CautiousAdamW, CorrectedAdamW, Lamb
 from harness.prodigy import Prodigy
 from harness.rounding import CompensatedAdamW, MasterWeightsAdamW, StochasticAdamW
-from tests.selftest import mutants
-from tests.selftest.mutants import Group, State
+from tests.selftest.mutants import formula
+from tests.selftest.mutants.formula import Group, State
 
 # --- implementation paths: AdamW with torch's flags -----------------------------------------------------------------
 
 
-class PathsTwin(mutants.AdamWTwin):
+class PathsTwin(formula.AdamWTwin):
     """AdamW that takes torch's flags for the way it is computed, and treats a complex number as a pair of real ones."""
 
     def __init__(
@@ -75,10 +75,10 @@ class ComplexSecondMoment(PathsTwin):
     """Square complex gradients instead of their parts or moduli: https://github.com/pytorch/pytorch/issues/59998."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        mutants.AdamWTwin.update(self, w, grad, group, state)
+        formula.AdamWTwin.update(self, w, grad, group, state)
 
 
-class StepCountShared(mutants.AdamWTwin):
+class StepCountShared(formula.AdamWTwin):
     """Count a step for every tensor, so that bias correction hurries: https://github.com/deepspeedai/DeepSpeed/issues/7819."""
 
     counted = 0
@@ -89,14 +89,14 @@ class StepCountShared(mutants.AdamWTwin):
         super().update(w, grad, group, state)
 
 
-class DecayOnEverySecondStep(mutants.AdamWTwin):
+class DecayOnEverySecondStep(formula.AdamWTwin):
     """Decay by twice as much at every second step, to save a pass over the weights."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - 2 * group["lr"] * group["weight_decay"] * (state["t"] % 2))
 
 
-class DifferentiableTwin(mutants.AdamWTwin):
+class DifferentiableTwin(formula.AdamWTwin):
     """AdamW whose step is recorded in the graph when torch's flag `differentiable` says so."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, differentiable: bool = False) -> None:
@@ -130,7 +130,7 @@ class DifferentiableIgnored(DifferentiableTwin):
 # --- sparse gradients -----------------------------------------------------------------------------------------------
 
 
-class SparseRefused(mutants.AdamWTwin):
+class SparseRefused(formula.AdamWTwin):
     """AdamW that refuses sparse gradients while there is weight decay, and steps on their dense form otherwise."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -143,7 +143,7 @@ class OnlyNamedRowsDecay(SparseRefused):
     """Accept sparse gradients and decay the rows that they name: https://github.com/tensorflow/addons/issues/767."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        mutants.AdamWTwin.update(self, w, grad.to_dense(), group, state)
+        formula.AdamWTwin.update(self, w, grad.to_dense(), group, state)
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.sub_(group["lr"] * group["weight_decay"] * w * (grad != 0))
@@ -282,7 +282,7 @@ class MaskForgotten(_Masked):
         return torch.ones_like(weight, dtype=torch.bool)
 
 
-class DecayWhereUpdateAgrees(mutants.AdamWTwin):
+class DecayWhereUpdateAgrees(formula.AdamWTwin):
     """Mask a decay that promises none: https://github.com/tracel-ai/burn/pull/3869 added the mask as an option."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -331,21 +331,21 @@ class EvalDecays(ScheduleFreeSGD):
 # --- norms and estimates --------------------------------------------------------------------------------------------
 
 
-class UpdateTimesNorm(mutants.AdamWTwin):
+class UpdateTimesNorm(formula.AdamWTwin):
     """Scale the update by the root mean square of the tensor, which makes coordinates and shards feel each other."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, group, state) * w.square().mean().sqrt()
 
 
-class DecayTimesNorm(mutants.AdamWTwin):
+class DecayTimesNorm(formula.AdamWTwin):
     """Scale the decay by the root mean square of the tensor."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - group["lr"] * group["weight_decay"] * w.square().mean().sqrt())
 
 
-class DecayMovesZero(mutants.AdamWTwin):
+class DecayMovesZero(formula.AdamWTwin):
     """Subtract lr * weight_decay itself, so that zeros move: https://github.com/jettify/pytorch-optimizer/issues/454."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:

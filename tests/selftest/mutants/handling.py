@@ -1,7 +1,7 @@
 """Wrong optimizers whose fault lies in groups, state, gradients or parameters rather than in the decay's formula.
 
-As in `mutants`: the class that a mutant is derived from is its twin, and where a public project has shipped the fault the
-docstring gives its thread. Twins that `mutants` lacks (they check, maximize, load or unscale) stand before their mutants.
+As in `formula`: the class that a mutant is derived from is its twin, and where a public project has shipped the fault the
+docstring gives its thread. Twins that `formula` lacks (they check, maximize, load or unscale) stand before their mutants.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.selftest import mutants
-from tests.selftest.mutants import Group, State
+from tests.selftest.mutants import formula
+from tests.selftest.mutants.formula import Group, State
 
 # --- schedules --------------------------------------------------------------------------------------------------------
 
 
-class PreviousLrDecay(mutants.AdamWTwin):
+class PreviousLrDecay(formula.AdamWTwin):
     """Decay with the learning rate of the step before: a schedule that is stepped between decay and update."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -28,7 +28,7 @@ class PreviousLrDecay(mutants.AdamWTwin):
         state["lr"] = group["lr"]
 
 
-class DecayScheduleOneStepLate(mutants.AdamWTwin):
+class DecayScheduleOneStepLate(formula.AdamWTwin):
     """Decay by the weight_decay that the group had one step ago."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -36,7 +36,7 @@ class DecayScheduleOneStepLate(mutants.AdamWTwin):
         state["weight_decay"] = group["weight_decay"]
 
 
-class DecayWrittenWithLr(mutants.AdamWTwin):
+class DecayWrittenWithLr(formula.AdamWTwin):
     """Rescale the group's weight_decay with every change of its learning rate, so that the decay follows the rate twice."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -45,7 +45,7 @@ class DecayWrittenWithLr(mutants.AdamWTwin):
         super().decay(w, grad, group, state)
 
 
-class LrInDenominator(mutants.AdamWTwin):
+class LrInDenominator(formula.AdamWTwin):
     """Fold the learning rate into the denominator, 0 / 0 at a rate of zero: https://github.com/pytorch/pytorch/issues/97004."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -59,14 +59,14 @@ class LrInDenominator(mutants.AdamWTwin):
 # --- parameter groups -------------------------------------------------------------------------------------------------
 
 
-class FirstGroupDecayForAll(mutants.AdamWTwin):
+class FirstGroupDecayForAll(formula.AdamWTwin):
     """Read weight_decay from the first group for all of them: https://github.com/deepspeedai/DeepSpeed/pull/8440."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         super().decay(w, grad, self.param_groups[0], state)
 
 
-class DecayEndsAtExemptGroup(mutants.AdamWTwin):
+class DecayEndsAtExemptGroup(formula.AdamWTwin):
     """Leave the loop at the first exempt group instead of going on: https://github.com/keras-team/keras/pull/21857."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -75,7 +75,7 @@ class DecayEndsAtExemptGroup(mutants.AdamWTwin):
             super().decay(w, grad, group, state)
 
 
-class ExemptNotTrained(mutants.AdamWTwin):
+class ExemptNotTrained(formula.AdamWTwin):
     """Leave parameters whose decay is off alone altogether: https://github.com/PaddlePaddle/PaddleCustomDevice/pull/1202."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -83,7 +83,7 @@ class ExemptNotTrained(mutants.AdamWTwin):
             super().update(w, grad, group, state)
 
 
-class JoinedGroupNotDecayed(mutants.AdamWTwin):
+class JoinedGroupNotDecayed(formula.AdamWTwin):
     """Decay the groups that the constructor was given, and none that joined later."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -95,7 +95,7 @@ class JoinedGroupNotDecayed(mutants.AdamWTwin):
             super().decay(w, grad, group, state)
 
 
-class DecayOfAnotherWeight(mutants.AdamWTwin):
+class DecayOfAnotherWeight(formula.AdamWTwin):
     """Take the decay from the weight that was stepped before: https://github.com/mlverse/torch/issues/821."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -103,7 +103,7 @@ class DecayOfAnotherWeight(mutants.AdamWTwin):
         self.before = w.clone()
 
 
-class StepCountedPerParameter(mutants.AdamWTwin):
+class StepCountedPerParameter(formula.AdamWTwin):
     """Advance one step counter for every parameter: https://github.com/deepspeedai/DeepSpeed/issues/7819."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -114,7 +114,7 @@ class StepCountedPerParameter(mutants.AdamWTwin):
 # --- checkpoints and copies -------------------------------------------------------------------------------------------
 
 
-class ConstructorDecayAtFirst(mutants.AdamWTwin):
+class ConstructorDecayAtFirst(formula.AdamWTwin):
     """Take the first step after a resume with the constructor's decay: https://github.com/NVIDIA/Megatron-LM/pull/7468."""
 
     def load_state_dict(self, state_dict: Any) -> None:
@@ -131,7 +131,7 @@ class ConstructorDecayAtFirst(mutants.AdamWTwin):
         return loss
 
 
-class ConstructorDecayKept(mutants.AdamWTwin):
+class ConstructorDecayKept(formula.AdamWTwin):
     """Restore the moments of a checkpoint and keep the constructor's weight_decay."""
 
     def load_state_dict(self, state_dict: Any) -> None:
@@ -141,14 +141,14 @@ class ConstructorDecayKept(mutants.AdamWTwin):
             group["weight_decay"] = decay
 
 
-class StateForgottenOnLoad(mutants.AdamWTwin):
+class StateForgottenOnLoad(formula.AdamWTwin):
     """Restore the groups of a checkpoint and start the moments anew."""
 
     def load_state_dict(self, state_dict: Any) -> None:
         super().load_state_dict({**state_dict, "state": {}})
 
 
-class DecayLostInCopy(mutants.AdamWTwin):
+class DecayLostInCopy(formula.AdamWTwin):
     """Give every group of a copied optimizer the constructor's weight_decay."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ class DecayLostInCopy(mutants.AdamWTwin):
             group["weight_decay"] = self.defaults["weight_decay"]
 
 
-class SwitchableAdamTwin(mutants.AdamTwin):
+class SwitchableAdamTwin(formula.AdamTwin):
     """Adam whose groups say whether decay is decoupled, and take that from a checkpoint (as torch's Adam does)."""
 
     usual = False
@@ -230,7 +230,7 @@ class OldCheckpointKeepsDecoupling(torch.optim.NAdam):
 # --- gradients --------------------------------------------------------------------------------------------------------
 
 
-class DecayWithoutGradient(mutants.AdamWTwin):
+class DecayWithoutGradient(formula.AdamWTwin):
     """Decay parameters whose gradient is None as well: https://github.com/KellerJordan/Muon/issues/54."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -243,7 +243,7 @@ class DecayWithoutGradient(mutants.AdamWTwin):
         return loss
 
 
-class StepCountsPauses(mutants.AdamWTwin):
+class StepCountsPauses(formula.AdamWTwin):
     """Count the optimizer's steps, and not those that a parameter took."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -255,7 +255,7 @@ class StepCountsPauses(mutants.AdamWTwin):
         super().update(w, grad, group, state)
 
 
-class NormOverAllGradients(mutants.AdamWTwin):
+class NormOverAllGradients(formula.AdamWTwin):
     """Divide every gradient by the norm of all of them, so that one NaN reaches every parameter."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -263,7 +263,7 @@ class NormOverAllGradients(mutants.AdamWTwin):
         super().update(w, grad / torch.stack(squares).sum().sqrt(), group, state)
 
 
-class UnscalingAdamWTwin(mutants.AdamWTwin):
+class UnscalingAdamWTwin(formula.AdamWTwin):
     """AdamW that unscales by itself and takes no step where GradScaler has found an infinity (as fused AdamW does)."""
 
     _step_supports_amp_scaling = True
@@ -284,14 +284,14 @@ class DecayOnSkippedStep(UnscalingAdamWTwin):
         super().update(w, grad, group, state)
 
 
-class ClosureIgnored(mutants.AdamWTwin):
+class ClosureIgnored(formula.AdamWTwin):
     """Take no notice of the closure."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         return super().step()
 
 
-class ClosureDecaysAgain(mutants.AdamWTwin):
+class ClosureDecaysAgain(formula.AdamWTwin):
     """Decay once for the closure's evaluation and once for the step."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -302,7 +302,7 @@ class ClosureDecaysAgain(mutants.AdamWTwin):
         return super().step(closure)
 
 
-class GradientOverwritten(mutants.AdamTwin):
+class GradientOverwritten(formula.AdamTwin):
     """Add the penalty's gradient to .grad itself: https://github.com/pytorch/pytorch/issues/12218."""
 
     def pull(self, w: Tensor, grad: Tensor, group: Group) -> Tensor:
@@ -312,7 +312,7 @@ class GradientOverwritten(mutants.AdamTwin):
 # --- accumulation and clipping ----------------------------------------------------------------------------------------
 
 
-class DecayPerMicroBatch(mutants.AdamWTwin):
+class DecayPerMicroBatch(formula.AdamWTwin):
     """Decay with every backward pass instead of every step: https://github.com/keras-team/keras/issues/19990."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -329,7 +329,7 @@ class DecayPerMicroBatch(mutants.AdamWTwin):
         pass
 
 
-class SgdDecayClipped(mutants.SgdTwin):
+class SgdDecayClipped(formula.SgdTwin):
     """Clip gradient and penalty together to a norm of 1: https://github.com/apache/mxnet/issues/9881 asks for it."""
 
     def pull(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
@@ -340,28 +340,28 @@ class SgdDecayClipped(mutants.SgdTwin):
 # --- signs, positions, shapes -----------------------------------------------------------------------------------------
 
 
-class ConstantShift(mutants.AdamWTwin):
+class ConstantShift(formula.AdamWTwin):
     """Subtract lr * weight_decay, whatever the weight is: https://github.com/jettify/pytorch-optimizer/issues/454."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.sub_(group["lr"] * group["weight_decay"])
 
 
-class AbsoluteDecay(mutants.AdamWTwin):
+class AbsoluteDecay(formula.AdamWTwin):
     """Take the decay from the weight's size, so that negative weights grow."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.sub_(group["lr"] * group["weight_decay"] * w.abs())
 
 
-class OnlyFirstRowDecays(mutants.AdamWTwin):
+class OnlyFirstRowDecays(formula.AdamWTwin):
     """Decay a slice of the weight where the whole was meant."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w[:1].mul_(1 - group["lr"] * group["weight_decay"])
 
 
-class MaximizingAdamWTwin(mutants.AdamWTwin):
+class MaximizingAdamWTwin(formula.AdamWTwin):
     """AdamW that can climb: the gradient changes its sign and the decay does not."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, maximize: bool = False) -> None:
@@ -386,7 +386,7 @@ class MaximizeIgnored(MaximizingAdamWTwin):
         super().__init__(params, lr, weight_decay)
 
 
-class ScalarsNotDecayed(mutants.AdamWTwin):
+class ScalarsNotDecayed(formula.AdamWTwin):
     """Exempt what has fewer than two dimensions, unasked: https://github.com/verl-project/verl/issues/5070."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -394,14 +394,14 @@ class ScalarsNotDecayed(mutants.AdamWTwin):
             super().decay(w, grad, group, state)
 
 
-class DecayOnContiguousCopy(mutants.AdamWTwin):
+class DecayOnContiguousCopy(formula.AdamWTwin):
     """Decay a flat view, which is a copy where the weight does not lie in one piece."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.contiguous().view(-1).mul_(1 - group["lr"] * group["weight_decay"])
 
 
-class StopsAtEmptyTensor(mutants.AdamWTwin):
+class StopsAtEmptyTensor(formula.AdamWTwin):
     """Step nothing any more once a tensor was empty."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -414,7 +414,7 @@ class StopsAtEmptyTensor(mutants.AdamWTwin):
             super().update(w, grad, group, state)
 
 
-class WeightReplaced(mutants.AdamWTwin):
+class WeightReplaced(formula.AdamWTwin):
     """Put a new tensor in the weight's place instead of writing into it: whoever shares its memory loses it."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -426,7 +426,7 @@ class WeightReplaced(mutants.AdamWTwin):
 # --- what is accepted -------------------------------------------------------------------------------------------------
 
 
-class CheckingAdamWTwin(mutants.AdamWTwin):
+class CheckingAdamWTwin(formula.AdamWTwin):
     """AdamW that refuses a weight_decay below zero and NaN (as torch does)."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
@@ -468,14 +468,14 @@ class LargeDecayWarns(CheckingAdamWTwin):
         super().decay(w, grad, group, state)
 
 
-class DecayCutOff(mutants.AdamWTwin):
+class DecayCutOff(formula.AdamWTwin):
     """Never let a step take more than the whole weight."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(max(0.0, 1 - group["lr"] * group["weight_decay"]))
 
 
-class LambdSgdTwin(mutants.SgdTwin):
+class LambdSgdTwin(formula.SgdTwin):
     """SGD with a decay of its own beside weight_decay, 1e-4 by default (as torch's ASGD has)."""
 
     lambd = 1e-4
@@ -491,7 +491,7 @@ class LambdIgnored(LambdSgdTwin):
     lambd = 0.0
 
 
-class UndecayedSgdTwin(mutants.SgdTwin):
+class UndecayedSgdTwin(formula.SgdTwin):
     """SGD that has no weight decay and takes no such argument (as torch's Rprop)."""
 
     def __init__(self, params: Any, lr: float = 1e-3) -> None:
@@ -508,7 +508,7 @@ class DecaySwallowed(UndecayedSgdTwin):
 # --- parameters that are given twice ----------------------------------------------------------------------------------
 
 
-class RepeatedSteppedOnce(mutants.AdamWTwin):
+class RepeatedSteppedOnce(formula.AdamWTwin):
     """Step a parameter once however often it is listed: not torch's AdamW, and what its users expect of it."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -517,7 +517,7 @@ class RepeatedSteppedOnce(mutants.AdamWTwin):
         return super().step(closure)
 
 
-class RepeatedWithoutWarning(mutants.AdamWTwin):
+class RepeatedWithoutWarning(formula.AdamWTwin):
     """Say nothing of a parameter that is listed twice."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -526,7 +526,7 @@ class RepeatedWithoutWarning(mutants.AdamWTwin):
             super().add_param_group(param_group)
 
 
-class OverlapAccepted(mutants.AdamWTwin):
+class OverlapAccepted(formula.AdamWTwin):
     """Take a parameter in two groups: https://github.com/rwth-i6/returnn/issues/1319 met one under two policies."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
