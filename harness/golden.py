@@ -20,7 +20,7 @@ from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
-from harness.comparison import Entry, compare
+from harness.comparison import Entry, Row, compare
 from harness.difference import headline, table
 from harness.recording import GoldenError, Recording, dump, merge, parse, problems
 
@@ -29,13 +29,17 @@ _GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a golden test. `text` opens with `first_line`; `wrote` says that the file at `path` is new or changed."""
+    """What came of a golden test. `text` opens with `first_line`; `wrote` says that the file at `path` is new or changed.
+
+    `rows` are what was compared with the file as it was before; none when there was no file of this scenario to read.
+    """
 
     ok: bool
     first_line: str
     text: str
     path: Path
     wrote: bool = False
+    rows: tuple[Row, ...] = ()
 
 
 class GoldenExtension(SingleFileSnapshotExtension):
@@ -105,11 +109,12 @@ def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, blockers
     path = Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0))
     obtained = Recording(path.stem, entries)
     refusals = [*blockers, *problems(obtained)]
+    rows = _rows(obtained, path)
     asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not path.exists())
     if refusals:
         snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
     if snapshot == obtained:
-        return _agreed(snapshot, path)
+        return dataclasses.replace(_agreed(snapshot, path), rows=rows)
     error = snapshot.executions[0].exception
     if error is not None and not isinstance(error, GoldenError):
         raise error  # syrupy swallows it: a full disk, or a fault of ours
@@ -117,7 +122,7 @@ def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, blockers
         return _failed(obtained, path, f"not recorded: {refusals[0]}", [*refusals, *_shown(obtained, path)])
     if not path.exists():
         return _failed(obtained, path, f"nothing is recorded in {_short(path)}", _how_to_record(snapshot, refusals))
-    return _failed(obtained, path, *_difference(obtained, path))
+    return dataclasses.replace(_failed(obtained, path, *_difference(obtained, path)), rows=rows)
 
 
 def _agreed(snapshot: SnapshotAssertion, path: Path) -> Outcome:
@@ -130,6 +135,15 @@ def _agreed(snapshot: SnapshotAssertion, path: Path) -> Outcome:
 def _failed(obtained: Recording, path: Path, what: str, more: Sequence[str]) -> Outcome:
     line = f"golden {obtained.scenario}: {what}"
     return Outcome(False, line, "\n".join([line, *more, f"golden file: {_short(path)}"]), path)
+
+
+def _rows(obtained: Recording, path: Path) -> tuple[Row, ...]:
+    """Return the comparison with the file as it is."""
+    try:
+        golden = parse(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (GoldenError, UnicodeDecodeError):
+        return ()
+    return tuple(compare(obtained.entries, golden.entries)) if golden and golden.scenario == obtained.scenario else ()
 
 
 def _difference(obtained: Recording, path: Path) -> tuple[str, list[str]]:
