@@ -35,6 +35,9 @@ def decide(claim: Claim, result: Result) -> Outcome:
     for arm in claim.arms:
         if arm in result.failures:
             return Outcome(claim, "failed", failure=result.failures[arm])
+    unread = _unread(claim, result)
+    if unread:
+        return Outcome(claim, "failed", failure=unread)
     verdicts = tuple(judge(expectation, result.readings) for expectation in claim.expect)
     broken = [verdict for verdict in verdicts if verdict.gated and not verdict.holds]
     if broken and all(verdict.too_coarse for verdict in broken):
@@ -61,6 +64,16 @@ def swapped(result: Result, first: str, second: str) -> Result:
         theirs = result.readings[other.get(arm, arm)]
         readings[arm] = {name: replace(theirs[name], expected=reading.expected) for name, reading in own.items()}
     return Result(readings, result.trajectory, result.failures)
+
+
+def _unread(claim: Claim, result: Result) -> str:
+    """Return which measure an arm did not give, as a probe whose weights are no numbers any more gives few, or nothing."""
+    for item in (*claim.expect, *(item.than for item in claim.expect if item.than)):
+        readings = result.readings[item.arm]
+        if item.measure not in readings:
+            others = ", ".join(f"{name} is {reading.value:g}" for name, reading in readings.items())
+            return f"arm {item.arm}: {item.measure} could not be measured ({others})"
+    return ""
 
 
 def _room(verdict: Verdict) -> float:

@@ -69,6 +69,17 @@ def test_an_arm_that_broke_leaves_other_claims_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    "expect", [Expectation("a", "gone", "at_most", value=1.0), Expectation("b", "m", "less_than", than=Other("a", "gone"))]
+)
+def test_a_measure_that_an_arm_did_not_give_fails_the_claim_in_words(expect: Expectation) -> None:
+    """As where weights are no numbers any more; what the arm did give is said."""
+    outcome = decide(claim(expect), result())
+
+    assert (outcome.status, outcome.verdicts) == ("failed", ())
+    assert outcome.failure == "arm a: gone could not be measured (m is 1, n is nan, e is 1)"
+
+
+@pytest.mark.parametrize(
     ("expect", "deciding"),
     [
         ((HOLDS, FAILS), FAILS),
