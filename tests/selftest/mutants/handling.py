@@ -162,8 +162,9 @@ class SwitchableAdamTwin(formula.AdamTwin):
 
     usual = False
 
-    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
-        super().__init__(params, lr, weight_decay=weight_decay)
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.defaults["decoupled_weight_decay"] = self.usual  # of groups that join
         self.pin()
 
     def pin(self) -> None:
@@ -364,26 +365,28 @@ class OnlyFirstRowDecays(formula.AdamWTwin):
 class MaximizingAdamWTwin(formula.AdamWTwin):
     """AdamW that can climb: the gradient changes its sign and the decay does not."""
 
-    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, maximize: bool = False) -> None:
-        super().__init__(params, lr, weight_decay=weight_decay)
-        self.sign = -1.0 if maximize else 1.0
+    def __init__(self, params: Any, maximize: bool = False, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.defaults["maximize"] = maximize  # of groups that join
+        for group in self.param_groups:
+            group["maximize"] = maximize
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        super().update(w, self.sign * grad, group, state)
+        super().update(w, -grad if group["maximize"] else grad, group, state)
 
 
 class MaximizeFlipsDecay(MaximizingAdamWTwin):
     """Turn the decay round with the gradient, as a page had it: https://github.com/pytorch/pytorch/issues/149476."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.mul_(1 - self.sign * group["lr"] * group["weight_decay"])
+        w.mul_(1 - (-1 if group["maximize"] else 1) * group["lr"] * group["weight_decay"])
 
 
 class MaximizeIgnored(MaximizingAdamWTwin):
     """Take the flag and go down all the same: https://github.com/kozistr/pytorch_optimizer/pull/528."""
 
-    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, maximize: bool = False) -> None:
-        super().__init__(params, lr, weight_decay)
+    def __init__(self, params: Any, maximize: bool = False, **options: Any) -> None:
+        super().__init__(params, **options)
 
 
 class ScalarsNotDecayed(formula.AdamWTwin):
@@ -429,8 +432,8 @@ class WeightReplaced(formula.AdamWTwin):
 class CheckingAdamWTwin(formula.AdamWTwin):
     """AdamW that refuses a weight_decay below zero and NaN (as torch does)."""
 
-    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
-        super().__init__(params, lr, weight_decay=weight_decay)
+    def __init__(self, params: Any, weight_decay: float = 1e-2, **options: Any) -> None:
+        super().__init__(params, weight_decay=weight_decay, **options)
         if self.wrong(weight_decay):
             raise ValueError(f"weight_decay: {weight_decay}")
 

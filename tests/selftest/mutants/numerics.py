@@ -99,17 +99,19 @@ class DecayOnEverySecondStep(formula.AdamWTwin):
 class DifferentiableTwin(formula.AdamWTwin):
     """AdamW whose step is recorded in the graph when torch's flag `differentiable` says so."""
 
-    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, differentiable: bool = False) -> None:
-        defaults = {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": weight_decay, "differentiable": differentiable}
-        torch.optim.Optimizer.__init__(self, params, defaults)  # which takes weights that are no leaves only where it reads this
-        self.differentiable = differentiable
+    def __init__(self, params: Any, differentiable: bool = False, **options: Any) -> None:
+        usual = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2}
+        # Not AdamWTwin's own: torch's takes weights that are no leaves only where it reads this in the defaults.
+        torch.optim.Optimizer.__init__(self, params, {**usual, **options, "differentiable": differentiable})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        assert closure is None
-        with torch.set_grad_enabled(self.differentiable):
-            for group in self.param_groups:
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            with torch.set_grad_enabled(group["differentiable"]):
                 for w in group["params"]:
-                    self.update(w, w.grad, group, self.state[w])
+                    if w.grad is not None:
+                        self.update(w, w.grad, group, self.state[w])
+        return loss
 
 
 class DecayDetached(DifferentiableTwin):
@@ -123,7 +125,8 @@ class DifferentiableIgnored(DifferentiableTwin):
     """Accept `differentiable` and step without a graph."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        self.differentiable = False
+        for group in self.param_groups:
+            group["differentiable"] = False
         return super().step(closure)
 
 
