@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from syrupy.assertion import SnapshotAssertion
 from syrupy.data import SnapshotCollection, SnapshotCollections
@@ -22,24 +22,32 @@ from syrupy.location import PyTestLocation
 
 from harness.comparison import Entry, Row, compare
 from harness.difference import headline, table
-from harness.recording import GoldenError, Recording, dump, merge, parse, problems
+from harness.provenance import Origin, changes
+from harness.recording import GoldenError, Recording, dump, foreign, merge, parse, problems
+
+Status = Literal["compared", "recorded", "failed"]
 
 _GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a golden test. `text` opens with `first_line`; `wrote` says that the file at `path` is new or changed.
+    """What came of a golden test. `text` opens with `first_line`; `recorded` says that the file at `path` is new or changed.
 
-    `rows` are what was compared with the file as it was before; none when there was no file of this scenario to read.
+    `rows` are what was compared with the file as it was before; none when there was no file of this scenario and this
+    optimizer to read. `origin` is what the file says of its numbers.
     """
 
-    ok: bool
+    status: Status
     first_line: str
     text: str
     path: Path
-    wrote: bool = False
     rows: tuple[Row, ...] = ()
+    origin: Origin | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status != "failed"
 
 
 class GoldenExtension(SingleFileSnapshotExtension):
@@ -82,8 +90,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
 
     def matches(self, *, serialized_data: str | bytes, snapshot_data: str | bytes) -> bool:
         obtained, golden = parse(str(serialized_data)), parse(str(snapshot_data))
-        rows = compare(obtained.entries, golden.entries)
-        return obtained.scenario == golden.scenario and all(row.ok for row in rows)
+        return not foreign(obtained, golden) and all(row.ok for row in compare(obtained.entries, golden.entries))
 
     @classmethod
     def write_snapshot_collection(
@@ -101,68 +108,77 @@ def golden_path(item: Any) -> Path:
     return Path(GoldenExtension.get_location(test_location=PyTestLocation(item), index=0))
 
 
-def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, blockers: Sequence[str]) -> Outcome:
+def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, origin: Origin, blockers: Sequence[str]) -> Outcome:
     """Compare `entries` with the test's golden, and record them when pytest was asked to and nothing is in the way.
 
-    `blockers` are the reasons why these numbers may not become a golden, such as a claim of the scenario that fails.
+    `origin` says whose numbers they are and where they were made. `blockers` are the reasons why they may not become a
+    golden, such as a claim of the scenario that fails.
     """
     path = Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0))
-    obtained = Recording(path.stem, entries)
+    obtained = Recording(path.stem, entries, origin)
     refusals = [*blockers, *problems(obtained)]
-    rows = _rows(obtained, path)
+    before = _before(obtained, path)
     asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not path.exists())
     if refusals:
         snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
     if snapshot == obtained:
-        return dataclasses.replace(_agreed(snapshot, path), rows=rows)
+        return _agreed(snapshot, obtained, before, may_write=asked and not refusals)
     error = snapshot.executions[0].exception
     if error is not None and not isinstance(error, GoldenError):
         raise error  # syrupy swallows it: a full disk, or a fault of ours
+    what, more = before.difference(origin)
     if asked and refusals:
-        return _failed(obtained, path, f"not recorded: {refusals[0]}", [*refusals, *_shown(obtained, path)])
-    if not path.exists():
-        return _failed(obtained, path, f"nothing is recorded in {_short(path)}", _how_to_record(snapshot, refusals))
-    return dataclasses.replace(_failed(obtained, path, *_difference(obtained, path)), rows=rows)
-
-
-def _agreed(snapshot: SnapshotAssertion, path: Path) -> Outcome:
-    result = snapshot.executions[0]
-    word = "recorded" if result.created else "updated" if result.updated else "as recorded"
-    line = f"golden {path.stem}: {word}"
-    return Outcome(True, line, line, path, wrote=result.created or result.updated)
-
-
-def _failed(obtained: Recording, path: Path, what: str, more: Sequence[str]) -> Outcome:
+        more = [*refusals, *([what, *more] if path.exists() else [])]
+        what = f"not recorded: {refusals[0]}"
+    elif not path.exists():
+        more = _how_to_record(snapshot, refusals)
     line = f"golden {obtained.scenario}: {what}"
-    return Outcome(False, line, "\n".join([line, *more, f"golden file: {_short(path)}"]), path)
+    text = "\n".join([line, *more, f"golden file: {_short(path)}"])
+    return Outcome("failed", line, text, path, before.rows, before.origin)
 
 
-def _rows(obtained: Recording, path: Path) -> tuple[Row, ...]:
-    """Return the comparison with the file as it is."""
-    try:
-        golden = parse(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (GoldenError, UnicodeDecodeError):
-        return ()
-    return tuple(compare(obtained.entries, golden.entries)) if golden and golden.scenario == obtained.scenario else ()
+@dataclass(frozen=True)
+class _Before:
+    """What lay at a golden's place before the test: its comparison, or `problem`, why there is none."""
+
+    golden: Recording | None
+    problem: str
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def origin(self) -> Origin | None:
+        return self.golden.origin if self.golden else None
+
+    def difference(self, origin: Origin) -> tuple[str, list[str]]:
+        """Return what is different in one line, and the lines that show it."""
+        if self.problem:
+            return self.problem, ["restore the file from git, or delete it and record it again"]
+        return headline(self.rows), [changes(self.origin, origin), table(self.rows)]
 
 
-def _difference(obtained: Recording, path: Path) -> tuple[str, list[str]]:
-    """Return what is different in one line, and the lines that show it."""
+def _before(obtained: Recording, path: Path) -> _Before:
     try:
         golden = parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return _Before(None, f"nothing is recorded in {_short(path)}")
     except (GoldenError, UnicodeDecodeError) as error:
-        return f"cannot be read: {error}", ["restore the file from git, or delete it and record it again"]
-    rows = compare(obtained.entries, golden.entries)
-    if golden.scenario != obtained.scenario:
-        return f"its file is a copy of {golden.scenario}'s", ["restore the file from git, or delete it and record it again"]
-    return headline(rows), [table(rows)]
+        return _Before(None, f"cannot be read: {error}")
+    if whose := foreign(obtained, golden):
+        return _Before(None, whose)
+    return _Before(golden, "", tuple(compare(obtained.entries, golden.entries)))
 
 
-def _shown(obtained: Recording, path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    what, more = _difference(obtained, path)
-    return [what, *more]
+def _agreed(snapshot: SnapshotAssertion, obtained: Recording, before: _Before, *, may_write: bool) -> Outcome:
+    path, result = Path(snapshot.executions[0].snapshot_location), snapshot.executions[0]
+    if may_write and before.golden and not before.origin:
+        _write(path, dump(merge(obtained, before.golden)))  # the numbers stay; whose they are is added
+        wrote = "origin added"
+    else:
+        wrote = "recorded" if result.created else "updated" if result.updated else ""
+    line = f"golden {path.stem}: {wrote or 'as recorded'}"
+    if wrote:
+        return Outcome("recorded", line, line, path, before.rows, obtained.origin)
+    return Outcome("compared", line, line, path, before.rows, before.origin)
 
 
 def _how_to_record(snapshot: SnapshotAssertion, refusals: Sequence[str]) -> list[str]:
@@ -181,7 +197,10 @@ def _short(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file whole or not at all, also when the machine stops in between."""
+    """Replace the file whole or not at all, also when the machine stops in between; what a killed run left goes."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        if not _alive(left.suffixes[-2].removeprefix(".")):
+            left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -191,3 +210,13 @@ def _write(path: Path, text: str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

@@ -1,7 +1,8 @@
 """What does a golden file say? The text of one scenario's recorded numbers, read strictly and written with small diffs.
 
 One measure a line, measures in order of their names: a number that has moved changes its own line, which names it and
-carries its tolerance. The scenario's id stands inside as well, so that a copy of another scenario's file is noticed.
+carries its tolerance. The scenario's id and the origin of the numbers stand above them, so that a copy of another scenario's
+file, or of another optimizer's, is noticed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn, cast
 
-from harness import statistics
+from harness import provenance, statistics
 from harness.comparison import Ensemble, Entry, Exact, Information, compare, unusable
 from harness.errors import UsageError
+from harness.provenance import Origin
 
 REFRESH = 0.01  # a recording renews information only where it left its own prediction at this rate
 
@@ -24,10 +26,11 @@ class GoldenError(UsageError):
 
 @dataclass(frozen=True)
 class Recording:
-    """The numbers of one scenario: what a run obtained, or what its golden file holds."""
+    """The numbers of one scenario: what a run obtained, or what its golden file holds. Older files have no origin."""
 
     scenario: str
     entries: Mapping[str, Entry]
+    origin: Origin | None = None
 
 
 def problems(recording: Recording) -> list[str]:
@@ -43,8 +46,11 @@ def dump(recording: Recording) -> str:
     if found := problems(recording):
         raise GoldenError(f"{recording.scenario}: {'; '.join(found)}")
     lines = [f"  {json.dumps(name)}: {json.dumps(_plain(entry))}" for name, entry in sorted(recording.entries.items())]
-    head = f'{{\n "scenario": {json.dumps(recording.scenario)},\n "entries": {{\n'
-    return head + ",\n".join(lines) + "\n }\n}\n"
+    head = f'{{\n "scenario": {json.dumps(recording.scenario)},\n'
+    if recording.origin:
+        facts = [f"  {json.dumps(key)}: {json.dumps(said)}" for key, said in recording.origin.facts.items()]
+        head += ' "origin": {\n' + ",\n".join(facts) + "\n },\n"
+    return head + ' "entries": {\n' + ",\n".join(lines) + "\n }\n}\n"
 
 
 def parse(text: str) -> Recording:
@@ -53,20 +59,36 @@ def parse(text: str) -> Recording:
         node = json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise GoldenError(f"not JSON: {error}") from None
-    if not isinstance(node, dict) or set(cast(dict[str, Any], node)) != {"scenario", "entries"}:
-        raise GoldenError("expected an object with the keys 'scenario' and 'entries'")
+    if not isinstance(node, dict) or set(cast(dict[str, Any], node)) - {"origin"} != {"scenario", "entries"}:
+        raise GoldenError("expected an object with the keys 'scenario', 'entries' and, unless it is an old one, 'origin'")
     fields = cast(dict[str, Any], node)
     if not isinstance(fields["scenario"], str) or not isinstance(fields["entries"], dict):
         raise GoldenError("expected a scenario id and an object of entries")
+    if "origin" in fields and (problem := provenance.problem(fields["origin"])):
+        raise GoldenError(problem)
+    origin = Origin(fields["origin"]) if "origin" in fields else None
     entries = cast(dict[str, Any], fields["entries"])
-    return Recording(fields["scenario"], {name: _entry(name, entry) for name, entry in entries.items()})
+    return Recording(fields["scenario"], {name: _entry(name, entry) for name, entry in entries.items()}, origin)
 
 
 def merge(received: Recording, golden: Recording) -> Recording:
-    """Return what to write over `golden`: `received`, except that what has not moved keeps its recorded numbers."""
-    if received.scenario != golden.scenario:  # a copy of another scenario's file: none of its numbers are ours
+    """Return what to write over `golden`: `received`, except that what has not moved keeps its recorded numbers.
+
+    The origin is renewed when a number or a rule is.
+    """
+    if foreign(received, golden):  # none of its numbers are ours
         return received
-    return replace(received, entries={name: _kept(entry, golden.entries.get(name)) for name, entry in received.entries.items()})
+    entries = {name: _kept(entry, golden.entries.get(name)) for name, entry in received.entries.items()}
+    origin = golden.origin if golden.origin and entries == golden.entries else received.origin
+    return Recording(received.scenario, entries, origin)
+
+
+def foreign(received: Recording, golden: Recording) -> str:
+    """Return whose file `golden` is where it is another scenario's or another optimizer's, else nothing."""
+    if received.scenario != golden.scenario:
+        return f"its file is a copy of {golden.scenario}'s"
+    whose = provenance.strangers(received.origin, golden.origin)
+    return f"its file holds numbers of {whose}" if whose else ""
 
 
 def _kept(obtained: Entry, golden: Entry | None) -> Entry:

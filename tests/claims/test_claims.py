@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from harness import provenance
 from harness.entries import entries
 from harness.golden import GoldenExtension, check
 from harness.outcome import decide, swapped
@@ -44,7 +45,9 @@ def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], 
 
 
 @pytest.mark.parametrize("entry", places.goldens())
-def test_golden(entry: Entry, result_of: Callable[[Entry], Result], setup: Setup, snapshot: SnapshotAssertion) -> None:
+def test_golden(
+    entry: Entry, result_of: Callable[[Entry], Result], setup: Setup, session: Session, snapshot: SnapshotAssertion
+) -> None:
     """The scenario's numbers are those that were recorded."""
     result = result_of(entry)
     stake = [Place(entry, claim) for claim in entry.scenario.claims if at_stake(entry, claim, setup)]
@@ -59,7 +62,8 @@ def test_golden(entry: Entry, result_of: Callable[[Entry], Result], setup: Setup
     if setup.subjects.reference:
         blockers.append(f"these are the goldens of {setup.subjects.reference}, to which the contract is equivalent_to")
 
-    outcome = check(snapshot.use_extension(GoldenExtension), entries(entry, result), blockers=blockers)
+    origin = provenance.of(entry.scenario, setup.subjects, session.device)
+    outcome = check(snapshot.use_extension(GoldenExtension), entries(entry, result), origin=origin, blockers=blockers)
 
     if not outcome.ok:
         pytest.fail(outcome.text, pytrace=False)

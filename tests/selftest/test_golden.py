@@ -38,6 +38,7 @@ from pathlib import Path
 import pytest
 from harness.comparison import Ensemble, Exact, Information
 from harness.golden import GoldenExtension, check
+from harness.provenance import Origin
 
 NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
 KINDS = {"exact": Exact, "ensemble": Ensemble.of, "information": Information.of}
@@ -50,7 +51,8 @@ def test_golden(scenario, snapshot):
     if told.get("crashes"):
         os._exit(3)
     entries = {name: KINDS[entry.pop("kind")](**entry) for name, entry in told["entries"].items()}
-    outcome = check(snapshot.use_extension(GoldenExtension), entries, blockers=told.get("blockers", []))
+    origin = Origin(told.get("origin", {"subject.decoupled": "torch.optim:AdamW", "commit": "abc", "torch": "2.13.0"}))
+    outcome = check(snapshot.use_extension(GoldenExtension), entries, origin=origin, blockers=told.get("blockers", []))
     if not outcome.ok:
         pytest.fail(outcome.text, pytrace=False)
 """
@@ -386,11 +388,12 @@ ODD = """
 import pytest
 from harness.comparison import Exact
 from harness.golden import GoldenExtension, check
+from harness.provenance import Origin
 
 def ask(snapshot, times=1):
     snapshot = snapshot.use_extension(GoldenExtension)
     for _ in range(times):
-        check(snapshot, {"x": Exact(1.0, 0.0, 0.0)}, blockers=[])
+        check(snapshot, {"x": Exact(1.0, 0.0, 0.0)}, origin=Origin({}), blockers=[])
 
 def test_golden(snapshot): ask(snapshot)
 
