@@ -29,8 +29,8 @@ class Prodigy(Optimizer):
         weight_decay: float = 0.0,
         d0: float = 1e-6,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "d": d0, "d0": d0})
-        self._numerator = 0.0
+        usual = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**usual, "d": d0, "d0": d0, "d_numerator": 0.0})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter whose gradient is not None, then the estimate; return what a closure returns."""
@@ -41,14 +41,15 @@ class Prodigy(Optimizer):
 
     def _step(self) -> None:
         moving = [(w, group) for group in self.param_groups for w in group["params"] if w.grad is not None]
-        self._numerator *= math.sqrt(self.param_groups[0]["betas"][1])
+        shared = self.param_groups[0]  # which a copy and a checkpoint take along
+        shared["d_numerator"] *= math.sqrt(shared["betas"][1])
         length = sum(self._observe(weight, group) for weight, group in moving)
         if not length:
             return
         for weight, group in moving:
             self._update(weight, group)
         for group in self.param_groups:
-            group["d"] = max(group["d"], self._numerator / length)
+            group["d"] = max(group["d"], shared["d_numerator"] / length)
 
     def _observe(self, weight: Tensor, group: dict[str, Any]) -> float:
         """Take the gradient into all averages; return the length of the weighted sum of gradients so far."""
@@ -56,7 +57,7 @@ class Prodigy(Optimizer):
         assert gradient is not None
         start = state.setdefault("start", weight.clone())
         scale = d / group["d0"] * d * group["lr"]
-        self._numerator += scale * float((gradient * (start - weight)).sum())
+        self.param_groups[0]["d_numerator"] += scale * float((gradient * (start - weight)).sum())
         state["s"] = math.sqrt(beta2) * state.get("s", torch.zeros_like(weight)) + scale * gradient
         state["m"] = beta1 * state.get("m", torch.zeros_like(weight)) + d * (1 - beta1) * gradient
         state["v"] = beta2 * state.get("v", torch.zeros_like(weight)) + d * d * (1 - beta2) * gradient * gradient

@@ -1,7 +1,7 @@
 """What keeps a decay alive in weights of low precision? Three published remedies, each AdamW otherwise.
 
-They are fixed subjects: `--optimizer` never replaces them. Moments and the step are float32; what differs is where the bits
-go that a bfloat16 weight cannot hold.
+They are fixed subjects: `--optimizer` never replaces them. Moments and the step of a narrow weight are float32; what differs is
+where the bits go that a bfloat16 weight cannot hold. Weights of float32 and float64 need no remedy and take AdamW's step.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ State = dict[str, Any]  # what one weight remembers
 
 
 class _Widened(Adam):
-    """AdamW in float32 between `read` and `write`; a subclass says what the weight remembers of what it cannot hold."""
+    """AdamW in float32 between `read` and `write`; a subclass says what a narrow weight remembers of what it cannot hold."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        direction, state = self.direction(weight, gradient.float(), group=group), self.state[weight]
-        wide = self.read(weight, state)
-        self.write(weight, wide * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * direction, state)
+        narrow, state = weight.element_size() < 4, self.state[weight]
+        direction = self.direction(weight, gradient.float() if narrow else gradient, group=group)
+        wide = self.read(weight, state) if narrow else weight
+        stepped = wide * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * direction
+        if narrow:
+            self.write(weight, stepped, state)
+        else:
+            weight.copy_(stepped)
 
     def read(self, weight: Tensor, state: State) -> Tensor:
         """Return the weight in float32, with what is remembered of it."""

@@ -15,9 +15,9 @@ from harness.run import Result, Session, run
 from harness.scenario import Claim
 from harness.store import Store
 from harness.subject import DEFAULTS, Subjects
-from tests.selftest.mutants import formula, handling, numerics
+from tests.selftest.mutants.catalogue import BY_NAME, TWINS, path_of
 
-HOMES = (formula, handling, numerics)
+PATHS = {make.__name__: path_of(make) for make in (*TWINS, *(mutant.make for mutant in BY_NAME.values()))}
 
 
 def _cases(kind: str) -> list:
@@ -63,6 +63,5 @@ def _mutated(entry: Entry, claim: Claim, mutant: str) -> Entry:
     """Return the scenario with only the claim's arms, and the mutant in place of the arm that the claim names."""
     name = str(claim.counterexample.arm)
     arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
-    (home,) = [module.__name__ for module in HOMES if hasattr(module, mutant)]
-    arms[name] = replace(arms[name], role="fixed", subject=f"{home}:{mutant}")
+    arms[name] = replace(arms[name], role="fixed", subject=PATHS[mutant])
     return Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)

@@ -348,13 +348,6 @@ class DecayTimesNorm(formula.AdamWTwin):
         w.mul_(1 - group["lr"] * group["weight_decay"] * w.square().mean().sqrt())
 
 
-class DecayMovesZero(formula.AdamWTwin):
-    """Subtract lr * weight_decay itself, so that zeros move: https://github.com/jettify/pytorch-optimizer/issues/454."""
-
-    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.sub_(group["lr"] * group["weight_decay"])
-
-
 class LambDecayInGradient(Lamb):
     """Add the decay to the gradient: https://github.com/cybertronai/pytorch-lamb/issues/3."""
 

@@ -45,7 +45,7 @@ def test_an_exempt_parameter_decays_in_a_buffer_with_others() -> None:
 
 def test_a_decay_that_moves_zeros_fills_the_padding() -> None:
     """Five steps of 0.06 and five of 0.03."""
-    found = flat_buffer(factory(FAULTY + "DecayMovesZero", {}, training=False), Settings())
+    found = flat_buffer(factory("tests.selftest.mutants.handling:ConstantShift", {}, training=False), Settings())
 
     assert found["padding"].value == pytest.approx(0.45, rel=1e-12)
 
