@@ -16,7 +16,8 @@ class Reading:
     `expected` is the closed form's value; `tolerance` the absolute rounding error that eps, steps and dtype allow;
     `effect` the size of what the measure looks for (a measure whose effect is under 1e4 tolerances is vacuous);
     `standard_error` the Monte-Carlo error of `value`; `samples` one value per seed when the arm is an ensemble; `single` says
-    that the optimizer computed in float32, and that `tolerance` is what float32 allows.
+    that the optimizer computed in float32, and that `tolerance` is what float32 allows; `information` that weight decay has no
+    part in the value, which is recorded and not compared.
     """
 
     value: float
@@ -27,6 +28,7 @@ class Reading:
     standard_error: float | None = None
     samples: tuple[float, ...] = ()
     single: bool = False
+    information: bool = False
 
 
 Readings = Mapping[str, Reading]  # measure name -> reading, of one arm

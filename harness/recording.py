@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn, cast
 
 from harness import provenance, statistics
-from harness.comparison import Ensemble, Entry, Exact, Information, compare, unusable
+from harness.comparison import Ensemble, Entry, Exact, Information, compare, smallest_change, unusable, vacuous, worth
 from harness.errors import UsageError
 from harness.provenance import Origin
 
@@ -39,6 +39,27 @@ def problems(recording: Recording) -> list[str]:
         return ["there is no number to record"]
     found = [(name, unusable(entry)) for name, entry in sorted(recording.entries.items())]
     return [f"{name}: {why}" for name, why in found if why]
+
+
+def shortfalls(recording: Recording) -> list[str]:
+    """Return which numbers see too little of weight decay to become gates, or are not known to see it, one a line."""
+    found = []
+    for name, entry in sorted(recording.entries.items()):
+        unknown = not isinstance(entry, Information) and entry.signal is None
+        why = "what weight decay is worth in it is not known: its probe declares no effect" if unknown else vacuous(entry)
+        found += [f"{name}: {why}"] if why else []
+    return found
+
+
+def widened(written: Recording, golden: Recording) -> list[str]:
+    """Return which gates `written` holds on fewer seeds than `golden` did, and how much wider they are, one a line."""
+    found = []
+    for name, new in written.entries.items():
+        old = golden.entries.get(name)
+        if isinstance(new, Ensemble) and isinstance(old, Ensemble) and new.n < old.n:
+            times = new.tolerance / old.tolerance
+            found.append(f"{name}: {new.n} seeds instead of {old.n}, its tolerance is {times:.1f} times as wide")
+    return found
 
 
 def dump(recording: Recording) -> str:
@@ -95,17 +116,27 @@ def _kept(obtained: Entry, golden: Entry | None) -> Entry:
     """Return the recorded numbers under the obtained rule, unless they have moved under that rule."""
     kept: Entry
     if golden is not None and _same(obtained, golden):
-        return golden
+        return _worth(golden, obtained)
     match obtained, golden:
         case Exact(), Exact():
             kept = replace(obtained, value=golden.value)
-        case Ensemble(), Ensemble() if obtained.n == golden.n:
-            kept = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, alpha=obtained.alpha)
+        case Ensemble(), Ensemble() if obtained.n <= golden.n:
+            again = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, runs=obtained.runs, alpha=obtained.alpha)
+            kept = _worth(again, obtained)
         case Information(), Information() if obtained.n == golden.n:
             return golden if _still_informs(obtained, golden) else obtained
         case _:
             return obtained
     return kept if _same(obtained, kept) else obtained
+
+
+def _worth(kept: Entry, obtained: Entry) -> Entry:
+    """Return the kept entry with a signal: its own, or where it has none the obtained one in its own units."""
+    if isinstance(kept, Information) or isinstance(obtained, Information):
+        return kept
+    if kept.signal is not None or obtained.signal is None:
+        return kept
+    return worth(kept, obtained.signal * smallest_change(obtained))
 
 
 def _same(obtained: Entry, golden: Entry) -> bool:
@@ -124,7 +155,7 @@ KINDS: Sequence[type[Entry]] = (Exact, Ensemble, Information)
 
 def _plain(entry: Entry) -> dict[str, float | bool]:
     mark = {"information": True} if isinstance(entry, Information) else {}
-    return asdict(entry) | mark
+    return {key: value for key, value in asdict(entry).items() if value is not None} | mark
 
 
 def _entry(name: str, node: Any) -> Entry:
@@ -132,8 +163,11 @@ def _entry(name: str, node: Any) -> Entry:
         raise GoldenError(f"{name}: expected an object, got {node!r}")
     fields = dict(cast(dict[str, Any], node))
     marked = fields.pop("information", False) is True
+    if "alpha" in fields:
+        fields.setdefault("runs", fields.get("n"))  # files from before a golden could have more seeds than a run
     for kind in KINDS:
-        if set(fields) == set(kind.__dataclass_fields__) and marked == (kind is Information):
+        known = set(kind.__dataclass_fields__)
+        if known - {"signal"} <= set(fields) <= known and marked == (kind is Information):
             return kind(**{key: _number(f"{name}.{key}", value) for key, value in fields.items()})
     raise GoldenError(f"{name}: the keys {sorted(cast(dict[str, Any], node))} are of no kind of entry")
 

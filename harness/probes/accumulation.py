@@ -50,7 +50,7 @@ def accumulation(make: Factory, settings: Settings) -> dict[str, Reading]:
     apart = abs(readings["summed_survival"].value - readings["averaged_survival"].value)
     return {
         **readings,
-        "reduction_effect": Reading(apart, "fraction", tolerance=2 * _room(settings)),
+        "reduction_effect": Reading(apart, "fraction", tolerance=2 * _room(settings), effect=1 - kept),
         "micro_batch_error": _micro_batches(make, settings),
         "clipped_penalty_factor": _clipped_penalty(make, settings),
         "epoch_ratio": _epochs(make, settings),

@@ -64,14 +64,14 @@ def averaged_weights(make: Factory, settings: Settings) -> dict[str, Reading]:
     due = _closed_form(settings)
     tolerance = 8 * EPS * settings.steps  # each step rounds the weight and the average a few times; nothing grows
     left, fast = float(_worst(averaged / start, due)), float((trained / start)[0, 0])
+    rate = (1 - settings.lr * settings.weight_decay) ** settings.steps
     readings = {
         "averaged_left": Reading(left, "of w0", due, tolerance, 1 - due),
         "trained_left": Reading(fast, "of w0"),
-        "lag": Reading(left / fast, "ratio"),
+        "lag": Reading(left / fast, "ratio", effect=due / rate - 1),
         "swap_error": Reading(moved, "of w0", 0.0, tolerance, 1 - due),
     }
     if settings.law in ("ema", "equal"):
-        rate = (1 - settings.lr * settings.weight_decay) ** settings.steps
         readings["trained_left"] = Reading(fast, "of w0", rate, tolerance, 1 - rate)
         readings["lag"] = Reading(left / fast, "ratio", due / rate, 4 * tolerance / rate, due / rate - 1)
     return readings

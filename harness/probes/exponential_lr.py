@@ -61,7 +61,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
         "norm_ratio": Reading(ratio, "ratio", kept, tolerance, 1 - kept),
         "other_exponent_error": Reading(turn(decayed, wrong), "of |w|"),
         "constant_lr_error": Reading(effect, "of |w|"),
-        "lr_growth": Reading(root ** -_exponent(settings.law, settings.steps), "of the first lr"),
+        "lr_growth": Reading(root ** -_exponent(settings.law, settings.steps), "of the first lr", information=True),
         "effective_lr_gain": Reading(_gain(settings, decayed=decayed, constant=constant), "ratio"),
     }
 

@@ -78,7 +78,7 @@ def fixed_point(make: Factory, settings: Settings) -> dict[str, Reading]:
             effect=float(due_alphas.mean()),
         ),
         "worst_error": Reading(float((rest - due).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect),
-        "last_move": Reading(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance),
+        "last_move": Reading(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance, information=True),
     }
     return readings | _weights(rest, due, tolerance=tolerance)
 

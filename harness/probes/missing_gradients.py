@@ -81,7 +81,7 @@ def _without(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {
         "without_gradient_changed": elements(changed(after[1:2], before[1:2]), at_stake=stake),
         "frozen_changed": elements(changed(after[2:], before[2:]), at_stake=stake),
-        "with_gradient_changed": Reading(changed(after[:1], before[:1]), "elements"),
+        "with_gradient_changed": Reading(changed(after[:1], before[:1]), "elements", effect=stake),
     }
 
 

@@ -110,10 +110,10 @@ def _learning(problem: _Problem, settings: Settings, *, path: list[Tensor], kept
     rounding = (16 * EPS * float(problem.features.norm()) * (1 + settings.null_norm)) ** 2
     tolerance = 32 * settings.steps * EPS * (1 + settings.null_norm) ** 2 if no_decay else None
     return {
-        "train_loss": Reading(train[-1] / train[0], "of the initial loss", tolerance=rounding),
+        "train_loss": Reading(train[-1] / train[0], "of the initial loss", tolerance=rounding, information=no_decay),
         "test_error": Reading(test[-1], "of |w*|^2", null[-1] if no_decay else None, tolerance, max(null[-1], 1.0)),
-        "fitted_at": Reading(float(_first(train, below=_SHARE * train[0])), "steps"),
-        "learnt_at": Reading(float(_first(test, below=_SHARE * test[0])), "steps", expected),
+        "fitted_at": Reading(float(_first(train, below=_SHARE * train[0])), "steps", information=True),
+        "learnt_at": Reading(float(_first(test, below=_SHARE * test[0])), "steps", expected, information=no_decay),
     }
 
 

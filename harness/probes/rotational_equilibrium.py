@@ -60,8 +60,8 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     readings = {
         "norm": _norm(norms[half:], settings),
         "turn": _turn(turns[half:], settings),
-        "last_turn": Reading(float(turns[-1].mean()), "radians a step"),
-        "last_norm": Reading(float(norms[-1].mean() / norms[0].mean()), "of the initial norm"),
+        "last_turn": Reading(float(turns[-1].mean()), "radians a step", effect=_lost_turn(settings)),
+        "last_norm": Reading(float(norms[-1].mean() / norms[0].mean()), "of the initial norm", effect=_grown(settings) - 1),
     }
     if settings.law == "sgd" and settings.weight_decay > 0:
         readings["relaxation"] = _relaxation(make, settings)
@@ -80,8 +80,19 @@ def _predicted(settings: Settings, decay: float) -> float:
     return settings.lr * (1 - beta) / abs(keep - beta) * math.sqrt(sums * settings.inputs)
 
 
+def _grown(settings: Settings) -> float:
+    """Return what the norm grows to without decay, from an equilibrium: in |w|^4 or, by adamw's random walk, in |w|^2."""
+    time = settings.lr * settings.reference * settings.steps
+    return float((1 + 2 * time) ** 0.5 if settings.law == "adamw" else (1 + 4 * time) ** 0.25)
+
+
+def _lost_turn(settings: Settings) -> float:
+    """Return by how much turns are smaller without decay in the end: steps of one length, or of 1 / |w|, over a grown |w|."""
+    return _predicted_turn(settings) * (1 - _grown(settings) ** -(1 if settings.law == "adamw" else 2))
+
+
 def _predicted_turn(settings: Settings) -> float:
-    rate = settings.lr * settings.weight_decay
+    rate = settings.lr * settings.reference
     if settings.law == "sgd":
         return math.acos(1 - rate)
     if settings.law == "heavy_ball":
@@ -91,12 +102,10 @@ def _predicted_turn(settings: Settings) -> float:
 
 def _norm(norms: Tensor, settings: Settings) -> Reading:
     value, error = _mean(norms)
+    expected = _predicted(settings, settings.reference)
+    effect = expected * (_grown(settings) - 1)
     if settings.weight_decay == 0:
-        return Reading(value, "norm")
-    expected = _predicted(settings, settings.weight_decay)
-    # The effect is the growth without decay over the same time: of |w|^4 or, by adamw's random walk, of |w|^2.
-    time = settings.lr * settings.weight_decay * settings.steps
-    effect = expected * ((1 + 2 * time) ** 0.5 if settings.law == "adamw" else (1 + 4 * time) ** 0.25) - expected
+        return Reading(value, "norm", effect=effect)
     if settings.law != "sgd":
         return Reading(value, "norm", expected, None, effect, error)
     # The fixed point attracts, so rounding does not add up over steps: a sum of `inputs` squares, each rounded by eps.
@@ -106,7 +115,7 @@ def _norm(norms: Tensor, settings: Settings) -> Reading:
 def _turn(turns: Tensor, settings: Settings) -> Reading:
     value, error = _mean(turns)
     if settings.weight_decay == 0:
-        return Reading(value, "radians a step")
+        return Reading(value, "radians a step", effect=_lost_turn(settings))
     expected = _predicted_turn(settings)
     if settings.law != "sgd":
         return Reading(value, "radians a step", expected, None, expected, error)

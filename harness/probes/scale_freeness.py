@@ -44,7 +44,7 @@ def scale_freeness(make: Factory, settings: Settings) -> dict[str, Reading]:
     half = (factors > 1).expand_as(change)
     tolerance = _rounding(plain, settings)
     readings = {
-        name: Reading(float(change[part].max()), "fraction of the way", tolerance=tolerance)
+        name: Reading(float(change[part].max()), "fraction of the way", tolerance=tolerance, effect=1.0)
         for name, part in (("change_scaled_up", half), ("change_scaled_down", ~half))
     }
     whole = Reading(float(change.max()), "fraction of the way", expected=0.0, tolerance=tolerance, effect=1.0)

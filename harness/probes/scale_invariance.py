@@ -91,14 +91,15 @@ def _norms(losses: list[ScaleInvariantLoss], settings: Settings, *, path: list[T
     for loss, before, after in zip(losses, path, path[1:], strict=False):
         step = settings.lr * loss.gradient(before)
         defects.append(abs(float(after @ after - keep**2 * before @ before - step @ step) / float(before @ before)))
+    apart = float((path[-1].norm() - free[-1].norm()).abs())
     growth = [float(after.norm() / before.norm()) - 1 for before, after in pairwise(free)]
     # Squares of sums of a few terms, each rounded by eps; 2 lr <g, w> is zero only to the gradient's rounding.
     sgd, tolerance = settings.law == "sgd", 256 * EPS
     return {
         "norm_defect": Reading(max(defects), "of |w|^2", 0.0 if sgd else None, tolerance, 1 - keep**2),
-        "smallest_growth": Reading(min(growth), "of |w| a step"),
-        "norm_without_decay": Reading(float(free[-1].norm()), "of |w0|"),
-        "norm_with_decay": Reading(float(path[-1].norm()), "of |w0|"),
+        "smallest_growth": Reading(min(growth), "of |w| a step", effect=1 - keep),
+        "norm_without_decay": Reading(float(free[-1].norm()), "of |w0|", effect=apart),
+        "norm_with_decay": Reading(float(path[-1].norm()), "of |w0|", effect=apart),
     }
 
 

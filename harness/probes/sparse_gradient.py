@@ -47,7 +47,7 @@ def sparse_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {
         "refused": Reading(refused, "1 if so", float(settings.refused), 1e-6, 1.0),
         "untouched_left": Reading(float(left[others].mean()), "of w0", 1.0, 4 * EPS, shrink),
-        "named_moved": Reading(float((left[NAMED] - 1).abs().mean()), "of w0"),
+        "named_moved": Reading(float((left[NAMED] - 1).abs().mean()), "of w0", information=True),
     }
 
 

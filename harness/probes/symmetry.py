@@ -95,7 +95,7 @@ def _response(make: Factory, settings: Settings) -> Reading:
     before = weights[0].detach().clone()
     gradient = noise(1, 1, seed=settings.seed)[0][0]
     after = walk(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
-    return Reading(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up")
+    return Reading(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)
 
 
 PROBE = Probe(

@@ -57,6 +57,6 @@ def test_every_kind_of_change_of_the_rule_is_named() -> None:
     loss = GOLDEN["control.loss"]
     assert isinstance(loss, Ensemble)
     ungated = headline(compare({"m": Information.of(SAMPLES)}, {"m": loss}))
-    assert ungated == "m tolerance changed: lane ensemble -> information, alpha 0.0001 -> -"
+    assert ungated == "m tolerance changed: lane ensemble -> information, runs 8 -> -, alpha 0.0001 -> -, n - -> 8"
     edited = headline(compare({"m": loss}, {"m": replace(loss, tolerance=9.0)}))
     assert edited == "m tolerance changed: the recorded tolerance is not the one that its sd, n and alpha give"

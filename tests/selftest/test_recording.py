@@ -97,7 +97,7 @@ def test_what_has_moved_is_taken_whole() -> None:
         (Information.of([x + 1 for x in SAMPLES]), Information.of(SAMPLES)),
         (Information.of([2.0]), Information.of([1.0])),
         (Information.of(SAMPLES), Exact(1.0, 1e-9, 0.0)),
-        (Ensemble.of(SAMPLES[:7], alpha=1e-4), Ensemble.of(SAMPLES, alpha=1e-4)),
+        (Ensemble.of(SAMPLES, alpha=1e-4), Ensemble.of(SAMPLES[:7], alpha=1e-4)),
     ):
         assert merged(obtained, golden) is obtained
 
