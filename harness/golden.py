@@ -20,10 +20,22 @@ from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
+from harness.command import harness
 from harness.comparison import Entry, Row, compare
 from harness.difference import headline, table
 from harness.provenance import Origin, changes
-from harness.recording import GoldenError, Recording, dump, foreign, merge, parse, problems
+from harness.recording import (
+    GoldenError,
+    Recording,
+    dump,
+    foreign,
+    incomplete,
+    merge,
+    parse,
+    problems,
+    shortfalls,
+    widened,
+)
 
 Status = Literal["compared", "recorded", "failed"]
 
@@ -119,6 +131,8 @@ def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, origin: 
     refusals = [*blockers, *problems(obtained)]
     before = _before(obtained, path)
     asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not path.exists())
+    if asked and not refusals:  # what is kept of the golden is not judged by what this run would have made of it
+        refusals = shortfalls(merge(obtained, before.golden) if before.golden else obtained)
     if refusals:
         snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
     if snapshot == obtained:
@@ -170,14 +184,17 @@ def _before(obtained: Recording, path: Path) -> _Before:
 
 def _agreed(snapshot: SnapshotAssertion, obtained: Recording, before: _Before, *, may_write: bool) -> Outcome:
     path, result = Path(snapshot.executions[0].snapshot_location), snapshot.executions[0]
-    if may_write and before.golden and not before.origin:
-        _write(path, dump(merge(obtained, before.golden)))  # the numbers stay; whose they are is added
-        wrote = "origin added"
+    if may_write and before.golden and incomplete(before.golden):
+        _write(path, dump(merge(obtained, before.golden)))  # the numbers stay; whose they are, and what they see, is added
+        wrote = "origin and signals added"
     else:
         wrote = "recorded" if result.created else "updated" if result.updated else ""
     line = f"golden {path.stem}: {wrote or 'as recorded'}"
     if wrote:
-        return Outcome("recorded", line, line, path, before.rows, obtained.origin)
+        wider = widened(merge(obtained, before.golden), before.golden) if before.golden else []
+        more = [*wider, f"hold it on as many seeds again: {harness('calibrate')}"] if wider else []
+        line = f"{line}, {more[0]}" if more else line
+        return Outcome("recorded", line, "\n".join([line, *more]), path, before.rows, obtained.origin)
     return Outcome("compared", line, line, path, before.rows, before.origin)
 
 

@@ -42,13 +42,14 @@ def problems(recording: Recording) -> list[str]:
 
 
 def shortfalls(recording: Recording) -> list[str]:
-    """Return which numbers see too little of weight decay to become gates, or are not known to see it, one a line."""
-    found = []
-    for name, entry in sorted(recording.entries.items()):
-        unknown = not isinstance(entry, Information) and entry.signal is None
-        why = "what weight decay is worth in it is not known: its probe declares no effect" if unknown else vacuous(entry)
-        found += [f"{name}: {why}"] if why else []
-    return found
+    """Return which numbers see too little of weight decay to become gates, one a line."""
+    return [f"{name}: {why}" for name, entry in sorted(recording.entries.items()) if (why := vacuous(entry))]
+
+
+def incomplete(recording: Recording) -> bool:
+    """Say whether a golden is of before goldens said whose they are and what weight decay is worth in each number."""
+    gates = [entry for entry in recording.entries.values() if not isinstance(entry, Information)]
+    return recording.origin is None or any(gate.signal is None for gate in gates)
 
 
 def widened(written: Recording, golden: Recording) -> list[str]:

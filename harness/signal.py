@@ -14,7 +14,7 @@ from typing import Any
 from harness import subject
 from harness.catalogue import Entry as ScenarioEntry
 from harness.catalogue import settings_of
-from harness.comparison import Entry, Exact, worth
+from harness.comparison import Entry, Exact, Information, worth
 from harness.probes import PROBES
 from harness.run import Session, path_of
 from harness.scenario import Arm, Scenario
@@ -47,17 +47,23 @@ def measured(found: Mapping[str, Entry], entry: ScenarioEntry, session: Session)
 
     A probe that breaks without decay shows nothing, and its signals stay unknown.
     """
-    unknown = {name: one for name, one in found.items() if isinstance(one, Exact) and one.signal is None}
-    if entry.scenario.kind != "probe" or not unknown:
+    open_ones = {name: one for name, one in found.items() if isinstance(one, Exact) and one.signal is None}
+    if entry.scenario.kind != "probe" or not open_ones:
         return dict(found)
     signals: dict[str, Entry] = {}
-    for arm in sorted({name.partition(".")[0] for name in unknown}):
+    for arm in sorted({name.partition(".")[0] for name in open_ones}):
         without = _without_decay(entry, arm, session)
-        for name, one in unknown.items():
+        for name, one in open_ones.items():
             place, _, measure = name.partition(".")
             if place == arm and measure in without:
                 signals[name] = worth(one, one.value - without[measure])
     return {**found, **signals}
+
+
+def unknown(found: Mapping[str, Entry]) -> list[str]:
+    """Return which gates are not known to see weight decay, one a line: they cannot be recorded."""
+    gates = [name for name, one in sorted(found.items()) if not isinstance(one, Information) and one.signal is None]
+    return [f"{name}: what weight decay is worth in it is not known, and its probe declares no effect" for name in gates]
 
 
 def _without_decay(entry: ScenarioEntry, arm: str, session: Session) -> Mapping[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -10,11 +11,14 @@ from syrupy.assertion import SnapshotAssertion
 from harness import provenance
 from harness.entries import entries
 from harness.golden import GoldenExtension, check
+from harness.ledger import Golden
 from harness.outcome import decide, swapped
 from harness.run import Result, Session
+from harness.signal import measured, unknown
 from tests.claims import places
 from tests.claims.failure import explain
 from tests.claims.places import Entry, Place, at_stake, outcome_of
+from tests.roll import leave_out
 from tests.setup import Setup
 
 
@@ -28,17 +32,18 @@ def test_claim(place: Place, result_of: Callable[[Entry], Result], setup: Setup,
     if outcome.status == "failed":
         pytest.fail(message, pytrace=False)
     if outcome.status == "not_applicable":
-        pytest.skip(reason=outcome.reason)  # only running it shows that float32 cannot; the ledger has the same reason
+        leave_out(record_property, outcome.reason)  # only running it shows that float32 cannot
 
 
 @pytest.mark.parametrize("place", places.swaps())
-def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], Result]) -> None:
+def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], Result], record_property) -> None:
     """A claim about training is false of the same records with the two arms exchanged that it names."""
     result = result_of(place.entry)
     if result.failures:
         pytest.fail(f"{place.claim.id}: nothing to exchange; {next(iter(result.failures.values()))}", pytrace=False)
 
     outcome = decide(place.claim, swapped(result, *place.claim.counterexample.swap))
+    record_property("decaygate-swap", {"claim": place.claim.id, "status": outcome.status})
 
     if outcome.status != "failed":
         pytest.fail(f"{place.claim.id}: holds with its arms exchanged too, so it says nothing about them", pytrace=False)
@@ -46,7 +51,12 @@ def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], 
 
 @pytest.mark.parametrize("entry", places.goldens())
 def test_golden(
-    entry: Entry, result_of: Callable[[Entry], Result], setup: Setup, session: Session, snapshot: SnapshotAssertion
+    entry: Entry,
+    result_of: Callable[[Entry], Result],
+    setup: Setup,
+    session: Session,
+    snapshot: SnapshotAssertion,
+    record_property,
 ) -> None:
     """The scenario's numbers are those that were recorded."""
     result = result_of(entry)
@@ -56,14 +66,22 @@ def test_golden(
         pytest.fail(f"golden {entry.id}: nothing to compare; {broken[0]}", pytrace=False)
     if not result.readings:
         # Nothing to compare and nothing to hold against the optimizer: what its author expects to fail failed in every arm.
-        pytest.skip(reason=f"golden {entry.id}: no arm ran, and its claims are expected to fail or do not apply")
+        why = "no arm ran, and its claims are expected to fail or do not apply"
+        record_property("decaygate-golden", asdict(Golden(entry.id, "not_applicable", {}, why)))
+        leave_out(record_property, why)
     outcomes = [outcome_of(place, result, setup) for place in stake]
     blockers = [f"claim {outcome.claim.id} fails" for outcome in outcomes if outcome.status == "failed"]
     if setup.subjects.reference:
         blockers.append(f"these are the goldens of {setup.subjects.reference}, to which the contract is equivalent_to")
 
+    numbers = entries(entry, result)
+    if snapshot.update_snapshots or snapshot.update_new_snapshots_only:
+        numbers = measured(numbers, entry, session)
+        blockers += unknown(numbers)
     origin = provenance.of(entry.scenario, setup.subjects, session.device)
-    outcome = check(snapshot.use_extension(GoldenExtension), entries(entry, result), origin=origin, blockers=blockers)
+    outcome = check(snapshot.use_extension(GoldenExtension), numbers, origin=origin, blockers=blockers)
+    facts = dict(outcome.origin.facts) if outcome.origin else {}
+    record_property("decaygate-golden", asdict(Golden(entry.id, outcome.status, facts, outcome.first_line)))
 
     if not outcome.ok:
         pytest.fail(outcome.text, pytrace=False)

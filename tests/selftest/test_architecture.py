@@ -35,7 +35,7 @@ IMPORTS: dict[str, str] = {
     "errors": "",
     "evaluate": "gpt task",
     "expected_failures": "binding",
-    "golden": "comparison difference provenance recording",
+    "golden": "command comparison difference provenance recording",
     "gpt": "",
     "heartbeat": "",
     "ledger": "catalogue outcome scenario subject",
