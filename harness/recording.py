@@ -137,7 +137,8 @@ def _worth(kept: Entry, obtained: Entry) -> Entry:
         return kept
     if kept.signal is not None or obtained.signal is None:
         return kept
-    return worth(kept, obtained.signal * smallest_change(obtained))
+    own, other = smallest_change(kept), smallest_change(obtained)
+    return replace(kept, signal=obtained.signal) if own == other else worth(kept, obtained.signal * other)
 
 
 def _same(obtained: Entry, golden: Entry) -> bool:

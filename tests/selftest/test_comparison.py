@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from harness import statistics
-from harness.comparison import Ensemble, Entry, Exact, Information, Row, compare, unusable
+from harness.catalogue import ROOT
+from harness.comparison import Ensemble, Entry, Exact, Information, Row, compare, floor, unusable, vacuous, worth
+from harness.recording import parse
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
 ENSEMBLE = Ensemble.of(SAMPLES, alpha=1e-4)
@@ -33,6 +35,28 @@ def only(obtained: Entry | None, golden: Entry | None) -> Row:
     """Compare one measure."""
     (row,) = compare({"m": obtained} if obtained else {}, {"m": golden} if golden else {})
     return row
+
+
+SHIPPED = {path.stem: path for path in sorted((ROOT / "golden" / "default" / "test_claims").glob("*.json"))}
+
+
+@pytest.mark.parametrize("scenario", SHIPPED)
+def test_every_recorded_number_fails_at_1_01_tolerances_and_passes_at_0_99(scenario: str) -> None:
+    """Each gate of each shipped golden, both ways; a tolerance that rounding of the number itself swallows would show."""
+    entries = parse(SHIPPED[scenario].read_text(encoding="utf-8")).entries
+    gates = {name: one for name, one in entries.items() if not isinstance(one, Information)}
+    wrong = []
+    for name, golden in gates.items():
+        assert golden.signal is not None, name
+        assert vacuous(golden) == "", name
+        tolerance = golden.tolerance or 1e-300  # a tolerance of zero allows no change at all
+        factors = ((0.99, "same"), (1.01, "moved")) if golden.tolerance else ((0.0, "same"), (1.0, "moved"))
+        for sign in (1, -1):
+            found = [only(moved(golden, sign * factor * tolerance), golden).status for factor, _ in factors]
+            wrong += [(name, sign, found)] if found != [status for _, status in factors] else []
+
+    assert gates
+    assert wrong == []
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -67,6 +91,51 @@ def test_an_ensembles_tolerance_is_predicted_from_the_recorded_spread() -> None:
     assert row.sigmas == pytest.approx((wild.mean - ENSEMBLE.mean) / (ENSEMBLE.sd / 2))
 
 
+def test_a_golden_of_many_seeds_judges_a_run_of_few() -> None:
+    """Its sd is known better and its mean lies still: at 3e-5 eight against 64 may differ by 1.7 sd, and by 4.7 against eight."""
+    few, many = Ensemble.of(SAMPLES, alpha=3e-5), Ensemble.of(SAMPLES * 8, alpha=3e-5, runs=8)
+
+    assert only(few, many).status == "same"
+    assert many.tolerance == statistics.prediction_tolerance(sd=many.sd, n=64, n_new=8, alpha=3e-5)
+    assert few.tolerance / few.sd == pytest.approx(4.75, abs=0.05)
+    assert many.tolerance / many.sd == pytest.approx(1.69, abs=0.02)
+    assert only(replace(few, mean=many.mean + 1.7 * many.sd), many).status == "moved"
+    assert only(replace(few, mean=many.mean + 1.7 * many.sd), many).sigmas == pytest.approx(1.7 / math.sqrt(1 / 64 + 1 / 8))
+
+
+def test_a_run_of_another_size_than_the_golden_is_for_is_another_rule() -> None:
+    """However many seeds the golden has."""
+    many = Ensemble.of(SAMPLES * 8, alpha=3e-5, runs=8)
+
+    assert only(Ensemble.of(SAMPLES * 2, alpha=3e-5), many).status == "tolerance changed"
+    assert only(Ensemble.of(SAMPLES, alpha=3e-5), replace(many, runs=7)).status == "tolerance changed"
+
+
+def test_a_signal_has_two_digits_and_is_not_compared() -> None:
+    """A tolerance of zero has the largest there is; no effect at all has none."""
+    assert worth(Exact(2.0, 1e-9, 0.0), -0.00123456).signal == 6.2e5
+    assert worth(Exact(0.0, 1e-9, 0.0), 1e-3).signal == 1e16
+    assert worth(Exact(0.0, 1e-9, 0.0), 0.0).signal == 0.0
+    assert worth(ENSEMBLE, 2 * ENSEMBLE.detects).signal == 2.0
+    assert only(Exact(2.0, 1e-9, 0.0, signal=2e5), Exact(2.0, 1e-9, 0.0, signal=6.2e5)).status == "same"
+    assert only(Exact(2.0, 1e-9, 0.0), Exact(2.0, 1e-9, 0.0, signal=6.2e5)).status == "same"
+
+
+def test_a_gate_that_hides_what_decay_is_worth_is_red_on_every_run() -> None:
+    """A stored signal under its floor, and a probe that declares less than its tolerance; an ensemble's own run has few seeds."""
+    golden = Exact(2.0, 1e-9, 0.0, signal=9.9e3)
+    assert "vacuous" in only(Exact(2.0, 1e-9, 0.0), golden).why
+    assert "in the golden" in only(Exact(2.0, 1e-9, 0.0), golden).why
+    assert only(Exact(2.0, 1e-9, 0.0, signal=9.9e3), replace(golden, signal=2e4)).status == "unusable"
+    assert only(ENSEMBLE, replace(ENSEMBLE, signal=0.99)).status == "unusable"
+    assert only(replace(ENSEMBLE, signal=0.5), replace(ENSEMBLE, signal=1.5)).status == "same"
+
+
+def test_the_floor_of_float32_is_lower() -> None:
+    """Where a tolerance is a thousand roundings of float32."""
+    assert [floor(one) for one in (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-4, 0.0), ENSEMBLE)] == [1e4, 30.0, 1.0]
+
+
 def test_a_new_spread_alone_is_not_gated() -> None:
     """Only the mean is compared."""
     wide = replace(ENSEMBLE, sd=10 * ENSEMBLE.sd)
@@ -83,6 +152,7 @@ def test_a_new_spread_alone_is_not_gated() -> None:
         (Exact(1.0, 1e-9, 0.0), Information(1.0, 0.0, 1)),
         (ENSEMBLE, Ensemble.of(SAMPLES, alpha=1e-3)),
         (ENSEMBLE, Ensemble.of(SAMPLES[:7], alpha=1e-4)),
+        (replace(ENSEMBLE, sd=1.5 * ENSEMBLE.sd), ENSEMBLE),
         (ENSEMBLE, Information.of(SAMPLES)),
         (Information.of(SAMPLES), ENSEMBLE),
         (Information.of(SAMPLES), Information.of(SAMPLES[:7])),

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.comparison import Ensemble, Entry, Exact, Information, compare
-from harness.recording import GoldenError, Recording, dump, merge, parse, problems
+from harness.comparison import Ensemble, Entry, Exact, Information, compare, worth
+from harness.recording import GoldenError, Recording, dump, merge, parse, problems, shortfalls, widened
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
 ENTRIES: dict[str, Entry] = {
@@ -120,3 +120,54 @@ def test_a_merge_drops_what_is_not_obtained_and_takes_nothing_from_another_scena
     assert set(left.entries) == {"a"}
     obtained = Recording("ball", {"m": Exact(2.0 + 1e-9, 1e-9, 0.0)})
     assert merge(obtained, Recording("bell", {"m": Exact(2.0, 1e-9, 0.0)})) is obtained
+
+
+def test_a_golden_without_a_signal_takes_the_obtained_one_in_its_own_units_and_keeps_one_that_it_has() -> None:
+    """A signal is no reason to rewrite a line; a tolerance of zero has the same one; an ensemble of more seeds sees more."""
+    assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0)) == Exact(2.0, 1e-9, 0.0, signal=5e6)
+    assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0, signal=4e6)).signal == 4e6  # type: ignore[union-attr]
+    assert merged(Exact(0.0, 1e-9, 0.0, signal=1e16), Exact(0.0, 1e-9, 0.0)) == Exact(0.0, 1e-9, 0.0, signal=1e16)
+    many = Ensemble.of(SAMPLES * 8, alpha=1e-4, runs=8)
+    few = worth(Ensemble.of(SAMPLES, alpha=1e-4), 1.0)
+    kept = merged(few, many)
+    assert replace(kept, signal=None) == many  # type: ignore[call-arg]
+    assert kept.signal == pytest.approx(1.0 / many.detects, rel=0.06)  # type: ignore[union-attr]
+
+
+def test_a_gate_that_sees_less_than_decay_is_named_with_signal_tolerance_and_floor() -> None:
+    """Exact by 1e4 tolerances, in float32 by 30, an ensemble by the change that it detects; what is unknown is not judged."""
+    blind = worth(Exact(2.0, 1e-9, 0.0), 1.99e-5)
+    single = worth(Exact(2.0, 1e-4, 0.0), 5.9e-3)
+    loud = Ensemble.of(SAMPLES, alpha=1e-4)
+    entries: dict[str, Entry] = {
+        "blind": blind,
+        "sees": worth(Exact(2.0, 1e-9, 0.0), 2.1e-5),
+        "single": single,
+        "single_sees": worth(Exact(2.0, 1e-4, 0.0), 6.1e-3),
+        "loud": worth(loud, 0.9 * loud.detects),
+        "loud_sees": worth(loud, 1.1 * loud.detects),
+        "unknown": Exact(2.0, 1e-9, 0.0),
+        "told": Information.of(SAMPLES),
+    }
+
+    found = shortfalls(Recording("ball", entries))
+
+    assert [line.partition(":")[0] for line in found] == ["blind", "loud", "single"]
+    assert found[0] == ("blind: vacuous: weight decay is worth 2e-05 here, 9.9e+03 times the tolerance 2e-09 (floor 10000)")
+    assert "0.9 times the detectable change" in found[1]
+    assert "(floor 30)" in found[2]
+
+
+def test_a_golden_that_lost_seeds_says_how_much_wider_it_is() -> None:
+    """A run of eight seeds took the place of a calibration; the other way round is no loss."""
+    many, few = (Recording("ball", {"m": Ensemble.of(SAMPLES * times, alpha=3e-5, runs=8)}) for times in (8, 1))
+
+    assert widened(few, many) == ["m: 8 seeds instead of 64, its tolerance is 3.0 times as wide"]
+    assert widened(many, few) == widened(many, many) == []
+
+
+def test_an_ensemble_from_before_runs_were_named_is_one_of_as_many_seeds() -> None:
+    """Its line is read, and its tolerance is what it was."""
+    text = dump(Recording("ball", {"m": Ensemble.of(SAMPLES, alpha=1e-4)}))
+
+    assert parse(text.replace('"runs": 8, ', "")) == parse(text)
