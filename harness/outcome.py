@@ -68,11 +68,13 @@ def swapped(result: Result, first: str, second: str) -> Result:
 
 def _unread(claim: Claim, result: Result) -> str:
     """Return which measure an arm did not give, as a probe whose weights are no numbers any more gives few, or nothing."""
-    for item in (*claim.expect, *(item.than for item in claim.expect if item.than)):
-        readings = result.readings[item.arm]
-        if item.measure not in readings:
+    read = [(item.arm, item.measure) for item in claim.expect]
+    read += [(item.than.arm, item.than.measure) for item in claim.expect if item.than]
+    for arm, measure in read:
+        readings = result.readings[arm]
+        if measure not in readings:
             others = ", ".join(f"{name} is {reading.value:g}" for name, reading in readings.items())
-            return f"arm {item.arm}: {item.measure} could not be measured ({others})"
+            return f"arm {arm}: {measure} could not be measured ({others})"
     return ""
 
 

@@ -77,7 +77,7 @@ def law_on(lab: Lab, walk: Walk) -> Law:
     shares = {order: found for order in ("before", "after") if (found := _shares(seen, order))}
     beside = bool(shares) and all(_carries_on(step) for step in seen.steps if seen.replayed)
     added, masked = _added(lab, seen, solve=not beside)
-    coupling = _words(seen, added, pure=bool(shares), beside=beside)
+    coupling = _words(lab, seen, added, pure=bool(shares), beside=beside)
     order = tuple(shares) if beside else ()
     if "coupled_l2" in coupling or not beside:
         order = (*(("inside",) if coupling and coupling[0] != "decoupled" else ()), *order)
@@ -86,13 +86,14 @@ def law_on(lab: Lab, walk: Walk) -> Law:
     return Law(seen, coupling, order, used if beside else (), added, says + (" where the gradient is not zero" if masked else ""))
 
 
-def _words(seen: Record, added: float | None, *, pure: bool, beside: bool) -> tuple[str, ...]:
+def _words(lab: Lab, seen: Record, added: float | None, *, pure: bool, beside: bool) -> tuple[str, ...]:
     if _keeps_signs(seen):
         return ("inside_sign",)
     found = (*(("coupled_l2",) if added is not None else ()), *(("decoupled",) if beside else ()))
     if found or pure or not seen.replayed:
         return found
-    return ("through_norm",) if all(_spanned(step) for step in seen.steps) and not _regular(seen) else ()
+    rescaled = all(_spanned(step) for step in seen.steps) and not _regular(seen)
+    return ("through_norm",) if rescaled and _coordinates_meet(lab, seen) else ()
 
 
 def _shares(seen: Record, order: str) -> tuple[Share, ...]:
@@ -139,6 +140,18 @@ def _regular(seen: Record) -> bool:
     taken = [-float(residual(step.decay, step.weight, step.update, step.gradient)[1][0]) for step in seen.steps]
     by_rate = [one / seen.walk.lrs[step.number] for one, step in zip(taken, seen.steps, strict=True)]
     return any(max(some) - min(some) <= math.sqrt(seen.eps) * abs(max(some)) for some in (taken, by_rate))
+
+
+def _coordinates_meet(lab: Lab, seen: Record) -> bool:
+    """Say whether moving one weight's start changes the path of another in its tensor, as it must where a norm is at work."""
+    places = [int(start.abs().argmax()) for start in seen.walk.starts]
+    starts = tuple(start.clone() for start in seen.walk.starts)
+    for start, place in zip(starts, places, strict=True):
+        start.view(-1)[place] *= 2.0
+    paths = replace(seen.walk, starts=starts).run(lab, seen.walk.weight_decay)
+    for path, own, place in zip(paths, seen.decayed, places, strict=True):
+        path.flatten(1)[:, place] = own.flatten(1)[:, place]
+    return max(float((path - own).abs().max()) for path, own in zip(paths, seen.decayed, strict=True)) > seen.tolerance
 
 
 def _spanned(step: Step) -> bool:

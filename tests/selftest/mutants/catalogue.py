@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 
 from harness import averaging, optimizers, prodigy, rounding
-from harness.contract import Contract
+from harness.contract import Contract, complete
 from tests.selftest.mutants import formula, handling, numerics
 
 Truth = Mapping[str, str | None]
@@ -38,6 +38,19 @@ class Promise:
     role: str
     contract: Contract = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all(self) -> Contract:
+        """Every field of the contract."""
+        return complete(self.contract, self.role)
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right optimizer: its import path, and what it promises."""
+
+    path: str
+    promise: Promise
 
 
 COUPLED_RULE: Contract = {"coupling": "coupled_l2", "step_rule": "other"}
@@ -314,3 +327,4 @@ OTHERS: tuple[Mutant, ...] = (
     Mutant(N.EpsInFloat32, "float16_weights_without_gradient_become_nan_at_the_usual_eps", "not_finite"),
 )
 BY_NAME: Mapping[str, Mutant] = {one.name: one for one in (*MUTANTS, *OTHERS)}
+RIGHT: Mapping[str, Right] = {make.__name__: Right(path_of(make), promise) for make, promise in TWINS.items()}

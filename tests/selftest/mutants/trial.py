@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness import applicability, subject
 from harness.catalogue import Entry, load
@@ -21,8 +22,10 @@ from harness.scenario import Claim
 from harness.store import Store
 from harness.subject import DEFAULTS, Subjects
 from tests.claims.failure import explain
-from tests.selftest.mutants.catalogue import Mutant, Promise
+from tests.selftest.mutants.catalogue import Mutant, Promise, Right
 
+Row = dict[str, Any]
+CONTRACT = "contract."
 ASKED = ("hidden_decay", "weight_at_zero", *(name for name in FIELDS if name != "equivalent_to"))
 
 
@@ -44,7 +47,7 @@ def trial(path: str, promise: Promise, folder: Path) -> Trial:
     outcomes = [(entry, outcome) for entry, claims in _applying(session.subjects) for outcome in _judged(entry, claims, session)]
     red = {outcome.claim.id: _first_line(outcome, entry, session) for entry, outcome in outcomes if outcome.status == "failed"}
     held = [hold(role, name, session.subjects) for role, name in promised(session.subjects)]
-    red |= {f"contract.{one.field}": sentence(one, session.subjects).partition("\n")[0] for one in held if not one.met}
+    red |= {f"{CONTRACT}{one.field}": sentence(one, session.subjects).partition("\n")[0] for one in held if not one.met}
     return Trial(tuple(outcome.claim.id for _, outcome in outcomes), red)
 
 
@@ -72,6 +75,53 @@ def kills(mutant: Mutant, folder: Path) -> Kills:
     in_arms = {claim.id: in_arm(entry, claim, mutant.path, folder) for entry, claim in beside}
     told = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
     return Kills(len(found.ran), found.red, {claim: said for claim, said in in_arms.items() if said}, told)
+
+
+def problems(mutant: Mutant, found: Kills) -> list[str]:
+    """Return what is not as the catalogue says: who noticed the fault, in which words, and what a fingerprint says of it."""
+    said = found.all.get(mutant.by)
+    wrong = [] if said else [f"{mutant.by} is green; red: {', '.join(found.all) or 'nothing'}"]
+    if said and mutant.says not in said:
+        wrong.append(f"{mutant.by} is red without the words {mutant.says!r}: {said}")
+    for question, truth in mutant.truth.items():
+        told = found.told[question]
+        if told if truth is None else truth not in told:
+            wrong.append(f"the fingerprint says {question}: {' or '.join(told) or 'unknown'}, it is {truth or 'not to be told'}")
+    return wrong
+
+
+def mutant_row(mutant: Mutant, folder: Path) -> Row:
+    """Return what a mutant's line of the kill matrix holds, as JSON gives it back."""
+    found = kills(mutant, folder)
+    return {
+        "path": mutant.path,
+        "does": " ".join((mutant.make.__doc__ or "").partition(": http")[0].split()).rstrip(".") + ".",
+        "bug": mutant.bug,
+        "id": mutant.id,
+        "ran": found.ran,
+        "claims": sorted(name for name in found.all if not name.startswith(CONTRACT)),
+        "fields": sorted(name.removeprefix(CONTRACT) for name in found.all if name.startswith(CONTRACT)),
+        "by": mutant.by,
+        "said": found.all.get(mutant.by, ""),
+        "truth": {name: value or "" for name, value in mutant.truth.items()},
+        "told": {name: " or ".join(values) for name, values in found.told.items()},
+        "problems": problems(mutant, found),
+    }
+
+
+def right_row(right: Right, folder: Path) -> Row:
+    """Return what a right optimizer's line of the kill matrix holds."""
+    found, promise = trial(right.path, right.promise, folder), right.promise
+    told = {question.name: " or ".join(finding.values) for question, finding in ask(right.path, {}, ASKED)}
+    return {
+        "path": right.path,
+        "role": promise.role,
+        "contract": dict(promise.contract),
+        "ran": len(found.ran),
+        "red": sorted(set(found.red) - set(promise.expected)),
+        "expected": {name: why for name, why in promise.expected.items() if name in found.red},
+        "told": told,
+    }
 
 
 def in_arm(entry: Entry, claim: Claim, path: str, folder: Path) -> str:
