@@ -4,7 +4,9 @@
 #   make -f /path/to/decaygate/Makefile claims PYTHON=...       from your own folder, with its [tool.decaygate]
 #   make fingerprint OPTIMIZER=mypkg.optim:MyAdamW              what an optimizer does, without training
 #   make claims TORCH_INDEX=https://download.pytorch.org/whl/cpu   another torch wheel (first run only)
+#   make kill-matrix                                            try every planted fault and every right optimizer again
 #   make record                                                 record goldens that are missing or have moved
+#   make calibrate                                              hold the goldens of studies on 64 seeds (CPU hours)
 OPTIMIZER ?=
 ARGS ?=
 root := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
@@ -33,13 +35,16 @@ unexport PYTHONWARNINGS
 pytest := $(python) -P -m pytest -c $(root)pyproject.toml --rootdir $(root)
 subject := $(foreach one,$(OPTIMIZER),--optimizer=$(one))
 
-.PHONY: claims fingerprint record test selftest lint types check-environment clean
+.PHONY: claims fingerprint record calibrate test selftest kill-matrix lint types check-environment clean
 
 claims: $(ready)
 	$(pytest) $(root)tests/claims -n auto $(subject) --report=$(REPORT) $(ARGS)
 
 record: $(ready)
 	$(pytest) $(root)tests/claims -n auto $(subject) --report=$(REPORT) --snapshot-update $(ARGS)
+
+calibrate: $(ready)
+	@$(python) $(root)harness calibrate $(subject) $(ARGS)
 
 fingerprint: $(ready)
 	@$(python) $(root)harness fingerprint $(OPTIMIZER) $(ARGS)
@@ -48,6 +53,9 @@ test: claims selftest lint types
 
 selftest: $(ready)
 	$(pytest) $(root)tests/selftest -n auto
+
+kill-matrix: $(ready)
+	cd $(root) && $(python) -m benchmarks.kill_matrix --write docs
 
 lint: $(ready)
 	$(python) -m ruff check $(root)

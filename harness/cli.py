@@ -1,10 +1,11 @@
-"""What can be asked without a run? An optimizer's `fingerprint`, a `contract`, the `list` of claims, the `vocabulary`."""
+"""What can be asked beside a run? A `fingerprint`, a `contract`, the `list` of claims, the `vocabulary`; and to `calibrate`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         "list": lambda: list_claims(given.kind, given.role),
         "contract": lambda: contract_fields(as_json=given.json),
         "fingerprint": lambda: fingerprint(given),
+        "calibrate": lambda: calibrate(given),
     }
     try:
         return commands[given.command]()
@@ -63,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--role", choices=("decoupled", "coupled", "sgd", "any"), help="only the claims that involve this role")
     words = commands.add_parser("vocabulary", help="print what a scenario can name: probes, measures, relations, sources")
     words.add_argument("probe", nargs="?", help="one probe: its settings and its measures")
+    pools = commands.add_parser("calibrate", help="hold the goldens of studies on many seeds (CPU hours)")
+    pools.add_argument("--seeds", type=int, default=64, help="seeds of each study, from its own first one on (64)")
+    pools.add_argument("--only", nargs="+", default=[], metavar="STUDY", help="only these studies")
+    pools.add_argument("--optimizer", action="append", default=[], metavar="[ROLE=]MODULE:ATTRIBUTE", help="as of a run")
+    pools.add_argument("--contract", type=Path, metavar="FILE", help="as of a run")
+    pools.add_argument("--golden-dir", type=Path, metavar="DIR", help="as of a run")
+    pools.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the studies train (cpu)")
+    pools.add_argument("--runs", type=Path, metavar="DIR", help="go on with the chunks that lie there, and keep them")
     commands.add_parser("ready", help="name what this environment lacks to run the suite")
     return parser
 
@@ -86,6 +96,33 @@ def fingerprint(given: argparse.Namespace) -> int:
         run = command.pytest(f"--optimizer={given.optimizer} --contract={target}")
         print(f"wrote {target}; read it, correct it, and run: {run}", file=sys.stderr)
     return 1 if found.broken else 0
+
+
+def calibrate(given: argparse.Namespace) -> int:
+    """Calibrate the goldens of studies; 1 when one was not written. Raises UsageError for what cannot be used."""
+    from harness import determinism
+
+    determinism.fix_environment()  # before torch is imported, and inherited by the processes that train
+    from harness import calibration, contract, options, subject
+    from harness.binding import unknown
+    from harness.catalogue import ROOT, load
+    from harness.options import Asked
+
+    determinism.fix_torch()
+    sys.path.append(str(Path.cwd()))
+    studies = {name: entry for name, entry in load().items() if entry.scenario.kind == "study"}
+    for name in given.only:
+        if name not in studies:
+            raise UsageError(unknown(name, list(studies), what="study"))
+    told = Asked(tuple(given.optimizer), given.contract, None, given.golden_dir)
+    asked = options.asked(told, os.environ, Path.cwd())
+    declared = contract.load(asked.contract, root=Path.cwd()) if asked.contract else None
+    subjects = subject.choose(asked.optimizers, [], declared)
+    if subjects.reference:
+        raise UsageError(f"the contract is equivalent_to {subjects.reference}, to whose goldens it is held: calibrate that one")
+    job = calibration.Job(subjects, given.seeds, given.device, asked.golden_dir or ROOT / "golden", given.runs)
+    chosen = [entry for name, entry in studies.items() if name in (given.only or studies)]
+    return 0 if calibration.calibrate(chosen, job, lambda line: print(line, flush=True)) else 1
 
 
 def contract_fields(*, as_json: bool) -> int:

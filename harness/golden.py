@@ -112,7 +112,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
         path, recording = Path(snapshot_collection.location), parse(str(snapshot.data))
         if path.exists():
             recording = merge(recording, parse(path.read_text(encoding="utf-8")))
-        _write(path, dump(recording))
+        write(path, dump(recording))
 
 
 def golden_path(item: Any) -> Path:
@@ -185,7 +185,7 @@ def _before(obtained: Recording, path: Path) -> _Before:
 def _agreed(snapshot: SnapshotAssertion, obtained: Recording, before: _Before, *, may_write: bool) -> Outcome:
     path, result = Path(snapshot.executions[0].snapshot_location), snapshot.executions[0]
     if may_write and before.golden and incomplete(before.golden):
-        _write(path, dump(merge(obtained, before.golden)))  # the numbers stay; whose they are, and what they see, is added
+        write(path, dump(merge(obtained, before.golden)))  # the numbers stay; whose they are, and what they see, is added
         wrote = "origin and signals added"
     else:
         wrote = "recorded" if result.created else "updated" if result.updated else ""
@@ -213,7 +213,7 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Replace the file whole or not at all, also when the machine stops in between; what a killed run left goes."""
     for left in path.parent.glob(f".{path.name}.*.tmp"):
         if not _alive(left.suffixes[-2].removeprefix(".")):

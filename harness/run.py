@@ -79,21 +79,32 @@ def _probe(entry: Entry, session: Session) -> Result:
     return Result(readings, {}, failures)
 
 
-def _study(entry: Entry, session: Session) -> Result:
+def ensemble(entry: Entry, session: Session) -> Result:
+    """Return what the ensemble lane of a study gave, without its trajectory."""
     recipe = recipe_of(entry.scenario)
-    *ensemble, trajectory = pieces(entry, session)
     try:
-        runs = [one for piece in ensemble for one in load_runs(session.store.obtain(piece))]
-        first = {one.arm: one for one in load_runs(session.store.obtain(trajectory))}
+        runs = [one for piece in pieces(entry, session)[:-1] for one in load_runs(session.store.obtain(piece))]
     except RunError as error:
         return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
     readings: dict[str, Readings] = {}
     for name, arm in entry.scenario.arms.items():
         own = sorted((one for one in runs if one.arm == name), key=lambda one: one.seed)
         readings[name] = read_ensemble(own, recipe, momentum=_momentum(arm))
+    return Result(readings, {}, {})
+
+
+def _study(entry: Entry, session: Session) -> Result:
+    found = ensemble(entry, session)
+    if found.failures:
+        return found
+    try:
+        first = {one.arm: one for one in load_runs(session.store.obtain(pieces(entry, session)[-1]))}
+    except RunError as error:
+        return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
+    for name, arm in entry.scenario.arms.items():
         if session.subjects.single(arm.role):
             del first[name]  # rounding in float32 has grown past any tolerance by its last step
-    return Result(readings, first, {})
+    return Result(found.readings, first, {})
 
 
 def _momentum(arm: Arm) -> float:

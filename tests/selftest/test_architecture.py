@@ -20,11 +20,13 @@ IMPORTS: dict[str, str] = {
     "averaging": "optimizers",
     "binding": "command errors",
     "budget": "catalogue verdict",
+    "calibration": "applicability catalogue command comparison determinism errors golden heartbeat outcome pool provenance"
+    " recording run store subject",
     "catalogue": "arithmetic binding contract errors measure probes scenario study train",
     "contract": "binding",
     "deadline": "errors",
-    "cli": "arithmetic binding catalogue command contract contract_page errors fingerprint.measured fingerprint.report"
-    " measure probes scenario",
+    "cli": "arithmetic binding calibration catalogue command contract contract_page determinism errors fingerprint.measured"
+    " fingerprint.report measure options probes scenario subject",
     "command": "",
     "comparison": "statistics verdict",
     "contract_page": "contract",
@@ -43,6 +45,7 @@ IMPORTS: dict[str, str] = {
     "optimizers": "",
     "options": "errors",
     "outcome": "reading run scenario verdict",
+    "pool": "comparison entries errors measure provenance reading scenario statistics",
     "prodigy": "optimizers",
     "promise": "command contract fingerprint.ask fingerprint.equivalence fingerprint.finding ledger subject",
     "provenance": "determinism scenario subject",
