@@ -1,0 +1,196 @@
+"""What do the tests of optimizer libraries notice? optax, kozistr's pytorch_optimizer, keras and bitsandbytes."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.peers.planted import Maker, step_of
+from benchmarks.peers.rule import Rule
+
+KNOWN = ("adamw", "adam", "sgd")
+OPTAX: dict[str, dict[str, Any]] = {
+    "adamw": {"lr": 0.1, "weight_decay": 1e-4},
+    "adam": {"lr": 0.1},
+    "sgd": {"lr": 1e-3, "momentum": 0.9},
+}
+
+
+@dataclass(frozen=True)
+class Valley:
+    """A function with one minimum: where the run starts, where it should end, and the gradient."""
+
+    start: tuple[float, ...]
+    minimum: tuple[float, ...]
+    slope: Callable[[list[float]], list[float]]
+
+
+PARABOLA = Valley((-1.0, 10.0, 1.0), (1.0, -1.0, 1.0), lambda w: [2 * (w[0] - 1), 2 * (w[1] + 1), 2 * (w[2] - 1)])
+ROSENBROCK = Valley(
+    (0.0, 0.0), (1.0, 1.0), lambda w: [2 * (w[0] - 1) - 400 * w[0] * (w[1] - w[0] * w[0]), 200 * (w[1] - w[0] * w[0])]
+)
+
+
+def parabola(make: Maker, twin: Maker) -> bool:
+    """`alias_test.py`, `test_optimization`: 10,000 steps on a parabola end within 3e-2 of its minimum.
+
+    The minimum is the one without decay, and the decay optax's default of 1e-4: an AdamW without any is meant to pass.
+    That optax also tests its decay as a transform of its own, exactly and with a mask, is not in the table.
+    """
+    return not _arrives(make, twin, PARABOLA)
+
+
+def rosenbrock(make: Maker, twin: Maker) -> bool:
+    """The same on Rosenbrock's function, from (0, 0). The complex variants of both are left out."""
+    return not _arrives(make, twin, ROSENBROCK)
+
+
+def halved(make: Maker, twin: Maker) -> bool:
+    """`test_optimizers.py`: 10 steps at 0.5 with weight_decay 1e-3; the loss falls to 1/1.5 or less.
+
+    100 points in two blobs, a 2-2-1 net, float32 and bfloat16; SGD with momentum 0.9. It asks whether a hundred optimizers
+    train at all.
+    """
+    return any(not _falls(make, kind) for kind in (torch.float32, torch.bfloat16))
+
+
+def negative(make: Maker, twin: Maker) -> bool:
+    """`test_general_optimizer_parameters.py`: a weight_decay of -1e-3 is refused."""
+    try:
+        make([nn.Parameter(torch.ones(1, 1))], weight_decay=-1e-3)
+    except ValueError:
+        return False
+    return True
+
+
+def keras_decay(make: Maker, twin: Maker) -> bool:
+    """`adamw_test.py`, `test_weight_decay`: gradients of zero, rate 1, decay 0.004; the weights to six decimals.
+
+    One weight is decayed by three optimizers, two are excluded, which is a group without decay here. In its favour: beside ours
+    the only test here that says what decay is. At a rate of 1, decay times the rate, its square and no rate are the same.
+    """
+    shared, exempt, other = (nn.Parameter(torch.tensor(2.0)) for _ in range(3))
+    for left_out in ((), (exempt,), (other,)):
+        _zero_step(make, shared, left_out)
+    wanted = ((shared, 2.0 * (1 - 0.004) ** 3), (exempt, 2.0), (other, 2.0))
+    return not all(abs(weight.item() - value) < 1.5e-6 for weight, value in wanted)
+
+
+def keras_step(make: Maker, twin: Maker) -> bool:
+    """`adamw_test.py`, `test_single_step`: rate 0.5 and the default decay of 0.004, one step, to 1e-4."""
+    weight = nn.Parameter(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    optimizer = make([weight], lr=0.5, weight_decay=0.004)
+    weight.grad = torch.tensor([1.0, 6.0, 7.0, 2.0])
+    optimizer.step()
+    return not torch.allclose(weight, torch.tensor([0.4980, 1.4960, 2.4940, 3.4920]), rtol=1e-4, atol=1e-4)
+
+
+def keras_golden(make: Maker, twin: Maker) -> bool:
+    """`adamw_test.py`, `test_correctness_with_golden`: five steps at rate 1 with weight_decay 0.5, to 5e-4.
+
+    The golden is the twin's: keras' own are of an epsilon of 2 that its formula puts elsewhere than torch's.
+    """
+    return not all(torch.allclose(a, b, rtol=5e-4, atol=5e-4) for a, b in zip(_ramp(make), _ramp(twin), strict=True))
+
+
+def bnb_zero(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_optimizer32bit`: 20 steps beside a reference, to 1e-5 and 1e-6; 15 numbers may differ.
+
+    At the default weight decay of its Adam, SGD and Lion, which is 0. Reloaded every fourth step. The reference is the
+    twin. The project has since added a test with decay, for Lion.
+    """
+    return _departs(make, twin, 0.0)
+
+
+def bnb_adamw(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, the same for AdamW, whose default weight decay is 1e-2."""
+    return _departs(make, twin, 1e-2)
+
+
+RULES = (
+    Rule("optax", "https://github.com/google-deepmind/optax", KNOWN, (parabola, rosenbrock)),
+    Rule("kozistr", "https://github.com/kozistr/pytorch_optimizer", KNOWN, (halved,), (negative,)),
+    Rule("keras", "https://github.com/keras-team/keras", ("adamw",), (keras_decay, keras_step, keras_golden)),
+    Rule("bnb wd 0", "https://github.com/bitsandbytes-foundation/bitsandbytes", KNOWN, (bnb_zero,)),
+    Rule("bnb AdamW", "https://github.com/bitsandbytes-foundation/bitsandbytes", ("adamw",), (bnb_adamw,)),
+)
+
+
+def _arrives(make: Maker, twin: Maker, valley: Valley) -> bool:
+    """Say where 10,000 steps end; a mutant that has gone its twin's way for 500, bit for bit, is taken to end where it does."""
+    step = step_of(twin)
+    same = torch.equal(_end(make, step, valley, 500), _end(twin, step, valley, 500))
+    end = _end(twin if same else make, step, valley, 10_000)
+    return torch.allclose(end, torch.tensor(valley.minimum), rtol=3e-2, atol=3e-2)
+
+
+@functools.cache
+def _end(make: Maker, step: str, valley: Valley, steps: int) -> Tensor:
+    weight = nn.Parameter(torch.tensor(valley.start))
+    optimizer = make([weight], **OPTAX[step])
+    for _ in range(steps):
+        weight.grad = torch.tensor(valley.slope(weight.tolist()))
+        optimizer.step()
+    return weight.detach()
+
+
+def _falls(make: Maker, kind: torch.dtype) -> bool:
+    torch.manual_seed(42)
+    x = 2 * torch.randn(100, 2) + torch.tensor([-2.0, 2.0]).repeat_interleave(50)[:, None]
+    y = torch.tensor([0.0, 1.0]).repeat_interleave(50)[:, None]
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).to(kind)
+    optimizer = make(list(net.parameters()), lr=0.5, weight_decay=1e-3, momentum=0.9)
+    losses = []
+    for _ in range(10):
+        optimizer.zero_grad()
+        loss = nn.functional.binary_cross_entropy_with_logits(net(x.to(kind)), y.to(kind))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses[0] > 1.5 * losses[-1]
+
+
+def _zero_step(make: Maker, shared: nn.Parameter, left_out: tuple[nn.Parameter, ...]) -> None:
+    groups = [{"params": [shared]}, *({"params": [one], "weight_decay": 0.0} for one in left_out)]
+    optimizer = make(groups, lr=1.0, weight_decay=0.004)
+    for one in (shared, *left_out):
+        one.grad = torch.zeros_like(one)
+    optimizer.step()
+
+
+def _ramp(make: Maker) -> list[Tensor]:
+    weight = nn.Parameter(torch.ones(10))
+    optimizer = make([weight], lr=1.0, weight_decay=0.5, eps=2.0)
+    seen = []
+    for step in range(5):
+        weight.grad = torch.arange(1, 11) / 10 if step else torch.full((10,), 0.01)
+        optimizer.step()
+        seen.append(weight.detach().clone())
+    return seen
+
+
+def _departs(make: Maker, twin: Maker, weight_decay: float) -> bool:
+    weights = [nn.Parameter(0.1 * torch.randn(1024, 32))]
+    weights.append(nn.Parameter(weights[0].detach().clone()))
+    optimizer, reference = (
+        one([weight], lr=1e-3, weight_decay=weight_decay) for one, weight in zip((make, twin), weights, strict=True)
+    )
+    for step in range(20):
+        gradient = 0.01 * torch.randn(1024, 32)
+        for weight in weights:
+            weight.grad = gradient.clone()
+        optimizer.step()
+        reference.step()
+        if int((~torch.isclose(weights[0], weights[1], rtol=1e-5, atol=1e-6)).sum()) > 15:
+            return True
+        if step % 4 == 0 and step > 0:
+            saved = copy.deepcopy(optimizer.state_dict())
+            optimizer = make([weights[0]], lr=1e-3, weight_decay=weight_decay)
+            optimizer.load_state_dict(saved)
+    return False

@@ -1,0 +1,235 @@
+"""What do torch's own optimizer tests notice? Their rules on the CPU, with the options of `common_optimizers.py`."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.peers.planted import OTHER, Maker, step_of
+from benchmarks.peers.rule import Rule
+
+Options = dict[str, Any]
+EVERY = ("adamw", "adam", "sgd", OTHER)
+
+
+def close(got: Tensor, wanted: Tensor) -> bool:
+    """Compare as torch's own tests do: 1.3e-6 and 1e-5 in single precision, 1e-7 and 1e-7 in double."""
+    wide = got.dtype in (torch.float64, torch.complex128)
+    return torch.allclose(got, wanted, rtol=1e-7 if wide else 1.3e-6, atol=1e-7 if wide else 1e-5)
+
+
+def settings(make: Maker, twin: Maker) -> list[Options]:
+    """Return the options that torch tests with: none, another rate, a decay, and a decay with maximize where it is taken."""
+    found: list[Options] = [{}, {"lr": 0.01}, {"weight_decay": 0.5 if step_of(twin) == "sgd" else 0.1}]
+    return [*found, {"weight_decay": 0.1, "maximize": True}] if make.takes("maximize") else found
+
+
+def direction(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_forloop_goes_right_direction`: 20 steps of |Wx + b|^2, contiguous and not; the loss is lower.
+
+    It asks whether the optimizer descends, and was not written to ask anything of its decay.
+    """
+    return any(
+        not _descends(options, lambda w, b, options=options: make([w, b], **options), contiguous)
+        for options, contiguous in itertools.product(settings(make, twin), (True, False))
+    )
+
+
+def group_decay(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_param_groups_weight_decay`: weight decay for W and none for b, 20 steps; the loss is lower."""
+
+    def build(w: Tensor, b: Tensor, options: Options) -> Any:
+        return make([{"params": [w], **options}, {"params": [b], **options, "weight_decay": 0.0}], **_flags(options))
+
+    return any(not _descends(one, lambda w, b, one=one: build(w, b, one)) for one in settings(make, twin))
+
+
+def group_rates(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_param_groups_lr`: as above, and a third parameter at a rate of 1e-28 does not move.
+
+    In its favour: this sees a decay that is not multiplied by the learning rate.
+    """
+    return any(_idle_moves(make, {"lr": 1e-3, **options}) for options in settings(make, twin))
+
+
+def one_path(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_foreach_matches_forloop` and its like for fused: 7 steps of a 2-3-1 net in float64, to 1e-7.
+
+    The fourth step is without gradients. In its favour: the mutant stands for one implementation path and its twin for
+    the other, as if the bug were in one path only. A bug that is in both, or in an optimizer with one path, passes.
+    """
+    return any(
+        not all(map(close, _net_after(make, one), _net_after(twin, one))) for one in settings(make, twin) if "maximize" not in one
+    )
+
+
+def resumed(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_state_dict_deterministic`: 10 steps, load into a second, 10 steps of both; the same weights.
+
+    Both are built with the same options. The comparison of the two state dicts is left out.
+    """
+    return any(not _resumes(make, options) for options in settings(make, twin))
+
+
+def no_gradient(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_step_is_noop_when_params_have_no_grad`: weights without gradient stay as they are."""
+    for options in settings(make, twin):
+        weights = [torch.randn(2, 3) for _ in range(2)]
+        before = [weight.clone() for weight in weights]
+        make(weights, **options).step(lambda: torch.tensor([1.0]))
+        if not all(map(close, weights, before)):
+            return True
+    return False
+
+
+def zero_gradient(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_step_is_noop_for_zero_grads`: nothing moves; options with a weight decay are left out.
+
+    AdamW's default decay stays on, and its rate is lowered to 1e-4 so that the decay hides under the tolerance.
+    """
+    weight = nn.Parameter(torch.randn(5, 1))
+    before = weight.detach().clone()
+    optimizer = make([weight], lr=1e-4)
+    weight.grad = torch.zeros_like(weight)
+    optimizer.step(lambda: torch.tensor([1.0]))
+    return not close(weight, before)
+
+
+def complex_weights(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `test_complex`: 3 steps of complex weights and of the pairs of their parts; the same numbers."""
+    return any(_parts_differ(make, options) for options in settings(make, twin))
+
+
+def refused(make: Maker, twin: Maker) -> bool:
+    """`common_optimizers.py`, error inputs: a weight_decay of -1 is refused."""
+    return not _raises(ValueError, lambda: make([nn.Parameter(torch.randn(1, 1))], lr=0.01, weight_decay=-1))
+
+
+def repeated(make: Maker, twin: Maker) -> bool:
+    """`common_optimizers.py`, error inputs: a parameter twice in a group is warned of, and one in two groups refused."""
+    weight = nn.Parameter(torch.randn(1, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warned = _raises(UserWarning, lambda: make([weight, weight]))
+    return not (warned and _raises(ValueError, lambda: make([{"params": [weight]}, {"params": [weight]}])))
+
+
+HOME = "https://github.com/pytorch/pytorch"
+RULES = (
+    Rule("torch direction", HOME, EVERY, (direction,)),
+    Rule("torch groups", HOME, EVERY, (group_decay, group_rates)),
+    Rule("torch paths", HOME, EVERY, (one_path,)),
+    Rule("torch others", HOME, EVERY, (resumed, no_gradient, zero_gradient), (complex_weights, refused, repeated)),
+)
+
+
+def _flags(options: Options) -> Options:
+    """Return what torch gives to groups and others only to the constructor; it gets both here."""
+    return {name: value for name, value in options.items() if name == "maximize"}
+
+
+def _bowl(contiguous: bool = True) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
+    if contiguous:
+        return nn.Parameter(torch.randn(10, 5)), nn.Parameter(torch.randn(10)), torch.randn(5)
+    return nn.Parameter(torch.randn(10, 5, 2)[..., 0]), nn.Parameter(torch.randn(10, 2)[..., 0]), torch.randn(5)
+
+
+def _loss(w: Tensor, b: Tensor, x: Tensor) -> Tensor:
+    return (w.mv(x) + b).pow(2).sum()
+
+
+def _descends(options: Options, build: Callable[[Tensor, Tensor], Any], contiguous: bool = True) -> bool:
+    w, b, x = _bowl(contiguous)
+    optimizer = build(w, b)
+    losses = list(_losses(optimizer, w, b, x, 20))
+    return losses[-1] > losses[0] if options.get("maximize") else losses[-1] < losses[0]
+
+
+def _losses(optimizer: Any, w: Tensor, b: Tensor, x: Tensor, steps: int) -> Iterator[float]:
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = _loss(w, b, x)
+        loss.backward()
+        return loss
+
+    yield closure().item()
+    for _ in range(steps):
+        optimizer.step(closure)
+    yield closure().item()
+
+
+def _idle_moves(make: Maker, options: Options) -> bool:
+    w, b, x = _bowl()
+    idle = nn.Parameter(torch.randn(2))
+    before = idle.detach().clone()
+    optimizer = make([{"params": [w, b], **options}, {"params": [idle]}], lr=1e-28, **_flags(options))
+    first = _loss(w, b, x).item()
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = _loss(w, b, x)
+        loss.backward()
+        idle.grad = torch.rand_like(idle)
+        optimizer.step()
+    right_way = loss.item() > first if options.get("maximize") else loss.item() < first
+    return not (right_way and close(idle, before))
+
+
+def _net_after(make: Maker, options: Options) -> list[Tensor]:
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1), nn.Sigmoid()).double()
+    x = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], dtype=torch.float64).reshape(3, 2)
+    weights = [*net.parameters(), torch.empty((), dtype=torch.float64, requires_grad=True)]
+    optimizer = make(weights, **options)
+    for step in range(7):
+        optimizer.zero_grad()
+        if step != 3:
+            net(x).sum().backward()
+        optimizer.step()
+    return [weight.detach() for weight in net.parameters()]
+
+
+def _resumes(make: Maker, options: Options) -> bool:
+    w, b, x = nn.Parameter(torch.randn(2, 3)), nn.Parameter(torch.randn(2)), torch.randn(3)
+    optimizer = make([w, b], **options)
+    list(_losses(optimizer, w, b, x, 10))
+    w2, b2 = (nn.Parameter(one.detach().clone()) for one in (w, b))
+    second = make([w2, b2], **options)
+    second.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for _ in range(10):
+        list(_losses(optimizer, w, b, x, 1))
+        list(_losses(second, w2, b2, x, 1))
+        if not (close(w, w2) and close(b, b2)):
+            return False
+    return True
+
+
+def _parts_differ(make: Maker, options: Options) -> bool:
+    whole = [
+        torch.randn(shape, dtype=kind) for shape, kind in (((10, 5), torch.complex64), ((10,), torch.complex64), ((10, 5), None))
+    ]
+    parts = [torch.view_as_real(one).clone() if one.is_complex() else one.clone() for one in whole]
+    for one in (*whole, *parts):
+        one.requires_grad_()
+    optimizers = make(whole, **options), make(parts, **options)
+    for _ in range(3):
+        for one, part in zip(whole, parts, strict=True):
+            part.grad = torch.randn_like(part)
+            one.grad = torch.view_as_complex(part.grad.clone()) if one.is_complex() else part.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    seen = [torch.view_as_real(one.detach()) if one.is_complex() else one.detach() for one in whole]
+    return not all(map(close, seen, (part.detach() for part in parts)))
+
+
+def _raises(kind: type[Exception], build: Callable[[], Any]) -> bool:
+    try:
+        build()
+    except kind:
+        return True
+    return False
