@@ -132,7 +132,7 @@ def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, origin: 
     before = _before(obtained, path)
     asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not path.exists())
     if asked and not refusals:  # what is kept of the golden is not judged by what this run would have made of it
-        refusals = shortfalls(merge(obtained, before.golden) if before.golden else obtained)
+        refusals = [*before.lost(), *shortfalls(merge(obtained, before.golden) if before.golden else obtained)]
     if refusals:
         snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
     if snapshot == obtained:
@@ -162,6 +162,11 @@ class _Before:
     @property
     def origin(self) -> Origin | None:
         return self.golden.origin if self.golden else None
+
+    def lost(self) -> list[str]:
+        """Return the measures that recording would take out of the file: a subject that gives fewer is no new truth."""
+        gone = [row.measure for row in self.rows if row.status == "missing"]
+        return [f"{name}: is in the golden and was not obtained (if it is meant to go, delete its line there)" for name in gone]
 
     def difference(self, origin: Origin) -> tuple[str, list[str]]:
         """Return what is different in one line, and the lines that show it."""

@@ -52,7 +52,7 @@ class Reporter:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
         collected = {place.claim.id for place in map(place_of, items) if place}
-        found = [item.nodeid for item in items]
+        found, sharing = [item.nodeid for item in items], roll.sharing(items)
         yield
         kept = {item.nodeid for item in items}
         dropped = roll.dropped(self.config, found, kept, set(self.deselected))
@@ -62,7 +62,7 @@ class Reporter:
         self._deselect(items, [item for group in out.values() for item in group])
         ours = tuple(item.nodeid for item in items)
         absent = roll.absent(self.config, self.setup.subjects, found)
-        self.call = Call(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent))
+        self.call = Call(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent), tuple(sharing))
         remaining = {place.claim.id for place in map(place_of, items) if place}
         self.selection = {
             "selected": sorted(remaining),

@@ -6,6 +6,7 @@ The process that collects calls the roll; the one that sees the reports notes ho
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +14,9 @@ from typing import Any, NoReturn
 import pytest
 
 from harness import catalogue
+from harness.golden import golden_path
 from harness.promise import promised
+from harness.recording import GoldenError
 from harness.subject import Subjects
 
 SKIP = "decaygate-skip"  # the property of a test that leaves itself out, with its reason: the only way to do so
@@ -39,7 +42,8 @@ def leave_out(record_property: Any, reason: str) -> NoReturn:
 class Call:
     """What the collecting process saw, by node id: `found`, what of it is `selected`, and what went without a word.
 
-    `unopened` are files whose collection was skipped, with the reason; `absent` what should have been found and was not.
+    `unopened` are files whose collection was skipped, with the reason; `absent` what should have been found and was not;
+    `sharing` tests whose golden is another test's as well.
     """
 
     found: tuple[str, ...] = ()
@@ -47,6 +51,7 @@ class Call:
     dropped: tuple[str, ...] = ()
     unopened: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    sharing: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return it as what xdist can carry."""
@@ -96,6 +101,17 @@ def absent(config: pytest.Config, subjects: Subjects, found: Iterable[str]) -> l
     return [name for name in due(subjects) if name not in names and _pointed_at(config, name.partition("::")[0])]
 
 
+def sharing(items: Iterable[pytest.Item]) -> list[str]:
+    """Return the tests whose golden lies where that of an earlier one lies: two modules of one name in different folders."""
+    homes: dict[Path, str] = {}
+    found = []
+    for item in items:
+        if getattr(item, "originalname", "") == "test_golden":
+            with suppress(GoldenError):  # a test that may not have a golden is refused when it asks
+                found += [item.nodeid] if homes.setdefault(golden_path(item), item.nodeid) != item.nodeid else []
+    return found
+
+
 def dropped(config: pytest.Config, found: Iterable[str], kept: Collection[str], deselected: Collection[str]) -> list[str]:
     """Return the tests that neither an option of pytest's nor this suite left out: something in a conftest or a plugin did."""
     chosen = deselected if any(config.getoption(option, None) for option in CHOOSING) else ()
@@ -113,6 +129,7 @@ def faults(call: Call, endings: Mapping[str, Ending], *, shipped: bool, expected
     return [
         *_line("is due and was not collected", call.absent),
         *_line("was skipped while it was collected", _because(call.unopened)),
+        *_line("has the golden of another test", call.sharing),
         *_line("was left out by no option of pytest", call.dropped),
         *_line("was selected and did not run", [nodeid for nodeid in call.selected if nodeid not in endings]),
         *_line(

@@ -89,6 +89,7 @@ TESTED_IN = {
     "record": "test_train.py",
     "schedule": "test_train.py",
     "contract_page": "test_contract.py",
+    "golden": "golden/test_life.py",
     "fingerprint.ask": "test_promise.py",
     "fingerprint.finding": "fingerprint/test_report.py",  # a record without behaviour
     "fingerprint.phrases": "test_diagnosis.py",
