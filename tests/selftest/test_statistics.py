@@ -202,3 +202,37 @@ def test_tolerance_and_detectable_change_scale_with_the_recorded_spread_alone() 
         once = measure(sd=0.3, n=8, n_new=8, alpha=1e-4)
         assert measure(sd=0.6, n=8, n_new=8, alpha=1e-4) == pytest.approx(2 * once, rel=1e-14)
         assert measure(sd=0.3, n=16, n_new=16, alpha=1e-4) < once / 1.5
+
+
+def test_the_shape_of_normal_samples_is_not_remarkable_and_that_of_others_is() -> None:
+    """Anderson and Darling's statistic passes its limit for one normal pool in a hundred; a heavy tail and a skew show."""
+    rng = np.random.default_rng(5)
+    over = np.mean([st.shape(list(one)).anderson > st.NOT_NORMAL for one in rng.normal(size=(4_000, 64))])
+    heavy, skewed = st.shape(list(rng.standard_t(2, size=400))), st.shape(list(rng.exponential(size=400)))
+
+    assert over == pytest.approx(0.01, abs=4 * math.sqrt(0.01 * 0.99 / 4_000))
+    assert heavy.kurtosis > 2
+    assert heavy.anderson > st.NOT_NORMAL < skewed.anderson
+    assert skewed.skewness == pytest.approx(2.0, abs=0.7)
+
+
+def test_the_shape_of_known_samples_is_what_the_definitions_give() -> None:
+    """Two values, equally often: no skew, the least kurtosis there is; scale and place do not matter."""
+    found = st.shape([-1.0, 1.0] * 8)
+
+    assert (found.skewness, found.kurtosis) == (0.0, pytest.approx(-2.0))
+    assert st.shape([7.0, 9.0] * 8).anderson == pytest.approx(found.anderson)
+    with pytest.raises(ValueError, match="zero variance"):
+        st.shape([1.0] * 8)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_a_golden_that_holds_the_runs_own_seeds_cries_wolf_less_often(alpha: float) -> None:
+    """Its mean of 64 moves with the run's eight: the difference spreads by 1/8 - 1/64 and is judged as if by 1/8 + 1/64."""
+    pool = np.random.default_rng(6).normal(size=(40_000, 64))
+    unit = st.prediction_tolerance(sd=1.0, n=64, n_new=8, alpha=alpha) * pool.std(axis=1, ddof=1)
+    inside = pool[:, :8].mean(axis=1) - pool.mean(axis=1)
+    fresh = np.random.default_rng(7).normal(size=(40_000, 8)).mean(axis=1) - pool.mean(axis=1)
+
+    assert float((np.abs(fresh) > unit).mean()) == pytest.approx(alpha, abs=4 * math.sqrt(alpha * (1 - alpha) / 40_000))
+    assert float((np.abs(inside) > unit).mean()) < 0.8 * alpha
