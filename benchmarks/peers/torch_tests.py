@@ -25,8 +25,10 @@ def close(got: Tensor, wanted: Tensor) -> bool:
 
 
 def settings(make: Maker, twin: Maker) -> list[Options]:
-    """Return the options that torch tests with: none, another rate, a decay, and a decay with maximize where it is taken."""
+    """Return the options that torch tests with: none, another rate, a decay; with momentum and maximize where they are taken."""
     found: list[Options] = [{}, {"lr": 0.01}, {"weight_decay": 0.5 if step_of(twin) == "sgd" else 0.1}]
+    if step_of(twin) == "sgd" and make.takes("momentum"):
+        found.append({"momentum": 0.9, "weight_decay": 0.1})
     return [*found, {"weight_decay": 0.1, "maximize": True}] if make.takes("maximize") else found
 
 
@@ -64,9 +66,7 @@ def one_path(make: Maker, twin: Maker) -> bool:
     The fourth step is without gradients. In its favour: the mutant stands for one implementation path and its twin for
     the other, as if the bug were in one path only. A bug that is in both, or in an optimizer with one path, passes.
     """
-    return any(
-        not all(map(close, _net_after(make, one), _net_after(twin, one))) for one in settings(make, twin) if "maximize" not in one
-    )
+    return any(not all(map(close, _net_after(make, one), _net_after(twin, one))) for one in settings(make, twin))
 
 
 def resumed(make: Maker, twin: Maker) -> bool:
@@ -106,6 +106,22 @@ def complex_weights(make: Maker, twin: Maker) -> bool:
     return any(_parts_differ(make, options) for options in settings(make, twin))
 
 
+def differentiable(make: Maker, twin: Maker) -> bool:
+    """`test_optim.py`, `TestDifferentiableOptimizer`: a recorded step passes the gradient check.
+
+    By weights, gradients and weight decay, which torch asks of its SGD.
+    """
+
+    def stepped(weight: Tensor, gradient: Tensor, decay: Tensor) -> Tensor:
+        moved = weight.clone()
+        moved.grad = gradient.clone()
+        make([moved], lr=0.01, weight_decay=decay, differentiable=True).step()
+        return moved
+
+    given = [torch.rand(size, dtype=torch.float64, requires_grad=True) for size in ((10,), (10,), ())]
+    return not make.takes("differentiable") or not torch.autograd.gradcheck(stepped, given)
+
+
 def refused(make: Maker, twin: Maker) -> bool:
     """`common_optimizers.py`, error inputs: a weight_decay of -1 is refused."""
     return not _raises(ValueError, lambda: make([nn.Parameter(torch.randn(1, 1))], lr=0.01, weight_decay=-1))
@@ -125,7 +141,9 @@ RULES = (
     Rule("torch direction", HOME, EVERY, (direction,)),
     Rule("torch groups", HOME, EVERY, (group_decay, group_rates)),
     Rule("torch paths", HOME, EVERY, (one_path,)),
-    Rule("torch others", HOME, EVERY, (resumed, no_gradient, zero_gradient), (complex_weights, refused, repeated)),
+    Rule(
+        "torch others", HOME, EVERY, (resumed, no_gradient, zero_gradient), (complex_weights, differentiable, refused, repeated)
+    ),
 )
 
 

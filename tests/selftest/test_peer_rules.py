@@ -41,6 +41,7 @@ KILLS = (
     ("torch others", "ComplexSecondMoment"),
     ("torch others", "NegativeDecayAccepted"),
     ("torch others", "RepeatedWithoutWarning"),
+    ("torch others", "DecayDetached"),
     ("optax", "Climbing"),
     ("kozistr", "Climbing"),
     ("kozistr", "NegativeDecayAccepted"),
