@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from harness import ledger
 from harness.catalogue import ROOT, load
+from harness.pool import FOLDER
 from tests.manifest import CLAIMS, GOLDENS
 
 GOLDEN = ROOT / "golden"
 
 
 def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
-    """The shipped subject's folder holds one file a scenario and nothing else."""
+    """The shipped subject's folder holds one file a scenario, a pool a study, and nothing else."""
     files = {path.relative_to(GOLDEN / "default").as_posix() for path in (GOLDEN / "default").rglob("*") if path.is_file()}
 
-    assert files == {f"test_claims/{name}.json" for name in load()}
+    pools = {f"{FOLDER}/{name}.json" for name, entry in load().items() if entry.scenario.kind == "study"}
+    assert files == {f"test_claims/{name}.json" for name in load()} | pools
 
 
 def test_the_manifests_are_every_claim_and_every_golden() -> None:
