@@ -15,7 +15,8 @@ import torch
 
 from harness import averaging, optimizers, prodigy, rounding
 from harness.contract import Contract, complete
-from tests.selftest.mutants import formula, handling, numerics
+from tests.selftest.mutants import forms, formula, grouped, handling, numerics, occasions
+from tests.selftest.mutants.honest import HONEST
 
 Truth = Mapping[str, str | None]
 
@@ -76,11 +77,46 @@ TWINS: Mapping[type, Promise] = {
     averaging.ScheduleFreeSGD: Promise("coupled", COUPLED_RULE),
     torch.optim.Adafactor: Promise("decoupled", {"step_rule": "other"}),
     torch.optim.NAdam: Promise("coupled", COUPLED_RULE),
-    prodigy.Prodigy: Promise(
+    prodigy.Prodigy: Promise("decoupled", {"step_rule": "other", "strength": "unspecified", "scale": "unspecified"}),
+    optimizers.Lion: Promise("decoupled", {"step_rule": "sign"}),
+    torch.optim.Muon: Promise("decoupled", {"step_rule": "orthogonal"}),
+    forms.SignumTwin: Promise("decoupled", {"step_rule": "sign"}),
+    forms.LarsTwin: Promise("decoupled", {"coupling": "through_norm"}),
+    forms.CoupledLambTwin: Promise("coupled", COUPLED_RULE),
+    forms.SgdwTwin: Promise("decoupled", {"step_rule": "momentum"}),
+    forms.AdagradTwin: Promise("coupled", COUPLED_RULE),
+    forms.NAdamWTwin: Promise("decoupled", {"step_rule": "other"}),
+    forms.RAdamWTwin: Promise("decoupled", {"step_rule": "other"}),
+    grouped.MatricesDecayTwin: Promise(
         "decoupled",
-        {"step_rule": "other", "strength": "unspecified", "scale": "unspecified"},
-        {"every_pass_that_steps_decays": "as long as all gradients have been zero there is no estimate to decay by"},
+        {},
+        dict.fromkeys(
+            (
+                "ranks_and_padding_leave_no_trace",
+                "a_flat_buffer_has_one_weight_decay",
+                "tensors_of_every_dtype_and_layout_decay_alike",
+                "scalars_and_vectors_decay_like_matrices",
+                "adam_l2_without_data_gradients_falls_by_lr_a_step",
+                "decay_before_a_normaliser_leaves_the_function_alone",
+                "decay_acts_once_an_update_however_long_the_unroll",
+            ),
+            "it exempts vectors by a rule of its own, which no field of a contract declares",
+        ),
     ),
+    # a rate of its own, which no field names: whoever takes the warm-up over promises its numbers
+    occasions.InnerWarmupTwin: Promise(
+        "decoupled",
+        {
+            "step_rule": "other",
+            "scale": "unspecified",
+            "strength": "unspecified",
+            "equivalent_to": "tests.selftest.mutants.occasions:InnerWarmupTwin",
+        },
+    ),
+    occasions.MicroStepsTwin: Promise("decoupled", {"step_rule": "other", "scale": "unspecified", "strength": "unspecified"}),
+    occasions.SparseTakenTwin: Promise("decoupled"),
+    occasions.SwitchedPathsTwin: Promise("decoupled"),
+    occasions.WrappingTwin: Promise("decoupled"),
 }
 # Twins that are right only where a claim gives them an arm of its own: they take no weight_decay, or have one of their own.
 ONLY_IN_AN_ARM = (handling.LambdSgdTwin, handling.UndecayedSgdTwin)
@@ -136,7 +172,7 @@ def _field(make: type, name: str, truth: Truth, id: str = "") -> Mutant:
     return Mutant(make, f"contract.{name}", f"says {told}: " if told else "says unknown: ", truth, id)
 
 
-F, H, N = formula, handling, numerics
+F, H, N, R, G, W = formula, handling, numerics, forms, grouped, occasions
 MUTANTS: tuple[Mutant, ...] = (
     # the decay's formula
     _field(F.DecayForgotten, "coupling", NO_DECAY),
@@ -314,6 +350,106 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(N.DecayIgnoresEstimate, "prodigy_decays_by_its_estimate", "worst_error"),
     Mutant(N.DecayByFirstEstimate, "prodigy_decays_by_its_estimate", "worst_error"),
     Mutant(N.DecayByRootOfEstimate, "prodigy_hardly_decays_before_its_estimate_has_grown", "first_decay"),
+    # other forms: signs, trust ratios, momentum, Muon, Adagrad, NAdam, RAdam
+    _field(R.LionDecayInsideSign, "coupling", {"coupling": "inside_sign", "scale": "gradient", "order": "inside"}),
+    _field(R.SignumDecayUnread, "coupling", NO_DECAY),
+    _field(
+        R.LarsDecayOnlyInRatio,
+        "zero_gradient",
+        {"coupling": None, "scale": None, "order": None, "zero_gradient": "untouched"},
+    ),
+    Mutant(R.LarsRatioNeedsDecay, "an_exempt_group_is_trained_like_any_other", "exempt_error", {"step_rule": "momentum"}),
+    Mutant(R.LambRatioNeedsDecay, "an_exempt_group_is_trained_like_any_other", "exempt_error", {"step_rule": "adam"}),
+    _field(R.LambModeDropped, "coupling", {"coupling": "through_norm", "strength": None, "mask": None}),
+    _field(R.DecayNeedsMomentum, "coupling", NO_DECAY),
+    _field(R.PenaltyOfPreviousGradient, "coupling", {**NO_LAW, "zero_gradient": "untouched"}),
+    _field(R.PenaltyBeforeUnscaling, "strength", {**DECOUPLED, "strength": "0.0078125"}),
+    Mutant(R.PenaltyAtLookahead, "sgd_l2_is_one_rule_on_every_path", "of sgd_momentum"),
+    _field(R.SgdwDecayInBuffer, "coupling", COUPLED, "M25"),
+    Mutant(R.LrInBuffer, "a_step_at_zero_lr_is_the_identity", "moved_at_zero_lr", {"step_rule": "other", "zero_lr": "moves"}),
+    _field(R.MuonMissingGradientMadeZero, "none_gradient", {"none_gradient": "moves", "frozen": "changed"}, "M10"),
+    _field(R.MuonDecayedTensorUnused, "coupling", NO_DECAY),
+    _field(R.AdagradDecayPastTheSum, "coupling", DECOUPLED),
+    _field(R.NAdamFlagLost, "coupling", COUPLED),
+    _field(R.RAdamDecayOverwritten, "coupling", NO_DECAY),
+    Mutant(R.DecayWaitsForRectification, "decay_asks_no_update", "shrinking of adamw is 0"),
+    _field(R.DecayRectified, "scale", NO_FACTOR),
+    # decays of another shape, other steps of Adam
+    _field(R.HuberDecay, "coupling", NO_LAW, "M16"),
+    _field(R.SquaredDecay, "coupling", NO_LAW, "M16"),
+    _field(R.DecayTowardStart, "zero_gradient", {**NO_LAW, "zero_gradient": "untouched"}, "M17"),
+    _field(R.DecayTowardUnitNorm, "strength", NO_FACTOR, "M17"),
+    _field(
+        R.DecayClippedWithUpdate,
+        "coupling",
+        {
+            "coupling": "through_norm",
+            "scale": "gradient",
+            "order": "inside",
+            "step_rule": "other",
+            "mask": None,
+            "strength": None,
+            "clip": "decay_too",
+        },
+        "M26",
+    ),
+    _field(R.DecayOverInitialLr, "scale", {"scale": "schedule"}, "M07"),
+    _field(R.DecayByMeanRate, "scale", {**NO_FACTOR, "zero_lr": "decays"}),
+    _field(R.BiasNotCorrected, "step_rule", {"step_rule": "other"}),
+    Mutant(R.EpsBiasCorrected, "adamw_without_decay_is_adam", "adam_error"),
+    Mutant(R.EpsInsideRoot, "a_large_eps_softens_the_box", "weight_flat", {"step_rule": "other"}),
+    # what becomes of groups, keywords, shapes
+    _field(G.GroupsFlattened, "groups", {"groups": None, "group_options": "constructor", "empty_group": "dropped"}),
+    _field(G.GroupsConcatenated, "groups", {"groups": None, "group_options": "first_group", "empty_group": "dropped"}),
+    Mutant(G.EmptyGroupDropped, "an_empty_group_keeps_its_place", "place_error", {"empty_group": "dropped"}),
+    Mutant(
+        G.ZeroTakenForMissing,
+        "an_exempt_group_is_trained_like_any_other",
+        "exempt_error",
+        {"groups": None, "exempt_first": "exempt_decays"},
+    ),
+    _field(G.OwnSchedulerOnly, "groups", {"groups": "constructor", "group_options": "decay_of_constructor"}, "M12"),
+    _field(
+        G.CallersDictsAdopted,
+        "groups",
+        {"groups": "constructor", "group_options": "constructor", "callers_groups": "values_changed"},
+    ),
+    Mutant(G.VectorsDecayDespiteTheirGroup, "tensors_of_every_dtype_and_layout_decay_alike", "worst_double", id="M11"),
+    Mutant(
+        G.LastOfGroupNotDecayed,
+        "tensors_of_every_dtype_and_layout_decay_alike",
+        "worst_",
+        {**NO_FACTOR, "parameter_order": "depends_on_order"},
+    ),
+    _field(G.OthersOfGroupDecayAgain, "coupling", {**NO_LAW, "parameter_order": "depends_on_order"}, "M13"),
+    Mutant(G.PaddingReachesNeighbour, "the_order_of_groups_changes_nothing", "order_error", {"group_options": "differs"}, "M27"),
+    _field(G.OtherKeyword, "coupling", NO_DECAY),
+    _field(G.ConstructorDecayLost, "coupling", {name: says for name, says in NO_DECAY.items() if name != "groups"}),
+    _field(G.RuleOnFlatShapes, "coupling", {**NO_DECAY, "one_dim": "as_usual"}),
+    Mutant(G.OnlyFirstBlockDecays, "adamw_decay_keeps_the_direction", "noise_loud_cosine"),
+    # some steps, some occasions
+    Mutant(W.DecayIgnoresInnerWarmup, "contract.equivalent_to", "InnerWarmupTwin", {"scale": "lr", "strength": "1"}),
+    Mutant(W.DecayInEveryMicroStep, "a_call_that_only_collects_decays_nothing", "decayed_without_update", id="M14"),
+    _field(W.FirstCallRepeated, "step_rule", {**NO_LAW, "step_rule": "other"}),
+    Mutant(W.DecayEndsWithWarmup, "adamw_clips_the_minimum_to_a_box", "alpha_spread"),
+    _field(W.DecayBeginsLate, "coupling", NO_DECAY),
+    Mutant(W.EveryHundredthDecaySkipped, "unseen_row_shrinks_by_the_product_of_decay_factors", "unseen_ratio"),
+    _field(W.DecayFadesOut, "strength", NO_FACTOR),
+    Mutant(W.SmallWeightsFlushed, "adamw_is_the_undecayed_run_plus_decay", "residual of adamw"),
+    Mutant(W.InfinityNotPassedOn, "a_skipped_step_decays_nothing", "skipped_changed", {"grad_scaler": "weights_change"}),
+    Mutant(W.ScaleKept, "unscaling_before_a_step_changes_no_bit", "unscaled_changed", {"grad_scaler": "differs"}),
+    Mutant(W.SkippedStepCounted, "a_skipped_step_decays_nothing", "after_skip_changed", {"grad_scaler": "state_changes"}, "M21"),
+    Mutant(
+        W.RowsNotNamedStay,
+        "a_sparse_gradient_hides_no_row_from_decay",
+        "unlike_dense",
+        {"sparse_gradient": "named_rows_only"},
+        "M09",
+    ),
+    _field(W.ForeachDecaysAfter, "paths", {"paths": "differs"}),
+    _field(W.ForeachHasAnotherEps, "paths", {"paths": "differs"}),
+    _field(W.DifferentiableTakesAnotherTensor, "paths", {"paths": "differs"}),
+    _field(W.InnerSeesNoWeights, "coupling", NO_DECAY),
 )
 OTHERS: tuple[Mutant, ...] = (
     Mutant(H.CheckpointFlagIgnored, "an_adamw_checkpoint_turns_adam_decoupled", "loaded_factor"),
@@ -327,4 +463,6 @@ OTHERS: tuple[Mutant, ...] = (
     Mutant(N.EpsInFloat32, "float16_weights_without_gradient_become_nan_at_the_usual_eps", "not_finite"),
 )
 BY_NAME: Mapping[str, Mutant] = {one.name: one for one in (*MUTANTS, *OTHERS)}
-RIGHT: Mapping[str, Right] = {make.__name__: Right(path_of(make), promise) for make, promise in TWINS.items()}
+RIGHT: Mapping[str, Right] = {make.__name__: Right(path_of(make), promise) for make, promise in TWINS.items()} | {
+    name: Right(one.path, Promise(one.role, one.contract, one.expected)) for name, one in HONEST.items()
+}

@@ -50,7 +50,7 @@ class EmptyGroupDropped(formula.AdamWTwin):
 
 
 class ZeroTakenForMissing(formula.AdamWTwin):
-    """Give a group whose weight_decay is 0 the constructor's: https://github.com/mindspore-lab/mindcv/pull/752 has one without."""
+    """Give an exempt group the constructor's weight_decay: https://github.com/mindspore-lab/mindcv/pull/752 (it had none)."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group({**param_group, "weight_decay": param_group.get("weight_decay") or self.defaults["weight_decay"]})

@@ -132,6 +132,27 @@ class SkippedStepCounted(handling.UnscalingAdamWTwin):
         super().update(w, grad, group, state)
 
 
+# --- sparse gradients ---------------------------------------------------------------------------------------------------
+
+
+class SparseTakenTwin(formula.AdamWTwin):
+    """AdamW that takes sparse gradients for what they are, zero in all rows but those named, and decays every row."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["rows"] = grad.coalesce().indices()[0] if grad.is_sparse else None
+        super().update(w, grad.to_dense() if grad.is_sparse else grad, group, state)
+
+
+class RowsNotNamedStay(SparseTakenTwin):
+    """Decay the rows that a sparse gradient names: https://github.com/tensorflow/addons/issues/767."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if state["rows"] is None:
+            super().decay(w, grad, group, state)
+        else:
+            w[state["rows"]] *= 1 - group["lr"] * group["weight_decay"]
+
+
 # --- behind a flag ------------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +161,7 @@ class SwitchedPathsTwin(numerics.PathsTwin):
 
     def __init__(self, params: Any, foreach: bool = False, **options: Any) -> None:
         super().__init__(params, **options)
+        self.defaults["foreach"] = foreach  # for groups that join
         for group in self.param_groups:
             group["foreach"] = foreach
 
@@ -154,7 +176,7 @@ class ForeachDecaysAfter(SwitchedPathsTwin):
 
 
 class ForeachHasAnotherEps(SwitchedPathsTwin):
-    """Take another eps in foreach than in the loop: https://github.com/HomebrewML/HeavyBall/issues/40."""
+    """Take another eps in foreach than in the loop, another Adam therefore: https://github.com/HomebrewML/HeavyBall/issues/40."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, {**group, "eps": 1e-3} if group["foreach"] else group, state)
