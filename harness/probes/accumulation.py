@@ -5,7 +5,7 @@ two starts keeps P = prod(1 - h l) whether those gradients are summed, averaged 
 depends on their scale. Clipping by norm c is done before the optimizer adds anything, so it leaves a weight_decay
 argument alone; a penalty l / 2 |w|^2 in the loss is clipped with the rest, and without other gradients takes h c in
 length: |w| - h c. At k times the batch, the same number of epochs has 1 / k of the steps: k times the weight decay then
-leaves (1 - k h l)^(T / k) for (1 - h l)^T.
+leaves (1 - k h l)^(T / k) for (1 - h l)^T. One that accumulates by itself decays in the calls that update.
 Source: the PyTorch documentation of torch.nn.utils.clip_grad_norm_; Bergsma et al. 2025 on batch size and weight decay.
 """
 
@@ -52,6 +52,7 @@ def accumulation(make: Factory, settings: Settings) -> dict[str, Reading]:
         **readings,
         "reduction_effect": Reading(apart, "fraction", tolerance=2 * _room(settings), effect=1 - kept),
         "micro_batch_error": _micro_batches(make, settings),
+        "decayed_without_update": _withheld(make, settings),
         "clipped_penalty_factor": _clipped_penalty(make, settings),
         "epoch_ratio": _epochs(make, settings),
     }
@@ -108,6 +109,28 @@ def _micro_batches(make: Factory, settings: Settings) -> Reading:
     return rounding(distance(weights, end), steps=settings.steps, effect=settings.lr * settings.weight_decay)
 
 
+def _withheld(make: Factory, settings: Settings) -> Reading:
+    """Count the calls after the first update in which weights decay though gradients, alone, move none."""
+    (start,) = matrices(1, seed=settings.seed)
+    calls = 2 * MICRO_BATCHES
+    updated = _moved(make, settings, start, noise(calls, 1, seed=settings.seed), decay=0.0)
+    decayed = _moved(make, settings, start, silence(calls, [start]), decay=settings.weight_decay)
+    first = updated.index(True) if True in updated else calls
+    withheld = [decays and not updates for decays, updates in zip(decayed, updated, strict=True)]
+    return Reading(float(sum(withheld[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
+
+
+def _moved(make: Factory, settings: Settings, start: Tensor, rows: Sequence[Sequence[Tensor]], *, decay: float) -> list[bool]:
+    """Return for each call of step() whether it changes the weight."""
+    weights, moved = parameters([start]), []
+    optimizer = make(weights, lr=settings.lr, weight_decay=decay)
+    for step, row in enumerate(rows):
+        before = weights[0].detach().clone()
+        take(optimizer, weights, row, seed=step)
+        moved.append(not torch.equal(weights[0].detach(), before))
+    return moved
+
+
 def _sum(batches: Sequence[Sequence[Tensor]]) -> Tensor:
     """Add in the order in which backward accumulates."""
     total = batches[0][0]
@@ -157,6 +180,7 @@ PROBE = Probe(
         "clipped_survival": "the same when each gradient is clipped to a norm of 0.05 before the step (fraction)",
         "reduction_effect": "distance of the summed and the averaged survival (fraction)",
         "micro_batch_error": "four backward passes a step against their sum given at once (fraction of max |w|)",
+        "decayed_without_update": "calls after the first update in which weights decay though gradients move none (calls)",
         "clipped_penalty_factor": "one step on the clipped gradient of the penalty, weight_decay 0 (fraction of w)",
         "epoch_ratio": "left at 4 times batch and weight decay, over left at the batch, after the same epochs (ratio)",
     },

@@ -134,7 +134,8 @@ def _skipped(make: Factory, settings: Settings) -> dict[str, Reading]:
     optimizer, weights, rows = _pair(make, settings)
     stake = float(sum(weight.numel() for weight in weights))
     if optimizer.param_groups[0]["params"][0] is not weights[0]:
-        return {name: _direct(0.0, stake) for name in ("skipped_changed", "after_skip_changed")}  # copies: see DIRECT
+        measures = ("skipped_changed", "after_skip_changed", "unscaled_changed")
+        return {name: _direct(0.0, stake) for name in measures}  # copies: see DIRECT
     scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
     path = []
     for step, infinite in enumerate((False, True, False)):
@@ -152,7 +153,25 @@ def _skipped(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {
         "skipped_changed": _direct(changed(path[1], path[0]), stake),
         "after_skip_changed": _direct(changed(path[2], end), stake),
+        "unscaled_changed": _direct(changed(_unscaled(make, settings), end), stake),
     }
+
+
+def _unscaled(make: Factory, settings: Settings) -> list[torch.nn.Parameter]:
+    """Take a scaled step, and one whose gradients the scaler has unscaled before it, as one does to clip them."""
+    optimizer, weights, rows = _pair(make, settings)
+    scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
+    for step, explicit in enumerate((False, True)):
+        for weight in weights:
+            weight.grad = None
+        losses = [(weight * gradient).sum() for weight, gradient in zip(weights, rows[step], strict=True)]
+        scaler.scale(torch.stack(losses).sum()).backward()
+        if explicit:
+            scaler.unscale_(unwatched(optimizer))
+        torch.manual_seed(step)
+        scaler.step(unwatched(optimizer))
+        scaler.update()
+    return weights
 
 
 def _closure(make: Factory, settings: Settings) -> Reading:
@@ -192,6 +211,7 @@ PROBE = Probe(
         "beside_bad_changed": "elements that change in a weight because its neighbour's gradient is NaN (elements)",
         "skipped_changed": "elements that change in a step that torch's GradScaler skips (elements)",
         "after_skip_changed": "elements in which the run with the skipped step differs from one without it (elements)",
+        "unscaled_changed": "elements in which two scaled steps, one unscaled before it, differ from plain steps (elements)",
         "closure_changed": "elements in which step(closure) differs from backward and step() (elements)",
         "gradient_changed": "elements of .grad that a step changes (elements)",
     },

@@ -1,15 +1,17 @@
 """Does each parameter get the decay of its own group, whoever else is in the optimizer and whenever it joined?
 
-A parameter's path depends on its own gradients, its group's options and nothing else. So a run of several groups is
-compared with runs of each parameter alone, one whose groups stand in another order, and a fresh optimizer for what joins
-later. Two things are of torch alone: the constructor writes its defaults into the dicts that it was given, which decides
-what the next optimizer built from them does. Source: the PyTorch documentation of torch.optim, per-parameter options.
+A parameter's path depends on its own gradients, its group's options and nothing else. So a run of several groups is compared
+with runs of each parameter alone, one whose groups stand in another order, one whose options are set by the place of a group
+among empty ones, and a fresh optimizer for what joins later. Two things are of torch alone: the constructor writes its
+defaults into the dicts that it was given, which decides what the next optimizer built from them does.
+Source: the PyTorch documentation of torch.optim, per-parameter options.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ from harness.subject import Factory
 
 SHARES = ((1.0, 1.0), (0.5, 0.0), (1.0, 2.5), (0.75, 0.5))  # (lr, weight decay) of the groups; one after an exempt one
 EXEMPT = 1
+FILLED = (EXEMPT, 3)  # the groups that have a parameter where the others are empty
 BARELY = 1e-16  # too little to change a bit of a float64 weight, and not the branch of none
 
 
@@ -48,6 +51,7 @@ def parameter_groups(make: Factory, settings: Settings) -> dict[str, Reading]:
         "alone_error": rounding(distance(together, alone), steps=settings.steps, effect=decay / 2),
         "order_error": rounding(distance(backward, together), steps=settings.steps, effect=decay / 2),
         "exempt_error": rounding(distance([together[EXEMPT]], [exempt]), steps=settings.steps, effect=settings.lr),
+        "place_error": _placed(make, settings, starts, rows),
         **_joined(make, settings),
         **_reused(make, settings),
     }
@@ -76,6 +80,35 @@ def _alone(
     lr, decay = (share * whole for share, whole in zip(SHARES[index], (settings.lr, settings.weight_decay), strict=True))
     optimizer = make([weight], lr=lr, weight_decay=max(decay, least))
     return walk(optimizer, [weight], [[row[index]] for row in rows])[0]
+
+
+def _placed(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> Reading:
+    """Set every group's options by its place, as a scheduler's list does, with empty groups before and between the others."""
+    weights = parameters(starts[index] for index in FILLED)
+    groups: list[dict[str, Any]] = [{"params": []} for _ in SHARES]
+    for index, weight in zip(FILLED, weights, strict=True):
+        groups[index]["params"] = [weight]
+    ends = _set_and_walk(make, settings, groups, SHARES, weights, [[row[index] for index in FILLED] for row in rows])
+    alone = []
+    for index in FILLED:
+        given = parameters([starts[index]])
+        alone += _set_and_walk(make, settings, [{"params": given}], [SHARES[index]], given, [[row[index]] for row in rows])
+    return rounding(distance(ends, alone), steps=settings.steps, effect=settings.lr * settings.weight_decay / 2)
+
+
+def _set_and_walk(
+    make: Factory,
+    settings: Settings,
+    groups: list[dict[str, Any]],
+    shares: Sequence[tuple[float, float]],
+    weights: Sequence[Tensor],
+    rows: Sequence[Sequence[Tensor]],
+) -> list[Tensor]:
+    """Set options after the constructor, so that alone, too, they differ from what the constructor was given."""
+    optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+    for group, (lr, decay) in zip(optimizer.param_groups, shares, strict=False):  # one that is gone moves the others up
+        group["lr"], group["weight_decay"] = settings.lr * lr, settings.weight_decay * decay
+    return walk(optimizer, weights, rows)
 
 
 def _joined(make: Factory, settings: Settings) -> dict[str, Reading]:
@@ -124,6 +157,7 @@ PROBE = Probe(
         "alone_error": "parameters in four groups against each of them alone with its group's options (fraction of max |w|)",
         "order_error": "the same groups in the opposite order (fraction of max |w|)",
         "exempt_error": "the group whose weight decay is 0 against a weight decay of 1e-16 (fraction of max |w|)",
+        "place_error": "two of four groups filled, options set by place, against each parameter alone (fraction of max |w|)",
         "joined_error": "a group that joins halfway, with a weight decay of its own, against a fresh one (fraction of max |w|)",
         "joined_default_error": "the same for a group that names none and gets the constructor's (fraction of max |w|)",
         "reused_factor": "one step of a second optimizer that is built from the dicts of a first one (fraction of w)",

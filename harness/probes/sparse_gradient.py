@@ -1,6 +1,7 @@
 """What does weight decay do where gradients are sparse: is the step refused, and do rows that no gradient names decay?
 
-A sparse gradient names some rows of a table. Decay would have to touch the others too, or be a different rule for rare rows.
+A sparse gradient names some rows of a table. Decay would have to touch the others too, or be a different rule for rare rows;
+who steps is compared with itself under dense gradients, in rows where these are zero.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from harness.probes.probe import Probe
 from harness.reading import Reading
@@ -41,6 +43,11 @@ def sparse_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
                 optimizer.step()
     except ValueError:  # how a watched subject's exception arrives
         refused = 1.0
+    dense = torch.nn.Parameter(start.clone())
+    beside = make([dense], lr=settings.lr, weight_decay=settings.weight_decay)
+    for _ in range(settings.steps):
+        dense.grad = torch.zeros_like(dense).index_copy(0, torch.tensor([NAMED]), values)
+        beside.step()
     left = table.detach() / start
     others = [row for row in range(ROWS) if row != NAMED]
     shrink = settings.lr * (settings.weight_decay or 1.0)
@@ -48,7 +55,16 @@ def sparse_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
         "refused": Reading(refused, "1 if so", float(settings.refused), 1e-6, 1.0),
         "untouched_left": Reading(float(left[others].mean()), "of w0", 1.0, 4 * EPS, shrink),
         "named_moved": Reading(float((left[NAMED] - 1).abs().mean()), "of w0", information=True),
+        "unlike_dense": _unlike(table, dense, settings, refused=bool(refused)),
     }
+
+
+def _unlike(table: Tensor, dense: Tensor, settings: Settings, *, refused: bool) -> Reading:
+    """Return how far rows that no gradient named are from where dense gradients take them; nowhere, where the step is refused."""
+    others = [row for row in range(ROWS) if row != NAMED]
+    ours, theirs = table.detach()[others], dense.detach()[others]
+    apart = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())
+    return Reading(apart, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))
 
 
 PROBE = Probe(
@@ -57,6 +73,7 @@ PROBE = Probe(
     measures={
         "refused": "whether a step on a sparse gradient raises (1 if so)",
         "untouched_left": "mean of what is left of the rows that no gradient named (of w0)",
+        "unlike_dense": "largest distance of rows that no gradient named from their place under dense ones; 0 if refused (of w)",
         "named_moved": "mean change of the row that the gradient named (of w0)",
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import ModuleType
 
 from harness import subject
 from harness.catalogue import settings_of
@@ -12,10 +13,11 @@ from harness.reading import Reading
 from harness.run import Result
 from harness.scenario import Claim
 from harness.subject import DEFAULTS, Subjects
-from tests.selftest.mutants import formula, handling
+from tests.selftest.mutants import forms, formula, grouped, handling, numerics, occasions
 from tests.selftest.probes.judged import scenario
 from tests.selftest.probes.subjects import exact
 
+HOMES = (formula, handling, numerics, forms, grouped, occasions)
 SCENARIOS = (
     "accumulation",
     "checkpoint",
@@ -41,14 +43,18 @@ def path_of(name: str) -> str:
     """Return the import path of a mutant or twin, or the path itself."""
     if ":" in name:
         return name
-    home = formula if hasattr(formula, name) else handling
-    return f"{home.__name__}:{name}"
+    return f"{home_of(name).__name__}:{name}"
+
+
+def home_of(name: str) -> ModuleType:
+    """Return the module in which a mutant or twin is written."""
+    (home,) = [one for one in HOMES if getattr(getattr(one, name, None), "__module__", "") == one.__name__]
+    return home
 
 
 def twin_name(mutant: str) -> str:
     """Return the path of the optimizer that a mutant is without its fault."""
-    home = formula if hasattr(formula, mutant) else handling
-    twin = home.twin_of(getattr(home, mutant))
+    twin = getattr(home_of(mutant), mutant).__bases__[0]
     return f"{twin.__module__}:{twin.__name__}"
 
 

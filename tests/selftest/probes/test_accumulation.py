@@ -28,6 +28,18 @@ def test_decay_with_every_backward_pass_takes_four_times_as_much() -> None:
     assert read("accumulation", "any", "DecayPerMicroBatch")["micro_batch_error"].value > 0.2
 
 
+@pytest.mark.parametrize("name", ["SGD", "RAdam", "ASGD", "Adagrad", "Muon"])
+def test_no_optimizer_of_torch_decays_in_a_call_that_does_not_update(name: str) -> None:
+    """Each of their calls updates."""
+    assert accumulation(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))["decayed_without_update"].value == 0.0
+
+
+@pytest.mark.parametrize(("name", "calls"), [("MicroStepsTwin", 0), ("DecayInEveryMicroStep", 3)])
+def test_calls_that_only_collect_are_counted_after_the_first_update(name: str, calls: int) -> None:
+    """Of eight calls the 2nd, 4th, 6th and 8th update; the 3rd, 5th and 7th must not decay."""
+    assert read("accumulation", "any", name)["decayed_without_update"].value == calls
+
+
 def test_a_clipped_penalty_takes_the_clip() -> None:
     """The norm of twelve sizes from 0.3 to 3 is a sum of a geometric series; the step is lr x 0.05 along w."""
     ratio = 10 ** (2 / 11)

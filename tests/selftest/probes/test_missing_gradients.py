@@ -33,6 +33,7 @@ def test_fused_adamw_leaves_a_skipped_step_alone() -> None:
     readings = missing_gradients(torch_optim("AdamW", fused=True), Settings(lr=0.1, weight_decay=0.6, part="skipped_step"))
 
     assert readings["skipped_changed"].value == 0.0
+    assert readings["unscaled_changed"].value == 0.0
 
 
 def test_a_zeroing_hook_leaves_three_factors() -> None:
@@ -47,6 +48,7 @@ def test_a_zeroing_hook_leaves_three_factors() -> None:
         ("DecayWithoutGradient", "any", "frozen_changed", 12),
         ("NormOverAllGradients", "any_bad", "beside_bad_changed", 12),
         ("DecayOnSkippedStep", "any_scaled", "skipped_changed", 24),
+        ("ScaleKept", "any_scaled", "unscaled_changed", 24),
         ("ClosureDecaysAgain", "any_closure", "closure_changed", 24),
         ("GradientOverwritten", "adam_l2", "gradient_changed", 24),
     ],

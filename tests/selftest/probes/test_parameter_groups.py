@@ -8,7 +8,7 @@ from harness.probes.parameter_groups import SHARES, Settings, parameter_groups
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
-SELF_RELATIVE = ("alone_error", "order_error", "exempt_error", "joined_error", "joined_default_error")
+SELF_RELATIVE = ("alone_error", "order_error", "exempt_error", "joined_error", "joined_default_error", "place_error")
 
 
 def test_torch_meets_every_closed_form_with_room() -> None:
@@ -38,6 +38,7 @@ def test_the_groups_differ_and_one_stands_behind_an_exempt_one() -> None:
         ("ExemptNotTrained", "exempt_error"),
         ("JoinedGroupNotDecayed", "joined_default_error"),
         ("DefaultDecayForAllGroups", "joined_error"),
+        ("EmptyGroupDropped", "place_error"),
     ],
 )
 def test_a_fault_is_as_large_as_the_effect_says(mutant: str, measure: str) -> None:

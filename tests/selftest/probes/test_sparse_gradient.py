@@ -6,6 +6,7 @@ import pytest
 
 from harness.probes.sparse_gradient import Settings, sparse_gradient
 from harness.subject import factory
+from tests.selftest.probes.handled import path_of
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -42,3 +43,13 @@ def test_a_decay_of_named_rows_alone_is_told_from_a_refusal() -> None:
 
     assert found["refused"].value == 0.0
     assert exact(found["untouched_left"])
+
+
+@pytest.mark.parametrize(
+    ("name", "apart"), [("SparseTakenTwin", 0.0), ("SparseRefused", 0.0), ("RowsNotNamedStay", 1 / 0.94**3 - 1)]
+)
+def test_rows_that_are_not_named_are_held_against_dense_gradients(name: str, apart: float) -> None:
+    """0.94 a step for three steps is what a row misses that only decays when it is named; a refusal misses nothing."""
+    reading = sparse_gradient(factory(path_of(name), {}, training=False), Settings(refused=False))["unlike_dense"]
+
+    assert reading.value == pytest.approx(apart, rel=1e-12, abs=1e-14)
