@@ -120,6 +120,11 @@ def golden_path(item: Any) -> Path:
     return Path(GoldenExtension.get_location(test_location=PyTestLocation(item), index=0))
 
 
+def is_recorded(snapshot: SnapshotAssertion) -> bool:
+    """Say whether the test has a golden, readable or not."""
+    return Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0)).exists()
+
+
 def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, origin: Origin, blockers: Sequence[str]) -> Outcome:
     """Compare `entries` with the test's golden, and record them when pytest was asked to and nothing is in the way.
 

@@ -20,10 +20,18 @@ def vanished(golden: Path = ROOT / "golden", *, whole: bool) -> list[str]:
     listed, recorded = (set(ledger.read_manifest(golden / name)) for name in (CLAIMS, GOLDENS))
     apart = sorted((listed - claims) | (claims - listed if whole else set()))
     lost = sorted((recorded - (files & scenarios)) | (scenarios - recorded if whole else set()))
-    said = [f"not both in golden/{CLAIMS} and in a scenario: {', '.join(apart)}", _HOW.format("claim")] if apart else []
+    said = stale(golden / "default")
+    said += [f"not both in golden/{CLAIMS} and in a scenario: {', '.join(apart)}", _HOW.format("claim")] if apart else []
     if lost:
         said += [f"not both in golden/{GOLDENS} and recorded of a scenario: {', '.join(lost)}", _HOW.format("golden")]
     return said
+
+
+def stale(folder: Path) -> list[str]:
+    """Return a line that names the goldens of a subject's folder that belong to no scenario; a person deletes them."""
+    files = [path for path in (folder / "test_claims").glob("*") if path.suffix != ".tmp"]  # one that a run is writing
+    names = sorted(path.name for path in files if path.stem not in load() or path.suffix != ".json")
+    return [f"goldens of no scenario in {folder.parent.name}/{folder.name}: {', '.join(names)}"] if names else []
 
 
 def extend(claims: Collection[str], goldens: Collection[str], golden: Path = ROOT / "golden") -> None:

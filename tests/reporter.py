@@ -116,7 +116,10 @@ class Reporter:
             self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.heard, self.call.plain()]
         elif self.selection:
             self._close(session)
+        decided = session.exitstatus
         yield
+        if decided == pytest.ExitCode.TESTS_FAILED:
+            session.exitstatus = decided  # a plugin may have merged what it was called with into it
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -195,6 +198,8 @@ class Reporter:
             said.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
         if self.selection["long"]:
             said.append(f"long, not run without --long: {', '.join(self.selection['long'])}")
+        own = self.setup.golden / self.setup.subjects.folder
+        said += manifest.stale(own) if own != catalogue.ROOT / "golden" / "default" else []
         return said + self._vanished()
 
     def _vanished(self) -> list[str]:
