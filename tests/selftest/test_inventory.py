@@ -14,7 +14,7 @@ def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
     """The shipped subject's folder holds one file a scenario, pools of samples of its studies, and nothing else."""
     files = {path.relative_to(GOLDEN / "default").as_posix() for path in (GOLDEN / "default").rglob("*") if path.is_file()}
     studies = [name for name, entry in load().items() if entry.scenario.kind == "study"]
-    goldens, pools = {f"test_claims/{name}.json" for name in load()}, {f"pools/{name}.json" for name in studies}
+    goldens, pools = {f"test_claims/{name}.json" for name in load()}, {f"{FOLDER}/{name}.json" for name in studies}
 
     assert goldens <= files <= goldens | pools
 
