@@ -39,6 +39,9 @@ WELL_KNOWN = (
 WHY: Mapping[str, str] = {
     "CorrectedAdamW": "divides by the largest rate so far, and this run begins at 0",
     "Lamb": "scales its step to the weight, so that its default decay is not small at any rate",
+    "CoupledLambTwin": "does so too",
+    "MatricesDecayTwin": "decays matrices alone, which these weights are not",
+    "Muon": "takes matrices alone",
     "Prodigy": "begins at an estimate of 1e-6, and 20 steps at this rate do not move the loss",
 }  # why a right optimizer is red
 

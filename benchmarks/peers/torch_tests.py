@@ -15,6 +15,7 @@ from benchmarks.peers.planted import OTHER, Maker, step_of
 from benchmarks.peers.rule import Rule
 
 Options = dict[str, Any]
+FLAGS = ("foreach", "fused")
 EVERY = ("adamw", "adam", "sgd", OTHER)
 
 
@@ -30,6 +31,12 @@ def settings(make: Maker, twin: Maker) -> list[Options]:
     if step_of(twin) == "sgd" and make.takes("momentum"):
         found.append({"momentum": 0.9, "weight_decay": 0.1})
     return [*found, {"weight_decay": 0.1, "maximize": True}] if make.takes("maximize") else found
+
+
+def on_every_path(make: Maker, twin: Maker) -> list[Options]:
+    """Return these options for each way to compute that the constructor offers."""
+    flags: list[Options] = [{}, *({flag: True} for flag in FLAGS if make.takes(flag))]
+    return [{**options, **flag} for options, flag in itertools.product(settings(make, twin), flags)]
 
 
 def direction(make: Maker, twin: Maker) -> bool:
@@ -49,7 +56,7 @@ def group_decay(make: Maker, twin: Maker) -> bool:
     def build(w: Tensor, b: Tensor, options: Options) -> Any:
         return make([{"params": [w], **options}, {"params": [b], **options, "weight_decay": 0.0}], **_flags(options))
 
-    return any(not _descends(one, lambda w, b, one=one: build(w, b, one)) for one in settings(make, twin))
+    return any(not _descends(one, lambda w, b, one=one: build(w, b, one)) for one in on_every_path(make, twin))
 
 
 def group_rates(make: Maker, twin: Maker) -> bool:
@@ -57,16 +64,20 @@ def group_rates(make: Maker, twin: Maker) -> bool:
 
     In its favour: this sees a decay that is not multiplied by the learning rate.
     """
-    return any(_idle_moves(make, {"lr": 1e-3, **options}) for options in settings(make, twin))
+    return any(_idle_moves(make, {"lr": 1e-3, **options}) for options in on_every_path(make, twin))
 
 
 def one_path(make: Maker, twin: Maker) -> bool:
     """`test_optim.py`, `test_foreach_matches_forloop` and its like for fused: 7 steps of a 2-3-1 net in float64, to 1e-7.
 
     The fourth step is without gradients. In its favour: the mutant stands for one implementation path and its twin for
-    the other, as if the bug were in one path only. A bug that is in both, or in an optimizer with one path, passes.
+    the other, as if the bug were in one path only, and every path that the mutant has is tried. In use, a bug that
+    is in both paths, or in an optimizer with one, passes.
     """
-    return any(not all(map(close, _net_after(make, one), _net_after(twin, one))) for one in settings(make, twin))
+    return any(
+        not all(map(close, _net_after(make, options), _net_after(twin, _without(FLAGS, options))))
+        for options in on_every_path(make, twin)
+    )
 
 
 def resumed(make: Maker, twin: Maker) -> bool:
@@ -74,12 +85,12 @@ def resumed(make: Maker, twin: Maker) -> bool:
 
     Both are built with the same options. The comparison of the two state dicts is left out.
     """
-    return any(not _resumes(make, options) for options in settings(make, twin))
+    return any(not _resumes(make, options) for options in on_every_path(make, twin))
 
 
 def no_gradient(make: Maker, twin: Maker) -> bool:
     """`test_optim.py`, `test_step_is_noop_when_params_have_no_grad`: weights without gradient stay as they are."""
-    for options in settings(make, twin):
+    for options in on_every_path(make, twin):
         weights = [torch.randn(2, 3) for _ in range(2)]
         before = [weight.clone() for weight in weights]
         make(weights, **options).step(lambda: torch.tensor([1.0]))
@@ -103,7 +114,7 @@ def zero_gradient(make: Maker, twin: Maker) -> bool:
 
 def complex_weights(make: Maker, twin: Maker) -> bool:
     """`test_optim.py`, `test_complex`: 3 steps of complex weights and of the pairs of their parts; the same numbers."""
-    return any(_parts_differ(make, options) for options in settings(make, twin))
+    return any(_parts_differ(make, options) for options in on_every_path(make, twin))
 
 
 def differentiable(make: Maker, twin: Maker) -> bool:
@@ -148,8 +159,12 @@ RULES = (
 
 
 def _flags(options: Options) -> Options:
-    """Return what torch gives to groups and others only to the constructor; it gets both here."""
-    return {name: value for name, value in options.items() if name == "maximize"}
+    """Return what torch gives to groups and others only to the constructor; both get it here."""
+    return {name: value for name, value in options.items() if name in ("maximize", *FLAGS)}
+
+
+def _without(names: tuple[str, ...], options: Options) -> Options:
+    return {name: value for name, value in options.items() if name not in names}
 
 
 def _bowl(contiguous: bool = True) -> tuple[nn.Parameter, nn.Parameter, Tensor]:
