@@ -1,4 +1,4 @@
-"""What does a red claim say? The numbers, and what the optimizer does instead, in its own words."""
+"""What does a red claim say, or a red golden? The numbers, what the optimizer does instead, and who moved what was recorded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from harness import command, diagnosis, ledger, subject, wording
-from harness.catalogue import Entry
+from harness import attribution, command, diagnosis, ledger, subject, wording
+from harness.catalogue import ROOT, Entry
+from harness.golden import Outcome as Golden
 from harness.outcome import Outcome
 from harness.run import Session, path_of
 
@@ -26,6 +27,21 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     rerun = command.pytest(f'-k "{outcome.claim.id}"{options}')
     body = wording.details(outcome, place=entry.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line
+
+
+def attributed(golden: Golden, entry: Entry, session: Session) -> tuple[str, str]:
+    """Return a red golden's message with a line, under the first, that says what moved: the optimizer or the environment.
+
+    The second is that line. Where nothing was compared nothing has moved, and the message stays as it is.
+    """
+    if golden.ok or not golden.rows:
+        return golden.text, ""
+    shipped = golden.path
+    if session.subjects.folder != "default":
+        shipped = ROOT / "golden" / "default" / golden.path.parent.name / golden.path.name
+    moved = attribution.explain(entry, golden.rows, session, shipped=shipped).sentence
+    first, _, rest = golden.text.partition("\n")
+    return f"{first}\n{moved}\n{rest}", moved
 
 
 def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:

@@ -16,7 +16,7 @@ from harness.outcome import decide, swapped
 from harness.run import Result, Session
 from harness.signal import measured, unknown
 from tests.claims import places
-from tests.claims.failure import explain
+from tests.claims.failure import attributed, explain
 from tests.claims.places import Entry, Place, at_stake, outcome_of
 from tests.roll import leave_out
 from tests.setup import Setup
@@ -76,13 +76,15 @@ def test_golden(
         blockers.append(f"these are the goldens of {setup.subjects.reference}, to which the contract is equivalent_to")
 
     numbers = entries(entry, result)
-    if snapshot.update_snapshots or snapshot.update_new_snapshots_only:
+    recording = snapshot.update_snapshots or snapshot.update_new_snapshots_only
+    if recording:
         numbers = measured(numbers, entry, session)
         blockers += unknown(numbers)
     origin = provenance.of(entry.scenario, setup.subjects, session.device)
     outcome = check(golden, numbers, origin=origin, blockers=blockers)
     facts = dict(outcome.origin.facts) if outcome.origin else {}
-    record_property("decaygate-golden", asdict(Golden(entry.id, outcome.status, facts, outcome.first_line)))
+    message, moved = (outcome.text, "") if recording else attributed(outcome, entry, session)
+    record_property("decaygate-golden", asdict(Golden(entry.id, outcome.status, facts, outcome.first_line, moved)))
 
     if not outcome.ok:
-        pytest.fail(outcome.text, pytrace=False)
+        pytest.fail(message, pytrace=False)

@@ -17,6 +17,7 @@ IMPORTS: dict[str, str] = {
     "__main__": "cli",
     "applicability": "catalogue contract scenario subject",
     "arithmetic": "reading",
+    "attribution": "catalogue comparison determinism evidence provenance recording run subject witness",
     "averaging": "optimizers",
     "binding": "command errors",
     "budget": "catalogue verdict",
@@ -36,6 +37,7 @@ IMPORTS: dict[str, str] = {
     "entries": "catalogue comparison reading record run scenario signal statistics",
     "errors": "",
     "evaluate": "gpt task",
+    "evidence": "comparison",
     "expected_failures": "binding",
     "golden": "command comparison difference provenance recording",
     "gpt": "",
@@ -52,6 +54,7 @@ IMPORTS: dict[str, str] = {
     "reading": "",
     "record": "",
     "recording": "comparison errors provenance statistics",
+    "reference": "optimizers",
     "rounding": "optimizers",
     "run": "arithmetic catalogue errors heartbeat measure probes reading record scenario single store study subject",
     "scenario": "binding",
@@ -69,6 +72,7 @@ IMPORTS: dict[str, str] = {
     "task": "",
     "train": "errors evaluate gpt record schedule stack subject tape task",
     "verdict": "reading scenario statistics",
+    "witness": "catalogue comparison entries errors evidence record reference run subject",
     "wording": "outcome verdict",
 }
 # What measures an optimizer stands on these alone: no scenario, verdict or golden has a say in a fingerprint.
