@@ -2,7 +2,8 @@
 
 The same twelve numbers and gradients are held as a matrix, as scalars, a vector, a transposed matrix, every second column
 of a wider one, and a channels-last image; an element-wise optimizer must take them along the same path. An empty tensor
-is no obstacle. An expanded tensor holds one number several times, and torch refuses to write into it.
+is no obstacle, and copies in one large tensor decay as the one. An expanded tensor holds one number several times, and
+torch refuses to write into it.
 Source: the PyTorch documentation of torch.nn.Parameter and of tensor views.
 """
 
@@ -14,12 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.probes.given_steps import EPS, SHAPE, distance, factor, matrices, noise, rounding, take
+from harness.probes.given_steps import EPS, SHAPE, distance, factor, matrices, noise, rounding, silence, take
 from harness.probes.probe import Probe
 from harness.reading import Reading
 from harness.subject import Factory
 
 ROWS, COLUMNS = SHAPE
+COPIES = 417  # 5004 numbers: more than a kernel's block of 1024 or 4096, and no multiple of 8
 LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "vector": lambda plain: plain.flatten().clone(),
     "transposed": lambda plain: plain.T.clone(memory_format=torch.contiguous_format).T,
@@ -49,6 +51,7 @@ def layouts(make: Factory, settings: Settings) -> dict[str, Reading]:
     beside = _run(make, settings, [empty, start.clone()], [[empty, row] for row in rows])
     errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in found.items()}
     errors |= {"scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]), "beside_empty": distance(beside[1:], [plain])}
+    errors["large"] = _large(make, settings, start)
     readings = {f"{name}_error": rounding(error, steps=settings.steps, effect=effect) for name, error in errors.items()}
     return readings | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
 
@@ -60,6 +63,13 @@ def _run(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequ
     for step, row in enumerate(rows):
         take(optimizer, weights, row, seed=step)
     return [weight.detach() for weight in weights]
+
+
+def _large(make: Factory, settings: Settings, start: Tensor) -> float:
+    """Return how far copies of the matrix, in one tensor, end from the matrix: without gradients, whose states may be rounded."""
+    tall = start.repeat(COPIES, 1)
+    small, large = (_run(make, settings, [one.clone()], silence(settings.steps, [one]))[0] for one in (start, tall))
+    return distance([large], [small.repeat(COPIES, 1)])
 
 
 def _scalar(make: Factory, settings: Settings) -> Reading:
@@ -93,6 +103,7 @@ PROBE = Probe(
         "channels_last_error": "an image in channels-last layout against the plain matrix (fraction of max |w|)",
         "scalar_error": "twelve 0-dim tensors against the matrix of the same numbers (fraction of max |w|)",
         "beside_empty_error": "a matrix beside an empty tensor against the matrix alone (fraction of max |w|)",
+        "large_error": "417 copies in one tensor, without gradients, against the matrix (fraction of max |w|)",
         "scalar_factor": "one step without gradient of a 0-dim weight (fraction of w)",
         "expanded_refused": "whether a step on an expanded tensor is refused (1: yes)",
     },

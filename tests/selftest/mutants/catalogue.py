@@ -426,7 +426,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _field(G.OtherKeyword, "coupling", NO_DECAY),
     _field(G.ConstructorDecayLost, "coupling", {name: says for name, says in NO_DECAY.items() if name != "groups"}),
     _field(G.RuleOnFlatShapes, "coupling", {**NO_DECAY, "one_dim": "as_usual"}),
-    Mutant(G.OnlyFirstBlockDecays, "adamw_decay_keeps_the_direction", "noise_loud_cosine"),
+    Mutant(G.OnlyFirstBlockDecays, "a_large_tensor_decays_to_its_last_element", "large_error"),
     # some steps, some occasions
     Mutant(W.DecayIgnoresInnerWarmup, "contract.equivalent_to", "InnerWarmupTwin", {"scale": "lr", "strength": "1"}),
     Mutant(W.DecayInEveryMicroStep, "a_call_that_only_collects_decays_nothing", "decayed_without_update", id="M14"),

@@ -42,6 +42,7 @@ def test_a_layout_is_a_copy_of_the_numbers(name: str) -> None:
         ("DecayOnContiguousCopy", {"transposed_error", "strided_error", "channels_last_error"}),
         ("ScalarsNotDecayed", {"vector_error", "scalar_error"}),
         ("StopsAtEmptyTensor", {"beside_empty_error"}),
+        ("OnlyFirstBlockDecays", {"large_error"}),
     ],
 )
 def test_a_fault_shows_in_its_layouts_alone(mutant: str, measures: set[str]) -> None:
