@@ -203,7 +203,7 @@ def _agreed(snapshot: SnapshotAssertion, obtained: Recording, before: _Before, *
     if wrote:
         wider = widened(merge(obtained, before.golden), before.golden) if before.golden else []
         more = [*wider, f"hold it on as many seeds again: {harness('calibrate')}"] if wider else []
-        line = f"{line}, {more[0]}" if more else line
+        line = f"{line}; {'; '.join(more)}" if more else line
         return Outcome("recorded", line, "\n".join([line, *more]), path, before.rows, obtained.origin)
     return Outcome("compared", line, line, path, before.rows, before.origin)
 

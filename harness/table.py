@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.ledger import Ledger, Line
+from harness.recording import WIDER
 from harness.wording import number
 
 _VERDICTS = {"held": "held", "refuted_as_documented": "refuted, as known", "failed": "FAILED", "error": "ERROR"}
@@ -24,6 +25,7 @@ def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget
     whole = len(ledger.selected) + apart == len(ledger.expected)
     said = [] if whole else [f"selected {len(ledger.selected)} of {len(ledger.expected)} claims"]
     said += left_out
+    said += [one.message for one in ledger.goldens if one.status == "recorded" and WIDER in one.message]
     said += [f"chance of a false red, all gated verdicts and goldens: {false_red:.1e} (declared: at most {budget:.0e})"]
     return [*said, ledger.sentence()]
 

@@ -67,7 +67,7 @@ IMPORTS: dict[str, str] = {
     "store": "errors",
     "study": "heartbeat record scenario single store subject task train",
     "subject": "contract deadline errors",
-    "table": "ledger wording",
+    "table": "ledger recording wording",
     "tape": "errors evaluate record stack",
     "task": "",
     "train": "errors evaluate gpt record schedule stack subject tape task",

@@ -256,3 +256,13 @@ def test_a_whole_run_does_not_speak_of_a_selection() -> None:
         "chance of a false red, all gated verdicts and goldens: 0.0e+00 (declared: at most 1e-03)",
         "1 of 1 claims ran: 1 held, 0 failed",
     ]
+
+
+def test_a_recording_that_holds_a_mean_on_fewer_seeds_says_so_at_the_end() -> None:
+    """It is green, and nobody reads what a green test says; what is recorded without a loss needs no word."""
+    lost = Golden("net", "recorded", {}, "golden net: updated; a.gap: 8 seeds instead of 64, its tolerance is 2.8 times as wide")
+    goldens = (lost, Golden("ball", "recorded", {}, "golden ball: updated"))
+
+    said = table.summary(replace(book("held"), goldens=goldens), left_out=[], false_red=0.0, budget=1e-3)
+
+    assert [line for line in said if line.startswith("golden ")] == [lost.message]

@@ -37,7 +37,7 @@ from harness.provenance import Origin
 
 NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
 KINDS = {
-    "exact": lambda **given: Exact(signal=1e6, **given),
+    "exact": lambda **given: Exact(**{"signal": 1e6, **given}),
     "ensemble": lambda **given: replace(Ensemble.of(**given), signal=20.0),
     "information": Information.of,
 }
