@@ -120,7 +120,8 @@ class CorrectedAdamW(Adam):
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         moved = group["lr"] * self.direction(weight, gradient, group=group)
         group["max_lr"] = max(group.get("max_lr", 0.0), group["lr"])
-        weight.mul_(1 - group["weight_decay"] * group["lr"] ** 2 / group["max_lr"]).sub_(moved)
+        share = group["lr"] / group["max_lr"] if group["max_lr"] else 0.0  # a warm-up may begin at a rate of zero
+        weight.mul_(1 - group["weight_decay"] * group["lr"] * share).sub_(moved)
 
 
 class CautiousAdamW(Adam):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.optimizers import (
     CautiousAdamW,
+    CorrectedAdamW,
     DecoupledSGD,
     IndependentAdamW,
     IndependentSGD,
@@ -94,6 +95,17 @@ def test_cautious_decay_acts_only_where_the_update_shrinks_the_weight() -> None:
     inward = CautiousAdamW([weight()], lr=0.1, weight_decay=0.3, eps=0.0)
     inward.param_groups[0]["params"][0].data.neg_()
     assert one_step(inward) == pytest.approx(-2.0 + 0.1 + 0.06, rel=1e-14)
+
+
+def test_corrected_decay_starts_from_a_rate_of_zero() -> None:
+    """A warm-up's first step does nothing, the second decays by its own rate, a smaller one by its square over the largest."""
+    one = weight()
+    optimizer = CorrectedAdamW([one], lr=0.1, weight_decay=0.3)
+    for lr in (0.0, 0.2, 0.1):
+        one.grad = torch.zeros_like(one)
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.step()
+    assert float(one.detach()) == pytest.approx(2.0 * (1 - 0.3 * 0.2) * (1 - 0.3 * 0.1**2 / 0.2), rel=1e-14)
 
 
 def test_a_parameter_without_a_gradient_is_left_alone() -> None:
