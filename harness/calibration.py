@@ -25,6 +25,7 @@ from harness.outcome import decide
 from harness.pool import Pool
 from harness.recording import GoldenError, Recording, dump, parse, shortfalls
 from harness.run import Session
+from harness.scenario import Claim
 from harness.store import Store
 from harness.subject import Subjects
 
@@ -72,28 +73,37 @@ def calibrate(studies: Sequence[Entry], job: Job, say: Callable[[str], None]) ->
     return all(written)
 
 
+def applying(entry: Entry, subjects: Subjects) -> list[Claim]:
+    """Return the claims of a study that say something about these subjects."""
+    involved = [claim for claim in entry.scenario.claims if applicability.involved(entry, claim, subjects)]
+    return [claim for claim in involved if not applicability.obstacle(entry, claim, subjects)]
+
+
 def blockers(entry: Entry, drawn: Pool, subjects: Subjects) -> list[str]:
     """Return why a pool may not become a golden, one reason a line: `entry` is the study as the suite has it."""
-    found = []
     result = run.Result(drawn.readings(), {}, {})
-    for claim in entry.scenario.claims:
-        applies = applicability.involved(entry, claim, subjects) and not applicability.obstacle(entry, claim, subjects)
-        if applies and decide(claim, result).status == "failed":
-            found.append(f"claim {claim.id} fails on its {len(drawn.seeds)} seeds")
+    failed = [claim for claim in applying(entry, subjects) if decide(claim, result).status == "failed"]
+    found = [f"claim {claim.id} fails on its {len(drawn.seeds)} seeds" for claim in failed]
     lines = pool.calibrated(drawn, entry.scenario)
     found += [f"{name}: {why}" for name, line in lines.items() if (why := unusable(line))]
     return [*found, *shortfalls(Recording(entry.id, {name: line for name, line in lines.items() if not unusable(line)}))]
 
 
+def recorded(entry: Entry, folder: Path) -> tuple[Path, Recording]:
+    """Return a study's golden and where it lies. Raises GoldenError where there is none: its other numbers come from a run."""
+    path = folder / "test_claims" / f"{entry.id}.json"
+    if not path.exists():
+        how = command.pytest(f"-k {entry.id} --snapshot-update")
+        raise GoldenError(f"there is no golden to write into; first, with the same optimizer: {how}")
+    return path, parse(path.read_text(encoding="utf-8"))
+
+
 def write(entry: Entry, drawn: Pool, folder: Path) -> list[str]:
     """Write a study's pool, and into its golden the lines that follow; return the names of the lines that changed.
 
-    Raises GoldenError for a golden that is missing or unreadable: its other numbers come from a run.
+    Raises GoldenError for a golden that is missing or unreadable.
     """
-    path = folder / "test_claims" / f"{entry.id}.json"
-    if not path.exists():
-        raise GoldenError(f"there is no golden to write into; first {command.pytest(f'-k {entry.id} --snapshot-update')}")
-    before = parse(path.read_text(encoding="utf-8"))
+    path, before = recorded(entry, folder)
     lines = pool.calibrated(drawn, entry.scenario)
     place = pool.path_of(folder, entry.id)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +113,10 @@ def write(entry: Entry, drawn: Pool, folder: Path) -> list[str]:
 
 
 def _calibrate(entry: Entry, job: Job, say: Callable[[str], None]) -> str:
+    if not applying(entry, job.subjects):
+        return "none of its claims applies to this optimizer"
     wide = widened(entry, job.seeds)
+    recorded(entry, job.folder)  # before hours of training
     runs = job.runs or HOME / f"{entry.id}-{_fingerprint(wide, job)}"
     runs.mkdir(parents=True, exist_ok=True)
     _train(wide, job, runs, say)

@@ -22,7 +22,7 @@ IMPORTS: dict[str, str] = {
     "binding": "command errors",
     "budget": "catalogue verdict",
     "calibration": "applicability catalogue command comparison determinism errors golden heartbeat outcome pool provenance"
-    " recording run store subject",
+    " recording run scenario store subject",
     "catalogue": "arithmetic binding contract errors measure probes scenario study train",
     "contract": "binding",
     "deadline": "errors",

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,14 +129,15 @@ def test_what_is_wrong_with_a_pool_blocks_it_and_nothing_is_written(
 
 
 def test_a_study_without_a_golden_is_recorded_first(tmp_path: Path) -> None:
-    """Its trajectory comes from a run; the line says the command."""
-    entry, job, golden = prepared(tmp_path)
+    """Its trajectory comes from a run; the line says the command, and nothing is trained before."""
+    entry, job, golden = prepared(tmp_path, tmp_path / "empty")
     golden.unlink()
     said: list[str] = []
 
     assert not calibrate([entry], job, said.append)
 
-    assert "there is no golden to write into; first" in said[0]
+    assert len(said) == 1
+    assert "there is no golden to write into; first, with the same optimizer: " in said[0]
     assert "-k training --snapshot-update" in said[0]
     assert not path_of(job.folder, "training").exists()
 
@@ -153,6 +155,17 @@ def test_a_chunk_that_the_optimizer_failed_ends_the_study_in_its_words(tmp_path:
     assert said == ["training: not calibrated: mine:Broken raised ValueError at step 3: no"]
     assert golden.read_bytes() == before
     assert len(list(job.runs.glob("*.done"))) == 3
+
+
+def test_a_study_that_says_nothing_of_the_optimizer_is_left_alone(tmp_path: Path) -> None:
+    """An SGD's goldens have no line of a study of AdamW."""
+    entry, job, golden = prepared(tmp_path)
+    before, said = golden.read_bytes(), list[str]()
+
+    assert calibrate([entry], replace(job, subjects=Subjects(DEFAULTS, ("sgd",))), said.append)
+
+    assert said == ["training: none of its claims applies to this optimizer"]
+    assert golden.read_bytes() == before
 
 
 @pytest.mark.parametrize("seeds", [8, 15])

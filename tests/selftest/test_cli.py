@@ -156,3 +156,20 @@ def test_ready_needs_nothing_that_may_be_missing() -> None:
 
     assert done.returncode == 0
     assert done.stderr.startswith(f"{sys.executable} lacks torch, numpy, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "verb_form"], "did you mean 'verb_forms'"),
+        (["--optimizer", "nowhere:Mine"], "nowhere:Mine: cannot import 'nowhere'"),
+        (["--optimizer", "strange=torch.optim:AdamW"], "unknown role 'strange'"),
+    ],
+)
+def test_a_calibration_of_what_is_not_there_trains_nothing(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """The mistake is told in one line."""
+    assert main(["calibrate", *arguments]) == 4
+
+    assert said in capsys.readouterr().err
