@@ -289,7 +289,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(H.NanDecayAccepted, "torch_refuses_a_negative_decay_and_nan", "nan_refused"),
     Mutant(H.DecayCutOff, "decay_is_stable_up_to_two", "past_factor"),
     Mutant(H.DecaySwallowed, "three_optimizers_take_no_weight_decay", "weight_decay_refused", {"unknown_option": "swallowed"}),
-    Mutant(H.OverlapAccepted, "a_weight_in_two_groups_is_refused", "overlap_refused", {"repeated_across_groups": "accepted"}),
+    Mutant(
+        H.OverlapAccepted, "a_weight_in_two_groups_is_refused", "overlap_refused", {"repeated_across_groups": "accepted"}, "M13"
+    ),
     Mutant(H.RepeatedWithoutWarning, "a_repeated_weight_decays_twice", "repeat_warnings"),
     # implementation paths
     Mutant(N.DecayOncePerBucket, "tensors_of_every_dtype_and_layout_decay_alike", "worst_double", {"mixed_dtypes": "differs"}),
@@ -421,7 +423,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "worst_",
         {**NO_FACTOR, "parameter_order": "depends_on_order"},
     ),
-    _field(G.OthersOfGroupDecayAgain, "coupling", {**NO_LAW, "parameter_order": "depends_on_order"}, "M13"),
+    _field(G.OthersOfGroupDecayAgain, "coupling", {**NO_LAW, "parameter_order": "depends_on_order"}),
     Mutant(G.PaddingReachesNeighbour, "the_order_of_groups_changes_nothing", "order_error", {"group_options": "differs"}, "M27"),
     _field(G.OtherKeyword, "coupling", NO_DECAY),
     _field(G.ConstructorDecayLost, "coupling", {name: says for name, says in NO_DECAY.items() if name != "groups"}),
