@@ -18,7 +18,7 @@ Read it from the ground up; a module imports only from lower floors (tests/selft
     measure arithmetic         the closed vocabularies of numbers
     catalogue                  every scenario, with every name checked
     run outcome applicability  run a scenario; what became of a claim; which claims a contract leaves
-    entries comparison recording difference golden    have the numbers moved?
+    entries comparison provenance recording difference golden    have the numbers moved, and whose are they?
     diagnosis wording          what an optimizer does instead; how it is said
     promise                    each field of a contract against what is measured
     ledger budget table        what ran; the summed chance of a false red; how a run ends

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from harness.catalogue import load
+from harness.catalogue import ROOT, load
 from harness.subject import DEFAULTS, Subjects
 from tests.roll import MOST_NAMES, SKIP, Call, Ending, due, ending, faults, left_out, short
 
@@ -166,3 +167,13 @@ def test_an_ending_reads_reports_from_here_and_from_a_worker() -> None:
     for kind in (tuple, list):
         assert ending(report("skipped", kind(("file", 3, "Skipped: flaky")))).reason == "flaky"
     assert ending(report("skipped", wasxfail="")) == Ending("skipped", expected_to_fail=True, said={"a": 1})
+
+
+def test_the_page_says_what_to_do_about_each_fault() -> None:
+    """docs/read-a-failure.md has a row for every kind, in the words that are printed."""
+    code, page = (ROOT / "tests" / "roll.py").read_text(encoding="utf-8"), ROOT / "docs" / "read-a-failure.md"
+    kinds = re.findall(r'_line\(\s*"([^"]+)"', code)
+    rows = re.findall(r"^\| ((?:is|was|has|passed|does) [^|]*) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    assert len(kinds) > 8
+    assert set(kinds) == set(rows)
