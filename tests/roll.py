@@ -123,7 +123,8 @@ def faults(call: Call, endings: Mapping[str, Ending], *, shipped: bool, expected
 
     `shipped` says that no optimizer is under test: then every claim and golden applies. `expected` is what may fail.
     """
-    ended = {nodeid: endings[nodeid] for nodeid in endings if not _nothing_to_try(nodeid, call)}
+    ordered = dict.fromkeys([*(nodeid for nodeid in call.selected if nodeid in endings), *endings])  # workers end in any order
+    ended = {nodeid: endings[nodeid] for nodeid in ordered if not _nothing_to_try(nodeid, call)}
     passed = {nodeid: one for nodeid, one in ended.items() if one.outcome == "passed" and not one.expected_to_fail}
     skipped = {nodeid: one for nodeid, one in ended.items() if one.outcome == "skipped" and not one.expected_to_fail}
     return [
