@@ -87,8 +87,8 @@ def law_on(lab: Lab, walk: Walk) -> Law:
 
 
 def _words(lab: Lab, seen: Record, added: float | None, *, pure: bool, beside: bool) -> tuple[str, ...]:
-    if _keeps_signs(seen):
-        return ("inside_sign",)
+    if _keeps_signs(seen) and all(bool((step.decay * step.weight <= step.tolerance).all()) for step in seen.steps):
+        return ("inside_sign",)  # and what it turns, it turns toward zero
     found = (*(("coupled_l2",) if added is not None else ()), *(("decoupled",) if beside else ()))
     if found or pure or not seen.replayed:
         return found

@@ -354,6 +354,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(N.DecayByRootOfEstimate, "prodigy_hardly_decays_before_its_estimate_has_grown", "first_decay"),
     # other forms: signs, trust ratios, momentum, Muon, Adagrad, NAdam, RAdam
     _field(R.LionDecayInsideSign, "coupling", {"coupling": "inside_sign", "scale": "gradient", "order": "inside"}),
+    _field(R.LionDecaysTheMomentum, "zero_gradient", {**NO_LAW, "zero_gradient": "untouched"}),
     _field(R.SignumDecayUnread, "coupling", NO_DECAY),
     _field(
         R.LarsDecayOnlyInRatio,

@@ -27,6 +27,14 @@ class LionDecayInsideSign(Lion):
         super().update(weight, gradient + group["weight_decay"] * weight, {**group, "weight_decay": 0.0})
 
 
+class LionDecaysTheMomentum(Lion):
+    """Shrink the momentum where the weight was meant."""
+
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        super().update(weight, gradient, {**group, "weight_decay": 0.0})
+        self.state[weight]["m"].mul_(1 - group["lr"] * group["weight_decay"])
+
+
 class SignumTwin(PerTensor):
     """Shrink by 1 - lr * weight_decay and move lr along the sign of a running average (Bernstein et al. 2018, decoupled)."""
 
