@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.comparison import Ensemble, Entry, Exact, Information, compare, worth
+from harness.provenance import Origin
 from harness.recording import GoldenError, Recording, dump, merge, parse, problems, shortfalls, widened
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
@@ -112,6 +113,20 @@ def test_a_change_of_tolerance_keeps_the_number_if_it_agrees_under_the_new_one()
     assert again == Ensemble.of(SAMPLES, alpha=1e-3)
     edited = replace(recorded, tolerance=10.0)
     assert merged(recorded, edited) == recorded
+
+
+def test_the_origin_is_renewed_with_a_number_or_a_rule_and_not_otherwise() -> None:
+    """A file without one takes the one that is received."""
+    old, new = Origin({"torch": "2.13.0"}), Origin({"torch": "2.14.0"})
+    golden = Recording("ball", {"m": Exact(2.0, 1e-9, 0.0)}, old)
+
+    def origin(obtained: Entry, before: Recording = golden) -> Origin | None:
+        return merge(Recording("ball", {"m": obtained}, new), before).origin
+
+    assert origin(Exact(2.0 + 1e-9, 1e-9, 0.0)) is old
+    assert origin(Exact(2.1, 1e-9, 0.0)) is new
+    assert origin(Exact(2.0, 1e-8, 0.0)) is new
+    assert origin(Exact(2.0, 1e-9, 0.0), replace(golden, origin=None)) is new
 
 
 def test_a_merge_drops_what_is_not_obtained_and_takes_nothing_from_another_scenario() -> None:

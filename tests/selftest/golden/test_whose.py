@@ -99,6 +99,20 @@ def test_an_older_golden_without_origin_is_compared_and_gets_one_when_recorded(t
     assert "environment: the golden does not say in which it was recorded" in suite.run().stdout
 
 
+def test_a_golden_whose_signals_stay_unknown_keeps_every_byte_too(tmp_path: Path) -> None:
+    """That of an optimizer in float32, updated elsewhere."""
+    suite, told = make_suite(tmp_path), numbers()
+    for entry in told["ball"]["entries"].values():
+        entry["signal"] = None
+    suite.obtains(told)
+    suite.update("-k", "ball")
+    before = suite.files()
+    told["ball"]["origin"]["torch"] = "2.14.0"
+    suite.obtains(told)
+    suite.update("-k", "ball")
+    assert suite.files() == before
+
+
 ODD = """
 import pytest
 from harness.comparison import Exact
