@@ -54,9 +54,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
         **_pace(settings, rates, row=table[unseen], early=early[unseen], start=start[unseen]),
         "unseen_change_without_decay": _change(settings, rates, change=undecayed[unseen] - start[unseen]),
         "seen_ratio": Reading(float(table[: unseen[0]].norm() / start[: unseen[0]].norm()), "of the initial norm"),
-        "seen_change_without_decay": Reading(
-            float((undecayed - start)[: unseen[0]].abs().max()), "weight", information=True
-        ),
+        "seen_change_without_decay": Reading(float((undecayed - start)[: unseen[0]].abs().max()), "weight", information=True),
     }
 
 
