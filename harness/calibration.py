@@ -22,7 +22,7 @@ from harness.comparison import unusable
 from harness.errors import UsageError
 from harness.heartbeat import Heartbeat
 from harness.outcome import decide
-from harness.pool import Pool
+from harness.pool import Pool, PoolError
 from harness.recording import GoldenError, Recording, dump, parse, shortfalls
 from harness.run import Session
 from harness.scenario import Claim
@@ -107,9 +107,18 @@ def write(entry: Entry, drawn: Pool, folder: Path) -> list[str]:
     lines = pool.calibrated(drawn, entry.scenario)
     place = pool.path_of(folder, entry.id)
     place.parent.mkdir(parents=True, exist_ok=True)
-    golden.write(place, pool.dump(drawn))
+    if not _holds(place, drawn):
+        golden.write(place, pool.dump(drawn))
     golden.write(path, dump(replace(before, entries={**before.entries, **lines})))
     return [name for name, line in lines.items() if before.entries.get(name) != line]
+
+
+def _holds(place: Path, drawn: Pool) -> bool:
+    """Say whether the file has these samples already, wherever they were made: then its origin stays true."""
+    try:
+        return replace(pool.read(place), origin=drawn.origin) == drawn
+    except PoolError:
+        return False
 
 
 def _calibrate(entry: Entry, job: Job, say: Callable[[str], None]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -82,15 +83,20 @@ def test_a_calibration_writes_the_pool_and_the_lines_that_follow_from_it(tmp_pat
 
 
 def test_a_second_calibration_of_the_same_runs_changes_no_byte(tmp_path: Path) -> None:
-    """Neither of the golden nor of the pool."""
+    """Neither of the golden nor of the pool, whose origin is another by then; one that is broken is written anew."""
     entry, job, golden = prepared(tmp_path)
+    pool = path_of(job.folder, "training")
+    pool.parent.mkdir(parents=True)
+    pool.write_text("{")
     calibrate([entry], job, print)
-    files = [golden, path_of(job.folder, "training")]
+    pool.write_text(re.sub(r'"commit": "[^"]+"', '"commit": "an older one"', pool.read_text()))
+    files = [golden, pool]
     before = [file.read_bytes() for file in files]
 
     assert calibrate([entry], job, print)
 
     assert [file.read_bytes() for file in files] == before
+    assert b"an older one" in before[1]
 
 
 def flat(arm: str, seed: int, gap: float) -> Run:
