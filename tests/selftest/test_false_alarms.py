@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.false_alarms import SPLITS, Rate, Study, differs, effect_of, exact_gates, moved, picks, studies, usual
+from benchmarks.false_alarms import (
+    SPLITS,
+    Rate,
+    Study,
+    differs,
+    effect_of,
+    exact_gates,
+    moved,
+    picks,
+    studies,
+    usual,
+    verdict_rates,
+)
 from harness.catalogue import load
 from harness.comparison import floor
 from harness.entries import gates
@@ -112,6 +124,15 @@ def test_a_gated_mean_leaves_its_prediction_as_often_as_declared(name: str) -> N
         samples = np.array(study.pool.samples[place])
         rates = [moved(samples, orders, 56, 8, alpha) for alpha in ranges]
         assert all(rate <= 1.2 * ranges[alpha][1] for rate, alpha in zip(rates, ranges, strict=True)), (place, rates)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_run_drawn_from_a_pool_is_red(name: str) -> None:
+    """Of a thousand for each gated expectation; a verdict of few values would show here, as zero variance."""
+    red = {gate.name: gate.red for gate in verdict_rates([shipped()[name]])}
+
+    assert red
+    assert {gate: rate for gate, rate in red.items() if rate > 0.0} == {}
 
 
 def test_every_exact_number_of_every_golden_sees_weight_decay() -> None:
