@@ -147,7 +147,9 @@ def _as_declared(one: Mapping[str, Any], question: str) -> bool | None:
 
 def _exception(name: str, one: Mapping[str, Any], question: str) -> str:
     so = one.get("truth", {}).get(question, "as declared") or "not to be told"
-    return f"- {name}, {question}: the fingerprint says {one['told'].get(question) or 'unknown'}; it is {so}"
+    why = one.get("misread", {}).get(question)
+    said = f"- {name}, {question}: the fingerprint says {one['told'].get(question) or 'unknown'}; it is {so}"
+    return said + (f" ({why})" if why else " (**not explained**)")
 
 
 def _matrix(rows: Rows) -> list[str]:

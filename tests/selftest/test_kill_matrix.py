@@ -39,6 +39,18 @@ def test_a_right_optimizer_is_left_in_peace(name: str, tmp_path: Path) -> None:
     assert found == RECORDED["right"].get(name), "run make kill-matrix, and read what changed"
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_fingerprint_that_is_off_is_explained(name: str) -> None:
+    """What the fault does not touch is told as declared; where it is not, the catalogue says why, and only there."""
+    row = KINDS[name]
+    off = set(row["fields"]) - set(row["truth"]) - {"equivalent_to"}
+    wrong = {
+        one for one, truth in row["truth"].items() if (bool(row["told"][one]) if not truth else truth not in row["told"][one])
+    }
+
+    assert off | wrong == set(row["misread"])
+
+
 def test_a_right_optimizer_fails_what_it_is_said_to() -> None:
     """An excuse that is not needed is taken out; each has a reason."""
     assert all(why for right in RIGHT.values() for why in right.promise.expected.values())

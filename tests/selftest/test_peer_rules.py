@@ -47,7 +47,7 @@ KILLS = (
     ("kozistr", "Climbing"),
     ("kozistr", "NegativeDecayAccepted"),
     ("keras", "DecayForgotten"),
-    ("bnb wd 0", "StepCountShared"),
+    ("bnb wd 0", "StepCountedPerParameter"),
     ("bnb AdamW", "CoupledL2"),
     ("Megatron 5 %", "DecayNotTimesLr"),
     ("Megatron exact", "StaleLr"),

@@ -78,17 +78,6 @@ class ComplexSecondMoment(PathsTwin):
         formula.AdamWTwin.update(self, w, grad, group, state)
 
 
-class StepCountShared(formula.AdamWTwin):
-    """Count a step for every tensor, so that bias correction hurries: https://github.com/deepspeedai/DeepSpeed/issues/7819."""
-
-    counted = 0
-
-    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        state["t"] = self.counted
-        self.counted += 1
-        super().update(w, grad, group, state)
-
-
 class DecayOnEverySecondStep(formula.AdamWTwin):
     """Decay by twice as much at every second step, to save a pass over the weights."""
 
@@ -367,12 +356,16 @@ class LambDecayBesideRatio(Lamb):
 class AdafactorDecayTimesNorm(torch.optim.Adafactor):
     """Scale the decay by the root mean square of the tensor, as the update is."""
 
+    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        (group,) = self.param_groups
-        own, size = group["weight_decay"], group["params"][0].detach().square().mean().sqrt()
-        group["weight_decay"] = own * float(size)
+        own = [group["weight_decay"] for group in self.param_groups]
+        for group in self.param_groups:
+            for w in (one for one in group["params"] if one.grad is not None):
+                w.mul_(1 - group["lr"] * group["weight_decay"] * w.square().mean().sqrt())
+            group["weight_decay"] = 0.0
         loss = super().step(closure)
-        group["weight_decay"] = own
+        for group, decay in zip(self.param_groups, own, strict=True):
+            group["weight_decay"] = decay
         return loss
 
 

@@ -85,7 +85,7 @@ def problems(mutant: Mutant, found: Kills) -> list[str]:
         wrong.append(f"{mutant.by} is red without the words {mutant.says!r}: {said}")
     for question, truth in mutant.truth.items():
         told = found.told[question]
-        if told if truth is None else truth not in told:
+        if question not in mutant.misread and (told if truth is None else truth not in told):
             wrong.append(f"the fingerprint says {question}: {' or '.join(told) or 'unknown'}, it is {truth or 'not to be told'}")
     return wrong
 
@@ -104,6 +104,7 @@ def mutant_row(mutant: Mutant, folder: Path) -> Row:
         "by": mutant.by,
         "said": found.all.get(mutant.by, ""),
         "truth": {name: value or "" for name, value in mutant.truth.items()},
+        "misread": dict(mutant.misread),
         "told": {name: " or ".join(values) for name, values in found.told.items()},
         "problems": problems(mutant, found),
     }

@@ -28,7 +28,7 @@ def test_decays_are_counted(passes: int) -> None:
 
 def test_a_shared_step_count_is_seen_wherever_there_is_a_gradient() -> None:
     """All but the twelve elements whose gradient is always zero, of 72."""
-    found = step_in_backward(factory(FAULTY + "StepCountShared", {}, training=False), Settings())
+    found = step_in_backward(factory("tests.selftest.mutants.handling:StepCountedPerParameter", {}, training=False), Settings())
 
     assert found["differing"].value == 60
 
