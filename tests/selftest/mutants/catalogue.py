@@ -463,9 +463,11 @@ OTHERS: tuple[Mutant, ...] = (
     Mutant(H.LargeDecayWarns, "torch_takes_a_decay_that_diverges", "warnings of torch_adamw"),
     Mutant(H.LambdIgnored, "asgd_decays_at_a_weight_decay_of_zero", "zero_factor"),
     Mutant(H.RepeatedSteppedOnce, "a_repeated_weight_decays_twice", "repeated_factor"),
-    Mutant(N.FactorInFloat32, "foreach_rounds_the_decay_factor_first", "strength_mean"),
+    Mutant(N.FactorInFloat32, "foreach_rounds_the_decay_factor_first", "strength_mean", {"precision": "float32"}),
     Mutant(N.FactorInDouble, "float32_overstates_the_smallest_decays", "strength_mean"),
-    Mutant(N.EpsInFloat32, "float16_weights_without_gradient_become_nan_at_the_usual_eps", "not_finite"),
+    Mutant(
+        N.EpsInFloat32, "float16_weights_without_gradient_become_nan_at_the_usual_eps", "not_finite", {"precision": "float32"}
+    ),
 )
 BY_NAME: Mapping[str, Mutant] = {one.name: one for one in (*MUTANTS, *OTHERS)}
 RIGHT: Mapping[str, Right] = {make.__name__: Right(path_of(make), promise) for make, promise in TWINS.items()} | {
