@@ -74,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[options.VARIABLE] = " ".join(asked.optimizers)
     shipped = bool(subjects.reference) and subjects.folder == "default"
     golden = (ROOT / "golden" if shipped else asked.golden_dir or ROOT / "golden").resolve()
-    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard, expected)
+    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard, expected, bool(asked.golden_dir))
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.catalogue import Entry
 from harness.outcome import Outcome
-from harness.scenario import Claim
+from harness.scenario import Claim, Expectation
 from harness.subject import Subjects
 
 SCHEMA = 1
@@ -131,16 +131,33 @@ def not_applicable(entry: Entry, claim: Claim, why: str) -> Line:
     return Line(claim.id, entry.id, sources, claim.established, "not_applicable", None, "", None, why)
 
 
-def read_manifest(path: Path) -> tuple[str, ...]:
-    """Return the recorded ids; none when nothing was recorded yet."""
-    return tuple(path.read_text(encoding="utf-8").split()) if path.exists() else ()
+def read_manifest(path: Path) -> Mapping[str, str]:
+    """Return the recorded ids, each with what else its line says; none when nothing was recorded yet."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {one: said.strip() for one, _, said in (line.partition(" ") for line in lines if line)}
 
 
-def write_manifest(path: Path, ids: Collection[str]) -> None:
-    """Record every id, one a line, sorted: a claim or golden that disappears is a line that disappears."""
-    text = "".join(f"{one}\n" for one in sorted(ids))
+def write_manifest(path: Path, lines: Mapping[str, str]) -> None:
+    """Record every id with what is said of it, one a line, sorted: what disappears or changes is a line that does."""
+    text = "".join(f"{one} {said}".rstrip() + "\n" for one, said in sorted(lines.items()))
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
+
+
+def asserted(claim: Claim) -> str:
+    """Return what a claim asserts and what must fail it, in one line: it cannot be weakened without this line changing."""
+    expected = "; ".join(_asserted(item) for item in claim.expect)
+    given = claim.counterexample
+    slip = ", ".join(f"{name}={value}" for name, value in given.settings.items())
+    fails = ", ".join(given.mutants) or " and ".join(given.swap) or slip
+    return f"{claim.established}: {expected}. Fails for {fails}"
+
+
+def _asserted(item: Expectation) -> str:
+    parts = [f"{item.arm}.{item.measure} {item.relation}"]
+    parts += [f"{item.than.times:g} x {item.than.arm}.{item.than.measure}"] if item.than else []
+    numbers = {"": item.value, "tolerance ": item.tolerance, "fraction ": item.fraction, "pilot ": item.pilot}
+    return " ".join([*parts, *(f"{name}{value!r}" for name, value in numbers.items() if value is not None)])
 
 
 def results(

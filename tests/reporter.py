@@ -204,7 +204,7 @@ class Reporter:
 
     def _vanished(self) -> list[str]:
         """Return which recorded claims and goldens are gone and, when the whole suite ran, which are not recorded."""
-        return manifest.vanished(whole=self.selection["whole"] and not self._recording)
+        return manifest.vanished(whole=self.selection["whole"] and not self._recording, recording=self._recording)
 
     def _ledger(self) -> Ledger:
         expected, lines = [], dict(self.lines)

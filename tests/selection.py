@@ -65,9 +65,10 @@ class Selection:
         return any_of and shipped and "decoupled" not in subjects.under_test
 
     def _unrecorded(self, item: pytest.Item) -> bool:
-        """Say whether the item is a golden test of a user's subject that has no goldens yet."""
+        """Say whether the item is a golden test of a user's subject that has no goldens yet, nor a folder named for them."""
         recording = self.config.getoption("--snapshot-update", default=False)
         known = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
+        known = known or self.setup.golden_asked
         return bool(golden_of(item)) and not recording and not known
 
     def _too_long(self, item: pytest.Item) -> bool:

@@ -15,7 +15,8 @@ from harness.subject import Subjects
 class Setup:
     """The subjects, the folder that this session's runs are kept in, the goldens' folder, what is expected to fail.
 
-    `heard` is what the subjects printed or warned so far.
+    `heard` is what the subjects printed or warned so far; `golden_asked` says that somebody named the goldens' folder, and so
+    counts on goldens being there.
     """
 
     subjects: Subjects
@@ -23,6 +24,7 @@ class Setup:
     golden: Path
     heard: list[str]
     expected: Expected
+    golden_asked: bool = False
 
 
 SETUP = pytest.StashKey[Setup]()

@@ -15,7 +15,8 @@ from harness.run import Session, path_of
 
 def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict[str, Any]]:
     """Return a red claim's message (empty for another) and the claim's line of the ledger."""
-    behaviours = _behaviours(outcome, entry, session) if outcome.status == "failed" and not outcome.failure else []
+    unjudged = outcome.failure or (outcome.deciding and outcome.deciding.problem)  # then it is no fault of the optimizer's
+    behaviours = _behaviours(outcome, entry, session) if outcome.status == "failed" and not unjudged else []
     headline = wording.headline(outcome, behaviours) if outcome.status == "failed" else ""
     expected = wording.expected(outcome.deciding) if outcome.deciding and not outcome.deciding.problem else ""
     line = asdict(ledger.line(outcome, entry.id, expected=expected, message=headline or outcome.reason))

@@ -44,7 +44,7 @@ def test_a_mutant_fails_the_claim(entry: Entry, claim: Claim, mutant: str, sessi
 
     outcome = decide(claim, result)
 
-    assert outcome.status == "failed"
+    assert outcome.status == "failed", f"{mutant} no longer fails {claim.id}: the claim was weakened, or what it measures"
     assert not outcome.failure, "the mutant must run, and fail by its numbers"
 
 
@@ -56,7 +56,7 @@ def test_a_slip_fails_the_claim(entry: Entry, claim: Claim, mutant: None, sessio
 
     outcome = decide(claim, Result({**right.readings, str(slip.arm): wrong}, {}, {}))
 
-    assert outcome.status == "failed"
+    assert outcome.status == "failed", f"its slip no longer fails {claim.id}: the claim was weakened, or the formula"
 
 
 def _mutated(entry: Entry, claim: Claim, mutant: str) -> Entry:

@@ -147,20 +147,37 @@ def test_the_manifest_is_one_claim_a_line_sorted(tmp_path: Path) -> None:
     """So that a claim that disappears is a line that disappears."""
     path = tmp_path / "claims.txt"
 
-    write_manifest(path, {"b_is", "a_is", "c_is"})
+    write_manifest(path, {"b_is": "", "a_is": "holds: so", "c_is": ""})
 
-    assert path.read_text(encoding="utf-8") == "a_is\nb_is\nc_is\n"
-    assert read_manifest(path) == ("a_is", "b_is", "c_is")
+    assert path.read_text(encoding="utf-8") == "a_is holds: so\nb_is\nc_is\n"
+    assert read_manifest(path) == {"a_is": "holds: so", "b_is": "", "c_is": ""}
+
+
+def test_what_a_claim_asserts_is_one_line(tmp_path: Path) -> None:
+    """Verdict, every expectation with its numbers, and what must fail it: none can be weakened without the line changing."""
+    claim = load(write(tmp_path))["row"].scenario.claims[0]
+    line = ledger.asserted(claim)
+
+    weaker = [
+        replace(claim, established="holds_when"),
+        replace(claim, expect=claim.expect[1:]),
+        replace(claim, expect=(replace(claim.expect[0], relation="at_most", value=9.0), *claim.expect[1:])),
+        replace(claim, expect=(replace(claim.expect[0], tolerance=0.5), *claim.expect[1:])),
+        replace(claim, counterexample=replace(claim.counterexample, mutants=("Another",))),
+    ]
+
+    assert line.startswith(f"{claim.established}: ")
+    assert len({line, *map(ledger.asserted, weaker)}) == 1 + len(weaker)
 
 
 def test_an_unchanged_manifest_is_not_written(tmp_path: Path) -> None:
     """And one that was never written lists nothing."""
     path = tmp_path / "claims.txt"
-    assert read_manifest(path) == ()
-    write_manifest(path, ["a_is"])
+    assert read_manifest(path) == {}
+    write_manifest(path, {"a_is": ""})
     before = path.stat().st_mtime_ns
 
-    write_manifest(path, ["a_is"])
+    write_manifest(path, {"a_is": ""})
 
     assert path.stat().st_mtime_ns == before
 

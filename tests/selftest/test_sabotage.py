@@ -106,6 +106,20 @@ TRIES = {
             "NOT GREEN: was skipped while it was collected: test_claims.py (slow)",
         ),
     ),
+    "claims_weakened": (
+        Sabotage(
+            "scenarios/arithmetic/total_decay.yaml",
+            "established: refuted",
+            "established: holds",
+            "is not the one that was recorded in golden/claims.txt: refuted: ",
+        ),
+        Sabotage(
+            "scenarios/arithmetic/decay_time.yaml",
+            "relation: close_to, value: 500.0, tolerance: 1.0e-6",
+            "relation: at_least, value: 1.0",
+            "this_suite.steps at_least 1.0",
+        ),
+    ),
     "goldens_edited_by_hand": (
         Sabotage(GOLDEN, '"rtol": 1e-12', '"rtol": 1e-07', "rtol 1e-07 -> 1e-12"),
         Sabotage(GOLDEN.replace("decay_time", "total_decay"), '": {"value": ', '": {"value": 1', "golden total_decay: "),

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from harness import ledger
 from harness.catalogue import ROOT, load
 from harness.ledger import Line
 from tests.manifest import CLAIMS, GOLDENS
@@ -109,9 +110,10 @@ def copied(folder: Path, *scenarios: str) -> Path:
         golden = Path("golden/default/test_claims") / f"{name}.json"
         (root / golden).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / golden, root / golden)
-    claims = [claim.id for name in scenarios for claim in load()[name.split("/")[-1]].scenario.claims]
-    for manifest, ids in ((CLAIMS, claims), (GOLDENS, [one.split("/")[-1] for one in scenarios])):
-        (root / "golden" / manifest).write_text("".join(f"{one}\n" for one in sorted(ids)), encoding="utf-8")
+    names = [one.split("/")[-1] for one in scenarios]
+    claims = [claim for name in names for claim in load()[name].scenario.claims]
+    ledger.write_manifest(root / "golden" / CLAIMS, {claim.id: ledger.asserted(claim) for claim in claims})
+    ledger.write_manifest(root / "golden" / GOLDENS, dict.fromkeys(names, ""))
     return root
 
 
@@ -217,6 +219,16 @@ def test_a_right_optimizer_of_somebody_else_is_green(home: Path) -> None:
     assert apart in ended.lines
     assert ended.results["expected"] == len(expected)
     assert any(line.startswith("goldens: not applicable, ") and "--snapshot-update" in line for line in ended.lines)
+
+
+def test_a_golden_folder_that_was_named_and_holds_nothing_is_red(home: Path) -> None:
+    """A path with a slip in it, or a class that was renamed, is not the same as goldens that nobody has asked for."""
+    given = ("--optimizer", "mine:Chatty", "--golden-dir", str(home / "typo"))
+
+    ended = session(home, "-k", "test_golden and usual_rate or test_golden and zero_gradient", "-m", "probe", *given)
+
+    assert ended.code == pytest.ExitCode.TESTS_FAILED
+    assert "golden zero_gradient: nothing is recorded in " in ended.said
 
 
 def test_a_subject_that_talks_is_green_and_heard(home: Path) -> None:
