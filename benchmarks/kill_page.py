@@ -22,8 +22,11 @@ under test it is held to every claim that applies to what it promises (the contr
 to each field of that contract; and it takes the arm of each claim about another subject that names it. Training is left out:
 the counterexample of a study is the same study with two arms exchanged, and of arithmetic a slip, both tried with every run.
 
-- **{killed} of {planted} mutants are noticed**, {threads} of them faults with a public thread: {claims} by at least one claim,
-  {fields} by a field of the contract. Half of them are noticed by {median} tests or more, the least noticed by {least}.
+- **{killed} of {planted} mutants are noticed**, {threads} of them faults with a public thread. Half of them are noticed by
+  {median} tests or more, the least noticed by {least}.
+- **{own} of them are red as anybody's optimizer under test**: {claims} by at least one claim, {fields} by a field of the
+  contract. The other {arm} are red only in the arm of a claim about another subject (torch's own classes, its bfloat16, a
+  reference optimizer): such a claim can fail, and a user's optimizer with this fault passes. They are marked `arm` below.
 - **{passing} of {right} right optimizers pass** all that applies to them; {excused}.
 - **The fingerprint** names the fault of each mutant whose fault is one of the things that it asks for, with the exceptions
   listed [below](#fingerprint-against-truth).
@@ -64,7 +67,8 @@ def page(found: Mapping[str, Rows], how: str) -> str:
 
 
 def _head(mutants: Rows, right: Rows, how: str) -> str:
-    tests = sorted(len(one["claims"]) + len(one["fields"]) for one in mutants.values())
+    tests = sorted(len(one["claims"]) + len(one["fields"]) + len(one["in_arm"]) for one in mutants.values())
+    own = sum(bool(one["claims"] or one["fields"]) for one in mutants.values())
     excused = {name: one["expected"] for name, one in right.items() if one["expected"]}
     count = sum(map(len, excused.values()))
     return HEAD.format(
@@ -75,6 +79,8 @@ def _head(mutants: Rows, right: Rows, how: str) -> str:
         threads=sum(bool(one["bug"]) for one in mutants.values()),
         claims=sum(bool(one["claims"]) for one in mutants.values()),
         fields=sum(bool(one["fields"]) for one in mutants.values()),
+        own=own,
+        arm=len(mutants) - own,
         median=tests[len(tests) // 2],
         least=tests[0],
         passing=sum(not one["red"] for one in right.values()),
@@ -89,7 +95,8 @@ def _mutant_table(rows: Rows) -> list[str]:
         said = one["said"].partition(": ")[2] if one["said"].startswith(one["by"]) else one["said"]
         said = said.replace(one["path"], name).replace("|", "\\|")
         does = one["does"] + (f" ([thread]({one['bug']}))" if one["bug"] else "")
-        lines.append(f"| {name} | {does} | {len(one['claims'])} | {len(one['fields'])} | {one['by']} | {said} |")
+        claims = len(one["claims"]) or ("." if one["fields"] else "arm")
+        lines.append(f"| {name} | {does} | {claims} | {len(one['fields']) or '.'} | {one['by']} | {said} |")
     return lines
 
 
@@ -160,7 +167,7 @@ def _matrix(rows: Rows) -> list[str]:
     lines = [f"Red claims of each scenario; `kill-matrix.json` has every claim by name. Columns: {named}, C contract.\n", "```"]
     lines.append(" " * 34 + "".join(f"{index + 1:>3}" for index in range(len(probes))) + "  C")
     for name, one in rows.items():
-        count = Counter(home[claim] for claim in one["claims"])
+        count = Counter(home[claim] for claim in {*one["claims"], *one["in_arm"]})
         cells = [count[entry.id] for entry in probes] + [len(one["fields"])]
         lines.append(f"{name:<34}" + "".join(f"{cell or '.':>3}" for cell in cells))
     return [*lines, "```"]
@@ -170,7 +177,7 @@ def _by_claim(rows: Rows) -> list[str]:
     lines = ["What each claim fails for, and three instances.\n", "| claim | fails for | for instance |", "|---|--:|---|"]
     for entry in load().values():
         for claim in entry.scenario.claims:
-            own = [name for name, one in rows.items() if claim.id in one["claims"]]
+            own = [name for name, one in rows.items() if claim.id in {*one["claims"], *one["in_arm"]}]
             shown = INSTEAD.get(entry.scenario.kind, ", ".join(own[:3]))
             lines.append(f"| {claim.id} | {len(own) or 1} | {shown} |")
     return lines

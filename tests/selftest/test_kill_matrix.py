@@ -77,7 +77,7 @@ def test_mutants_that_the_same_tests_notice_are_different_bugs() -> None:
     alike: dict[tuple[str, ...], list[Mutant]] = defaultdict(list)
     for mutant in MUTANTS:
         found = RECORDED["mutants"][mutant.name]
-        alike[(*found["claims"], *found["fields"], *sorted(map(str, found["told"].items())))].append(mutant)
+        alike[(*found["claims"], *found["fields"], *found["in_arm"], *sorted(map(str, found["told"].items())))].append(mutant)
 
     same = [[one.name for one in group] for group in alike.values() if len({one.bug for one in group}) < len(group)]
     assert same == []
