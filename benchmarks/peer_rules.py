@@ -154,8 +154,9 @@ What the tables show, and what they do not:
 - These tests were not written to say what weight decay is. They ask whether the loss goes down, whether two paths agree, whether
   a run is what it was; that is what they are good at. They say little of decay because of their constants: over the 100 steps of
   Megatron's run the decay takes 2.3e-6 of a weight, and the tolerance is 5e-2.
-- The last column is this suite as `make kill-matrix` found it: red by a claim, or by a field of the contract. The mutants are
-  ours, and our claims were written beside them: it is no independent measurement. Many of the bugs have been seen in public
+- The last column is this suite as `make kill-matrix` found it for the mutant as the optimizer under test: red by a claim, or by a
+  field of its contract. `-` there are faults that only a claim about another subject would notice. The mutants are ours, and our
+  claims were written beside them: it is no independent measurement. Many of the bugs have been seen in public
   projects, and their threads are named in the mutants' docstrings.
 - A comparison with a reference (torch's paths, bitsandbytes) or a recorded run (Megatron, torchtitan, torchtune) has the right
   optimizer for its reference here: the best case. In use, the reference may have the same bug. An exact golden notices changes

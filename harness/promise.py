@@ -37,7 +37,8 @@ def sentence(promise: Promise, subjects: Subjects) -> str:
     path = subjects.by_role[promise.role]
     found = " or ".join(promise.measured) or "unknown"
     whose = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
-    said = f"contract, {promise.field}: {whose} {promise.declared}, the measurement of {path} says {found}: {promise.says}"
+    why = promise.says.removeprefix("unknown: ")
+    said = f"contract, {promise.field}: {whose} {promise.declared}, the measurement of {path} says {found}: {why}"
     if subjects.contract_file or not subjects.under_test:
         return said
     return f"{said}\n  if that is meant, declare it: {command.harness(f'fingerprint {path} --write-contract decaygate.yaml')}"
