@@ -52,7 +52,7 @@ fingerprint: $(ready)
 test: claims selftest lint types
 
 selftest: $(ready)
-	$(pytest) $(root)tests/selftest -n auto
+	$(pytest) $(root)tests/selftest -n auto --dist worksteal
 
 kill-matrix: $(ready)
 	cd $(root) && $(python) -m benchmarks.kill_matrix --write docs

@@ -2,8 +2,8 @@
 
 The same twelve numbers and gradients are held as a matrix, as scalars, a vector, a transposed matrix, every second column
 of a wider one, and a channels-last image; an element-wise optimizer must take them along the same path. An empty tensor
-is no obstacle, and copies in one large tensor decay as the one. An expanded tensor holds one number several times, and
-torch refuses to write into it.
+is no obstacle, and copies decay as the one, in one large tensor or as a long list of tensors. An expanded tensor holds one
+number several times, and torch refuses to write into it.
 Source: the PyTorch documentation of torch.nn.Parameter and of tensor views.
 """
 
@@ -22,6 +22,7 @@ from harness.subject import Factory
 
 ROWS, COLUMNS = SHAPE
 COPIES = 417  # 5004 numbers: more than a kernel's block of 1024 or 4096, and no multiple of 8
+TENSORS = 300  # more than a launch of a multi-tensor kernel takes at once
 LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "vector": lambda plain: plain.flatten().clone(),
     "transposed": lambda plain: plain.T.clone(memory_format=torch.contiguous_format).T,
@@ -51,7 +52,7 @@ def layouts(make: Factory, settings: Settings) -> dict[str, Reading]:
     beside = _run(make, settings, [empty, start.clone()], [[empty, row] for row in rows])
     errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in found.items()}
     errors |= {"scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]), "beside_empty": distance(beside[1:], [plain])}
-    errors["large"] = _large(make, settings, start)
+    errors |= {"large": _large(make, settings, start), "many": _many(make, settings, start)}
     readings = {f"{name}_error": rounding(error, steps=settings.steps, effect=effect) for name, error in errors.items()}
     return readings | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
 
@@ -70,6 +71,14 @@ def _large(make: Factory, settings: Settings, start: Tensor) -> float:
     tall = start.repeat(COPIES, 1)
     small, large = (_run(make, settings, [one.clone()], silence(settings.steps, [one]))[0] for one in (start, tall))
     return distance([large], [small.repeat(COPIES, 1)])
+
+
+def _many(make: Factory, settings: Settings, start: Tensor) -> float:
+    """Return how far the furthest of many copies in one group ends from the matrix alone, without gradients."""
+    starts = [start.clone() for _ in range(TENSORS)]
+    (alone,) = _run(make, settings, [start.clone()], silence(settings.steps, [start]))
+    ends = _run(make, settings, starts, silence(settings.steps, starts))
+    return distance(ends, [alone] * TENSORS)
 
 
 def _scalar(make: Factory, settings: Settings) -> Reading:
@@ -104,6 +113,7 @@ PROBE = Probe(
         "scalar_error": "twelve 0-dim tensors against the matrix of the same numbers (fraction of max |w|)",
         "beside_empty_error": "a matrix beside an empty tensor against the matrix alone (fraction of max |w|)",
         "large_error": "417 copies in one tensor, without gradients, against the matrix (fraction of max |w|)",
+        "many_error": "300 copies as tensors of one group, without gradients, against the matrix (fraction of max |w|)",
         "scalar_factor": "one step without gradient of a 0-dim weight (fraction of w)",
         "expanded_refused": "whether a step on an expanded tensor is refused (1: yes)",
     },

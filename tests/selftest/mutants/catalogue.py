@@ -301,6 +301,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(N.FlagIgnored, "adam_with_the_decoupled_flag_is_adamw", "worst_double", COUPLED),
     Mutant(N.OnlyRealPartsDecay, "a_complex_weight_decays_as_its_two_parts", "worst_complex", {"complex": "differs"}),
     Mutant(N.ComplexSecondMoment, "a_complex_weight_decays_as_its_two_parts", "worst_complex", {"complex": "differs"}),
+    Mutant(N.DecayByFirstBeta, "decay_knows_no_betas", "of adamw_other_betas"),
+    Mutant(N.OnlyFirstTensorsDecay, "every_tensor_of_a_long_list_decays", "many_error"),
     Mutant(N.DecayOnEverySecondStep, "every_pass_that_steps_decays", "decays_in_backward", NO_FACTOR),
     Mutant(N.DecayDetached, "weight_decay_can_be_learned_through_a_run", "by_decay"),
     Mutant(N.DifferentiableIgnored, "a_run_forgets_its_start_at_the_rate_of_decay", "by_start"),

@@ -78,6 +78,21 @@ class ComplexSecondMoment(PathsTwin):
         formula.AdamWTwin.update(self, w, grad, group, state)
 
 
+class DecayByFirstBeta(formula.AdamWTwin):
+    """Take 1 - beta1 for the tenth that it usually is, so that another beta1 is another decay."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["lr"] * group["weight_decay"] * (1 - group["betas"][0]) / (1 - 0.9))
+
+
+class OnlyFirstTensorsDecay(formula.AdamWTwin):
+    """Decay the first 64 tensors of a group, as many as one launch takes, and forget the second launch."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if any(w is one for one in group["params"][:64]):
+            super().decay(w, grad, group, state)
+
+
 class DecayOnEverySecondStep(formula.AdamWTwin):
     """Decay by twice as much at every second step, to save a pass over the weights."""
 
