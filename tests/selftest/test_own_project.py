@@ -91,7 +91,8 @@ def test_a_project_is_gated_from_its_own_folder_and_left_as_it_was(
     """Its table names everything; its own pytest settings, folders and warnings as errors do not interfere."""
     before, report = content(project), tmp_path_factory.mktemp("elsewhere")
 
-    ended = session(project, "-k", "zero_gradient or test_contract", "-n", "2", report=str(report), PYTHONWARNINGS="error")
+    selected = "(zero_gradient or test_contract) and not test_golden"  # none is recorded yet, and the table names their folder
+    ended = session(project, "-k", selected, "-n", "2", report=str(report), PYTHONWARNINGS="error")
 
     assert ended.code == 0, ended.said
     statuses = {claim["status"] for claim in ended.results["claims"]}
