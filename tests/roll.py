@@ -35,7 +35,7 @@ MOST_NAMES = 10
 def leave_out(record_property: Any, reason: str) -> NoReturn:
     """Skip the running test, and say so in the ledger."""
     record_property(SKIP, reason)
-    pytest.skip(reason=reason)
+    pytest.skip(reason=reason)  # the only way out that is not red: the reason stands in the ledger
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Ending:
 
 def ending(report: pytest.TestReport) -> Ending:
     """Return how a test ended, from the report that decides it."""
-    reason = getattr(report, "wasxfail", None)
+    reason = getattr(report, "wasxfail", None)  # pytest sets it on reports of tests that are marked xfail, and on no others
     skipped = report.longrepr[2].removeprefix("Skipped: ") if report.skipped and isinstance(report.longrepr, tuple | list) else ""
     return Ending(report.outcome, reason or skipped, reason is not None, dict(report.user_properties))
 

@@ -145,6 +145,6 @@ def test_a_trajectorys_signal_is_that_of_its_best_step(tmp_path: Path) -> None:
 
     found = entries(load(write(tmp_path))["training"], Result({}, {"control": usual, "no_decay": late}, {}))
 
-    signals = {found[f"trajectory.control.loss.step_{step:03d}"].signal for step in TRAJECTORY_STEPS}  # type: ignore[union-attr]
+    signals = {found[f"trajectory.control.loss.step_{step:03d}"].signal for step in TRAJECTORY_STEPS}
     assert signals == {5e8}
-    assert found["trajectory.control.gradient_norm.step_060"].signal == 0.0  # type: ignore[union-attr]
+    assert found["trajectory.control.gradient_norm.step_060"].signal == 0.0

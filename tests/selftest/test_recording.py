@@ -140,13 +140,13 @@ def test_a_merge_drops_what_is_not_obtained_and_takes_nothing_from_another_scena
 def test_a_golden_without_a_signal_takes_the_obtained_one_in_its_own_units_and_keeps_one_that_it_has() -> None:
     """A signal is no reason to rewrite a line; a tolerance of zero has the same one; an ensemble of more seeds sees more."""
     assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0)) == Exact(2.0, 1e-9, 0.0, signal=5e6)
-    assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0, signal=4e6)).signal == 4e6  # type: ignore[union-attr]
+    assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0, signal=4e6)).signal == 4e6
     assert merged(Exact(0.0, 1e-9, 0.0, signal=1e16), Exact(0.0, 1e-9, 0.0)) == Exact(0.0, 1e-9, 0.0, signal=1e16)
     many = Ensemble.of(SAMPLES * 8, alpha=1e-4, runs=8)
     few = worth(Ensemble.of(SAMPLES, alpha=1e-4), 1.0)
     kept = merged(few, many)
-    assert replace(kept, signal=None) == many  # type: ignore[call-arg]
-    assert kept.signal == pytest.approx(1.0 / many.detects, rel=0.06)  # type: ignore[union-attr]
+    assert replace(kept, signal=None) == many
+    assert kept.signal == pytest.approx(1.0 / many.detects, rel=0.06)
 
 
 def test_a_gate_that_sees_less_than_decay_is_named_with_signal_tolerance_and_floor() -> None:

@@ -156,7 +156,7 @@ def test_every_claim_scenario_and_promise_has_tests_that_are_due() -> None:
 
 def report(outcome: str, longrepr: Any = None, **more: Any) -> pytest.TestReport:
     """Return a report as pytest makes it."""
-    made = pytest.TestReport(CLAIM, ("", 0, ""), {}, outcome, longrepr, "call", user_properties=[("a", 1)])  # type: ignore[arg-type]
+    made = pytest.TestReport(CLAIM, ("", 0, ""), {}, outcome, longrepr, "call", user_properties=[("a", 1)])
     vars(made).update(more)
     return made
 

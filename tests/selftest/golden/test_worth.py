@@ -16,7 +16,7 @@ def rewrite(suite: Suite, file: str, **changed: object) -> None:
     """Change every gate of a recorded golden in its file."""
     path = suite.folder / "golden" / file
     golden = parse(path.read_text(encoding="utf-8"))
-    entries = {name: replace(one, **changed) if hasattr(one, "signal") else one for name, one in golden.entries.items()}  # type: ignore[arg-type]
+    entries = {name: replace(one, **changed) if hasattr(one, "signal") else one for name, one in golden.entries.items()}
     path.write_text(dump(Recording(golden.scenario, entries, golden.origin)), encoding="utf-8")
 
 

@@ -6,7 +6,6 @@ warm up, accumulate, switch paths or wrap stand before their mutants.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -202,39 +201,20 @@ class DifferentiableTakesAnotherTensor(numerics.DifferentiableTwin):
 # --- in a wrapper -------------------------------------------------------------------------------------------------------
 
 
-class WrappingTwin(torch.optim.Optimizer):
-    """Apply the update that an inner rule makes of gradient and weight, as a wrapper of transforms does."""
+class WrappingTwin(formula.AdamWTwin):
+    """AdamW whose inner rule makes an update of gradient and weight, which is then added, as a wrapper of transforms does."""
 
-    def __init__(
-        self,
-        params: Any,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = None if closure is None else torch.enable_grad()(closure)()
-        with torch.no_grad():
-            for group in self.param_groups:
-                for w in group["params"]:
-                    if w.grad is not None:
-                        w.add_(self.inner(w.grad, self.seen(w), group, self.state[w]))
-        return loss
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["t"] = state.get("t", 0) + 1
+        w.add_(self.inner(grad, self.seen(w), group, state))
 
     def seen(self, w: Tensor) -> Tensor | None:
         """Return the weight as the inner rule sees it."""
         return w
 
-    @staticmethod
-    def inner(grad: Tensor, w: Tensor | None, group: Group, state: State) -> Tensor:
-        (beta1, beta2), t = group["betas"], state.get("t", 0) + 1
-        state["t"] = t
-        state["m"] = beta1 * state.get("m", torch.zeros_like(grad)) + (1 - beta1) * grad
-        state["v"] = beta2 * state.get("v", torch.zeros_like(grad)) + (1 - beta2) * grad * grad
-        update = state["m"] / (1 - beta1**t) / ((state["v"] / (1 - beta2**t)).sqrt() + group["eps"])
+    def inner(self, grad: Tensor, w: Tensor | None, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        update = m / (v.sqrt() + group["eps"])
         return -group["lr"] * (update if w is None else update + group["weight_decay"] * w)
 
 
