@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.determinism import fix_environment, fix_torch
-from harness.evaluate import Encoded, encode, evaluate
-from harness.gpt import Shape, initial_weights
-from harness.schedule import Schedule, learning_rates
-from harness.stack import Stack
-from harness.tape import Tape
-from harness.task import Sentences, verb_forms
-from harness.train import ArmRun, Recipe, batch_loss, clip, draw_batches, train, update
-from tests.selftest.plain_gpt import PlainGpt
+from benchmarks.plain_gpt import PlainGpt
+from harness.environment.determinism import fix_environment, fix_torch
+from harness.training.evaluation import Encoded, encode, evaluate
+from harness.training.loop import ArmRun, Recipe, batch_loss, clip, draw_batches, train, update
+from harness.training.model import Shape, initial_weights
+from harness.training.recorder import Tape
+from harness.training.schedule import Schedule, learning_rates
+from harness.training.stacked_weights import Stack
+from harness.training.task import Sentences, verb_forms
 
 CPU = torch.device("cpu")
 ADAMW = partial(torch.optim.AdamW, betas=(0.9, 0.99), fused=True)

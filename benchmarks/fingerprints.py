@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from harness.fingerprint.measured import Fingerprint, measure
+from harness.fingerprint.process import Fingerprint, measure
 from harness.fingerprint.report import text
 
 PRINTED: tuple[tuple[str, Mapping[str, Any]], ...] = (

@@ -13,18 +13,19 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
-from harness import determinism
+from harness.environment import determinism
 
 determinism.fix_environment()
 
-from harness import statistics
-from harness.catalogue import Entry, load
-from harness.heartbeat import Heartbeat
-from harness.measure import MEASURES
-from harness.reading import Reading, Readings
+from harness import stats
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
+from harness.measurement import Reading, Readings
 from harness.run import Result, Session, pieces, run
-from harness.store import Store
-from harness.subject import DEFAULTS, Subjects
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunk_cache import Store
+from harness.training.measures import MEASURES
+from harness.training.progress import Heartbeat
 
 LEVEL = 0.01
 MOST_SHOWN = 1000.0  # standard deviations; beyond, the seeds differ by rounding only
@@ -119,7 +120,7 @@ def _page(entry: Entry, result: Result) -> Iterator[str]:
 
 
 def _row(reading: Reading, documented: str, control: Readings | None, measure: str, *, own: bool) -> list[str]:
-    mean, sd = statistics.moments(reading.samples)
+    mean, sd = stats.moments(reading.samples)
     closed = f"{reading.expected:.3f}" if reading.expected is not None else ""
     own_numbers = [documented, f"{mean:.3f}", f"{sd:.3f}", _interval(reading.samples), closed]
     return [*own_numbers, *_paired(reading, control, measure, own=own)]
@@ -127,7 +128,7 @@ def _row(reading: Reading, documented: str, control: Readings | None, measure: s
 
 def _interval(samples: tuple[float, ...]) -> str:
     try:
-        low, high = statistics.interval(samples, level=LEVEL / 2)
+        low, high = stats.interval(samples, level=LEVEL / 2)
     except ValueError:
         return "all alike"
     return f"{low:.3f} to {high:.3f}"
@@ -137,7 +138,7 @@ def _paired(reading: Reading, control: Readings | None, measure: str, *, own: bo
     if own or control is None:
         return ["", ""]
     differences = [a - b for a, b in zip(reading.samples, control[measure].samples, strict=True)]
-    mean, sd = statistics.moments(differences)
+    mean, sd = stats.moments(differences)
     effect = mean / sd if sd else 0.0
     return [f"{mean:+.3f}", f"{effect:+.1f}" if 0 < abs(effect) < MOST_SHOWN else ""]
 

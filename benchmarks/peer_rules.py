@@ -17,8 +17,8 @@ import torch
 from benchmarks.peers import golden_runs, library_tests, torch_tests
 from benchmarks.peers.planted import Planted, planted
 from benchmarks.peers.rule import APART, CAUGHT, MISSED, Rule, false_alarms, says
+from harness.environment.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 MATRIX = ROOT / "docs" / "kill-matrix.json"
 RULES = (*torch_tests.RULES, *library_tests.RULES, *golden_runs.RULES)
 OURS = "decaygate"

@@ -1,27 +1,25 @@
-"""decaygate's engine: scenario -> run -> measures -> verdict -> golden -> ledger.
+"""The engine of decaygate: scenario -> run -> measures -> verdict -> golden -> ledger.
 
-Read it from the ground up; a module imports only from lower floors (tests/selftest/test_architecture.py holds it to that).
+The rooms, and the row on which each stands. A module imports from rooms of lower rows and from its own room, and from nothing
+else in this list; tests/selftest/test_architecture.py reads the list and holds the code to it.
 
-    errors reading             what can go wrong; one measured number
-    binding scenario           strict YAML -> frozen dataclasses
-    contract contract_page     what an optimizer can promise: one table; the page and the JSON made from it
-    deadline subject single    the optimizer under test: that it comes back, how it is built, in single precision
-    options expected_failures  what a run is asked for; which claims are known to fail
-    optimizers averaging rounding prodigy    fixed reference optimizers
-    fingerprint/               what an optimizer is measured to do, a question at a time, in a process of its own
-    probes/                    experiments on an optimizer alone, one module each, with its closed form
-    task gpt schedule          what a study trains: sentences, network, learning rates
-    stack evaluate tape record weights of all runs; scores; numbers while training; numbers kept
-    train                      the loop
-    statistics verdict         Student's t and its kin; does an expectation hold?
-    store heartbeat study      pieces of work that workers share; signs of life; how a study is cut
-    measure arithmetic         the closed vocabularies of numbers
-    catalogue                  every scenario, with every name checked
-    run outcome applicability  run a scenario; what became of a claim; which claims a contract leaves
-    entries comparison provenance recording difference golden    have the numbers moved, and whose are they?
-    diagnosis wording          what an optimizer does instead; how it is said
-    promise                    each field of a contract against what is measured
-    ledger budget table        what ran; the summed chance of a false red; how a run ends
-    determinism slots          what is fixed before a run; which GPU is whose
-    cli                        python -m harness
+    1   errors        the exceptions
+    1   policy        every number that decides between red and green
+    1   measurement   one measured number, with what is needed to judge it
+    1   stats         Student's t, intervals, detectable changes
+    1   environment   what a run stands on: versions, threads, GPUs, folders, commands
+    1   optimizers    reference optimizers that scenarios name
+    2   decay_laws    closed forms of weight decay, and the tolerances to which they hold
+    3   spec          what people write: scenarios, contracts, options, expected failures
+    4   subject       the optimizer under test: its role, loading, stepping, time limit, output
+    5   probes        experiments on an optimizer alone, one module each, with its closed form
+    5   training      short training of a small GPT, many runs at once
+    5   fingerprint   what an optimizer is measured to do, one question at a time
+    6   catalog       every scenario and claim, with every name in them checked
+    7   run           one scenario in one session: the only place where the parts meet
+    8   verdicts      is the claim true here?
+    9   goldens       have the numbers moved?
+    10  attribution   who moved them: the optimizer, or what it runs on?
+    11  reporting     what a run prints and writes: ledger, tables, results.json
+    12  cli           python -m harness
 """

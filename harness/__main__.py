@@ -9,6 +9,6 @@ if not __package__:
     # Started by its path: the suite's folder takes the place of harness/ itself, whose modules would hide Python's own.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from harness.cli import main
+from harness.cli.main import main
 
 sys.exit(main(sys.argv[1:]))

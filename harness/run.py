@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness import arithmetic, study, subject
-from harness.catalogue import Entry, formula_arguments, recipe_of, settings_of
+from harness.catalog import formulas
+from harness.catalog.entry import Entry, formula_arguments, recipe_of, settings_of
 from harness.errors import RunError
-from harness.heartbeat import Heartbeat
-from harness.measure import read_ensemble
+from harness.measurement import Reading, Readings
 from harness.probes import PROBES
-from harness.reading import Reading, Readings
-from harness.record import Run, load_runs
-from harness.scenario import Arm, Scenario
-from harness.single import coarse, in_single
-from harness.store import Piece, Store
-from harness.subject import Subjects
+from harness.spec.scenario import Arm, Scenario
+from harness.subject import loading
+from harness.subject.float32 import coarse, in_single
+from harness.subject.output import listening
+from harness.subject.roles import Subjects
+from harness.training import chunks
+from harness.training.chunk_cache import Piece, Store
+from harness.training.measures import read_ensemble
+from harness.training.progress import Heartbeat
+from harness.training.records import Run, load_runs
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,10 @@ def pieces(entry: Entry, session: Session) -> list[Piece]:
     """Return the pieces of work that a study is made of, its trajectory last."""
     import torch
 
-    place = study.Place(session.subjects, torch.device(session.device), session.heartbeat, session.heard)
+    place = chunks.Place(session.subjects, torch.device(session.device), session.heartbeat, session.heard)
     recipe = recipe_of(entry.scenario)
-    ensemble = study.chunks(entry.id, entry.scenario, recipe, place)
-    return [*ensemble, study.trajectory(entry.id, entry.scenario, recipe, place)]
+    ensemble = chunks.chunks(entry.id, entry.scenario, recipe, place)
+    return [*ensemble, chunks.trajectory(entry.id, entry.scenario, recipe, place)]
 
 
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
@@ -69,8 +72,8 @@ def _probe(entry: Entry, session: Session) -> Result:
     for name, arm in scenario.arms.items():
         path = path_of(scenario, name, session.subjects)
         try:
-            with subject.listening(session.heard):
-                make = subject.factory(path, arm.options, training=False)
+            with listening(session.heard):
+                make = loading.factory(path, arm.options, training=False)
                 single = session.subjects.single(arm.role)
                 found = probe.run(in_single(make) if single else make, settings_of(scenario, name))
             readings[name] = coarse(found) if single else found
@@ -117,7 +120,7 @@ def _arithmetic(entry: Entry, session: Session) -> Result:
     del session  # no optimizer takes part
     scenario = entry.scenario
     readings: dict[str, Mapping[str, Reading]] = {
-        name: arithmetic.evaluate(scenario.formula, formula_arguments(scenario, name)) for name in scenario.arms
+        name: formulas.evaluate(scenario.formula, formula_arguments(scenario, name)) for name in scenario.arms
     }
     return Result(readings, {}, {})
 

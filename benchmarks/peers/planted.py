@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from harness.subject import resolve
-from tests.selftest.mutants.catalogue import MUTANTS, Mutant, path_of
+from harness.subject.loading import resolve
+from tests.mutants.expectations import MUTANTS, Mutant, path_of
 
 STEPS: Mapping[str, Callable[..., Any]] = {
     name: functools.partial(one, foreach=False)

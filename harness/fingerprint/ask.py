@@ -8,22 +8,13 @@ from typing import Any
 
 import torch
 
-from harness.fingerprint import decay, groups, options, parameters, precision, state, step_rule, steps
+from harness.fingerprint import decay, handling, update
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.lab import NEEDS_CLOSURE, Lab, NeedsClosureError
+from harness.fingerprint.measuring.preconditions import obstacle
+from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, Lab, NeedsClosureError
 from harness.fingerprint.question import Question
-from harness.fingerprint.sight import obstacle
 
-QUESTIONS: tuple[Question, ...] = (
-    *precision.QUESTIONS,
-    *step_rule.QUESTIONS,
-    *decay.QUESTIONS,
-    *parameters.QUESTIONS,
-    *groups.QUESTIONS,
-    *steps.QUESTIONS,
-    *state.QUESTIONS,
-    *options.QUESTIONS,
-)
+QUESTIONS: tuple[Question, ...] = (*update.QUESTIONS, *decay.QUESTIONS, *handling.QUESTIONS)
 LINE = 139  # characters of a finding
 BUILT_UPON = ("precision", "update", "decay")  # sections whose findings later questions read
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.lab import Lab
+from harness.fingerprint.measuring.subject_runner import Lab
 
 STEPS = 40
 LR, DECAYS = 0.02, (0.0, 4.0)  # lr x weight_decay = 0.08: decay is far from rounding, in either precision

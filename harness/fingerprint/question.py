@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.lab import Lab
+from harness.fingerprint.measuring.subject_runner import Lab
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from harness.contract import FIELDS, UNSPECIFIED, role_of
 from harness.fingerprint import phrases
-from harness.fingerprint.measured import Fingerprint, Line
+from harness.fingerprint.process import Fingerprint, Line
+from harness.spec.contract import FIELDS, UNSPECIFIED, role_of
 
 SCHEMA = 1
 _SAID = (

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from harness.subject.output import listening
+
 
 def main(arguments: Sequence[str]) -> int:
     """Ask every question about `path`; `arguments` are the path, its options as JSON, and the questions wanted."""
@@ -21,16 +23,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequence[str]) -> int:
-    from harness import determinism, subject
-    from harness.binding import unknown
+    from harness.environment import determinism
     from harness.errors import UsageError
     from harness.fingerprint.ask import QUESTIONS, ask
+    from harness.spec.yaml_binding import unknown
+    from harness.subject import loading
 
     determinism.fix_torch()
     heard: list[str] = []
     try:
-        with subject.listening(heard):
-            subject.buildable(path, options)
+        with listening(heard):
+            loading.buildable(path, options)
         for name in names:
             if name not in (known := [question.name for question in QUESTIONS]):
                 raise UsageError(f"--only: {unknown(name, known, what='question', most=len(known))}")
@@ -38,7 +41,7 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
         _say(out, refused=str(error))
         return 4
     _say(out, resolved=path)
-    with subject.listening(heard):
+    with listening(heard):
         for question, found in ask(path, options, names):
             _say(
                 out,

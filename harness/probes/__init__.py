@@ -4,44 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.probes import (
-    accumulation,
-    averaged_weights,
-    cautious_mask,
-    checkpoint,
-    constant_gradient,
-    decay_range,
-    differentiable_step,
-    estimated_rate,
-    exponential_lr,
-    fixed_point,
-    flat_buffer,
-    implementation_paths,
-    impulse_response,
-    layouts,
+from harness.probes.dynamics import (
     loud_quiet_axes,
-    missing_gradients,
     noisy_quadratic,
     norm_scaled_decay,
     null_space,
+    rotational_equilibrium,
+    scale_invariance,
+    unseen_row,
+    weight_sharing,
+)
+from harness.probes.handling import (
+    accumulation,
+    checkpoint,
+    exponential_lr,
+    flat_buffer,
+    layouts,
+    missing_gradients,
     parameter_groups,
     repeated_parameters,
-    rotational_equilibrium,
+    schedules,
+)
+from harness.probes.numerics import (
+    differentiable_step,
+    implementation_paths,
     rounding_remedies,
     rounding_threshold,
-    scale_freeness,
-    scale_invariance,
-    schedules,
     sparse_gradient,
     step_in_backward,
+)
+from harness.probes.probe import Probe
+from harness.probes.rule import (
+    constant_gradient,
+    decay_range,
+    fixed_point,
+    impulse_response,
+    scale_freeness,
     superposition,
     symmetry,
     two_inits,
-    unseen_row,
-    weight_sharing,
     zero_gradient,
 )
-from harness.probes.probe import Probe
+from harness.probes.variants import averaged_weights, cautious_mask, estimated_rate
 
 PROBES: Mapping[str, Probe] = {
     "accumulation": accumulation.PROBE,

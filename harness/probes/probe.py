@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reading import Reading
+from harness.measurement import Reading
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from harness.catalogue import Entry
-from harness.heartbeat import Heartbeat
-from harness.promise import promised
+from harness.catalog.entry import Entry
 from harness.run import Result, Session, pieces, run
-from harness.store import Store
-from tests.setup import SETUP, Setup
+from harness.training.chunk_cache import Store
+from harness.training.progress import Heartbeat
+from harness.verdicts.contract_check import promised
+from tests.plugin.run_setup import SETUP, Setup
 
 
 @pytest.fixture(scope="session")

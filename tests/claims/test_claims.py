@@ -8,21 +8,21 @@ from dataclasses import asdict
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from harness import provenance
-from harness.entries import entries
-from harness.golden import GoldenExtension, check, is_recorded
-from harness.ledger import Golden
-from harness.outcome import decide, swapped
+from harness.goldens.extract import entries
+from harness.goldens.origin import origin_of
+from harness.goldens.sensitivity import measured, unknown
+from harness.goldens.store import GoldenExtension, check, is_recorded
+from harness.reporting.failure import attributed, explain
+from harness.reporting.ledger import Golden
 from harness.run import Result, Session
-from harness.signal import measured, unknown
-from tests.claims import places
-from tests.claims.failure import attributed, explain
-from tests.claims.places import Entry, Place, at_stake, outcome_of
-from tests.roll import leave_out
-from tests.setup import Setup
+from harness.verdicts.outcome import decide, swapped
+from tests.claims import cases
+from tests.claims.cases import Entry, Place, at_stake, outcome_of
+from tests.plugin.completeness import leave_out
+from tests.plugin.run_setup import Setup
 
 
-@pytest.mark.parametrize("place", places.claims())
+@pytest.mark.parametrize("place", cases.claims())
 def test_claim(place: Place, result_of: Callable[[Entry], Result], setup: Setup, session: Session, record_property) -> None:
     """The claim is true here, or refuted as it is known to be."""
     outcome = outcome_of(place, result_of(place.entry), setup)
@@ -35,7 +35,7 @@ def test_claim(place: Place, result_of: Callable[[Entry], Result], setup: Setup,
         leave_out(record_property, outcome.reason)  # only running it shows that float32 cannot
 
 
-@pytest.mark.parametrize("place", places.swaps())
+@pytest.mark.parametrize("place", cases.swaps())
 def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], Result], record_property) -> None:
     """A claim about training is false of the same records with the two arms exchanged that it names."""
     result = result_of(place.entry)
@@ -49,7 +49,7 @@ def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], 
         pytest.fail(f"{place.claim.id}: holds with its arms exchanged too, so it says nothing about them", pytrace=False)
 
 
-@pytest.mark.parametrize("entry", places.goldens())
+@pytest.mark.parametrize("entry", cases.goldens())
 def test_golden(
     entry: Entry,
     result_of: Callable[[Entry], Result],
@@ -80,7 +80,7 @@ def test_golden(
     if recording:
         numbers = measured(numbers, entry, session)
         blockers += unknown(numbers)
-    origin = provenance.of(entry.scenario, setup.subjects, session.device)
+    origin = origin_of(entry.scenario, setup.subjects, session.device)
     outcome = check(golden, numbers, origin=origin, blockers=blockers)
     facts = dict(outcome.origin.facts) if outcome.origin else {}
     message, moved = (outcome.text, "") if recording else attributed(outcome, entry, session)

@@ -6,15 +6,15 @@ from dataclasses import asdict
 
 import pytest
 
-from harness import subject
-from harness.promise import hold, sentence
-from tests.setup import Setup
+from harness.subject.output import listening
+from harness.verdicts.contract_check import hold, sentence
+from tests.plugin.run_setup import Setup
 
 
 @pytest.mark.probe
 def test_contract(promised: tuple[str, str], setup: Setup, record_property) -> None:
     """The optimizer does what its contract declares."""
-    with subject.listening(setup.heard):
+    with listening(setup.heard):
         promise = hold(*promised, setup.subjects)
     record_property("decaygate-contract", asdict(promise))
 

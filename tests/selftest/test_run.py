@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import Entry, load
-from harness.heartbeat import Heartbeat
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
 from harness.run import Result, Session, path_of, run
-from harness.store import Store
-from harness.subject import DEFAULTS, Subjects
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunk_cache import Store
+from harness.training.progress import Heartbeat
 from tests.selftest.scenario_files import PROBE, edited, write
 
 MODULE = """
@@ -87,10 +88,10 @@ def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None
     """In one line that names the option."""
     text = edited(PROBE, "adamw: {role: decoupled}", "adamw: {role: decoupled, options: {amsgrad: true}}")
 
-    result = ran(tmp_path, "tests.selftest.mutants.formula:AdamWTwin", heard=[], row=text)
+    result = ran(tmp_path, "tests.mutants.decay_rule:AdamWTwin", heard=[], row=text)
 
     assert result.failures["adamw"].startswith(
-        "arm adamw: tests.selftest.mutants.formula:AdamWTwin refuses its arguments (lr, weight_decay, amsgrad): TypeError: "
+        "arm adamw: tests.mutants.decay_rule:AdamWTwin refuses its arguments (lr, weight_decay, amsgrad): TypeError: "
     )
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from harness.fingerprint import decay, precision, step_rule
+from harness.fingerprint import decay, update
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.lab import Lab
+from harness.fingerprint.measuring.subject_runner import Lab
 
-QUESTIONS = (*precision.QUESTIONS, *step_rule.QUESTIONS, *decay.QUESTIONS)
-MUTANTS = "tests.selftest.mutants.formula:"
-CONVENTIONS = "tests.selftest.fingerprint.conventions:"
+QUESTIONS = (*update.QUESTIONS, *decay.QUESTIONS)
+MUTANTS = "tests.mutants.decay_rule:"
+CONVENTIONS = "tests.mutants.conventions:"
 
 
 COSTLY = "smallest_decay"  # a search by bisection, which has a test module of its own and on which no other question builds

@@ -10,7 +10,7 @@ ADAMW = "torch.optim:AdamW"
 
 
 @pytest.mark.parametrize(
-    "path", [ADAMW, "tests.selftest.mutants.formula:AdamWTwin", "tests.selftest.fingerprint.test_equivalence:single_adamw"]
+    "path", [ADAMW, "tests.mutants.decay_rule:AdamWTwin", "tests.selftest.fingerprint.test_equivalence:single_adamw"]
 )
 def test_the_same_rule_is_equivalent(path: str) -> None:
     """Written by somebody else, or in single precision."""
@@ -25,7 +25,7 @@ def test_the_same_rule_is_equivalent(path: str) -> None:
 )
 def test_another_rule_is_not(name: str) -> None:
     """By far more than rounding."""
-    found = equivalence(f"tests.selftest.mutants.formula:{name}", ADAMW)
+    found = equivalence(f"tests.mutants.decay_rule:{name}", ADAMW)
 
     assert found.values == ("another",)
     assert found.numbers["difference"] > 1e-7

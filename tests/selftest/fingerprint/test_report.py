@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import FIELDS, PROMISES, complete, load
-from harness.fingerprint.measured import Fingerprint, Line
+from harness.fingerprint.process import Fingerprint, Line
 from harness.fingerprint.report import content, draft, sentence, text
+from harness.spec.contract import FIELDS, PROMISES, complete, load
 
 
 def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str = "decay") -> Line:

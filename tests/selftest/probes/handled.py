@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
-from harness import subject
-from harness.catalogue import settings_of
-from harness.outcome import decide
+from harness.catalog.entry import settings_of
+from harness.measurement import Reading
 from harness.probes import PROBES
-from harness.reading import Reading
 from harness.run import Result
-from harness.scenario import Claim
-from harness.subject import DEFAULTS, Subjects
-from tests.selftest.mutants import forms, formula, grouped, handling, numerics, occasions
+from harness.spec.scenario import Claim
+from harness.subject import loading
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.verdicts.outcome import decide
+from tests.mutants import decay_rule, groups, handling, numerics, other_optimizers, timing
 from tests.selftest.probes.judged import scenario
 from tests.selftest.probes.subjects import exact
 
-HOMES = (formula, handling, numerics, forms, grouped, occasions)
+HOMES = (decay_rule, handling, numerics, other_optimizers, groups, timing)
 SCENARIOS = (
     "accumulation",
     "checkpoint",
@@ -36,7 +36,7 @@ def read(name: str, arm: str, path: str = "") -> dict[str, Reading]:
     found = scenario(name)
     chosen = found.arms[arm]
     path = path_of(path) if path else chosen.subject or Subjects(DEFAULTS).path(chosen.role)
-    return PROBES[found.probe].run(subject.factory(path, chosen.options, training=False), settings_of(found, arm))
+    return PROBES[found.probe].run(loading.factory(path, chosen.options, training=False), settings_of(found, arm))
 
 
 def path_of(name: str) -> str:

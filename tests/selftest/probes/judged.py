@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness import subject
-from harness.catalogue import load, settings_of
-from harness.outcome import decide
+from harness.catalog.entry import settings_of
+from harness.catalog.load import load
+from harness.measurement import Reading
 from harness.probes import PROBES
-from harness.reading import Reading
 from harness.run import Result
-from harness.scenario import Scenario
-from tests.selftest.mutants import formula
+from harness.spec.scenario import Scenario
+from harness.subject import loading, roles
+from harness.verdicts.outcome import decide
+from tests.mutants import decay_rule
 
 
 def scenario(name: str) -> Scenario:
@@ -23,7 +24,7 @@ def readings(name: str, arm: str, *, seed: int | None = None, path: str = "") ->
     """Return what an arm reads, with another seed or with the optimizer at `path` in place of its own."""
     found = scenario(name)
     chosen, settings = found.arms[arm], settings_of(found, arm)
-    make = subject.factory(path or chosen.subject or subject.DEFAULTS[chosen.role], chosen.options, training=False)
+    make = loading.factory(path or chosen.subject or roles.DEFAULTS[chosen.role], chosen.options, training=False)
     return PROBES[found.probe].run(make, settings if seed is None else replace(settings, seed=seed))
 
 
@@ -41,7 +42,7 @@ def twins_that_fail(name: str) -> list[str]:
     failed: list[str] = []
     for claim in found.claims:
         arm = str(claim.counterexample.arm)
-        for twin in sorted({formula.twin_of(formula.MUTANTS[mutant]).__name__ for mutant in claim.counterexample.mutants}):
-            result = Result({**right, arm: readings(name, arm, path=f"{formula.__name__}:{twin}")}, {}, {})
+        for twin in sorted({decay_rule.twin_of(decay_rule.MUTANTS[mutant]).__name__ for mutant in claim.counterexample.mutants}):
+            result = Result({**right, arm: readings(name, arm, path=f"{decay_rule.__name__}:{twin}")}, {}, {})
             failed += [f"{claim.id}: {twin}"] if decide(claim, result).status == "failed" else []
     return failed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.reading import Reading
-from harness.subject import Factory, factory
+from harness.measurement import Reading
+from harness.subject.loading import Factory, factory
 
 
 def torch_optim(name: str, **options: object) -> Factory:
@@ -15,7 +15,7 @@ def reference(name: str, **options: object) -> Factory:
 
 
 def mutant(name: str, **options: object) -> Factory:
-    return _named(f"tests.selftest.mutants.formula:{name}", options)
+    return _named(f"tests.mutants.decay_rule:{name}", options)
 
 
 def _named(path: str, options: dict[str, object]) -> Factory:

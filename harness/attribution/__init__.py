@@ -1,0 +1,1 @@
+"""Who moved a number: the optimizer, or what it runs on?"""

@@ -1,0 +1,106 @@
+"""A golden has moved: was it this optimizer, or the environment (torch, CPU, GPU)? Asks the witnesses that can tell.
+
+A number that is compared exactly is cheap to ask about: a probe runs again in seconds, a trajectory in a hundred steps.
+Where only the ends of runs moved, a study is trained again by one witness, in the arms that moved and within a limit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.attribution import witnesses
+from harness.attribution.decide import ASKED, Attribution, Cast, Gave, Name, Runs, arm_of, attribute, moved
+from harness.catalog.entry import Entry
+from harness.environment import determinism
+from harness.goldens.compare import Row
+from harness.goldens.file_format import parse
+from harness.goldens.origin import Origin
+from harness.goldens.values import Entry as Recorded
+from harness.run import Session, path_of
+from harness.subject.roles import ANY, DEFAULTS
+
+VARIABLE = "DECAYGATE_RERUN_STEPS"  # the most run-steps for which a study is trained again; 0: never
+MOST_STEPS = 100_000  # twice the largest study of the default run: minutes
+
+
+def explain(entry: Entry, rows: Sequence[Row], session: Session, *, shipped: Path) -> Attribution:
+    """Say what moved the rows of a red golden; `shipped` is the golden of torch's own optimizers for the scenario.
+
+    Never raises: what went wrong is then why nothing can be told, and the golden's own failure stays what is shown.
+    """
+    try:
+        if not shipped.exists():
+            return Attribution("not comparable", "nothing is recorded of torch's own optimizers for this scenario")
+        recording = parse(shipped.read_text(encoding="utf-8"))
+        found = _explain(entry, rows, session, recording.entries)
+        since = _since(recording.origin) if found.kind in ("the environment", "both") or not session.subjects.under_test else ""
+        return replace(found, why=found.why + since)
+    except Exception as error:
+        return Attribution("not comparable", f"asking ended in {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def cast(entry: Entry, session: Session) -> Cast:
+    """Return what runs in the arms of a scenario, and of which arms nothing can be told."""
+    runs: dict[str, Runs] = {}
+    names: dict[str, str] = {}
+    obstacles: dict[str, str] = {}
+    for arm, chosen in entry.scenario.arms.items():
+        usual = DEFAULTS["decoupled" if chosen.role == ANY else chosen.role] if chosen.role != "fixed" else chosen.subject
+        names[arm] = f"torch's {usual.rpartition(':')[2]}" if chosen.role != "fixed" else usual
+        runs[arm] = _runs(entry, arm, session, usual)
+        obstacle = _obstacle(entry, arm, session, runs[arm])
+        obstacles |= {arm: obstacle} if obstacle else {}
+    return Cast(runs, names, obstacles)
+
+
+def _explain(entry: Entry, rows: Sequence[Row], session: Session, shipped: Mapping[str, Recorded]) -> Attribution:
+    left = [row for row in rows if moved(row)]
+    exact = [row for row in left if not _is_end(row)]
+    lane = [row for row in rows if not (exact and _is_end(row))]
+    known = cast(entry, session)
+    arms = sorted({arm_of(row.measure) for row in exact or left} - set(known.obstacles))
+    asked: list[Name] = [name for name in ("reference", "torch") if any(name in ASKED[known.runs[arm]] for arm in arms)]
+    if not asked:
+        return attribute(lane, {}, known)
+    if exact:
+        return attribute(lane, {name: witnesses.hear(name, entry, session, shipped=shipped) for name in asked}, known)
+    most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(entry, arms)
+    if steps > most:
+        return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {most}")
+    # One witness, so that a red study takes no more than twice its time: torch's own, unless that is what is under test.
+    gave: Gave = {asked[-1]: witnesses.hear_ends(asked[-1], entry, session, shipped=shipped, arms=arms)}
+    return attribute(lane, gave, known)
+
+
+def _since(origin: Origin | None) -> str:
+    """Return which torch the shipped numbers were recorded with, where another one runs here."""
+    recorded, here = origin.facts.get("torch", "") if origin else "", determinism.describe("cpu")["torch"]
+    return f"; recorded with torch {recorded}, here {here}" if recorded not in ("", here) else ""
+
+
+def _is_end(row: Row) -> bool:
+    return row.measure.startswith("ensemble.")
+
+
+def _runs(entry: Entry, arm: str, session: Session, usual: str) -> Runs:
+    role, subjects = entry.scenario.arms[arm].role, session.subjects
+    if role == "fixed":
+        return "fixed"
+    if subjects.under_test and not subjects.tests(role):
+        return "bystander"
+    return "torch" if path_of(entry.scenario, arm, subjects) == usual else "subject"
+
+
+def _obstacle(entry: Entry, arm: str, session: Session, runs: Runs) -> str:
+    """Return why nothing can be told of an arm, or nothing."""
+    chosen, subjects = entry.scenario.arms[arm], session.subjects
+    if entry.scenario.kind == "arithmetic":
+        return "no optimizer takes part in these numbers"
+    if runs == "fixed" and not subjects.under_test:
+        return f"{chosen.subject} runs there as the scenario names it, and nothing here computes it another way"
+    if chosen.role != "fixed" and subjects.single(chosen.role):
+        return "this optimizer computes in float32, and the numbers of our reference are float64"
+    return ""

@@ -1,0 +1,1 @@
+"""Every scenario and claim, with every name in them checked."""

@@ -1,0 +1,180 @@
+"""Checks of a scenario against the vocabularies: is every name in it known, and every key at its place?
+
+This is the only module that knows all vocabularies: probes, measures, tasks, models, roles, sources.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+
+from harness.catalog.entry import SNAKE_CASE, Source, measures_of, recipe_of, settings_of
+from harness.catalog.formulas import FORMULAS
+from harness.errors import ScenarioError
+from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES
+from harness.probes import PROBES
+from harness.spec.contract import ANY, FIELDS
+from harness.spec.contract import check as contract_problem
+from harness.spec.scenario import Arm, Claim, Expectation, Scenario
+from harness.spec.yaml_binding import Raw, entries, unknown
+from harness.training.chunks import MODELS, TASKS, TRAJECTORY_STEPS
+
+_VALUED = ("close_to", "differs_from", "at_least", "at_most", "greater_than", "less_than")
+_TOLERANT = ("close_to", "differs_from")
+KEYS = {
+    "probe": ("probe", "settings"),
+    "study": ("task", "model", "recipe", "seeds", "golden"),
+    "arithmetic": ("formula",),
+}  # those of a scenario that belong to one kind
+
+
+def check_arm(name: str, arm: Arm, scenario: Scenario, where: Raw) -> None:
+    """Refuse an arm without a role, or with keys that its scenario's kind does not read. Raises ScenarioError."""
+    if scenario.kind == "arithmetic":
+        return
+    if (arm.role == "fixed") != bool(arm.subject):
+        raise where.fail("an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute")
+    trained = arm.lr is not None and arm.weight_decay is not None
+    if scenario.kind == "study" and not trained:
+        raise where.fail("an arm of a study gives lr and weight_decay")
+    if scenario.kind == "probe" and (arm.lr is not None or arm.weight_decay is not None):
+        raise where.fail("an arm of a probe gives lr and weight_decay under settings")
+
+
+def check_probe(scenario: Scenario, raw: Raw) -> None:
+    """Refuse a probe's scenario with an unknown probe, or settings that do not fit it. Raises ScenarioError."""
+    if scenario.probe not in PROBES:
+        raise _named(raw, "probe", scenario.probe, PROBES, what="probe")
+    if scenario.settings is None or scenario.golden_rtol is None:
+        raise raw.fail(f"the key {'settings' if scenario.settings is None else 'golden_rtol'!r} is missing")
+    for name in scenario.arms:
+        settings_of(scenario, name)
+
+
+def check_study(scenario: Scenario, raw: Raw) -> None:
+    """Refuse a study without recipe, seeds or gates, or with unknown names. Raises ScenarioError."""
+    if scenario.task not in TASKS:
+        raise _named(raw, "task", scenario.task, TASKS, what="task")
+    if scenario.model not in MODELS:
+        raise _named(raw, "model", scenario.model, MODELS, what="model")
+    for key in ("recipe", "golden", "golden_rtol"):
+        if getattr(scenario, key) is None:
+            raise raw.fail(f"the key {key!r} is missing")
+    assert scenario.golden is not None
+    recipe = recipe_of(scenario)
+    if recipe.schedule == "cosine" and recipe.warmup_steps < TRAJECTORY_STEPS:
+        # The trajectory lane trains only the first steps; a cosine that has begun by then would depend on its length.
+        raise raw.fail(f"recipe.warmup_steps: a cosine needs at least {TRAJECTORY_STEPS}, got {recipe.warmup_steps}")
+    if len(set(scenario.seeds)) < MINIMUM_SEEDS:
+        raise raw.fail(f"seeds: expected at least {MINIMUM_SEEDS} different seeds, got {len(set(scenario.seeds))}")
+    if not 1 <= len(scenario.golden.gates) <= MOST_GATES:
+        raise raw.fail(f"golden.gates: expected 1 to {MOST_GATES} gated measures, got {len(scenario.golden.gates)}")
+    for gate in scenario.golden.gates:
+        _check_place(gate.arm, gate.measure, scenario, raw.child("golden.gates", entries(raw)["golden"].node))
+
+
+def check_arithmetic(scenario: Scenario, raw: Raw) -> None:
+    """Refuse an arithmetic scenario whose arms do not give the formula's arguments. Raises ScenarioError."""
+    if scenario.formula not in FORMULAS:
+        raise _named(raw, "formula", scenario.formula, FORMULAS, what="formula")
+    if scenario.golden_rtol is None:
+        raise raw.fail("the key 'golden_rtol' is missing")
+    wanted = set(inspect.signature(FORMULAS[scenario.formula].of).parameters)
+    for name, arm in scenario.arms.items():
+        given = set(entries(arm.settings)) if arm.settings else set()
+        if given != wanted:
+            raise raw.fail(
+                f"arms.{name}.settings: expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}"
+            )
+
+
+def check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source], where: Raw) -> None:
+    """Refuse a claim with unknown names, or without something that a claim needs. Raises ScenarioError."""
+    if not SNAKE_CASE.fullmatch(claim.id):
+        raise where.fail(f"id: expected snake_case, got {claim.id!r}")
+    for citation in claim.sources:
+        if citation.source not in sources:
+            raise where.fail(f"sources: {unknown(citation.source, list(sources), what='source')}")
+    if not claim.sources or not claim.expect:
+        raise where.fail("a claim has at least one source and one expectation")
+    _check_words(claim, where)
+    _check_needs(claim, where)
+    for index, expectation in enumerate(claim.expect):
+        node = entries(where)["expect"].node.value[index]
+        _check_expectation(expectation, scenario, where.child(f"expect[{index}]", node))
+    if scenario.kind == "study" and not any(item.pilot for item in claim.expect):
+        raise where.fail(f"a study's claim gates at least one expectation (pilot: {MINIMUM_PILOT} or more)")
+    _check_counterexample(claim, scenario, where)
+
+
+def _check_words(claim: Claim, where: Raw) -> None:
+    for key in ("statement", "convention", "documented"):
+        if not getattr(claim, key).strip():
+            raise where.fail(f"{key}: expected a sentence, got an empty text")
+    if claim.established == "holds_when" and not claim.when:
+        raise where.fail("established: holds_when needs the key 'when'")
+    if claim.established == "refuted" and not claim.instead:
+        raise where.fail("established: refuted needs the key 'instead': what is true")
+
+
+def _check_needs(claim: Claim, where: Raw) -> None:
+    for name, needed in claim.needs.items():
+        if name not in FIELDS:
+            raise where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field')}")
+        for value in needed if isinstance(needed, tuple) else (needed,):
+            problem = "" if value == ANY or not isinstance(value, str) else contract_problem(name, value)
+            if problem:
+                raise where.fail(f"needs.{name}: {problem}")
+
+
+def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> None:
+    _check_place(expectation.arm, expectation.measure, scenario, where)
+    if expectation.than:
+        _check_place(expectation.than.arm, expectation.than.measure, scenario, where)
+    if expectation.relation in _VALUED and (expectation.value is None) == (expectation.than is None):
+        raise where.fail(f"{expectation.relation} compares with either 'value' or 'than'")
+    _check_room(expectation, where)
+    if scenario.kind == "study" and expectation.relation in ("equals_closed_form", "within_standard_errors"):
+        raise where.fail(f"{expectation.relation} is exact; a study's measures are ensembles")
+    if expectation.tolerance is not None and not expectation.tolerance > 0.0:
+        raise where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
+    if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
+        raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
+
+
+def _check_room(expectation: Expectation, where: Raw) -> None:
+    """Refuse a relation without a key that it reads, and with one that it does not: it would look as if it were used."""
+    relation = expectation.relation
+    read = {"value": relation in _VALUED, "than": relation in _VALUED, "tolerance": relation in _TOLERANT}
+    read["fraction"] = relation == "within_fraction_of_closed_form"
+    for key in ("tolerance", "fraction"):
+        if read[key] and getattr(expectation, key) is None:
+            raise where.fail(f"{relation} needs the key {key!r}")
+    for key in read:
+        if not read[key] and getattr(expectation, key) is not None:
+            raise where.fail(f"{relation} does not read the key {key!r}")
+
+
+def _check_counterexample(claim: Claim, scenario: Scenario, where: Raw) -> None:
+    example = claim.counterexample
+    kinds = [bool(example.mutants), bool(example.swap), bool(example.settings)]
+    if sum(kinds) != 1:
+        raise where.fail("counterexample: expected one of mutants, swap or settings")
+    if (example.mutants or example.settings) and example.arm not in scenario.arms:
+        raise where.fail(f"counterexample.arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
+    if example.swap and (len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms)):
+        raise where.fail(f"counterexample.swap: expected two of the arms {', '.join(scenario.arms)}")
+
+
+def _check_place(arm: str, measure: str, scenario: Scenario, where: Raw) -> None:
+    if arm not in scenario.arms:
+        raise where.fail(f"arm: {unknown(arm, list(scenario.arms), what='arm')}")
+    known = measures_of(scenario)
+    if measure not in known:
+        raise where.fail(f"measure: {unknown(measure, known, what='measure')}")
+
+
+def _named(raw: Raw, key: str, name: str, known: Iterable[str], *, what: str) -> ScenarioError:
+    if not name:
+        return raw.fail(f"the key {key!r} is missing (known: {', '.join(sorted(known))})")
+    return raw.child(key, entries(raw)[key].node).fail(unknown(name, list(known), what=what))

@@ -1,0 +1,1 @@
+"""Closed forms of weight decay, and the tolerances to which they hold."""

@@ -1,0 +1,35 @@
+"""Weight decay itself: how it reaches the weight, its scale, its order, its groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.fingerprint.decay import group_values, questions, scale, smallest, without_gradient
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.question import Question
+
+REFUSED = "the constructor does not take weight_decay"
+
+
+def _if_taken(question: Question) -> Question:
+    """Return the question, answered at once for an optimizer that takes no weight_decay."""
+
+    def ask(lab: Lab) -> Finding:
+        words = ("none",) if question.name == "coupling" else ()
+        return question.ask(lab) if lab.takes_decay else Finding(words, REFUSED)
+
+    return replace(question, ask=ask)
+
+
+_ALL: tuple[Question, ...] = (
+    group_values.QUESTION,
+    questions.COUPLING,
+    *scale.QUESTIONS,
+    questions.ORDER,
+    questions.MASK,
+    *without_gradient.QUESTIONS,
+    *smallest.QUESTIONS,
+)
+_WITHOUT_DECAY = ("hidden_decay", "weight_at_zero")  # measured of an optimizer that takes no weight_decay, too
+QUESTIONS = tuple(question if question.name in _WITHOUT_DECAY else _if_taken(question) for question in _ALL)

@@ -1,0 +1,73 @@
+"""Whose weight_decay counts: the parameter group's, the constructor's, or what was captured at the start?
+
+Self-relative, so that it holds for any form of decay: runs with other weight decays in the groups or the constructor must
+differ, or must not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, usual
+from harness.fingerprint.measuring.subject_runner import Lab, give
+from harness.fingerprint.question import Question
+
+STEPS, CHANGED_AT = 7, 3
+Pair = tuple[float, float]
+
+
+def _run(lab: Lab, constructor: float, own: Pair, later: Pair | None = None) -> list[Tensor]:
+    """Return the last weights of two groups with their own weight decays; `later` replaces these midway."""
+    walk = usual(lab).first(STEPS)
+    weights = [torch.nn.Parameter(start.to(lab.dtype, copy=True)) for start in walk.starts]
+    groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, own, strict=True)]
+    optimizer = lab.make(groups, lr=LRS[0], weight_decay=constructor)
+    for step in range(STEPS):
+        if later and step == CHANGED_AT:
+            for group, decay in zip(optimizer.param_groups, later, strict=True):
+                group["weight_decay"] = decay
+        give(weights, walk.gradients[step])
+        torch.default_generator.manual_seed(step)
+        optimizer.step()
+    return [weight.detach().to(torch.float64) for weight in weights]
+
+
+def _gap(one: Sequence[Tensor], other: Sequence[Tensor], tensor: int) -> float:
+    return float((one[tensor] - other[tensor]).abs().max())
+
+
+def _kept(lab: Lab) -> int:
+    """Return how many groups the optimizer has that was given one for each tensor."""
+    weights = [torch.nn.Parameter(start.to(lab.dtype, copy=True)) for start in usual(lab).starts]
+    return len(lab.make([{"params": [weight]} for weight in weights], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
+
+
+def _ask(lab: Lab) -> Finding:
+    given, kept = len(usual(lab).starts), _kept(lab)
+    if kept != given:
+        does = "keeps" if kept < given else "makes"
+        return Finding((), f"unknown: the optimizer {does} {kept} groups of the {given} that it is given", {"kept": float(kept)})
+    on, off = WEIGHT_DECAY, 0.0
+    own = _run(lab, on, (on, off))
+    both, neither = _run(lab, on, (on, on)), _run(lab, on, (off, off))
+    numbers = {"own_value": _gap(own, both, 1), "change": _gap(own, _run(lab, on, (on, off), (off, off)), 0)}
+    elsewhere = _gap(own, _run(lab, off, (on, off)), 0)
+    if not any((numbers["own_value"], _gap(own, neither, 0), elsewhere)):
+        return Finding((), "unknown: weight_decay changes nothing in any group", numbers)
+    if elsewhere and not numbers["own_value"] and not _gap(own, neither, 0):
+        return Finding(("constructor",), "a group's own weight_decay changes nothing, the constructor's counts", numbers)
+    if not numbers["own_value"] or elsewhere:
+        return Finding((), "unknown: neither all of the groups' own weight decays nor the constructor's alone count", numbers)
+    if not numbers["change"]:
+        return Finding(("captured",), f"a group's weight_decay changed after {CHANGED_AT} steps changes nothing", numbers)
+    moved = numbers["own_value"]
+    return Finding(
+        ("own",), f"each group's own, also when changed midway (its own 0 instead of {on:g} moves w by {moved:.2g})", numbers
+    )
+
+
+QUESTION = Question("groups", "decay", "Whose weight_decay counts?", _ask, usual=("own",))

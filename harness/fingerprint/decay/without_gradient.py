@@ -1,0 +1,147 @@
+"""What happens to a weight without gradient: with weight decay, without it, and at exactly zero?
+
+A zero gradient alone misleads (early returns, skipped first steps), so there are always other weights that have gradients.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.gradient_sequence import LRS, SILENT, WEIGHT_DECAY, Walk, draw
+from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.question import Question
+
+STEPS = 20
+LR = 0.25
+
+
+def _quiet(walk: Walk) -> Walk:
+    """Return the walk with no gradient at all in its second tensor."""
+    gradients = tuple((first, torch.zeros_like(second)) for first, second in walk.gradients)
+    return Walk(walk.starts, gradients, walk.lrs, walk.weight_decay)
+
+
+def _ask_zero_gradient(lab: Lab) -> Finding:
+    walk = _quiet(draw(LRS[:STEPS], WEIGHT_DECAY))
+    gaps = [with_it - without for with_it, without in zip(walk.run(lab, WEIGHT_DECAY), walk.run(lab, 0.0), strict=True)]
+    if not bool(gaps[0].isfinite().all()):
+        return Finding((), "unknown: a gradient of zero gives weights that are not finite")
+    if not float(gaps[0].abs().max()):
+        return Finding((), "unknown: weight_decay changes nothing, with gradients or without")
+    coordinate, whole = bool(gaps[0][-1][:, SILENT].any()), bool(gaps[1][-1].any())
+    broken = not bool(gaps[1].isfinite().all())
+    word = "decays" if coordinate else "untouched"
+    taken = -(gaps[0][-1] / walk.starts[0])[:, SILENT]
+    low, high = float(taken.min()), float(taken.max())
+    towards = _towards_zero(gaps[0][:, :, SILENT], walk.starts[0][:, SILENT])
+    if coordinate and not all(towards):
+        return _grown(low, high, some=any(towards))
+    share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
+    does = f"decay takes {share} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
+    other = "" if coordinate == whole else f"; a whole tensor of them is {'' if whole else 'not '}decayed"
+    other = "; a whole tensor of them turns nan" if broken else other
+    return Finding((word,), f"a weight whose gradient is zero among others: {does}{other}", {"smallest": low, "largest": high})
+
+
+def _towards_zero(gaps: Tensor, starts: Tensor) -> list[bool]:
+    """Say of each weight that decay moves whether its first move goes towards zero: later ones may be beyond it."""
+    first = [next((one for one in path.tolist() if one), 0.0) for path in gaps.T]
+    return [one * start < 0 for one, start in zip(first, starts.tolist(), strict=True) if one]
+
+
+def _grown(low: float, high: float, *, some: bool) -> Finding:
+    """Return the finding of a weight decay under which weights without gradient grow, all of them or some."""
+    numbers = {"smallest": low, "largest": high}
+    if some:
+        return Finding((), "unknown: of weights whose gradient is zero among others, some grow and some shrink", numbers)
+    share = f"{-high:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{-high:.3g} to {-low:.3g}"
+    return Finding(("grows",), f"a weight whose gradient is zero among others grows by {share} of it in {STEPS} steps", numbers)
+
+
+def _ask_hidden(lab: Lab) -> Finding:
+    walk = draw((LR,) * STEPS, WEIGHT_DECAY)
+    silent = Walk(walk.starts, tuple(tuple(torch.zeros_like(one) for one in given) for given in walk.gradients), walk.lrs, 0.0)
+    among, alone = walk.run(lab, 0.0), silent.run(lab, 0.0)
+    shares = {
+        "alone": _share([path[-1] / path[0] for path in alone], 8 * lab.eps),
+        "among": _share([path[-1][:, SILENT] / path[0][:, SILENT] for path in among], 8 * lab.eps),
+        "with_gradients": _share(_spread(lab, walk, among), 1e3 * lab.eps),  # a difference of weights a hundred times as large
+    }
+    known = {name: share for name, share in shares.items() if share is not None}
+    hidden = {name: share for name, share in known.items() if share}
+    if not known:
+        return Finding((), "unknown: weights without gradient move at weight_decay 0, by no common share")
+    if not hidden:
+        return Finding(("none",), f"at weight_decay 0 no weight without gradient moves in {STEPS} steps", known)
+    name, share = max(hidden.items(), key=lambda pair: abs(pair[1]))
+    where = {"alone": "without any gradient", "among": "without gradient among others", "with_gradients": "with gradients"}[name]
+    return Finding(("yes",), f"at weight_decay 0 and lr {LR:g} a step takes {share:.4g} of every weight ({where})", hidden)
+
+
+def _spread(lab: Lab, walk: Walk, among: list[Tensor]) -> list[Tensor]:
+    """Return what is left of a difference between two starts after the same gradients: only decay shrinks it alike."""
+    starts = tuple(start * (1.5 + 0.1 * torch.arange(start.numel()).reshape(start.shape)) for start in walk.starts)
+    other = Walk(starts, walk.gradients, walk.lrs, walk.weight_decay).run(lab, 0.0)
+    return [(one[-1] - path[-1]) / (one[0] - path[0]) for one, path in zip(other, among, strict=True)]
+
+
+def _share(left: list[Tensor], noise: float) -> float | None:
+    """Return what one step takes of every weight alike, 0 within `noise`, or None where there is no common share."""
+    flat = torch.cat([one.flatten() for one in left])
+    if not bool(flat.isfinite().all()) or float(flat.min()) <= 0:
+        return None
+    low, high = (1 - math.exp(math.log(float(edge)) / STEPS) for edge in (flat.max(), flat.min()))
+    if max(abs(low), abs(high)) <= noise:
+        return 0.0
+    return (low + high) / 2 if high - low <= 2 * noise and low * high > 0 else None
+
+
+def _ask_at_zero(lab: Lab) -> Finding:
+    walk = draw((LR,) * STEPS, WEIGHT_DECAY)
+    starts = tuple(start.clone() for start in walk.starts)
+    for start in starts:
+        start[:, SILENT] = 0.0
+    quiet = Walk(starts, walk.gradients, walk.lrs, walk.weight_decay)
+    moved, idle = (
+        float(torch.cat([path[:, :, SILENT].flatten() for path in quiet.run(lab, decay)]).abs().max())
+        for decay in (WEIGHT_DECAY, 0.0)
+    )
+    if not math.isfinite(moved):
+        return Finding((), "unknown: a gradient of zero gives weights that are not finite")
+    if moved == 0.0:
+        return Finding(("stays",), f"a weight of exactly 0 without gradient is still 0 after {STEPS} steps", {"moved": 0.0})
+    if idle:
+        return Finding((), f"unknown: a weight of exactly 0 without gradient moves at weight_decay 0 too, by {idle:.3g}")
+    return Finding(("moves",), f"a weight of exactly 0 without gradient moves by {moved:.3g} in {STEPS} steps", {"moved": moved})
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "zero_gradient",
+        "decay",
+        "What happens to a weight whose gradient is exactly zero?",
+        _ask_zero_gradient,
+        {"grows": "it grows: what weight decay takes has the wrong sign"},
+        usual=("decays",),
+    ),
+    Question(
+        "hidden_decay",
+        "decay",
+        "Do weights shrink at weight_decay 0?",
+        _ask_hidden,
+        {"none": "a weight without gradient stays where it is", "yes": "every weight loses the same share at each step"},
+        usual=("none",),
+    ),
+    Question(
+        "weight_at_zero",
+        "decay",
+        "Does decay move a weight that is exactly zero?",
+        _ask_at_zero,
+        {"stays": "no", "moves": "yes: what is subtracted is not a share of the weight"},
+        usual=("stays",),
+    ),
+)

@@ -1,0 +1,29 @@
+"""What surrounds a step: gradients, parameters, groups, the order of calls, saved state, options of the constructor."""
+
+from __future__ import annotations
+
+from harness.fingerprint.handling import (
+    grad_scaler,
+    gradients,
+    groups,
+    kernels,
+    options,
+    parameters,
+    shapes,
+    state,
+    steps,
+)
+from harness.fingerprint.question import Question
+
+QUESTIONS: tuple[Question, ...] = (
+    *gradients.QUESTIONS,
+    *parameters.QUESTIONS,
+    *shapes.QUESTIONS,
+    *groups.QUESTIONS,
+    *steps.QUESTIONS,
+    *grad_scaler.QUESTIONS,
+    *state.QUESTIONS,
+    *options.DEFAULTS,
+    *kernels.QUESTIONS,
+    *options.QUESTIONS,
+)

@@ -1,0 +1,279 @@
+"""Whose learning rate and weight decay count in a parameter group, and what happens to the caller's groups?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.self_comparison import (
+    LR,
+    STEPS,
+    VISIBLE,
+    WEIGHT_DECAY,
+    alone,
+    build,
+    compared,
+    decay_shows,
+    drive,
+    gap,
+    refusable,
+    tolerance,
+    track,
+)
+from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.question import Question
+
+OWN_LR, OWN_DECAY = 0.75 * LR, 2 * WEIGHT_DECAY
+THIRD_LR, THIRD_DECAY = 0.6 * LR, 1.3 * WEIGHT_DECAY  # and not 1.5: 0.75 x 2 is lr^2 over the constructor's lr
+LATER = range(STEPS, 2 * STEPS)
+INVISIBLE = "not known, because weight_decay changes no path by more than rounding could"
+
+
+@refusable
+def add_param_group(lab: Lab) -> Finding:
+    """Ask how a parameter fares that joins mid-run, with a weight decay of its own and without one."""
+    old, own, default = (track(lab, seed) for seed in (1, 2, 3))
+    optimizer = build(lab, [old])
+    drive(optimizer, [old], range(STEPS))
+    optimizer.add_param_group({"params": [own.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY})
+    optimizer.add_param_group({"params": [default.weight]})
+    drive(optimizer, [old, own, default], LATER)
+    if any(one.path[-1].equal(one.path[0]) for one in (own, default)):
+        return Finding(("ignored",), "a parameter that joins mid-run by add_param_group never moves")
+    rates = {
+        "as_fresh": (OWN_LR, OWN_DECAY),
+        "decay_of_constructor": (OWN_LR, WEIGHT_DECAY),
+        "lr_of_constructor": (LR, OWN_DECAY),
+        "not_decayed": (OWN_LR, 0.0),
+    }
+    word = _match(lab, own.path, {word: _fresh(lab, 2, *pair) for word, pair in rates.items()})
+    if word not in ("as_fresh", ""):
+        return Finding(
+            (word,), f"a parameter that joins mid-run: {_SAYS[word]}", {"gap": gap(own.path, _fresh(lab, 2, *rates["as_fresh"]))}
+        )
+    distances = [
+        gap(own.path, _fresh(lab, 2, OWN_LR, OWN_DECAY)),
+        gap(default.path, _fresh(lab, 3, LR, WEIGHT_DECAY)),
+        gap(old.path, alone(lab, 1, range(2 * STEPS)).path),
+    ]
+    return compared(
+        lab,
+        max(distances),
+        what="a parameter that joins mid-run, held against a fresh optimizer",
+        same="as_fresh",
+        neighbours=True,
+    )
+
+
+@refusable
+def group_options(lab: Lab) -> Finding:
+    """Ask whether each of two groups has its own learning rate and weight decay."""
+    if not decay_shows(lab):
+        return Finding((), INVISIBLE)
+    first, second = track(lab, 1), track(lab, 2)
+    groups = [
+        {"params": [first], "lr": THIRD_LR, "weight_decay": THIRD_DECAY},
+        {"params": [second], "lr": OWN_LR, "weight_decay": OWN_DECAY},
+    ]
+    drive(build(lab, groups), [first, second], range(STEPS))
+    rates = {
+        "own": (OWN_LR, OWN_DECAY),
+        "decay_of_constructor": (OWN_LR, WEIGHT_DECAY),
+        "lr_of_constructor": (LR, OWN_DECAY),
+        "constructor": (LR, WEIGHT_DECAY),
+        "decay_of_first_group": (OWN_LR, THIRD_DECAY),
+        "first_group": (THIRD_LR, THIRD_DECAY),
+    }
+    paths = {word: alone(lab, 2, lr=lr, weight_decay=weight_decay).path for word, (lr, weight_decay) in rates.items()}
+    word = _match(lab, second.path, paths)
+    distance = gap(second.path, paths["own"])
+    if word == "own":
+        distance = gap(first.path, alone(lab, 1, lr=THIRD_LR, weight_decay=THIRD_DECAY).path)
+    elif word:
+        return Finding((word,), f"in the second of two groups {_SAYS[word]}", {"gap": distance})
+    return compared(
+        lab, distance, what="a group with its own lr and weight_decay, held against one alone", same="own", neighbours=True
+    )
+
+
+@refusable
+def exempt_first(lab: Lab) -> Finding:
+    """Ask how groups fare after one whose weight decay is 0."""
+    exempt, *decayed = (track(lab, seed) for seed in (1, 2, 3))
+    groups = [{"params": [exempt], "weight_decay": 0.0}, *({"params": [one]} for one in decayed)]
+    drive(build(lab, groups), [exempt, *decayed], range(STEPS))
+    if not decay_shows(lab):
+        return Finding((), INVISIBLE)
+    if any(one.path[-1].equal(one.path[0]) for one in (exempt, *decayed)):
+        return Finding(("not_moved",), "with an exempt group in front, some parameter never moves")
+    free = gap(exempt.path, alone(lab, 1, weight_decay=0.0).path)
+    if free > tolerance(lab) and gap(exempt.path, alone(lab, 1).path) <= tolerance(lab):
+        return Finding(("exempt_decays",), "a group whose weight_decay is 0 decays by the constructor's", {"gap": free})
+    if any(gap(one.path, alone(lab, one.seed, weight_decay=0.0).path) <= tolerance(lab) for one in decayed):
+        return Finding(("not_decayed",), "groups after one whose weight_decay is 0 do not decay")
+    worst = max(free, *(gap(one.path, alone(lab, one.seed).path) for one in decayed))
+    return compared(
+        lab, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed", neighbours=True
+    )
+
+
+@refusable
+def empty_group(lab: Lab) -> Finding:
+    """Ask whether a group without parameters is taken, and whether it disturbs the others."""
+    one = track(lab)
+    optimizer = build(lab, [{"params": [], "weight_decay": 0.0}, {"params": [one]}])
+    drive(optimizer, [one], range(STEPS))
+    kept = len(optimizer.param_groups)
+    if kept < 2:
+        return Finding(("dropped",), f"a group without parameters is dropped: {kept} of 2 groups left", {"kept": float(kept)})
+    return compared(
+        lab, gap(one.path, alone(lab).path), what="a matrix beside a group without parameters", same="accepted", neighbours=True
+    )
+
+
+def callers_groups(lab: Lab) -> Finding:
+    """Ask what becomes of the dicts that the caller gave as groups."""
+    one, other = track(lab, 1), track(lab, 2)
+    given: list[dict[str, Any]] = [
+        {"params": [one.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY},
+        {"params": [other.weight], "weight_decay": 0.0},
+    ]
+    before = [dict(group) for group in given]
+    optimizer = lab.make(given, lr=LR, weight_decay=WEIGHT_DECAY)
+    drive(optimizer, [one, other], range(STEPS))
+    changed = sorted({name for group, own in zip(given, before, strict=True) for name in own if _differs(group, own, name)})
+    added = sorted({name for group, own in zip(given, before, strict=True) for name in group if name not in own})
+    numbers = {"changed": float(len(changed)), "added": float(len(added))}
+    if changed:
+        return Finding(
+            ("values_changed",), f"the caller's groups end with other values than given: {', '.join(changed)}"[:139], numbers
+        )
+    if added:
+        return Finding(("defaults_written",), f"the caller's groups keep their values, and gain {len(added)} keys", numbers)
+    return Finding(("untouched",), "the caller's groups stay as they were given", numbers)
+
+
+@refusable
+def weight_decay_schedule(lab: Lab) -> Finding:
+    """Ask whether a weight decay counts that a schedule writes into the group before the first step."""
+    one = track(lab)
+    optimizer = build(lab, [one])
+    for group in optimizer.param_groups:
+        group["weight_decay"] = OWN_DECAY
+    drive(optimizer, [one], range(STEPS))
+    changed, constructed = alone(lab, weight_decay=OWN_DECAY).path, alone(lab).path
+    effect = gap(changed, constructed)
+    if effect <= VISIBLE * tolerance(lab):
+        return Finding((), INVISIBLE)
+    if gap(one.path, constructed) <= tolerance(lab):
+        return Finding(
+            ("ignored",), "a weight_decay written into the group before the first step does nothing", {"effect": effect}
+        )
+    return compared(
+        lab, gap(one.path, changed), what="a weight_decay written into the group before the first step", same="counts"
+    )
+
+
+def _fresh(lab: Lab, seed: int, lr: float, weight_decay: float) -> list[Tensor]:
+    return alone(lab, seed, LATER, lr=lr, weight_decay=weight_decay).path
+
+
+def _match(lab: Lab, path: Sequence[Tensor], known: Mapping[str, Sequence[Tensor]]) -> str:
+    """Return the first of the known paths that fits, or nothing."""
+    return next((word for word, other in known.items() if gap(path, other) <= tolerance(lab)), "")
+
+
+def _differs(group: Mapping[str, Any], own: Mapping[str, Any], name: str) -> bool:
+    if name != "params":
+        return name not in group or bool(group[name] != own[name])
+    kept = list(group.get(name, []))
+    return len(kept) != len(own[name]) or any(one is not other for one, other in zip(kept, own[name], strict=True))
+
+
+_SAYS = {
+    "decay_of_constructor": "the constructor's weight_decay counts, and not its own",
+    "lr_of_constructor": "the constructor's lr counts, and not its own",
+    "constructor": "the constructor's lr and weight_decay count, and not its own",
+    "decay_of_first_group": "the first group's weight_decay counts, and not its own",
+    "first_group": "the first group's lr and weight_decay count, and not its own",
+    "not_decayed": "it does not decay",
+}
+
+QUESTIONS = (
+    Question(
+        "add_param_group",
+        "groups",
+        "How does a parameter fare that joins mid-run by add_param_group?",
+        add_param_group,
+        {
+            "as_fresh": "as in a fresh optimizer, with its own lr and weight_decay, or the constructor's where it has none",
+            "ignored": "it never moves",
+            "decay_of_constructor": _SAYS["decay_of_constructor"],
+            "lr_of_constructor": _SAYS["lr_of_constructor"],
+            "not_decayed": _SAYS["not_decayed"],
+            "differs": "on another path",
+            "refused": "it raises",
+        },
+        ("as_fresh",),
+    ),
+    Question(
+        "group_options",
+        "groups",
+        "Whose lr and weight_decay count in a group?",
+        group_options,
+        {"own": "its own", "differs": "none that is known", "refused": "it raises"}
+        | {word: says for word, says in _SAYS.items() if word != "not_decayed"},
+        ("own",),
+    ),
+    Question(
+        "exempt_first",
+        "groups",
+        "How do groups fare after one whose weight_decay is 0?",
+        exempt_first,
+        {
+            "decayed": "each as alone",
+            "not_decayed": "they do not decay",
+            "not_moved": "a parameter never moves",
+            "exempt_decays": "the exempt group decays as well",
+            "differs": "on another path",
+            "refused": "it raises",
+        },
+        ("decayed",),
+    ),
+    Question(
+        "empty_group",
+        "groups",
+        "Is a group without parameters taken?",
+        empty_group,
+        {
+            "accepted": "yes, and the others do not notice",
+            "dropped": "yes, and it is gone: what counts groups by their place takes another",
+            "differs": "yes, and the others move otherwise",
+            "refused": "no",
+        },
+        ("accepted",),
+    ),
+    Question(
+        "callers_groups",
+        "groups",
+        "What becomes of the dicts that the caller gave as groups?",
+        callers_groups,
+        {
+            "untouched": "nothing",
+            "defaults_written": "they gain keys and keep their values, as torch's do",
+            "values_changed": "what the caller had set is something else afterwards",
+        },
+        ("untouched", "defaults_written"),
+    ),
+    Question(
+        "weight_decay_schedule",
+        "groups",
+        "Does a weight_decay count that is written into the group before the first step?",
+        weight_decay_schedule,
+        {"counts": "yes", "ignored": "no: the constructor's does", "differs": "neither of them", "refused": "it raises"},
+        ("counts",),
+    ),
+)

@@ -1,0 +1,344 @@
+"""What does one step keep, and what does it do at its edges: lr = 0, lr as a tensor, maximize, a closure, a gradient scaler?"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.self_comparison import (
+    LR,
+    STEPS,
+    VISIBLE,
+    WEIGHT_DECAY,
+    Slope,
+    alone,
+    build,
+    compared,
+    draws,
+    drive,
+    flat,
+    gap,
+    refusable,
+    slope,
+    tolerance,
+    track,
+)
+from harness.fingerprint.measuring.subject_runner import Lab, set_lr
+from harness.fingerprint.question import Question
+from harness.subject.loading import unwatched
+
+CLIPPED = 0.05  # of the gradient's norm is left
+SINGLE = float(torch.finfo(torch.float32).eps)
+REACHES = 1e-3  # a part of the decay that clipping changes; rounding is far below it
+WARM = 8  # steps before that: rectified optimizers start as others go on
+BEFORE = 3  # steps before the learning rate is zero
+
+
+def gradient_kept(lab: Lab) -> Finding:
+    """Ask whether a step leaves .grad as it is."""
+    one = track(lab)
+    optimizer = build(lab, [one])
+    changed = 0.0
+    for step in range(STEPS):
+        given = slope(1, step).to(lab.dtype)
+        drive(optimizer, [one], [step])
+        if one.weight.grad is None or not bool(one.weight.grad.any()):
+            return Finding(("cleared",), f"step {step + 1} clears the gradient")
+        changed = max(changed, float((one.weight.grad - given).abs().max()))
+    if changed:
+        return Finding(("changed",), f"a step changes .grad, by up to {changed:.2g}", {"changed": changed})
+    return Finding(("kept",), f"{STEPS} steps leave .grad as it was, bit for bit", {"changed": 0.0})
+
+
+def zero_lr(lab: Lab) -> Finding:
+    """Ask what a step does at a learning rate of zero, after some steps; the learning rate then comes back.
+
+    One column has no gradient: where a step divides by the learning rate, that is 0/0. Not so where this alone is too much.
+    """
+    tame = all(bool(weight.isfinite().all()) for weight in alone(lab, gradient=_gapped).path)
+    gradient = _gapped if tame else slope
+    path, plain = _paused(lab, WEIGHT_DECAY, gradient), _paused(lab, 0.0, gradient)
+    moved, idle = (gap([weights[BEFORE + 2]], [weights[BEFORE]]) for weights in (path, plain))
+    numbers = {"moved": moved, "moved_without_decay": idle}
+    if not all(bool(weight.isfinite().all()) for weight in path):
+        return Finding(("not_finite",), "a learning rate of zero ends in NaN or infinity", numbers)
+    if path[-1].equal(path[BEFORE + 2]):
+        return Finding(("stays_off",), "after a learning rate of zero the weights never move again", numbers)
+    if moved == 0:
+        return Finding(("identity",), "a step at lr = 0 keeps every bit, and the weights move again once lr is back", numbers)
+    if idle == 0:
+        return Finding(("decays",), f"at lr = 0 weights still decay: {moved:.2g} of the largest in two steps", numbers)
+    return Finding(("moves",), f"at lr = 0 weights still move: {moved:.2g} of the largest in two steps", numbers)
+
+
+@refusable
+def lr_tensor(lab: Lab) -> Finding:
+    """Ask whether a learning rate given as a 0-dim tensor is taken, and for the same number."""
+    tensor = alone(lab, lr=torch.tensor(LR, dtype=lab.dtype))
+    distance = gap(tensor.path, alone(lab).path)
+    if tolerance(lab) < distance <= tolerance(lab) * SINGLE / lab.eps and not draws(lab):
+        return Finding(
+            ("same_in_single",), f"lr as a 0-dim tensor: the same path to float32's rounding, {distance:.1e}", {"gap": distance}
+        )
+    return compared(lab, distance, what="lr as a 0-dim tensor", same="same")
+
+
+@refusable
+def maximize(lab: Lab) -> Finding:
+    """Ask whether maximize is minimize of the negative gradient, with the decay still towards zero."""
+    one = track(lab)
+    if "maximize" not in {*unwatched(build(lab, [one])).param_groups[0], *_parameters(lab)}:
+        return Finding(("absent",), "there is no option maximize")
+    path = alone(lab, gradient=_negative, maximize=True).path
+    distance = gap(path, alone(lab).path)
+    if distance > tolerance(lab):
+        if gap(path, alone(lab, gradient=_negative).path) <= tolerance(lab):
+            return Finding(("ignored",), "maximize=True changes nothing: the path is that of minimize", {"gap": distance})
+        flipped = _flipped(lab)
+        if flipped:
+            return Finding((flipped[0],), flipped[1], {"gap": distance})
+    return compared(lab, distance, what="maximize on -g, held against minimize on g", same="as_minimize_of_minus_g")
+
+
+@refusable
+def closure(lab: Lab) -> Finding:
+    """Ask how often a step evaluates its closure, whether gradients can be taken in it, and what is returned."""
+    one = track(lab)
+    optimizer = build(lab, [one])
+    seen: list[bool] = []
+    returned: list[Any] = []
+    for step in range(STEPS):
+
+        def evaluate(step: int = step) -> Tensor:
+            seen.append(torch.is_grad_enabled())
+            one.weight.grad = slope(one.seed, step).to(lab.dtype)
+            return torch.tensor(0.5 + step)
+
+        torch.default_generator.manual_seed(step)
+        returned.append(optimizer.step(evaluate))
+        one.path.append(one.weight.detach().clone())
+    distance, calls = gap(one.path, alone(lab).path), len(seen) / STEPS
+    numbers = {"calls": calls, "gap": distance}
+    if not seen:
+        return Finding(("not_called",), "a closure is accepted and never called", numbers)
+    if not all(seen):
+        return Finding(("without_grad",), "the closure is called where gradients are off: loss.backward() would fail", numbers)
+    if distance > tolerance(lab):
+        found = compared(lab, distance, what=f"a step whose closure is called {calls:.3g} times", same="as_plain")
+        return Finding(found.values, found.says, numbers)
+    if any(loss is None or float(loss) != 0.5 + step for step, loss in enumerate(returned)):
+        return Finding(("loss_lost",), "a step with a closure takes the plain step, and does not return the loss", numbers)
+    return Finding(
+        ("as_plain",), f"the closure is called {calls:.3g} times a step, the step is the plain one, the loss returned", numbers
+    )
+
+
+def deterministic(lab: Lab) -> Finding:
+    """Ask whether two runs are the same bit for bit, with one seed and with two."""
+    runs = [_seeded(lab, offset) for offset in (0, 0, 77)]
+    if not runs[0].equal(runs[1]):
+        return Finding(("no",), "two runs from the same seed differ", {"gap": gap([runs[1]], [runs[0]])})
+    if not runs[0].equal(runs[2]):
+        return Finding(("seeded",), "it draws random numbers: the same bits from the same torch seed, others from another")
+    return Finding(("yes",), "two runs are the same bit for bit, whatever torch's seed")
+
+
+def micro_steps(lab: Lab) -> Finding:
+    """Ask whether three backward passes before a step make one step, with one decay."""
+    one, usual = track(lab), track(lab)
+    for tracked, parts in ((one, 3), (usual, 1)):
+        optimizer = build(lab, [tracked])
+        for step in range(STEPS):
+            tracked.weight.grad = None
+            for _ in range(parts):
+                (tracked.weight * slope(1, step).to(lab.dtype) / parts).sum().backward()
+            torch.default_generator.manual_seed(step)
+            optimizer.step()
+            tracked.path.append(tracked.weight.detach().clone())
+    return compared(lab, gap(one.path, usual.path), what="three backward passes a step, held against one", same="once")
+
+
+def clip(lab: Lab) -> Finding:
+    """Ask whether clipping the gradient of a step changes what weight decay takes in it."""
+    taken = [_taken(lab, share) for share in (1.0, CLIPPED)]
+    size = float(taken[0].abs().max())
+    if size <= VISIBLE * tolerance(lab, WARM):
+        return Finding((), f"not known, because weight decay takes nothing in step {WARM + 1}")
+    change = float((taken[1] - taken[0]).abs().max()) / size
+    if change <= REACHES:
+        return Finding(
+            ("gradient_only",), f"clipping the gradient leaves what decay takes as it is, to {change:.1e}", {"change": change}
+        )
+    return Finding(
+        ("decay_too",), f"clipping the gradient to 5 % changes what decay takes by {change:.2g} of it", {"change": change}
+    )
+
+
+def _taken(lab: Lab, share: float) -> Tensor:
+    """Return what weight decay takes in a step, after others, whose gradient is clipped to a share of its norm."""
+    ends = []
+    for weight_decay in (WEIGHT_DECAY, 0.0):
+        one = track(lab)
+        optimizer = build(lab, [one])
+        drive(optimizer, [one], range(WARM))
+        for group in optimizer.param_groups:
+            group["weight_decay"] = weight_decay
+        one.weight.grad = slope(1, WARM).to(lab.dtype)
+        torch.nn.utils.clip_grad_norm_([one.weight], share * float(one.weight.grad.norm()))
+        torch.default_generator.manual_seed(WARM)
+        optimizer.step()
+        ends.append(one.weight.detach().clone())
+    return ends[0] - ends[1]
+
+
+def _gapped(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+    given = slope(seed, step, shape)
+    given[:, 0] = 0.0
+    return given
+
+
+def _paused(lab: Lab, weight_decay: float, gradient: Slope) -> list[Tensor]:
+    one = track(lab)
+    optimizer = build(lab, [one], weight_decay=weight_decay)
+    for lr, steps in ((LR, range(BEFORE)), (0.0, range(BEFORE, BEFORE + 2)), (LR, range(BEFORE + 2, BEFORE + 4))):
+        for group in optimizer.param_groups:
+            set_lr(group, lr)
+        drive(optimizer, [one], steps, gradient)
+    return one.path
+
+
+def _negative(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+    return -slope(seed, step, shape)
+
+
+def _flipped(lab: Lab) -> tuple[str, str] | None:
+    """Say what maximize does to a weight without gradient, where that is not what minimize does."""
+    plain, other = (
+        [alone(lab, 1, [0], flat, weight_decay=decay, maximize=way).path[-1] for decay in (WEIGHT_DECAY, 0.0)]
+        for way in (False, True)
+    )
+    usual, flipped = plain[0] - plain[1], other[0] - other[1]
+    if gap([flipped], [usual]) <= tolerance(lab):
+        return None
+    if gap([flipped], [-usual]) <= 0.5:
+        return "decay_flipped", "with maximize=True weights grow by what they should decay"
+    return ("decay_lost", "with maximize=True weights do not decay") if not bool(flipped.any()) else None
+
+
+def _seeded(lab: Lab, offset: int) -> Tensor:
+    one = track(lab)
+    torch.default_generator.manual_seed(offset)
+    optimizer = build(lab, [one])
+    for step in range(STEPS):
+        one.weight.grad = slope(1, step).to(lab.dtype)
+        torch.default_generator.manual_seed(step + offset)
+        optimizer.step()
+    return one.weight.detach().clone()
+
+
+def _parameters(lab: Lab) -> set[str]:
+    return set(inspect.signature(lab.build).parameters)
+
+
+_Asker = Callable[[Lab], Finding]
+
+
+def _question(name: str, asks: str, ask: _Asker, values: dict[str, str], *usual: str) -> Question:
+    return Question(name, "steps", asks, ask, values, usual)
+
+
+QUESTIONS = (
+    _question(
+        "gradient_kept",
+        "Does a step leave .grad as it is?",
+        gradient_kept,
+        {"kept": "bit for bit", "changed": "it writes into it", "cleared": "it sets it to zero or None"},
+        "kept",
+    ),
+    _question(
+        "zero_lr",
+        "What does a step do at a learning rate of zero?",
+        zero_lr,
+        {
+            "identity": "nothing",
+            "decays": "weights decay (a decay that is not multiplied by the learning rate)",
+            "moves": "weights move, also without weight decay (an earlier learning rate counts)",
+            "stays_off": "nothing, and nothing after it",
+            "not_finite": "weights become NaN or infinite",
+        },
+        "identity",
+    ),
+    _question(
+        "lr_tensor",
+        "Is a learning rate taken that is a 0-dim tensor?",
+        lr_tensor,
+        {
+            "same": "yes",
+            "same_in_single": "yes, and rounded to float32 somewhere",
+            "differs": "yes, for another number",
+            "refused": "no",
+        },
+        "same",
+        "same_in_single",
+        "refused",
+    ),
+    _question(
+        "maximize",
+        "Is maximize minimize of the negative gradient?",
+        maximize,
+        {
+            "as_minimize_of_minus_g": "yes, and weights still decay",
+            "absent": "there is no such option",
+            "ignored": "it is accepted and does nothing",
+            "decay_flipped": "weights grow by what they should decay",
+            "decay_lost": "weights do not decay",
+            "differs": "no",
+            "refused": "it raises",
+        },
+        "as_minimize_of_minus_g",
+        "absent",
+    ),
+    _question(
+        "closure",
+        "What does a step with a closure do?",
+        closure,
+        {
+            "as_plain": "evaluate it, take the plain step, return the loss",
+            "loss_lost": "the same without returning the loss",
+            "not_called": "it never calls the closure",
+            "without_grad": "it calls the closure where gradients are off",
+            "differs": "another step than the plain one",
+            "refused": "it raises",
+        },
+        "as_plain",
+        "refused",
+    ),
+    _question(
+        "deterministic",
+        "Are two runs the same?",
+        deterministic,
+        {"yes": "bit for bit, whatever the seed", "seeded": "from the same torch seed", "no": "not even then"},
+        "yes",
+        "seeded",
+    ),
+    _question(
+        "micro_steps",
+        "How often does a weight decay whose gradient is accumulated?",
+        micro_steps,
+        {"once": "once a step", "differs": "not as with one backward pass"},
+        "once",
+    ),
+    _question(
+        "clip",
+        "What does clipping the gradient reach?",
+        clip,
+        {"gradient_only": "the gradient alone", "decay_too": "what weight decay takes as well"},
+        "gradient_only",
+        "decay_too",
+    ),
+)

@@ -1,0 +1,1 @@
+"""How a fingerprint runs an optimizer and compares its runs."""

@@ -1,0 +1,184 @@
+"""How is a run stopped for something to happen to it, and held against a run to which nothing happened?
+
+Each parameter has a seed, from which its start and its gradients follow, so that it meets the same numbers alone, among
+others, in any order, and in a run that goes on after a checkpoint. What is compared is the optimizer with itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.subject_runner import Lab
+
+LR, WEIGHT_DECAY = 0.2, 0.3  # 0.06 a step; a decay that is not multiplied by the learning rate stays below 1 as well
+SHAPE = (4, 3)  # a matrix: some optimizers take nothing else
+STEPS = 5  # before an event, and after it
+ROUNDINGS = 16  # a step in another order of operations: some ten roundings, of numbers up to twice the weight
+VISIBLE = 100  # an effect that is looked for is at least so many tolerances
+FAR = 1e300  # what is said of a distance that is not finite: NaN is no number
+CHANCE, ENTANGLED = "it draws random numbers", "its tensors know of each other"
+SAID = 100  # characters of an exception that fit on a line
+
+Slope = Callable[[int, int, tuple[int, ...]], Tensor | None]  # (seed, step, shape) -> gradient
+Ask = Callable[[Lab], Finding]
+
+
+@dataclass(eq=False)
+class Tracked:
+    """A parameter, the seed of its start and gradients, and where it has been."""
+
+    weight: Tensor
+    seed: int
+    path: list[Tensor]
+
+    @classmethod
+    def of(cls, weight: Tensor, seed: int) -> Tracked:
+        """Return the parameter as it stands."""
+        return cls(weight, seed, [weight.detach().clone()])
+
+
+def start(seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    """Return weights of several magnitudes and both signs, in float64; none is 0, and none times the decay is 1."""
+    generator = torch.Generator().manual_seed(seed)
+    size = torch.Size(shape).numel()
+    order = torch.randperm(size, generator=generator)
+    signs = 1 - 2 * (torch.arange(size) % 2)
+    return (torch.logspace(-1.3, 0.4, size, dtype=torch.float64)[order] * signs).reshape(shape)
+
+
+def slope(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    """Return the gradient of a step: sizes between 0.2 and some 3, and never near zero."""
+    generator = torch.Generator().manual_seed(1000 * seed + step)
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return torch.where(noise < 0, -1.0, 1.0) * (0.2 + noise.abs())
+
+
+def flat(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    """Return a gradient of exactly zero, and not None."""
+    return torch.zeros(shape, dtype=torch.float64)
+
+
+def track(lab: Lab, seed: int = 1, shape: tuple[int, ...] = SHAPE) -> Tracked:
+    """Return a new parameter in the lab's precision."""
+    return Tracked.of(torch.nn.Parameter(start(seed, shape).to(lab.dtype)), seed)
+
+
+def build(lab: Lab, params: Any, *, lr: float | Tensor = LR, weight_decay: float = WEIGHT_DECAY, **options: Any) -> Any:
+    """Build the lab's optimizer of Tracked, or of groups whose `params` are Tracked."""
+    given = [
+        {**one, "params": [each.weight for each in one["params"]]} if isinstance(one, dict) else one.weight for one in params
+    ]
+    return lab.make(given, lr=lr, weight_decay=weight_decay, **options)
+
+
+def drive(optimizer: Any, tracked: Sequence[Tracked], steps: Iterable[int], gradient: Slope = slope) -> Sequence[Tracked]:
+    """Take the steps, and return the parameters, each with its path."""
+    for step in steps:
+        for one in tracked:
+            given = gradient(one.seed, step, tuple(one.weight.shape))
+            one.weight.grad = None if given is None else given.to(one.weight.dtype, copy=True)
+        torch.default_generator.manual_seed(step)  # an optimizer that draws random numbers draws the same in every run
+        optimizer.step()
+        for one in tracked:
+            one.path.append(one.weight.detach().clone())
+    return tracked
+
+
+def alone(lab: Lab, seed: int = 1, steps: Iterable[int] = range(STEPS), gradient: Slope = slope, **settings: Any) -> Tracked:
+    """Return a parameter that took the steps in an optimizer of its own; `settings` are the constructor's."""
+    one = track(lab, seed)
+    return drive(build(lab, [one], **settings), [one], steps, gradient)[0]
+
+
+def gap(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
+    """Return the largest difference of two paths, as a part of the largest weight; infinite where one is not finite."""
+    worst = 0.0
+    for here, there in zip(one, other, strict=True):
+        if not here.numel():
+            continue
+        size = max(float(there.abs().max()), 1e-30)
+        worst = max(worst, float(((here - there).abs() / size).nan_to_num(nan=float("inf")).max()))
+    return worst
+
+
+def tolerance(lab: Lab, steps: int = STEPS) -> float:
+    """Return how far rounding may part two paths of the same sums in another order, as a part of the largest weight."""
+    return ROUNDINGS * lab.eps * steps
+
+
+def decay_shows(lab: Lab) -> bool:
+    """Say whether weight_decay changes the usual path by more than rounding could."""
+    return gap(alone(lab).path, alone(lab, weight_decay=0.0).path) > VISIBLE * tolerance(lab)
+
+
+@lru_cache(maxsize=8)
+def waits(lab: Lab) -> bool:
+    """Say whether no weight moves in the steps of an experiment, so that nothing can be seen in it."""
+    path = alone(lab).path
+    return all(one.equal(path[0]) for one in path)
+
+
+def draws(lab: Lab) -> bool:
+    """Say whether the optimizer draws random numbers: runs from two seeds differ."""
+    return _seeded(lab, 0) != _seeded(lab, 77)
+
+
+def entangled(lab: Lab) -> bool:
+    """Say whether a parameter's path depends on the others in the list."""
+    pair = [track(lab, 1), track(lab, 2)]
+    drive(build(lab, pair), pair, range(STEPS))
+    return gap(pair[0].path, alone(lab, 1).path) > tolerance(lab)
+
+
+def compared(lab: Lab, distance: float, *, what: str, same: str, neighbours: bool = False) -> Finding:
+    """Return `same` when two paths agree to rounding, else `differs`; nothing when those of a right optimizer need not agree.
+
+    `neighbours` says that the two runs had other parameters beside the one that is compared.
+    """
+    numbers = {"gap": min(distance, FAR)}
+    if distance <= tolerance(lab):
+        return Finding((same,), f"{what}: the same path" + (f" to {distance:.1e}" if distance else ", bit for bit"), numbers)
+    reason = CHANCE if draws(lab) else ENTANGLED if neighbours and entangled(lab) else ""
+    if reason:
+        return Finding((), f"{what}: not known, because {reason}", numbers)
+    return Finding(("differs",), f"{what}: another path, {distance:.2g} of the largest weight away", numbers)
+
+
+def refusable(ask: Ask) -> Ask:
+    """Return a question that answers `refused` when the subject raises, unless it cannot take a plain run at all."""
+
+    @wraps(ask)
+    def asked(lab: Lab) -> Finding:
+        try:
+            return ask(lab)
+        except Exception as error:
+            alone(lab)  # raises, and the asker says so, where it is not this experiment that breaks
+            return Finding(("refused",), f"refused: {line(lab, error)}")
+
+    return asked
+
+
+def line(lab: Lab, error: Exception, room: int = SAID) -> str:
+    """Return an exception in the rest of a line, `room` characters, without the subject's name."""
+    said = " ".join(str(error).split()).removeprefix(lab.path).lstrip(": ")
+    refusal, _, reason = said.partition("): ")
+    said = reason if refusal.startswith("refuses its arguments") else said
+    said = said if said.startswith("raised") or reason else f"{type(error).__name__}: {said}"
+    return said if len(said) <= room else said[: room - 3] + "..."
+
+
+def _seeded(lab: Lab, offset: int) -> list[float]:
+    one = track(lab)
+    optimizer = build(lab, [one])
+    for step in range(3):
+        one.weight.grad = slope(one.seed, step).to(lab.dtype)
+        torch.default_generator.manual_seed(step + offset)
+        optimizer.step()
+    return [float(value) for value in one.weight.detach().flatten()]

@@ -1,0 +1,160 @@
+"""What is the update without weight decay, and what does it depend on?
+
+Everything here runs at weight_decay 0. The rule is named only where its closed form fits every one of 20 steps; what else is
+known of it (element-wise, scale-free, dependent on the weight) is measured by changing what it should not depend on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.gradient_sequence import Walk, usual
+from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.question import Question
+from harness.fingerprint.update.rule import rule_of, updates
+
+LOUDER = 2.0**13  # a power of two, which no rounding notices
+SCALE_FREE = 1e-2  # eps in a denominator moves a scale-free update by less; what is proportional moves by LOUDER
+TRIPLED = 3.0
+OTHERS = 3  # the columns of a matrix from this one on are changed; those before must not notice
+
+
+def _run(lab: Lab, walk: Walk) -> list[Tensor]:
+    return walk.run(lab, 0.0)
+
+
+def _noise(lab: Lab, *paths: Tensor) -> float:
+    return 64 * lab.eps * max(float(path.abs().max()) for path in paths)
+
+
+def _scaled(walk: Walk, factors: Tensor) -> Walk:
+    """Return the walk with the first tensor's gradients times `factors`, one a coordinate."""
+    return replace(walk, gradients=tuple((factors * first, *others) for first, *others in walk.gradients))
+
+
+def _ask_element_wise(lab: Lab) -> Finding:
+    walk = usual(lab)
+    base = _run(lab, walk)
+    within = torch.ones_like(walk.starts[0])
+    within[:, OTHERS:] = 3.0
+    louder = _scaled(walk, within)
+    inside = _run(lab, replace(louder, starts=(walk.starts[0] * within, walk.starts[1])))
+    beside = _run(lab, _scaled(walk, 3.0 * torch.ones_like(walk.starts[0])))
+    noise = _noise(lab, *base, *inside)
+    gaps = {
+        "same_tensor": float((inside[0] - base[0])[..., :OTHERS].abs().max()),
+        "other_tensor": float((beside[1] - base[1]).abs().max()),
+    }
+    worst = max(gaps.values())
+    if worst <= noise:
+        return Finding(("yes",), f"no coordinate notices three times the others' gradients and weights (gap {worst:.1g})", gaps)
+    where = "of its own tensor" if gaps["other_tensor"] <= noise else "of another tensor"
+    return Finding(("no",), f"three times the gradients {where} move a coordinate by {worst:.2g}", gaps)
+
+
+def _ask_scale_free(lab: Lab) -> Finding:
+    walk = usual(lab)
+    base = _run(lab, walk)[0]
+    ones = torch.ones_like(walk.starts[0])
+    single = torch.exp2(torch.arange(ones.numel(), dtype=torch.float64) % 14).reshape(ones.shape)
+    whole, each = (_turned(base, _run(lab, _scaled(walk, factors))[0]) for factors in (LOUDER * ones, single))
+    numbers = {"whole": whole, "each": each}
+    if each <= SCALE_FREE and whole <= SCALE_FREE:
+        return Finding(("yes",), f"gradients times up to {LOUDER:g}, by coordinate, turn the way by {each:.1g} of it", numbers)
+    if whole <= SCALE_FREE:
+        says = f"a tensor's gradients times {LOUDER:g} turn its way by {whole:.1g} of it, coordinates by themselves by {each:.2g}"
+        return Finding(("by_tensor",), says, numbers)
+    return Finding(("no",), f"gradients times {LOUDER:g} change the way by {whole:.3g} of it", numbers)
+
+
+def _turned(base: Tensor, other: Tensor) -> float:
+    """Return the largest change of what the weights have gone, relative to the longest way of any."""
+    return float((other.diff(dim=0) - base.diff(dim=0)).abs().max() / base.diff(dim=0).abs().max())
+
+
+def _ask_weight(lab: Lab) -> Finding:
+    walk = usual(lab)
+    base, other = (_run(lab, one) for one in (walk, walk.from_starts(TRIPLED, TRIPLED)))
+    noise = _noise(lab, *other)
+    ways, others = ([path.diff(dim=0) for path in paths] for paths in (base, other))
+    change = max(float((one - way).abs().max()) for one, way in zip(others, ways, strict=True))
+    scaled = max(float((one - TRIPLED * way).abs().max()) for one, way in zip(others, ways, strict=True))
+    numbers = {"change": change}
+    if change <= noise:
+        return Finding(("no",), f"weights {TRIPLED:g} times as large take the same steps (gap {change:.1g})", numbers)
+    if scaled <= noise:
+        return Finding(("proportional",), f"weights {TRIPLED:g} times as large take steps {TRIPLED:g} times as long", numbers)
+    return Finding(("yes",), f"weights {TRIPLED:g} times as large take other steps, by up to {change:.2g}", numbers)
+
+
+def _ask_rule(lab: Lab) -> Finding:
+    word, says = rule_of(updates(lab, usual(lab)), lab)
+    if word != "other":
+        return Finding((word,), says)
+    orthogonal = _spread(lab)
+    if orthogonal:
+        return Finding(("orthogonal",), orthogonal)
+    words = {name: lab.first(name) for name in ("element_wise", "scale_free", "update_depends_on_weight") if lab.first(name)}
+    known = ", ".join(f"{name.replace('_', ' ')}: {word.replace('_', ' ')}" for name, word in words.items())
+    return Finding(("other",), says if says.count(";") or not known else f"{says}; {known}")
+
+
+def _spread(lab: Lab) -> str:
+    """Return what says that a matrix's steps have singular values nearly alike though its gradients' are not, or nothing."""
+    generator = torch.Generator().manual_seed(5)
+    shape = (5, 6)  # some orthogonalise no matrix that is smaller than four
+    gradients = tuple((1.0 + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float64),) for _ in range(6))
+    start = torch.randn(shape, generator=generator, dtype=torch.float64)
+    (path,) = Walk((start,), gradients, (0.1,) * 6, 0.0).run(lab, 0.0)
+    of_steps, of_gradients = (
+        [float((values[0] / values[-1]).nan_to_num(nan=math.inf)) for values in map(torch.linalg.svdvals, matrices)]
+        for matrices in (path.diff(dim=0), [one for (one,) in gradients])
+    )
+    if not (lab.first("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
+        return ""
+    return (
+        f"orthogonal: singular values of a step are within a factor of {max(of_steps):.2g}, those of the gradients within "
+        f"{max(of_gradients):.2g}"
+    )
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "element_wise",
+        "update",
+        "Does each coordinate go its way alone?",
+        _ask_element_wise,
+        {
+            "yes": "a coordinate's path depends on its own gradients only",
+            "no": "other coordinates' gradients or weights change its path",
+        },
+    ),
+    Question(
+        "scale_free",
+        "update",
+        "Is the update the same when gradients are larger?",
+        _ask_scale_free,
+        {
+            "yes": "each coordinate's gradients may be multiplied by a number of their own",
+            "by_tensor": "a tensor's gradients may be multiplied by one number",
+            "no": "larger gradients give other updates",
+        },
+    ),
+    Question(
+        "update_depends_on_weight",
+        "update",
+        "Does the update depend on the weight, at weight_decay 0?",
+        _ask_weight,
+        {
+            "no": "only on the gradients",
+            "proportional": "larger weights take larger steps in proportion (RMS(w), a trust ratio)",
+            "yes": "in some other way",
+        },
+    ),
+    Question("step_rule", "update", "What is the update without weight decay?", _ask_rule, usual=("adam",)),
+)

@@ -1,0 +1,1 @@
+"""The recorded numbers: have they moved?"""

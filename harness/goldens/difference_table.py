@@ -1,0 +1,90 @@
+"""How is a comparison shown? A headline that names what moved, and a table of the failed measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.goldens.compare import Row
+from harness.goldens.values import Entry, center, rule
+
+MOST_ROWS = 20
+MOST_NAMES = 3
+HEADER = ("measure", "golden", "obtained", "delta", "tolerance", "sigmas")
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """Name the measures that failed and by how much, in one line."""
+    failed = [row for row in rows if not row.ok]
+    named = "; ".join(f"{row.measure} {_brief(row)}" for row in failed[:MOST_NAMES])
+    return named + (f"; and {len(failed) - MOST_NAMES} more" if len(failed) > MOST_NAMES else "")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Show the failed rows, at most twenty, and count the others."""
+    failed = [row for row in rows if not row.ok]
+    cells = [HEADER, *(_cells(row) for row in failed[:MOST_ROWS])]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
+    lines = [_aligned(line, widths) for line in cells]
+    notes = ["", *(_note(row) for row in failed[:MOST_ROWS])]
+    shown = [f"{line}  {note}".rstrip() for line, note in zip(lines, notes, strict=True)]
+    if len(failed) > MOST_ROWS:
+        shown.append(f"... and {len(failed) - MOST_ROWS} more rows that fail")
+    return "\n".join([*shown, _count(rows)])
+
+
+def _brief(row: Row) -> str:
+    if row.status == "moved":
+        sigmas = "" if row.sigmas is None else f", {abs(row.sigmas):.1f} sigmas"
+        return f"{_number(row.delta, '+.3g')} (tolerance {_number(row.tolerance, '.3g')}{sigmas})"
+    return _note(row)
+
+
+def _note(row: Row) -> str:
+    match row.status:
+        case "missing":
+            return "is in the golden and was not obtained"
+        case "extra":
+            return "was obtained and is not in the golden"
+        case "unusable":
+            return row.why
+        case "tolerance changed":
+            return f"tolerance changed: {_changes(row.golden, row.obtained)}"
+        case _:
+            return ""
+
+
+def _changes(golden: Entry | None, obtained: Entry | None) -> str:
+    assert golden is not None
+    assert obtained is not None
+    old, new = rule(golden), rule(obtained)
+    changed = [f"{key} {old.get(key, '-')} -> {new.get(key, '-')}" for key in {**old, **new} if old.get(key) != new.get(key)]
+    return ", ".join(changed) or "the recorded tolerance is not the one that its sd, n and alpha give"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    recorded = None if row.golden is None else center(row.golden)
+    obtained = None if row.obtained is None else center(row.obtained)
+    return (
+        row.measure,
+        _number(recorded, ".10g"),
+        _number(obtained, ".10g"),
+        _number(row.delta, "+.3g"),
+        _number(row.tolerance, ".3g"),
+        _number(row.sigmas, "+.1f"),
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    name, *numbers = line
+    return "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))])
+
+
+def _count(rows: Sequence[Row]) -> str:
+    same = sum(row.status == "same" for row in rows)
+    informing = sum(row.status == "information" for row in rows)
+    text = f"{same} of {len(rows)} within tolerance"
+    return text + (f", {informing} recorded as information" if informing else "")

@@ -1,0 +1,193 @@
+"""What does a golden file say? The text of one scenario's recorded numbers, read strictly and written with small diffs.
+
+One measure a line, measures in order of their names: a number that has moved changes its own line, which names it and
+carries its tolerance. The scenario's id and the origin of the numbers stand above them, so that a copy of another scenario's
+file, or of another optimizer's, is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NoReturn, cast
+
+from harness import stats
+from harness.errors import UsageError
+from harness.goldens.compare import compare
+from harness.goldens.origin import Origin, origin_problem, strangers
+from harness.goldens.values import Ensemble, Entry, Exact, Information, smallest_change, unusable, vacuous, worth
+
+WIDER = "times as wide"  # marks what a recording has lost, so that a run's summary can say it
+REFRESH = 0.01  # a recording renews information only where it left its own prediction at this rate
+
+
+class GoldenError(UsageError):
+    """A golden file cannot be read, or numbers cannot be recorded."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The numbers of one scenario: what a run obtained, or what its golden file holds. Older files have no origin."""
+
+    scenario: str
+    entries: Mapping[str, Entry]
+    origin: Origin | None = None
+
+
+def problems(recording: Recording) -> list[str]:
+    """Return why the recording may not become a golden, one reason a line."""
+    if not recording.entries:
+        return ["there is no number to record"]
+    found = [(name, unusable(entry)) for name, entry in sorted(recording.entries.items())]
+    return [f"{name}: {why}" for name, why in found if why]
+
+
+def shortfalls(recording: Recording) -> list[str]:
+    """Return which numbers see too little of weight decay to become gates, one a line."""
+    return [f"{name}: {why}" for name, entry in sorted(recording.entries.items()) if (why := vacuous(entry))]
+
+
+def incomplete(recording: Recording) -> bool:
+    """Say whether a golden is of before goldens said whose they are and what weight decay is worth in each number."""
+    gates = [entry for entry in recording.entries.values() if not isinstance(entry, Information)]
+    return recording.origin is None or any(gate.signal is None for gate in gates)
+
+
+def widened(written: Recording, golden: Recording) -> list[str]:
+    """Return which gates `written` holds on fewer seeds than `golden` did, and how much wider they are, one a line."""
+    found = []
+    for name, new in written.entries.items():
+        old = golden.entries.get(name)
+        if isinstance(new, Ensemble) and isinstance(old, Ensemble) and new.n < old.n:
+            times = new.tolerance / old.tolerance
+            found.append(f"{name}: {new.n} seeds instead of {old.n}, its tolerance is {times:.1f} {WIDER}")
+    return found
+
+
+def dump(recording: Recording) -> str:
+    """Write a recording as text; raises GoldenError for what may not be recorded."""
+    if found := problems(recording):
+        raise GoldenError(f"{recording.scenario}: {'; '.join(found)}")
+    lines = [f"  {json.dumps(name)}: {json.dumps(_plain(entry))}" for name, entry in sorted(recording.entries.items())]
+    head = f'{{\n "scenario": {json.dumps(recording.scenario)},\n'
+    if recording.origin:
+        facts = [f"  {json.dumps(key)}: {json.dumps(said)}" for key, said in recording.origin.facts.items()]
+        head += ' "origin": {\n' + ",\n".join(facts) + "\n },\n"
+    return head + ' "entries": {\n' + ",\n".join(lines) + "\n }\n}\n"
+
+
+def parse(text: str) -> Recording:
+    """Read what `dump` wrote; raises GoldenError naming the measure for anything else."""
+    try:
+        node = json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError as error:
+        raise GoldenError(f"not JSON: {error}") from None
+    if not isinstance(node, dict) or set(cast(dict[str, Any], node)) - {"origin"} != {"scenario", "entries"}:
+        raise GoldenError("expected an object with the keys 'scenario', 'entries' and, unless it is an old one, 'origin'")
+    fields = cast(dict[str, Any], node)
+    if not isinstance(fields["scenario"], str) or not isinstance(fields["entries"], dict):
+        raise GoldenError("expected a scenario id and an object of entries")
+    if "origin" in fields and (problem := origin_problem(fields["origin"])):
+        raise GoldenError(problem)
+    origin = Origin(fields["origin"]) if "origin" in fields else None
+    entries = cast(dict[str, Any], fields["entries"])
+    return Recording(fields["scenario"], {name: _entry(name, entry) for name, entry in entries.items()}, origin)
+
+
+def merge(received: Recording, golden: Recording) -> Recording:
+    """Return what to write over `golden`: `received`, except that what has not moved keeps its recorded numbers.
+
+    The origin is renewed when a number or a rule is.
+    """
+    if foreign(received, golden):  # none of its numbers are ours
+        return received
+    entries = {name: _kept(entry, golden.entries.get(name)) for name, entry in received.entries.items()}
+    origin = golden.origin if golden.origin and entries == golden.entries else received.origin
+    return Recording(received.scenario, entries, origin)
+
+
+def foreign(received: Recording, golden: Recording) -> str:
+    """Return whose file `golden` is where it is another scenario's or another optimizer's, else nothing."""
+    if received.scenario != golden.scenario:
+        return f"its file is a copy of {golden.scenario}'s"
+    whose = strangers(received.origin, golden.origin)
+    return f"its file holds numbers of {whose}" if whose else ""
+
+
+def _kept(obtained: Entry, golden: Entry | None) -> Entry:
+    """Return the recorded numbers under the obtained rule, unless they have moved under that rule."""
+    kept: Entry
+    if golden is not None and _same(obtained, golden):
+        return _worth(golden, obtained)
+    match obtained, golden:
+        case Exact(), Exact():
+            kept = replace(obtained, value=golden.value)
+        case Ensemble(), Ensemble() if obtained.n <= golden.n:
+            again = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, runs=obtained.runs, alpha=obtained.alpha)
+            kept = _worth(again, obtained)
+        case Information(), Information() if obtained.n == golden.n:
+            return golden if _still_informs(obtained, golden) else obtained
+        case _:
+            return obtained
+    return kept if _same(obtained, kept) else obtained
+
+
+def _worth(kept: Entry, obtained: Entry) -> Entry:
+    """Return the kept entry with a signal: its own, or where it has none the obtained one in its own units."""
+    if isinstance(kept, Information) or isinstance(obtained, Information):
+        return kept
+    if kept.signal is not None or obtained.signal is None:
+        return kept
+    own, other = smallest_change(kept), smallest_change(obtained)
+    return replace(kept, signal=obtained.signal) if own == other else worth(kept, obtained.signal * other)
+
+
+def _same(obtained: Entry, golden: Entry) -> bool:
+    return compare({"": obtained}, {"": golden})[0].status == "same"
+
+
+def _still_informs(obtained: Information, golden: Information) -> bool:
+    if golden.n < 2 or golden.sd == 0:
+        return obtained.mean == golden.mean
+    allowed = stats.prediction_tolerance(sd=golden.sd, n=golden.n, n_new=golden.n, alpha=REFRESH)
+    return abs(obtained.mean - golden.mean) <= allowed
+
+
+KINDS: Sequence[type[Entry]] = (Exact, Ensemble, Information)
+
+
+def _plain(entry: Entry) -> dict[str, float | bool]:
+    mark = {"information": True} if isinstance(entry, Information) else {}
+    return {key: value for key, value in asdict(entry).items() if value is not None} | mark
+
+
+def _entry(name: str, node: Any) -> Entry:
+    if not isinstance(node, dict):
+        raise GoldenError(f"{name}: expected an object, got {node!r}")
+    fields = dict(cast(dict[str, Any], node))
+    marked = fields.pop("information", False) is True
+    if "alpha" in fields:
+        fields.setdefault("runs", fields.get("n"))  # files from before a golden could have more seeds than a run
+    for kind in KINDS:
+        known = set(kind.__dataclass_fields__)
+        if known - {"signal"} <= set(fields) <= known and marked == (kind is Information):
+            return kind(**{key: _number(f"{name}.{key}", value) for key, value in fields.items()})
+    raise GoldenError(f"{name}: the keys {sorted(cast(dict[str, Any], node))} are of no kind of entry")
+
+
+def _number(where: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GoldenError(f"{where}: expected a number, got {value!r}")
+    return value
+
+
+def _not_a_number(literal: str) -> NoReturn:
+    raise GoldenError(f"{literal} is never a recorded value")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+        raise GoldenError(f"the keys {repeated} stand there twice")
+    return dict(pairs)

@@ -1,0 +1,87 @@
+"""Which optimizers keep a second copy of the weights beside those they train? Two published ones, in their shortest form.
+
+They are fixed subjects: `--optimizer` never replaces them. As in the authors' packages, `eval()` puts the copy that is to be
+evaluated into the parameters, and `train()` puts the trained one back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.optimizers.per_tensor import Params, PerTensor
+
+
+class LookaheadSGD(PerTensor):
+    """Every `every` steps of SGD with decay, move slow weights `pull` of the way and restart from them: Zhang et al. 2019."""
+
+    def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0, every: int = 5, pull: float = 0.5) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "every": every, "pull": pull})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[weight]
+        slow = state.setdefault("slow", weight.clone())
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * gradient)
+        state["step"] = state.get("step", 0) + 1
+        if state["step"] % group["every"] == 0:
+            self.synchronise(weight, slow, group)
+
+    def synchronise(self, weight: Tensor, slow: Tensor, group: dict[str, Any]) -> None:
+        """Move the slow weights toward the fast ones, and start again from them."""
+        slow.lerp_(weight, group["pull"])
+        weight.copy_(slow)
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Put the slow weights into the parameters; after a whole number of rounds they are there already."""
+        for weight, state in self.state.items():
+            state["fast"] = weight.clone()
+            weight.copy_(state["slow"])
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Put the fast weights back."""
+        for weight, state in self.state.items():
+            if "fast" in state:
+                weight.copy_(state.pop("fast"))
+
+
+class ScheduleFreeSGD(PerTensor):
+    """Train at y = (1 - momentum) z + momentum x, evaluate the average x of all z: Defazio et al. 2024, Algorithm for SGD.
+
+    The decay is that of y (the authors' default) or, with `decay_at_z`, that of z.
+    """
+
+    def __init__(
+        self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0, momentum: float = 0.9, decay_at_z: bool = False
+    ) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "decay_at_z": decay_at_z})
+
+    def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state, momentum = self.state[weight], group["momentum"]
+        z = state.setdefault("z", weight.clone())
+        x = state.setdefault("x", weight.clone())
+        decayed = z if group["decay_at_z"] else weight
+        z.sub_(group["lr"] * (gradient + group["weight_decay"] * decayed))
+        state["step"] = state.get("step", 0) + 1
+        x.lerp_(z, 1 / state["step"])
+        weight.copy_((1 - momentum) * z + momentum * x)
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Put the average x into the parameters."""
+        self._show("x")
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Put the point y, at which gradients are taken, back."""
+        self._show("y")
+
+    def _show(self, which: str) -> None:
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if "x" in (state := self.state[weight]):
+                    y = (1 - group["momentum"]) * state["z"] + group["momentum"] * state["x"]
+                    weight.copy_(state["x"] if which == "x" else y)

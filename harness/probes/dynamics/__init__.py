@@ -1,0 +1,1 @@
+"""Probes over many steps: noise, norms, equilibria."""

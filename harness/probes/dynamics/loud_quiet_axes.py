@@ -1,0 +1,192 @@
+"""Does a weight's gradient history change how fast it decays?
+
+A loud axis has large gradients, a quiet one small gradients. To first order in Adam (after Loshchilov and Hutter 2019)
+a coupled penalty shrinks axis i at the rate lr * weight_decay / (sqrt(v_i) + eps), so after T steps under noise of
+standard deviation s_i there remains exp(-lr * weight_decay * T / s_i) as long as |weight_decay * w| << s_i. Decoupled decay
+leaves prod(1 - lr * weight_decay) on every axis; under antithetic noise (each replica runs with g and with -g) the mean is
+exactly that, because an update that is odd in the gradients cancels. Three experiments:
+
+known    a history of gradients +-2 and +-1/2 brings Adam's preconditioner to D = diag(1/2, 2); then one step with a zero
+         gradient. Multiplier of lr * weight_decay * w: (1/2, 2) coupled, (1, 1) decoupled.
+silent   zero gradients from the start: weight_decay * w is then all that Adam's v has seen, D = 1 / (weight_decay * |w|), and
+         w falls by lr a step whatever weight_decay is. Decoupled: by 1 - (1 - lr * weight_decay)^T in all.
+noise    zero-mean gradient noise of a different size on each axis.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+
+EPS = torch.finfo(torch.float64).eps
+_SCALES = torch.tensor([2.0, 0.5], dtype=torch.float64)  # |gradient| of the known history; D = 1 / _SCALES
+_HISTORY = 200  # steps, even, so that the alternating gradients sum to zero
+_HISTORY_LR = 1e-6  # the history shapes v and moves nothing
+_SIGNS = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+_SILENT_STEPS = 20
+_STRONGER = 100.0  # how many times the second silent run's weight decay is the first's
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: `isotropic` decay, or decay `preconditioned` by the root of the second moment.
+
+    `lr`, `weight_decay`, `steps`, `axes` (noise per axis, loudest first) belong to the noise. Its range is
+    lr * weight_decay = 1e-3 over 300 steps: the first-order rate needs |weight_decay * w| well under the noise. The known
+    preconditioner takes one step at `known_lr` * `known_weight_decay` = 0.1.
+    """
+
+    law: Literal["isotropic", "preconditioned"]
+    lr: float = 0.01
+    weight_decay: float = 0.1
+    steps: int = 300
+    replicas: int = 256
+    axes: tuple[float, ...] = (10.0, 1.0, 0.1)
+    known_lr: float = 2.0
+    known_weight_decay: float = 0.05
+    seed: int = 20
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return what is left of loud and quiet axes, and where the weight vector then points."""
+    return {**_known(make, settings), **_silent(make, settings), **_noise(make, settings)}
+
+
+def _known(make: Any, settings: Settings) -> dict[str, Reading]:
+    weight = torch.ones(2, 2, dtype=torch.float64).requires_grad_()  # (sign of the history, axis)
+    optimizer = make([weight], lr=_HISTORY_LR, weight_decay=settings.known_weight_decay)
+    for step in range(_HISTORY):
+        weight.grad = (-1) ** step * _SIGNS * _SCALES
+        optimizer.step()
+    before = weight.detach().mean(0)  # over both signs: what is odd in the gradients cancels, decay stays
+    for group in optimizer.param_groups:
+        group["lr"] = settings.known_lr
+    weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    after = weight.detach().mean(0)
+    shrink = settings.known_lr * settings.known_weight_decay
+    multiplier = (before - after) / (shrink * before)
+    return {**_multipliers(multiplier, settings, shrink=shrink), **_turns(before, after, settings=settings, shrink=shrink)}
+
+
+def _multipliers(multiplier: Tensor, settings: Settings, *, shrink: float) -> dict[str, Reading]:
+    coupled = settings.law == "preconditioned"
+    expected = 1 / _SCALES if coupled else torch.ones_like(_SCALES)
+    # The weight is of size 1 and each of a few operations rounds by eps; the difference is divided by lr * weight_decay.
+    # Coupled: v = s^2 + (weight_decay * w)^2 and so D = 1/s only to first order: gated by a fraction, with no tolerance.
+    tolerance = None if coupled else 16 * EPS / shrink
+    return {
+        name: Reading(float(value), "lr x weight_decay x w", float(closed), tolerance, 0.5)
+        for name, value, closed in zip(("loud_multiplier", "quiet_multiplier"), multiplier, expected, strict=True)
+    }
+
+
+def _turns(before: Tensor, after: Tensor, *, settings: Settings, shrink: float) -> dict[str, Reading]:
+    coupled = settings.law == "preconditioned"
+    factors = 1 - shrink / _SCALES if coupled else torch.ones_like(_SCALES)
+    # A cosine of a vector of size 1 that a few operations rounded by eps each; coupled only to first order, as above.
+    tolerance, effect = None if coupled else 16 * EPS, _cosine(1 - shrink / _SCALES) - math.sqrt(0.5)
+    return {
+        "loud_cosine_before": Reading(_cosine(before), "cosine", math.sqrt(0.5), tolerance, effect),
+        "loud_cosine_after": Reading(_cosine(after), "cosine", _cosine(factors), tolerance, effect),
+    }
+
+
+def _silent(make: Any, settings: Settings) -> dict[str, Reading]:
+    lr, weak = settings.lr, settings.weight_decay
+    falls = [_fall(make, lr=lr, weight_decay=decay) for decay in (weak, _STRONGER * weak)]
+    decoupled = [1 - (1 - lr * decay) ** _SILENT_STEPS for decay in (weak, _STRONGER * weak)]
+    coupled = settings.law == "preconditioned"
+    pace, ratio = (1.0, 1.0) if coupled else (decoupled[0] / (lr * _SILENT_STEPS), decoupled[1] / decoupled[0])
+    # Isotropic: a weight of size 1 rounded by eps each step, relative to the smaller fall. Coupled: the step is
+    # lr / (1 + eps_adam / (weight_decay * |w|)), eps_adam = 1e-8 and |w| > 1/2 over 20 steps of 0.01.
+    relative = 2 * 1e-8 / (0.5 * weak) if coupled else 4 * _SILENT_STEPS * EPS / decoupled[0]
+    effect = decoupled[1] / decoupled[0] - 1
+    return {
+        "silent_pace": Reading(falls[0] / (lr * _SILENT_STEPS), "lr per step", pace, relative * pace, abs(1 - weak)),
+        "silent_ratio": Reading(falls[1] / (falls[0] or 1.0), "ratio", ratio, relative * ratio, effect),
+    }
+
+
+def _fall(make: Any, *, lr: float, weight_decay: float) -> float:
+    """Return how far a weight of 1 falls over zero gradients."""
+    weight = torch.ones(1, dtype=torch.float64).requires_grad_()
+    optimizer = make([weight], lr=lr, weight_decay=weight_decay)
+    for _ in range(_SILENT_STEPS):
+        weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+    return 1 - float(weight.detach())
+
+
+def _noise(make: Any, settings: Settings) -> dict[str, Reading]:
+    pairs = _run_noise(make, settings).mean(0)  # (replica, axis), mean of g and -g
+    remaining = pairs.mean(0)
+    errors = pairs.std(0) / math.sqrt(settings.replicas)
+    loud, quiet = (_remaining(settings, axis, remaining=remaining, errors=errors) for axis in (0, -1))
+    unit = settings.lr * settings.weight_decay * settings.steps
+    rates = -remaining.clamp_min(1e-12).log() / unit
+    slope = float(torch.log(rates[0] / rates[1])) / math.log(settings.axes[0] / settings.axes[1])
+    cosine = _cosine(remaining[[0, -1]])
+    coupled = settings.law == "preconditioned"
+    left = torch.tensor([loud.expected, quiet.expected], dtype=torch.float64)
+    rounding = None if loud.tolerance is None else 2 * loud.tolerance / unit / math.log(settings.axes[0] / settings.axes[1])
+    return {
+        "loud_remaining": loud,
+        "quiet_remaining": quiet,
+        "noise_loud_cosine": Reading(cosine, "cosine", _cosine(left), loud.tolerance, 0.29),
+        "rate_slope": Reading(slope, "d log rate / d log noise", -1.0 if coupled else 0.0, rounding, 1.0),
+    }
+
+
+def _remaining(settings: Settings, axis: int, *, remaining: Tensor, errors: Tensor) -> Reading:
+    shrink = settings.lr * settings.weight_decay
+    if settings.law == "preconditioned":
+        expected = math.exp(-shrink * settings.steps / settings.axes[axis])
+        return Reading(float(remaining[axis]), "of w0", expected, None, abs(1 - expected), float(errors[axis]))
+    expected = (1 - shrink) ** settings.steps
+    # T steps, each rounding a weight by eps times its size; the noise walks at most some lr * axis * sqrt(T) away.
+    size = 1 + 8 * settings.lr * max(1.0, settings.axes[axis]) * math.sqrt(settings.steps)
+    return Reading(float(remaining[axis]), "of w0", expected, 4 * settings.steps * EPS * size, 1 - expected)
+
+
+def _run_noise(make: Any, settings: Settings) -> Tensor:
+    """Return the last weights (sign, replica, axis) of a run under antithetic Gaussian gradients, started at 1."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape, axes = (settings.replicas, len(settings.axes)), torch.tensor(settings.axes, dtype=torch.float64)
+    weight = torch.ones(2, *shape, dtype=torch.float64).requires_grad_()
+    optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
+    for _ in range(settings.steps):
+        gradient = axes * torch.randn(shape, generator=generator, dtype=torch.float64)
+        weight.grad = torch.stack([gradient, -gradient])
+        optimizer.step()
+    return weight.detach()
+
+
+def _cosine(weight: Tensor) -> float:
+    """Return the cosine of the angle between a (loud, quiet) vector and the loud axis."""
+    return float(weight[0] / torch.linalg.vector_norm(weight))
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "loud_multiplier": "decay of the loud weight in the step after a known history, in lr x weight_decay x w",
+        "quiet_multiplier": "decay of the quiet weight in the step after a known history, in lr x weight_decay x w",
+        "loud_cosine_before": "cosine between (loud, quiet) and the loud axis before that step",
+        "loud_cosine_after": "cosine between (loud, quiet) and the loud axis after that step",
+        "silent_pace": "fall of a weight of 1 a step over 20 zero gradients, in units of lr",
+        "silent_ratio": "that fall at 100 times the weight decay, over the fall at the weight decay",
+        "loud_remaining": "mean weight left on the loudest axis under noise, as a fraction of w0",
+        "quiet_remaining": "mean weight left on the quietest axis under noise, as a fraction of w0",
+        "noise_loud_cosine": "cosine between the mean (loudest, quietest) weights and the loudest axis after the noise",
+        "rate_slope": "slope of log decay rate against log gradient noise over the two loudest axes",
+    },
+)

@@ -1,0 +1,130 @@
+"""Where does gradient noise put the point of rest? Three axes of one quadratic that differ in their noise alone.
+
+The gradient is (w - w*) + sigma xi, xi normal; replicas come in pairs with xi and -xi. Closed forms as lr -> 0, in the mean:
+adamw   (w* - w) / sqrt((w* - w)^2 + sigma^2) = l w, that is ridge with alpha = l x RMS gradient, another on each axis;
+ridge   alpha = l on every axis: L2 inside the gradient, whose point of rest no positive diagonal scaling moves.
+At a finite lr the mean is off by the first order in lr and in 1 - beta2, so the closed forms are held to a fraction.
+Source: the stationarity of each update's mean; Loshchilov and Hutter 2019, Algorithm 2, for the updates.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+from harness.subject.stepping import Track, follow
+
+EPS = sys.float_info.epsilon
+MINIMUM = 3.0  # w*
+NOISE = (0.5, 2.0, 8.0)  # sigma: quiet, middle, loud
+NAMES = ("quiet", "middle", "loud")
+START = 1.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`law` names the point of rest; the second half of the steps is averaged, over `pairs` pairs of replicas."""
+
+    lr: float
+    weight_decay: float
+    law: Literal["adamw", "ridge"]
+    steps: int = 1000
+    pairs: int = 128
+    seed: int = 37
+
+
+def noisy_quadratic(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return the mean point of rest on each axis, and the ridge penalty alpha that it amounts to."""
+    means = _pair_means(_run(make, settings), settings)
+    rest, error = means.mean(0), means.std(0) / settings.pairs**0.5
+    due, rival = _closed_form(settings), _closed_form(settings, rival=True)
+    rounding = 4 * EPS * MINIMUM * settings.steps  # of the steps; how near the mean comes to its law is for a claim to state
+    readings = {
+        f"weight_{name}": Reading(
+            float(rest[axis]),
+            "weight",
+            expected=float(due[axis]),
+            tolerance=rounding,
+            effect=abs(float(due[axis] - rival[axis])),
+            standard_error=float(error[axis]),
+        )
+        for axis, name in enumerate(NAMES)
+    }
+    alphas, due_alphas = _alphas(rest), _alphas(due)
+    for axis in (0, 2):
+        steepness = MINIMUM / float(rest[axis]) ** 2  # alpha = (w* - w) / w
+        readings[f"alpha_{NAMES[axis]}"] = Reading(
+            float(alphas[axis]), "penalty", expected=float(due_alphas[axis]), tolerance=steepness * rounding
+        )
+    readings["alpha_slope"] = Reading(_slope(rest), "1", expected=_slope(due), tolerance=10 * rounding, effect=1.0)
+    return readings
+
+
+def _run(make: Factory, settings: Settings) -> Tensor:
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape = (settings.steps, settings.pairs, len(NOISE))
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64) * torch.tensor(NOISE, dtype=torch.float64)
+    both = torch.cat([noise, -noise], dim=1)  # antithetic
+    start = torch.full((2 * settings.pairs, len(NOISE)), START, dtype=torch.float64)
+    track = Track(start, lambda step, weight: weight - MINIMUM + both[step])
+    return follow(make, [track], lrs=[settings.lr] * settings.steps, weight_decay=settings.weight_decay)[0]
+
+
+def _pair_means(path: Tensor, settings: Settings) -> Tensor:
+    """Mean over the second half of the run and over the two replicas of a pair, [pairs, axes]."""
+    late = path[settings.steps // 2 :].mean(0)
+    return (late[: settings.pairs] + late[settings.pairs :]) / 2
+
+
+def _closed_form(settings: Settings, *, rival: bool = False) -> Tensor:
+    """The law's point of rest on each axis, or the other law's."""
+    ridge = (settings.law == "ridge") != rival
+    if ridge:
+        return torch.full((len(NOISE),), MINIMUM / (1 + settings.weight_decay), dtype=torch.float64)
+    return torch.tensor([_stationary(sigma, settings.weight_decay) for sigma in NOISE], dtype=torch.float64)
+
+
+def _stationary(sigma: float, decay: float) -> float:
+    """The root in (0, w*) of (w* - w) / sqrt((w* - w)^2 + sigma^2) = decay w, which falls through zero once: bisection."""
+    low, high = 0.0, MINIMUM
+    for _ in range(60):
+        middle = (low + high) / 2
+        pull = MINIMUM - middle
+        if pull / (pull * pull + sigma * sigma) ** 0.5 > decay * middle:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _alphas(rest: Tensor) -> Tensor:
+    return (MINIMUM - rest) / rest
+
+
+def _slope(rest: Tensor) -> float:
+    """Slope of log alpha against log RMS gradient over the axes."""
+    rms = ((MINIMUM - rest).square() + torch.tensor(NOISE, dtype=torch.float64).square()).sqrt()
+    x, y = rms.log(), _alphas(rest).log()
+    x, y = x - x.mean(), y - y.mean()
+    return float((x * y).sum() / (x * x).sum())
+
+
+PROBE = Probe(
+    run=noisy_quadratic,
+    settings=Settings,
+    measures={
+        "weight_quiet": "mean point of rest on the axis with sigma = 0.5 (weight)",
+        "weight_middle": "mean point of rest on the axis with sigma = 2 (weight)",
+        "weight_loud": "mean point of rest on the axis with sigma = 8 (weight)",
+        "alpha_quiet": "ridge penalty with its minimum at the quiet axis's point of rest (penalty)",
+        "alpha_loud": "ridge penalty with its minimum at the loud axis's point of rest (penalty)",
+        "alpha_slope": "slope of log alpha against log RMS gradient (1: the penalty grows with the noise; 0: it does not)",
+    },
+)

@@ -1,0 +1,159 @@
+"""What does weight decay do in the directions that the data do not determine?
+
+Over-parametrised least squares, L(w) = |X (w - w*)|^2 / 2 with w* in the row space of X: gradients X^T r never leave that space,
+so in the null space P of X plain SGD does |P w_t| = (1 - lr wd)^t |P w_0| exactly, and with momentum mu the heavy-ball recursion
+x_{t+1} = (1 + mu - lr wd) x_t - mu x_{t-1}, x_1 = (1 - lr wd) x_0, if the penalty goes through the buffer. The test error for
+isotropic inputs is |w - w*|^2. Once the training data are fitted what remains of it is |P w_t|^2, so generalisation waits until
+(1 - lr wd)^(2t) has removed it: linear grokking (after Power et al. 2022), with a delay of order 1 / (lr wd). Without decay it
+never comes, unless training starts with nothing in the null space; then there is nothing to wait for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+
+EPS = torch.finfo(torch.float64).eps
+_SAMPLES, _WEIGHTS = 6, 20
+_SHARE = 0.01  # of the initial loss or error, at which the data count as fitted and the rule as learnt
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: the law of the null space, and how much of the start lies in it (in units of |w*|).
+
+    lr * weight_decay is about 0.01: fitting takes some 10 steps and must be over long before the decay is.
+    """
+
+    lr: float
+    weight_decay: float
+    law: Literal["plain", "heavy_ball"] = "plain"
+    momentum: float = 0.0
+    null_norm: float = 10.0
+    steps: int = 300
+    seed: int = 25
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Least squares: `features` (samples, weights), `solution` of norm 1 in their row space, `start`."""
+
+    features: Tensor
+    solution: Tensor
+    start: Tensor
+
+    def null_part(self, weight: Tensor) -> Tensor:
+        """Return the part of `weight` that the features do not see."""
+        seen: Tensor = torch.linalg.pinv(self.features) @ (self.features @ weight)
+        return weight - seen
+
+    def gradient(self, weight: Tensor) -> Tensor:
+        """Return the training loss's gradient."""
+        residual: Tensor = self.features @ (weight - self.solution)
+        gradient: Tensor = self.features.T @ residual
+        return gradient
+
+    def train_loss(self, weight: Tensor) -> float:
+        """Return |X (w - w*)|^2 / 2."""
+        return float((self.features @ (weight - self.solution)).square().sum()) / 2
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return what is left in the null space, and when the data are fitted and the rule is learnt."""
+    problem = _problem(settings)
+    path = _train(make, settings, problem=problem)
+    kept = _kept(settings)
+    return {**_null(problem, settings, path=path, kept=kept), **_learning(problem, settings, path=path, kept=kept)}
+
+
+def _kept(settings: Settings) -> list[float]:
+    """Return the factor that the law leaves of the null space before every step and after the last."""
+    rate, momentum = settings.lr * settings.weight_decay, settings.momentum if settings.law == "heavy_ball" else 0.0
+    kept = [1.0, 1 - rate]
+    for _ in range(settings.steps - 1):
+        kept.append((1 + momentum - rate) * kept[-1] - momentum * kept[-2])
+    return kept
+
+
+def _null(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
+    norms = [float(problem.null_part(weight).norm()) for weight in path]
+    size = settings.null_norm
+    deviation = max(abs(norm - size * factor) for norm, factor in zip(norms, kept, strict=True))
+    lost = float((problem.null_part(path[-1]) - problem.null_part(path[0])).norm())
+    # Each of T steps, and the projection, round vectors of size |w0| by eps an entry. What decay changes: all that it
+    # removes, or, without decay, the whole null part; a start without one looks for a part of size 1.
+    tolerance = 16 * settings.steps * EPS * (1 + size)
+    effect = size * (1 - kept[-1]) or size or 1.0
+    return {
+        "null_norm": Reading(norms[-1], "of |w*|", size * kept[-1], tolerance, effect),
+        "null_deviation": Reading(deviation, "of |w*|", 0.0, tolerance, effect),
+        "null_lost": Reading(lost, "of |w*|", size * (1 - kept[-1]), tolerance, effect),
+    }
+
+
+def _learning(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
+    train = [problem.train_loss(weight) for weight in path]
+    test = [float((weight - problem.solution).square().sum()) for weight in path]
+    null = [(settings.null_norm * factor) ** 2 for factor in kept]
+    learnt = _first(null, below=_SHARE * test[0])
+    expected = float(learnt) if 0 < learnt < settings.steps else None
+    no_decay = settings.weight_decay == 0
+    # A fitted residual is rounding of X w, of size |X| |w|. Without decay the test error is then the null part's square
+    # alone: 2 |P w| times the tolerance of |P w|.
+    rounding = (16 * EPS * float(problem.features.norm()) * (1 + settings.null_norm)) ** 2
+    tolerance = 32 * settings.steps * EPS * (1 + settings.null_norm) ** 2 if no_decay else None
+    return {
+        "train_loss": Reading(train[-1] / train[0], "of the initial loss", tolerance=rounding, information=no_decay),
+        "test_error": Reading(test[-1], "of |w*|^2", null[-1] if no_decay else None, tolerance, max(null[-1], 1.0)),
+        "fitted_at": Reading(float(_first(train, below=_SHARE * train[0])), "steps", information=True),
+        "learnt_at": Reading(float(_first(test, below=_SHARE * test[0])), "steps", expected, information=no_decay),
+    }
+
+
+def _first(values: list[float], *, below: float) -> int:
+    """Return the first index whose value is under `below`, the number of steps if there is none."""
+    return next((index for index, value in enumerate(values) if value < below), len(values) - 1)
+
+
+def _problem(settings: Settings) -> _Problem:
+    generator = torch.Generator().manual_seed(settings.seed)
+    basis, _ = torch.linalg.qr(torch.randn(_WEIGHTS, _WEIGHTS, generator=generator, dtype=torch.float64))
+    strengths = torch.linspace(2.0, 2.5, _SAMPLES, dtype=torch.float64)  # the features' singular values
+    rows, null = basis.T[:_SAMPLES], basis.T[_SAMPLES:]
+    solution = rows.sum(0) / math.sqrt(_SAMPLES)
+    start = settings.null_norm * null.sum(0) / math.sqrt(_WEIGHTS - _SAMPLES)
+    return _Problem(strengths[:, None] * rows, solution, start)
+
+
+def _train(make: Any, settings: Settings, *, problem: _Problem) -> list[Tensor]:
+    """Return the weights before every step and after the last, on the full batch."""
+    weight = problem.start.clone().requires_grad_()
+    optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
+    path = [problem.start]
+    for _ in range(settings.steps):
+        weight.grad = problem.gradient(weight.detach())
+        optimizer.step()
+        path.append(weight.detach().clone())
+    return path
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "null_norm": "norm of the weights' null-space part at the end, in units of |w*|",
+        "null_deviation": "largest deviation of that norm from its law at any step, in units of |w*|",
+        "null_lost": "norm of what the null-space part has lost since the start, in units of |w*|",
+        "train_loss": "training loss at the end, as a fraction of the initial one",
+        "test_error": "|w - w*|^2 at the end, in units of |w*|^2",
+        "fitted_at": "first step at which the training loss is under 1 % of the initial one (the last step if never)",
+        "learnt_at": "first step at which the test error is under 1 % of the initial one (the last step if never)",
+    },
+)

@@ -1,0 +1,184 @@
+"""Where do norm and rotation of the weights settle under noise and weight decay?
+
+The gradient is fresh noise, orthogonal to the weights and of norm G / |w|, as before a normaliser. Plain SGD then obeys
+|w'|^2 = (1 - lr wd)^2 |w|^2 + (lr G / |w|)^2, whose fixed point is |w|^4 = (lr G)^2 / (1 - (1 - lr wd)^2), about lr G^2 / (2 wd),
+where every step turns the weights by exactly arccos(1 - lr wd); |w|^4 approaches it at the rate 4 lr wd (Li, Lyu and Arora
+2020; Wan et al. 2021). With momentum mu and a coupled penalty: |w|^4 = lr G^2 / (2 wd (1 - mu)) and sqrt(2 lr wd / (1 + mu)) a
+step, to first order in lr wd / (1 - mu) (Wan et al. 2021; Kosson et al. 2024). AdamW under independent noise is a
+filtered walk: with r = 1 - lr wd and b = beta1 each weight has the variance
+lr^2 (1-b)^2 / (r-b)^2 * (r^2/(1-r^2) - 2 r b/(1-r b) + b^2/(1-b^2)), about lr / (2 wd), and the vector turns by
+sqrt(2 lr wd (1-b) / (1+b)) a step (Kosson et al. 2024). Without decay norms grow and the turn dies out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+
+EPS = torch.finfo(torch.float64).eps
+_GRADIENT = 1.0  # G, the gradient's norm at |w| = 1
+_RELAX_STEPS = 50
+_OFF = 1.02  # how far from its equilibrium the norm starts when the approach is timed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: the update's law and the rates; the noise is drawn for (replicas, inputs).
+
+    `start_decay` is the weight decay at whose equilibrium the run starts, `weight_decay` unless given: arms with and without
+    decay can then start alike. lr * weight_decay is 1e-3 to 1e-2: the formulas with momentum are of first order in it.
+    """
+
+    law: Literal["sgd", "heavy_ball", "adamw"]
+    lr: float
+    weight_decay: float
+    momentum: float = 0.0
+    beta1: float = 0.9
+    start_decay: float = 0.0
+    steps: int = 400
+    replicas: int = 32
+    inputs: int = 256
+    seed: int = 26
+
+    @property
+    def reference(self) -> float:
+        """The weight decay at whose equilibrium the run starts."""
+        return self.start_decay or self.weight_decay
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return norm and turn per step in the second half of a run that starts at the predicted norm."""
+    norms, turns = _run(make, settings, steps=settings.steps, start=1.0)
+    half = settings.steps // 2
+    readings = {
+        "norm": _norm(norms[half:], settings),
+        "turn": _turn(turns[half:], settings),
+        "last_turn": Reading(float(turns[-1].mean()), "radians a step", effect=_lost_turn(settings)),
+        "last_norm": Reading(float(norms[-1].mean() / norms[0].mean()), "of the initial norm", effect=_grown(settings) - 1),
+    }
+    if settings.law == "sgd" and settings.weight_decay > 0:
+        readings["relaxation"] = _relaxation(make, settings)
+    return readings
+
+
+def _predicted(settings: Settings, decay: float) -> float:
+    """Return the equilibrium norm (sgd, heavy_ball) or the norm of `inputs` weights of the equilibrium variance (adamw)."""
+    rate, keep = settings.lr * decay, 1 - settings.lr * decay
+    if settings.law == "sgd":
+        return float(((settings.lr * _GRADIENT) ** 2 / (1 - keep**2)) ** 0.25)
+    if settings.law == "heavy_ball":
+        return float(((settings.lr * _GRADIENT) ** 2 / (2 * rate * (1 - settings.momentum))) ** 0.25)
+    beta = settings.beta1
+    sums = keep**2 / (1 - keep**2) - 2 * keep * beta / (1 - keep * beta) + beta**2 / (1 - beta**2)
+    return settings.lr * (1 - beta) / abs(keep - beta) * math.sqrt(sums * settings.inputs)
+
+
+def _grown(settings: Settings) -> float:
+    """Return what the norm grows to without decay, from an equilibrium: in |w|^4 or, by adamw's random walk, in |w|^2."""
+    time = settings.lr * settings.reference * settings.steps
+    return float((1 + 2 * time) ** 0.5 if settings.law == "adamw" else (1 + 4 * time) ** 0.25)
+
+
+def _lost_turn(settings: Settings) -> float:
+    """Return by how much turns are smaller without decay in the end: steps of one length, or of 1 / |w|, over a grown |w|."""
+    return _predicted_turn(settings) * (1 - _grown(settings) ** -(1 if settings.law == "adamw" else 2))
+
+
+def _predicted_turn(settings: Settings) -> float:
+    rate = settings.lr * settings.reference
+    if settings.law == "sgd":
+        return math.acos(1 - rate)
+    if settings.law == "heavy_ball":
+        return math.sqrt(2 * rate / (1 + settings.momentum))
+    return math.sqrt(2 * rate * (1 - settings.beta1) / (1 + settings.beta1))
+
+
+def _norm(norms: Tensor, settings: Settings) -> Reading:
+    value, error = _mean(norms)
+    expected = _predicted(settings, settings.reference)
+    effect = expected * (_grown(settings) - 1)
+    if settings.weight_decay == 0:
+        return Reading(value, "norm", effect=effect)
+    if settings.law != "sgd":
+        return Reading(value, "norm", expected, None, effect, error)
+    # The fixed point attracts, so rounding does not add up over steps: a sum of `inputs` squares, each rounded by eps.
+    return Reading(value, "norm", expected, 4 * settings.inputs * EPS * expected, effect)
+
+
+def _turn(turns: Tensor, settings: Settings) -> Reading:
+    value, error = _mean(turns)
+    if settings.weight_decay == 0:
+        return Reading(value, "radians a step", effect=_lost_turn(settings))
+    expected = _predicted_turn(settings)
+    if settings.law != "sgd":
+        return Reading(value, "radians a step", expected, None, expected, error)
+    # The turn is arccos((1 - lr wd) |w| / |w'|), a cosine rounded by `inputs` * eps: d angle = d cos / sin(angle).
+    return Reading(value, "radians a step", expected, 4 * settings.inputs * EPS / math.sin(expected), expected)
+
+
+def _mean(values: Tensor) -> tuple[float, float]:
+    """Return the mean over (step, replica) and its standard error over replicas, which are independent."""
+    replicas = values.mean(0)
+    return float(replicas.mean()), float(replicas.std()) / math.sqrt(len(replicas))
+
+
+def _relaxation(make: Any, settings: Settings) -> Reading:
+    norms, _ = _run(make, settings, steps=_RELAX_STEPS, start=_OFF)
+    excess = (norms.mean(1) / _predicted(settings, settings.weight_decay)) ** 4 - 1
+    rate = -math.log(max(float(excess[-1] / excess[0]), 1e-300)) / _RELAX_STEPS
+    unit, keep = settings.lr * settings.weight_decay, 1 - settings.lr * settings.weight_decay
+    # One step multiplies a small excess of |w|^4 by 2 (1 - lr wd)^2 - 1, about 1 - 4 lr wd.
+    return Reading(rate / unit, "lr x weight_decay per step", -math.log(2 * keep**2 - 1) / unit)
+
+
+def _run(make: Any, settings: Settings, *, steps: int, start: float) -> tuple[Tensor, Tensor]:
+    """Return norms (step + 1, replica), and turns (step, replica) in radians, of a run from `start` x the predicted norm."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape = (settings.replicas, settings.inputs)
+    weight = torch.randn(shape, generator=generator, dtype=torch.float64)
+    weight = (start * _predicted(settings, settings.reference) * torch.nn.functional.normalize(weight)).requires_grad_()
+    optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
+    norms, turns = [weight.detach().norm(dim=1)], list[Tensor]()
+    for _ in range(steps):
+        before = weight.detach().clone()
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+        weight.grad = noise if settings.law == "adamw" else _orthogonal(noise, before)
+        optimizer.step()
+        after = weight.detach()
+        norms.append(after.norm(dim=1))
+        turns.append(_angle(before, after))
+    return torch.stack(norms), torch.stack(turns)
+
+
+def _orthogonal(noise: Tensor, weight: Tensor) -> Tensor:
+    """Return the part of `noise` orthogonal to `weight`, row by row, scaled to the norm G / |weight|."""
+    unit = torch.nn.functional.normalize(weight)
+    across = noise - (noise * unit).sum(1, keepdim=True) * unit
+    gradient: Tensor = _GRADIENT * torch.nn.functional.normalize(across) / weight.norm(dim=1, keepdim=True)
+    return gradient
+
+
+def _angle(before: Tensor, after: Tensor) -> Tensor:
+    """Return the angle between two weights, row by row, in radians."""
+    before, after = (torch.nn.functional.normalize(weight) for weight in (before, after))
+    return 2 * torch.asin(((before - after).norm(dim=1) / 2).clamp_max(1.0))  # accurate where a cosine is close to 1
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "norm": "mean norm of the weights over the second half of the steps",
+        "turn": "mean angle between the weights before and after a step over the second half, in radians",
+        "last_turn": "angle between the weights before and after the last step, in radians",
+        "last_norm": "norm after the last step, as a fraction of the initial norm",
+        "relaxation": "rate at which |w|^4 approaches its equilibrium (plain SGD only), in lr x weight_decay per step",
+    },
+)

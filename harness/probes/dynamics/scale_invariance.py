@@ -1,0 +1,158 @@
+"""What does weight decay do to weights that feed a normaliser?
+
+For L(c w) = L(w) Euler's identity gives <grad L(w), w> = 0 and grad L(c w) = grad L(w) / c (van Laarhoven 2017; Li and Arora
+2020). Hence under plain SGD |w_{t+1}|^2 = (1 - lr wd)^2 |w_t|^2 + lr^2 |g_t|^2 exactly: without decay the
+norm cannot fall. Decay alone changes the norm and not the function, so L + wd/2 |w|^2 has no minimiser. Directions from
+(c w0, c^p lr, wd / c^p) equal those from (w0, lr, wd): p = 2 for SGD (effective rate lr / |w|^2), p = 1 for updates that do
+not depend on the gradient's scale (lr / |w|; Adam with eps = 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+from harness.probes.scale_invariant_loss import ScaleInvariantLoss, direction, regression, turn
+
+EPS = torch.finfo(torch.float64).eps
+_SCALE = 3.0  # not a power of two, which would only change exponents
+_NORMALISER_EPS = 1e-5  # torch's default in batch and layer normalisation
+_POWER = {"sgd": 2, "normalised": 1}
+_IDLE_STEPS = 10  # steps with zero gradients
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: how the optimizer's step scales with the gradient, and lr * weight_decay.
+
+    Training with decay on a scale-invariant loss turns chaotic once the norm has fallen (the effective learning rate has then
+    risen), so steps are few and short.
+    """
+
+    law: Literal["sgd", "normalised"]
+    lr: float
+    weight_decay: float
+    steps: int = 30
+    seed: int = 23
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return how gradients, norms, the function and directions behave under decay before a normaliser."""
+    losses, start = regression(settings.seed, steps=settings.steps)
+    path = _train(make, losses, start=start, lr=settings.lr, weight_decay=settings.weight_decay)
+    free = _train(make, losses, start=start, lr=settings.lr, weight_decay=0.0)
+    return {
+        **_euler(losses, path),
+        **_norms(losses, settings, path=path, free=free),
+        **_idle(make, settings, loss=losses[0], start=start),
+        "rescaled_turn": _rescaled(make, settings, losses=losses, path=path),
+    }
+
+
+def _train(make: Any, losses: list[ScaleInvariantLoss], *, start: Tensor, lr: float, weight_decay: float) -> list[Tensor]:
+    """Return the weights before every step, one a loss, and after the last."""
+    weight = start.clone().requires_grad_()
+    optimizer = make([weight], lr=lr, weight_decay=weight_decay)
+    path = [start]
+    for loss in losses:
+        weight.grad = loss.gradient(weight)
+        optimizer.step()
+        path.append(weight.detach().clone())
+    return path
+
+
+def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Reading]:
+    weights, loss = torch.stack(path[:-1]), losses[0]
+    gradients = torch.stack([loss.gradient(weight) for loss, weight in zip(losses, weights, strict=True)])
+    cosines = (gradients * weights).sum(1) / gradients.norm(dim=1) / weights.norm(dim=1)
+    scaled = _SCALE * loss.gradient(_SCALE * weights[0])
+    error = float((scaled - gradients[0]).norm() / gradients[0].norm())
+    # A gradient's entries are sums over the batch of terms as large as features / |w|; what is lost by cancellation shows
+    # relative to its norm.
+    terms = float(loss.features.norm() / weights.norm(dim=1).min() / gradients.norm(dim=1).min())
+    tolerance = 8 * len(loss.target) * EPS * terms
+    plain = loss.features.T @ (loss.features @ path[0] - loss.target)  # the same regression without its normaliser
+    effect = abs(float(direction(plain) @ path[0]))
+    return {
+        "gradient_cosine": Reading(float(cosines.abs().max()), "cosine", 0.0, tolerance, effect),
+        "gradient_scaling": Reading(error, "of the gradient", 0.0, tolerance, _SCALE**2 - 1),
+    }
+
+
+def _norms(losses: list[ScaleInvariantLoss], settings: Settings, *, path: list[Tensor], free: list[Tensor]) -> dict[str, Reading]:
+    keep = 1 - settings.lr * settings.weight_decay
+    defects: list[float] = []
+    for loss, before, after in zip(losses, path, path[1:], strict=False):
+        step = settings.lr * loss.gradient(before)
+        defects.append(abs(float(after @ after - keep**2 * before @ before - step @ step) / float(before @ before)))
+    apart = float((path[-1].norm() - free[-1].norm()).abs())
+    growth = [float(after.norm() / before.norm()) - 1 for before, after in pairwise(free)]
+    # Squares of sums of a few terms, each rounded by eps; 2 lr <g, w> is zero only to the gradient's rounding.
+    sgd, tolerance = settings.law == "sgd", 256 * EPS
+    return {
+        "norm_defect": Reading(max(defects), "of |w|^2", 0.0 if sgd else None, tolerance, 1 - keep**2),
+        "smallest_growth": Reading(min(growth), "of |w| a step", effect=1 - keep),
+        "norm_without_decay": Reading(float(free[-1].norm()), "of |w0|", effect=apart),
+        "norm_with_decay": Reading(float(path[-1].norm()), "of |w0|", effect=apart),
+    }
+
+
+def _idle(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Reading]:
+    weight = start.clone().requires_grad_()
+    optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
+    penalised = [_penalised(loss, start, weight_decay=settings.weight_decay)]
+    for _ in range(_IDLE_STEPS):
+        weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+        penalised.append(_penalised(loss, weight.detach(), weight_decay=settings.weight_decay))
+    end, drops = weight.detach(), [before - after for before, after in pairwise(penalised)]
+    kept = (1 - settings.lr * settings.weight_decay) ** _IDLE_STEPS
+    change, with_eps = (abs(float(loss(end, eps=eps) - loss(start, eps=eps))) for eps in (0.0, _NORMALISER_EPS))
+    outputs = loss.features @ start
+    plain = (outputs - loss.target).square().mean() - (kept * outputs - loss.target).square().mean()
+    # Ten roundings of a weight by eps, and a sum over the batch.
+    tolerance = 16 * len(loss.target) * EPS
+    return {
+        "idle_norm": Reading(float(end.norm()), "of |w0|", kept, 4 * _IDLE_STEPS * EPS, 1 - kept),
+        "function_change": Reading(change, "loss", 0.0, tolerance, abs(float(plain)) / 2),
+        "function_change_with_eps": Reading(with_eps, "loss"),
+        "smallest_penalised_drop": Reading(min(drops), "loss"),
+    }
+
+
+def _penalised(loss: ScaleInvariantLoss, weight: Tensor, *, weight_decay: float) -> float:
+    return float(loss(weight)) + weight_decay / 2 * float(weight @ weight)
+
+
+def _rescaled(make: Any, settings: Settings, *, losses: list[ScaleInvariantLoss], path: list[Tensor]) -> Reading:
+    factor = _SCALE ** _POWER[settings.law]
+    start, lr, decay = _SCALE * path[0], settings.lr, settings.weight_decay
+    same = _train(make, losses, start=start, lr=factor * lr, weight_decay=decay / factor)
+    not_rescaled = _train(make, losses, start=start, lr=lr, weight_decay=decay)
+    # Each step adds some eps to the direction; steps too short to overshoot carry that on without growth.
+    return Reading(turn(path, same), "of |w|", 0.0, 64 * settings.steps * EPS, turn(path, not_rescaled))
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "gradient_cosine": "largest |cosine| between weight and gradient over the run",
+        "gradient_scaling": "distance of 3 * grad L(3 w) from grad L(w), as a fraction of the gradient's norm",
+        "norm_defect": "largest defect of |w'|^2 = (1 - lr wd)^2 |w|^2 + lr^2 |g|^2 over the steps, as a fraction of |w|^2",
+        "smallest_growth": "smallest relative growth of the norm in a step when weight decay is 0",
+        "norm_without_decay": "norm at the end when weight decay is 0, as a fraction of the initial norm",
+        "norm_with_decay": "norm at the end with weight decay, as a fraction of the initial norm",
+        "idle_norm": "norm after 10 steps with zero gradients, as a fraction of the initial norm",
+        "function_change": "change of the loss over those steps, normaliser without eps",
+        "function_change_with_eps": "change of the loss over those steps, normaliser with eps 1e-5",
+        "smallest_penalised_drop": "smallest fall of loss + weight_decay/2 |w|^2 in one of those steps",
+        "rescaled_turn": "largest distance between the directions of (w0, lr, wd) and (3 w0, 3^p lr, wd / 3^p)",
+    },
+)

@@ -1,0 +1,146 @@
+"""What does weight decay do to an embedding row that no token ever looks up?
+
+A dense embedding gradient is exactly zero on such a row, so decoupled decay multiplies it by prod(1 - lr_t * weight_decay) and
+by nothing else (Loshchilov and Hutter 2019, with torch's scaling): the row is a meter of the decay inside a real training run.
+Without decay it does not change by one bit. It halves in ln 2 / -ln(1 - lr * weight_decay) steps. Adam with a coupled penalty
+divides weight_decay * w by its own size: the row falls by lr a step, whatever weight_decay is, and then chatters about zero.
+
+The model is the smallest that trains: an embedding, a linear head, cross-entropy to the next token, full batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+
+EPS = torch.finfo(torch.float64).eps
+_VOCABULARY, _WIDTH = 8, 6
+_TOKENS = torch.tensor([0, 1, 2, 0, 3, 1, 4, 2, 5, 0, 5, 3, 4, 1])  # next-token pairs; 6 and 7 never occur
+_UNSEEN = (6, 7)
+_EARLY = 20  # steps over which the pace of a fresh optimizer is measured
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: which law the row follows, and the learning rate's schedule.
+
+    `decoupled` is prod(1 - lr_t * weight_decay); `normalised` is Adam's coupled penalty, lr a step.
+    """
+
+    lr: float
+    weight_decay: float
+    law: Literal["decoupled", "normalised"] = "decoupled"
+    schedule: Literal["constant", "warmup_cosine"] = "constant"
+    steps: int = 300
+    seed: int = 22
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return what training leaves of embedding rows that it never looks up, with weight decay and without."""
+    start = _start(settings)
+    table, early = _train(make, settings, weight_decay=settings.weight_decay)
+    undecayed, _ = _train(make, settings, weight_decay=0.0)
+    rates = [rate(settings, step) for step in range(settings.steps)]
+    unseen = list(_UNSEEN)
+    return {
+        **_factor(settings, rates, row=table[unseen], start=start[unseen]),
+        **_pace(settings, rates, row=table[unseen], early=early[unseen], start=start[unseen]),
+        "unseen_change_without_decay": _change(settings, rates, change=undecayed[unseen] - start[unseen]),
+        "seen_ratio": Reading(float(table[: unseen[0]].norm() / start[: unseen[0]].norm()), "of the initial norm"),
+        "seen_change_without_decay": Reading(float((undecayed - start)[: unseen[0]].abs().max()), "weight", information=True),
+    }
+
+
+def _factor(settings: Settings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Reading]:
+    ratio = float(row.norm() / start.norm())
+    kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
+    log_kept = -math.log(kept)
+    half_life = settings.steps * math.log(2) / max(-math.log(ratio), 1e-300)
+    expected = settings.steps * math.log(2) / log_kept
+    # T roundings of eps each, relative to the row; and as a relative error of its logarithm.
+    relative = 4 * settings.steps * EPS
+    law = settings.law == "decoupled"
+    return {
+        "unseen_ratio": Reading(ratio, "of the initial norm", kept if law else None, relative * kept, 1 - kept),
+        "unseen_turn": Reading(float((row / row.norm() - start / start.norm()).norm()), "of the row", 0.0, relative, 1.0),
+        "half_life": Reading(half_life, "steps", expected if law else None, relative / log_kept * expected, expected),
+    }
+
+
+def _pace(settings: Settings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor) -> dict[str, Reading]:
+    fall, travel = float((start.abs() - early.abs()).mean()), sum(rates[:_EARLY])
+    kept = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
+    decoupled = float(start.abs().mean()) * (1 - kept) / travel
+    law = settings.law == "decoupled"
+    # A fall is a difference of weights of size 1.5 that 20 steps rounded; coupled, the pace of 1 is first order in lr.
+    tolerance = 8 * _EARLY * EPS / travel if law else None
+    return {
+        "early_pace": Reading(fall / travel, "lr per step", decoupled if law else 1.0, tolerance, abs(decoupled - 1)),
+        "unseen_in_steps": Reading(float(row.abs().max()) / settings.lr, "lr"),
+    }
+
+
+def _change(settings: Settings, rates: list[float], *, change: Tensor) -> Reading:
+    kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
+    # A zero gradient without decay leaves every bit: no rounding is allowed for.
+    return Reading(float(change.abs().max()), "weight", 0.0, 0.0, 1 - kept)
+
+
+def _start(settings: Settings) -> Tensor:
+    """Return the initial embedding table (vocabulary, width): sizes 0.5 to 1.5, both signs."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    shape = (_VOCABULARY, _WIDTH)
+    size = 0.5 + torch.rand(shape, generator=generator, dtype=torch.float64)
+    return size * (torch.rand(shape, generator=generator, dtype=torch.float64) - 0.5).sign()
+
+
+def _train(make: Any, settings: Settings, *, weight_decay: float) -> tuple[Tensor, Tensor]:
+    """Return the embedding table after all steps and after the early ones."""
+    embedding = torch.nn.Embedding(_VOCABULARY, _WIDTH, _weight=_start(settings))
+    head = _start(settings).mul(0.1).requires_grad_()
+    optimizer = make([embedding.weight, head], lr=rate(settings, 0), weight_decay=weight_decay)
+    early = embedding.weight.detach().clone()
+    for step in range(settings.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(settings, step)
+        logits = embedding(_TOKENS[:-1]) @ head.T
+        loss = torch.nn.functional.cross_entropy(logits, _TOKENS[1:])
+        embedding.weight.grad, head.grad = torch.autograd.grad(loss, (embedding.weight, head))
+        optimizer.step()
+        if step == _EARLY - 1:
+            early = embedding.weight.detach().clone()
+    return embedding.weight.detach(), early
+
+
+def rate(settings: Settings, step: int) -> float:
+    """Return the learning rate of a step: constant, or 10 % linear warm-up and a cosine to 10 % of the peak."""
+    if settings.schedule == "constant":
+        return settings.lr
+    warmup = settings.steps // 10
+    if step < warmup:
+        return settings.lr * (step + 1) / warmup
+    progress = (step - warmup) / (settings.steps - warmup)
+    return settings.lr * (0.55 + 0.45 * math.cos(math.pi * progress))
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "unseen_ratio": "norm of the rows never looked up, as a fraction of their initial norm",
+        "unseen_turn": "distance between the directions of those rows before and after",
+        "half_life": "steps in which those rows halve, at their mean pace",
+        "early_pace": "mean fall of their weights' sizes over the first 20 steps, in units of lr per step",
+        "unseen_in_steps": "largest weight left in those rows, in units of lr",
+        "unseen_change_without_decay": "largest change of a weight in those rows when weight decay is 0",
+        "seen_ratio": "norm of the rows that are looked up, as a fraction of their initial norm",
+        "seen_change_without_decay": "largest change of a weight in the rows that are looked up when weight decay is 0",
+    },
+)

@@ -1,0 +1,152 @@
+"""Does a weight that is used many times in one step decay differently?
+
+A weight with k uses receives k per-use gradients, which autograd sums; a loss averaged over the uses divides the sum by k.
+With independent per-use gradients of standard deviation s, the gradient's is s * sqrt(k) summed and s / sqrt(k) averaged, with
+equal ones (coherent) k * s summed. Adam divides the coupled penalty by that number (after Loshchilov and Hutter 2019), so
+its decay rate, relative to k = 1, is k^(-1/2) summed, k^(+1/2) averaged and 1/k coherent, as long as |weight_decay * w| is
+small beside the gradient. Decoupled decay is 1 in every case. Noise is antithetic: each replica runs with g and with -g.
+
+A second experiment differentiates a recurrent weight through time at a zero state, where the data gradient is exactly zero
+however long the unroll is: decay acts once an update, so the weight must not depend on the number of uses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+
+EPS = torch.finfo(torch.float64).eps
+_FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate with k uses, relative to one use
+    "sum": lambda k: k**-0.5,
+    "mean": lambda k: k**0.5,
+    "coherent": lambda k: 1 / k,
+}
+_UNROLL_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: decay `isotropic`, or `preconditioned` by the root of the second moment.
+
+    The noise has standard deviation 1 a use. lr * weight_decay = 1e-3 and 300 steps, below the usual range: the first-order
+    rate needs |weight_decay * w| well under 1 / sqrt(uses), and that is where the two laws part.
+    """
+
+    law: Literal["isotropic", "preconditioned"]
+    lr: float = 0.02
+    weight_decay: float = 0.05
+    steps: int = 300
+    few: int = 4
+    many: int = 64
+    replicas: int = 64
+    unroll: int = 200
+    unroll_lr: float = 0.5
+    unroll_weight_decay: float = 0.2
+    seed: int = 21
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return the decay rate of shared weights relative to a weight that is used once."""
+    uses = (1, settings.few, settings.many)
+    pairs = _run(make, settings, uses=uses).mean(0)  # (replica, reduction, uses)
+    left = pairs.mean(0)
+    rates = -left.clamp_min(1e-12).log()
+    relative_errors = pairs.std(0) / math.sqrt(settings.replicas) / (left * rates)
+    readings: dict[str, Reading] = {}
+    for row, reduction in enumerate(_FIRST_ORDER):
+        for column, k in enumerate(uses[1:], start=1):
+            multiplier = float(rates[row, column] / rates[row, 0])
+            error = multiplier * float(relative_errors[row, [0, column]].norm())
+            name = f"{reduction}_{'few' if column == 1 else 'many'}"
+            readings[name] = _multiplier(
+                settings, multiplier, error=error, first_order=_FIRST_ORDER[reduction](k), walk=settings.lr * k
+            )
+    return {**readings, "once_remaining": _once(float(left[0, 0]), settings), **_unrolled(make, settings)}
+
+
+def _multiplier(settings: Settings, value: float, *, error: float, first_order: float, walk: float) -> Reading:
+    effect = abs(first_order - 1)
+    if settings.law == "preconditioned":
+        return Reading(value, "decay rate of one use", first_order, None, effect, error)
+    # Each of T steps rounds a weight by eps times its size, which stays within 1 + T * (its largest step).
+    rounding = 4 * settings.steps * EPS * (1 + walk * settings.steps)
+    shrunk = 1 - (1 - settings.lr * settings.weight_decay) ** settings.steps
+    return Reading(value, "decay rate of one use", 1.0, rounding / shrunk, effect)
+
+
+def _once(left: float, settings: Settings) -> Reading:
+    shrink = settings.lr * settings.weight_decay
+    expected = (1 - shrink) ** settings.steps
+    # Rounding as above; coupled decay is this to first order only, v = 1 + (weight_decay * w)^2.
+    rounding = 4 * settings.steps * EPS * (1 + settings.lr * settings.steps)
+    tolerance = None if settings.law == "preconditioned" else rounding
+    return Reading(left, "of w0", expected, tolerance, 1 - expected)
+
+
+def _run(make: Any, settings: Settings, *, uses: tuple[int, ...]) -> Tensor:
+    """Return the last weights (sign, replica, reduction, uses) of a run under antithetic noise, started at 1."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    weight = torch.ones(2, settings.replicas, len(_FIRST_ORDER), len(uses), dtype=torch.float64).requires_grad_()
+    optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
+    for _ in range(settings.steps):
+        per_use = torch.randn(settings.replicas, max(uses), generator=generator, dtype=torch.float64)
+        gradient = torch.stack([reduce(per_use[:, :k]) for k in uses], dim=-1)
+        weight.grad = torch.stack([gradient, -gradient])
+        optimizer.step()
+    return weight.detach()
+
+
+def reduce(per_use: Tensor) -> Tensor:
+    """Return what a weight receives from its uses (replica, use): their sum, their mean, and k times the first."""
+    k = per_use.shape[1]
+    return torch.stack([per_use.sum(1), per_use.mean(1), k * per_use[:, 0]], dim=-1)
+
+
+def _unrolled(make: Any, settings: Settings) -> dict[str, Reading]:
+    once, often = (_recur(make, settings, uses=uses) for uses in (1, settings.unroll))
+    shrink = settings.unroll_lr * settings.unroll_weight_decay
+    left = (1 - shrink) ** _UNROLL_STEPS
+    expected = None if settings.law == "preconditioned" else left
+    # Equal gradients are equal bit by bit; decaying once a use would leave (1 - lr * weight_decay)^(uses * steps), about 0.
+    return {
+        "unroll_difference": Reading(often - once, "of w0", 0.0, 0.0, left),
+        "unroll_remaining": Reading(often, "of w0", expected, 4 * _UNROLL_STEPS * EPS, 1 - left),
+    }
+
+
+def _recur(make: Any, settings: Settings, *, uses: int) -> float:
+    """Return a recurrent weight of 1 after updates through `uses` applications at state zero."""
+    weight = torch.ones(1, dtype=torch.float64).requires_grad_()
+    optimizer = make([weight], lr=settings.unroll_lr, weight_decay=settings.unroll_weight_decay)
+    for _ in range(_UNROLL_STEPS):
+        state = torch.zeros(1, dtype=torch.float64)
+        for _ in range(uses):
+            state = torch.tanh(weight * state)
+        (weight.grad,) = torch.autograd.grad(state.sum(), weight)
+        optimizer.step()
+    return float(weight.detach())
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "sum_few": "decay rate with few independent uses summed, relative to one use",
+        "sum_many": "decay rate with many independent uses summed, relative to one use",
+        "mean_few": "decay rate with few independent uses averaged, relative to one use",
+        "mean_many": "decay rate with many independent uses averaged, relative to one use",
+        "coherent_few": "decay rate with few equal gradients summed, relative to one use",
+        "coherent_many": "decay rate with many equal gradients summed, relative to one use",
+        "once_remaining": "mean weight left when it is used once, as a fraction of w0",
+        "unroll_difference": "recurrent weight after updates through a long unroll minus through one use, as a fraction of w0",
+        "unroll_remaining": "recurrent weight left after the updates through the long unroll, as a fraction of w0",
+    },
+)

@@ -1,0 +1,1 @@
+"""Probes of what surrounds a step: groups, gradients, state, schedules."""

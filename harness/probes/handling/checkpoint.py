@@ -1,0 +1,168 @@
+"""Does an optimizer go on as it was, after its checkpoint was saved and loaded, and after it was copied?
+
+The uninterrupted run is the reference: the same weights and gradients, the same learning rate and weight decay, which
+come from the checkpoint although the loading optimizer was built with others. What a checkpoint of *another* optimizer
+does is read from one step without gradient on a weight w: 1 - h l if decay is decoupled; 1 - h / (|w| + eps / l) under
+Adam with L2, whose first step is h in length; 1.0564... times that under NAdam with L2 (Dozat 2016: momentum m_t = b1 (1
+- 0.96^(t psi) / 2)).
+Source: the PyTorch documentation of Optimizer.load_state_dict.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.decay_laws.tolerances import distance, factor, rounding
+from harness.measurement import Reading
+from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory, unwatched
+from harness.subject.stepping import walk
+
+SHARES = (1.0, 0.5)  # (weight decay) of the two groups
+BUILT = (3.0, 2.5)  # (lr, weight decay) with which the loading optimizer is built, as multiples of the checkpoint's
+SINGLE = torch.finfo(torch.float32).eps
+ADAM_EPS, BETA1, MOMENTUM_DECAY = 1e-8, 0.9, 4e-3  # torch's defaults
+FLAG = "decoupled_weight_decay"  # the group key by which torch's Adams tell their two decays apart
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`checkpoint` is whose state is loaded for `loaded_factor`, without steps taken; `law` what is expected of it then.
+
+    `before_the_flag` is the subject's own, as versions wrote it that had no key for decoupled decay. `copied` reads the copies
+    alone, so that a subject that cannot be copied fails nothing else.
+    """
+
+    lr: float
+    weight_decay: float
+    checkpoint: Literal["own", "of_adam", "of_adamw", "before_the_flag"] = "own"
+    law: Literal["decoupled", "coupled_adam", "coupled_nadam"] = "decoupled"
+    copied: bool = False
+    steps: int = 4
+    seed: int = 63
+
+
+def checkpoint(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return how far a resumed (or a copied) run is from the uninterrupted one, and what a loaded decay does."""
+    rows = noise(2 * settings.steps, len(SHARES), seed=settings.seed)
+    first, later = rows[: settings.steps], rows[settings.steps :]
+    weights = parameters(matrices(len(SHARES), seed=settings.seed))
+    optimizer = _built(make, settings, weights)
+    walk(optimizer, weights, first)
+    if settings.copied:
+        copies = [_continue(clone, later, settings) for clone in _clones(optimizer)]
+        end, steps = walk(optimizer, weights, later, first=settings.steps), 2 * settings.steps
+        effect = settings.lr * settings.weight_decay * SHARES[1]
+        errors = zip(("deepcopy_error", "pickle_error"), copies, strict=True)
+        return {name: rounding(distance(clone, end), steps=steps, effect=effect) for name, clone in errors}
+    return {**_resume(make, settings, optimizer, weights, later), "loaded_factor": _loaded(make, settings)}
+
+
+def _resume(
+    make: Factory, settings: Settings, optimizer: Any, weights: Sequence[Tensor], later: Sequence[Sequence[Tensor]]
+) -> dict[str, Reading]:
+    """Load the optimizer's checkpoint into one that was built with other options, and step both."""
+    resumed = parameters(weight.detach() for weight in weights)
+    again = _built(make, settings, resumed, *BUILT)
+    again.load_state_dict(_through_file(optimizer.state_dict()))
+    runs = ((optimizer, weights), (again, resumed))
+    step, resumed_step = (walk(one, held, later[:1], first=settings.steps) for one, held in runs)
+    end, resumed_end = (walk(one, held, later[1:], first=settings.steps + 1) for one, held in runs)
+    effect = settings.lr * settings.weight_decay * SHARES[1]
+    return {
+        "first_step_error": _resumed(distance(resumed_step, step), settings, effect=effect),
+        "resume_error": _resumed(distance(resumed_end, end), settings, effect=effect),
+    }
+
+
+def _resumed(value: float, settings: Settings, *, effect: float) -> Reading:
+    """Return a distance within one float32 rounding of an update of size lr.
+
+    Loading casts the state to the weight's dtype, so what was kept in float32 (NAdam's product of momenta) goes on in float64.
+    """
+    return Reading(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * SINGLE / 2, effect=effect)
+
+
+def _built(make: Factory, settings: Settings, weights: Sequence[Tensor], lr: float = 1.0, decay: float = 1.0) -> Any:
+    decays = [settings.weight_decay * decay * share for share in SHARES]
+    groups = [{"params": [weight], "weight_decay": own} for weight, own in zip(weights, decays, strict=True)]
+    return make(groups, lr=settings.lr * lr, weight_decay=settings.weight_decay * decay)
+
+
+def _through_file(state: Any) -> Any:
+    """Write and read a checkpoint as torch.save and torch.load do."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+def _clones(optimizer: Any) -> list[Any]:
+    """Return a deep copy and a pickled copy of the optimizer with its weights."""
+    original = unwatched(optimizer)
+    return [copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
+
+
+def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: Settings) -> list[Tensor]:
+    held = [weight for group in clone.param_groups for weight in group["params"]]
+    return [weight.to(torch.float64) for weight in walk(clone, held, rows, first=settings.steps)]
+
+
+def _loaded(make: Factory, settings: Settings) -> Reading:
+    """Load a checkpoint of no steps and read one step without gradient."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
+    optimizer.load_state_dict(_state(optimizer, weights, settings))
+    before = float(weights[0].detach()[0, 0])
+    after = float(walk(optimizer, weights, silence(1, weights))[0][0, 0])
+    decay = settings.lr * settings.weight_decay
+    expected = _factor(settings, abs(before))
+    # The two conventions differ by h |l - 1 / |w||, and 1 / |w| takes one more rounding of h / |w|.
+    effect = min(decay, abs(decay - settings.lr / abs(before)))
+    reading = factor(after / before, expected, steps=2, effect=effect)
+    single = settings.law == "coupled_nadam"  # torch's NAdam keeps the product of its momenta in float32
+    return replace(reading, tolerance=settings.lr * SINGLE) if single else reading
+
+
+def _state(optimizer: Any, weights: Sequence[Tensor], settings: Settings) -> Any:
+    others = {"of_adam": torch.optim.Adam, "of_adamw": torch.optim.AdamW}
+    if settings.checkpoint in others:
+        return others[settings.checkpoint](weights, lr=settings.lr, weight_decay=settings.weight_decay).state_dict()
+    state = _through_file(optimizer.state_dict())
+    if settings.checkpoint == "before_the_flag":
+        for group in state["param_groups"]:
+            group.pop(FLAG, None)
+    return state
+
+
+def _factor(settings: Settings, size: float) -> float:
+    if settings.law == "decoupled":
+        return 1 - settings.lr * settings.weight_decay
+    pull = settings.weight_decay * size
+    length = settings.lr * pull / (pull + ADAM_EPS)
+    if settings.law == "coupled_nadam":
+        now, next_one = (BETA1 * (1 - 0.5 * 0.96 ** (step * MOMENTUM_DECAY)) for step in (1, 2))
+        length *= 1 + next_one * (1 - BETA1) / (1 - now * next_one)
+    return 1 - length / size
+
+
+PROBE = Probe(
+    run=checkpoint,
+    settings=Settings,
+    measures={
+        "first_step_error": "first step after a resume against the uninterrupted run (fraction of max |w|)",
+        "resume_error": "end of the resumed run against the uninterrupted one (fraction of max |w|)",
+        "deepcopy_error": "end of a deep copy of the optimizer against the original (fraction of max |w|)",
+        "pickle_error": "end of a pickled and restored optimizer against the original (fraction of max |w|)",
+        "loaded_factor": "one step without gradient after the checkpoint of `checkpoint` was loaded (fraction of w)",
+    },
+)

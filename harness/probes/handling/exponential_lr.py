@@ -1,0 +1,127 @@
+"""Is weight decay before a normaliser the same as a learning rate that grows exponentially?
+
+Main theorem of Li and Arora 2020: on a scale-invariant loss, SGD with momentum mu, rate lr and coupled decay wd takes the same
+directions as SGD without decay at the rate lr * a^(-2t-1), and |w_t| = a^t |v_t|. Here a is the larger root of
+x^2 - (1 + mu - lr wd) x + mu (a = 1 - lr wd for mu = 0), which is real for lr wd <= (1 - sqrt(mu))^2, and the decayed run must
+start from the buffer (1 - a) w0 / (lr a): as if it came from w0 / a. A step that brings it there, with a gradient chosen for
+it, does that through the public interface. For updates that only see the gradient's sign the exponent is t + 1; Adam's
+moments remember gradients of earlier scales, and the equivalence is then only approximate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+from harness.probes.scale_invariant_loss import ScaleInvariantLoss, regression, turn
+
+EPS = torch.finfo(torch.float64).eps
+_EXPONENT: dict[str, Callable[[int], int]] = {"sgd": lambda t: 2 * t + 1, "sign": lambda t: t + 1}
+_OTHER = {"sgd": "sign", "sign": "sgd"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scenario decides: the exponent's law and the momentum that the subject was built with.
+
+    lr * weight_decay is small (the bound above is 2.6e-3 for mu = 0.9) and steps are few: a decayed run on a full-batch
+    scale-invariant loss turns chaotic once its norm has fallen, and then amplifies rounding to order 1.
+    """
+
+    law: Literal["sgd", "sign"]
+    lr: float
+    weight_decay: float
+    momentum: float = 0.0
+    steps: int = 100
+    seed: int = 24
+
+
+def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+    """Return how far a decayed run is from one without decay whose learning rate grows."""
+    root, ((loss,), start) = _root(settings), regression(settings.seed)
+    decayed = _decayed(make, settings, loss=loss, start=start)
+    growing = _growing(make, settings, loss=loss, start=decayed[0], law=settings.law)
+    wrong = _growing(make, settings, loss=loss, start=decayed[0], law=_OTHER[settings.law])
+    constant = _growing(make, settings, loss=loss, start=decayed[0], law=None)
+    effect = turn(decayed, constant)
+    ratio = float(decayed[-1].norm() / growing[-1].norm())
+    # Every step rounds both directions by some eps, and a stable descent carries that on without growth; the norms differ
+    # by T factors, each rounded by eps, and by what the directions differ.
+    tolerance = 64 * settings.steps * EPS
+    kept = root**settings.steps
+    return {
+        "direction_error": Reading(turn(decayed, growing), "of |w|", 0.0, tolerance, effect),
+        "norm_ratio": Reading(ratio, "ratio", kept, tolerance, 1 - kept),
+        "other_exponent_error": Reading(turn(decayed, wrong), "of |w|"),
+        "constant_lr_error": Reading(effect, "of |w|"),
+        "lr_growth": Reading(root ** -_exponent(settings.law, settings.steps), "of the first lr", information=True),
+        "effective_lr_gain": Reading(_gain(settings, decayed=decayed, constant=constant), "ratio"),
+    }
+
+
+def _root(settings: Settings) -> float:
+    """Return the larger root of x^2 - (1 + mu - lr wd) x + mu."""
+    middle = 1 + settings.momentum - settings.lr * settings.weight_decay
+    return (middle + math.sqrt(middle**2 - 4 * settings.momentum)) / 2
+
+
+def _exponent(law: str | None, step: int) -> int:
+    return _EXPONENT[law](step) if law else 0
+
+
+def _decayed(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor) -> list[Tensor]:
+    """Return the weights before every step and after the last, at constant lr and with decay."""
+    root, lr, decay = _root(settings), settings.lr, settings.weight_decay
+    weight = (start / root if settings.momentum else start).clone().requires_grad_()
+    optimizer = make([weight], lr=lr, weight_decay=decay)
+    if settings.momentum:  # buffer = gradient + decay * weight is to be (1 - root) * start / (lr * root)
+        weight.grad = (1 - root) / (lr * root) * start - decay * start / root
+        optimizer.step()
+    path = [weight.detach().clone()]
+    for _ in range(settings.steps):
+        weight.grad = loss.gradient(weight)
+        optimizer.step()
+        path.append(weight.detach().clone())
+    return path
+
+
+def _growing(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor, law: str | None) -> list[Tensor]:
+    """Return the weights without decay, at the rate of `law`; None keeps the rate constant."""
+    root = _root(settings)
+    weight = start.clone().requires_grad_()
+    optimizer = make([weight], lr=settings.lr, weight_decay=0.0)
+    path = [start]
+    for step in range(settings.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr * root ** -_exponent(law, step)
+        weight.grad = loss.gradient(weight)
+        optimizer.step()
+        path.append(weight.detach().clone())
+    return path
+
+
+def _gain(settings: Settings, *, decayed: list[Tensor], constant: list[Tensor]) -> float:
+    """Return the effective learning rate (lr / |w|^2, or lr / |w| for sign) at the end with decay over that without."""
+    ratio = float(constant[-1].norm() / decayed[-1].norm())
+    return ratio**2 if settings.law == "sgd" else ratio
+
+
+PROBE = Probe(
+    run=probe,
+    settings=Settings,
+    measures={
+        "direction_error": "largest distance between the directions of the decayed run and of the growing learning rate",
+        "norm_ratio": "norm of the decayed run over that of the growing learning rate, at the end",
+        "other_exponent_error": "that distance when the growth is that of the other law (2t+1 for t+1)",
+        "constant_lr_error": "that distance when the learning rate does not grow: what decay changes",
+        "lr_growth": "learning rate that decay stands for at the end, over the first",
+        "effective_lr_gain": "effective learning rate at the end with decay, over that without decay",
+    },
+)

@@ -1,0 +1,142 @@
+"""How often does a weight decay that the optimizer or the model holds more than once?
+
+A weight that stands twice in a group is stepped twice: (1 - h l)^2 without a gradient, and torch warns; in two groups it
+is refused. A weight that two modules share is one parameter, and decays once: 1 - h l. Under weight normalisation w = g v
+/ |v|, decaying both shrinks w by 1 - h l and not by its square, since |v| cancels; decaying v alone changes nothing that
+the network computes.
+Source: the PyTorch documentation of torch.optim.Optimizer.add_param_group and of parametrizations.weight_norm.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from harness.decay_laws.tolerances import EPS, factor
+from harness.measurement import Reading
+from harness.probes.inputs import SHAPE, matrices, parameters, silence
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+from harness.subject.stepping import walk
+
+ROUNDINGS = 32  # of a product with v / |v|: twelve squares, their sum, a root, two products, twice
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`repeated` also lists one weight twice, which an optimizer may refuse."""
+
+    lr: float
+    weight_decay: float
+    repeated: bool = False
+    seed: int = 69
+
+
+class _Tied(nn.Module):
+    """An embedding whose table is the head's as well."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(table.clone(), freeze=False)
+        self.head = nn.Linear(table.shape[1], table.shape[0], bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, tokens: Tensor) -> Any:
+        return self.head(self.embedding(tokens))
+
+
+def repeated_parameters(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return the factor of a step of a shared weight, of a normalised one, and with `repeated` of one listed twice."""
+    readings = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
+    if not settings.repeated:
+        return readings
+    return {**readings, **_repeated(make, settings), "overlap_refused": _overlapping(make, settings)}
+
+
+def _tied(make: Factory, settings: Settings) -> Reading:
+    """Differentiate a loss that is zero through both uses of the table, and step."""
+    (table,) = matrices(1, seed=settings.seed)
+    model = _Tied(table)
+    optimizer = make(list(model.parameters()), lr=settings.lr, weight_decay=settings.weight_decay)
+    (0.0 * model(torch.arange(SHAPE[0])).sum()).backward()
+    optimizer.step()
+    decay = settings.lr * settings.weight_decay
+    return factor(float(model.head.weight.detach()[0, 0] / table[0, 0]), 1 - decay, effect=decay)
+
+
+def _normalised(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Read what a normalised layer computes with before and after a step, its length decayed and not decayed."""
+    decay = settings.lr * settings.weight_decay
+    both, direction = (_layer(make, settings, share) for share in (1.0, 0.0))
+    return {
+        "normalised_factor": Reading(
+            float((both[1] / both[0])[0, 0]),
+            "fraction of w",
+            expected=1 - decay,
+            tolerance=ROUNDINGS * EPS,
+            effect=decay * (1 - decay),
+        ),
+        "direction_decay_change": Reading(
+            float((direction[1] / direction[0] - 1).abs().max()), "fraction of w", 0.0, ROUNDINGS * EPS, decay
+        ),
+        "direction_factor": factor(float((direction[3] / direction[2])[0, 0]), 1 - decay, effect=decay),
+    }
+
+
+def _layer(make: Factory, settings: Settings, share: float) -> Sequence[Tensor]:
+    """Return the weight and then the direction v, each before and after a step; the length g takes `share` of the decay."""
+    (start,) = matrices(1, seed=settings.seed)
+    layer = nn.Linear(SHAPE[1], SHAPE[0], bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(start)
+    length, direction = weight_norm(layer).parameters()
+    groups = [{"params": [length], "weight_decay": settings.weight_decay * share}, {"params": [direction]}]
+    before, first = layer.weight.detach().clone(), direction.detach().clone()
+    optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+    walk(optimizer, [length, direction], silence(1, [length, direction]))
+    return before, layer.weight.detach().clone(), first, direction.detach().clone()
+
+
+def _repeated(make: Factory, settings: Settings) -> dict[str, Reading]:
+    weights = parameters(matrices(1, seed=settings.seed))
+    before = float(weights[0].detach()[0, 0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        optimizer = make(weights * 2, lr=settings.lr, weight_decay=settings.weight_decay)
+    after = float(walk(optimizer, weights, silence(1, weights))[0][0, 0])
+    decay = settings.lr * settings.weight_decay
+    return {
+        "repeated_factor": factor(after / before, (1 - decay) ** 2, steps=2, effect=decay * (1 - decay)),
+        "repeat_warnings": Reading(float(len(caught)), "warnings", expected=1.0, tolerance=EPS, effect=1.0),
+    }
+
+
+def _overlapping(make: Factory, settings: Settings) -> Reading:
+    """Say whether two groups with one weight in common are refused."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    try:
+        make([{"params": weights}, {"params": weights, "weight_decay": 0.0}], lr=settings.lr, weight_decay=settings.weight_decay)
+    except ValueError:  # a RunError is one
+        return Reading(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
+    return Reading(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
+
+
+PROBE = Probe(
+    run=repeated_parameters,
+    settings=Settings,
+    measures={
+        "tied_factor": "one step without gradient of a table that embedding and head share (fraction of w)",
+        "normalised_factor": "one step of a weight-normalised layer, length and direction decayed (fraction of w)",
+        "direction_decay_change": "the same with the direction alone decayed: largest change (fraction of w)",
+        "direction_factor": "what that step leaves of the direction itself (fraction of v)",
+        "repeated_factor": "one step without gradient of a weight that is listed twice, with `repeated` (fraction of w)",
+        "repeat_warnings": "warnings of the constructor that is given it, with `repeated` (warnings)",
+        "overlap_refused": "whether a weight in two groups is refused, with `repeated` (1: yes)",
+    },
+)

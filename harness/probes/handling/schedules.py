@@ -1,0 +1,183 @@
+"""Does decay follow whatever a schedule writes into the groups, at the step for which it is written?
+
+Closed form without gradients: prod(1 - h_t l_t), h_t and l_t the learning rate and weight decay in the group when step t
+is taken; torch's own schedulers write h_t, a loop of ours l_t. A product does not know the order of its factors, the path
+of a weight with gradients does. At h = 0 nothing moves at all. A learning rate that is a float32 tensor makes torch's
+for-loop AdamW compute 1 - h l in float32. Source: the PyTorch documentation of torch.optim.lr_scheduler.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import lr_scheduler
+
+from harness.decay_laws.tolerances import EPS, changed, elements, factor
+from harness.measurement import Reading
+from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+from harness.subject.stepping import take, walk
+
+SHARES = (1.0, 0.25)  # (weight decay) of the two groups
+SCHEDULERS: Mapping[str, Callable[[Any, float, int], Any]] = {
+    "cosine": lambda driven, lr, steps: lr_scheduler.CosineAnnealingLR(driven, T_max=steps),
+    "linear_warmup": lambda driven, lr, steps: lr_scheduler.LinearLR(driven, start_factor=0.1, total_iters=steps // 2),
+    "stable_then_down": lambda driven, lr, steps: lr_scheduler.LambdaLR(driven, lambda t: min(1.0, 2 * (1 - t / steps))),
+    "one_cycle": lambda driven, lr, steps: lr_scheduler.OneCycleLR(
+        driven, max_lr=lr, total_steps=steps + 1, cycle_momentum=False
+    ),
+    "cyclic": lambda driven, lr, steps: lr_scheduler.CyclicLR(driven, lr / 4, lr, step_size_up=3, cycle_momentum=False),
+    "plateau": lambda driven, lr, steps: lr_scheduler.ReduceLROnPlateau(driven, factor=0.5, patience=1),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`tensor_lr` also gives the learning rate as a float32 tensor, which is torch's own option."""
+
+    lr: float
+    weight_decay: float
+    steps: int = 10
+    seed: int = 62
+    tensor_lr: bool = False
+
+
+class _Driven(torch.optim.Optimizer):
+    """Any optimizer under the class that torch's schedulers ask for; its groups are the other's own."""
+
+    def __init__(self, optimizer: Any) -> None:
+        super().__init__([torch.zeros(1)], {})
+        self.param_groups, self._optimizer = optimizer.param_groups, optimizer
+
+    def step(self, closure: Any = None) -> Any:
+        return self._optimizer.step()
+
+
+def schedules(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return how well decay follows torch's schedulers, a schedule of the weight decay, and a rate of zero."""
+    errors, written = zip(*(_scheduled(make, settings, name) for name in SCHEDULERS), strict=True)
+    decay = settings.lr * settings.weight_decay
+    tolerance = 6 * EPS * settings.steps
+    readings = {
+        "scheduler_error": Reading(max(errors), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / 4),
+        "decays_written": elements(sum(written), at_stake=float(len(written))),
+        "decay_schedule_error": Reading(
+            _decay_schedule(make, settings), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / settings.steps
+        ),
+        "moved_at_zero_lr": _at_zero(make, settings),
+        **_reordered(make, settings),
+    }
+    return readings | (_tensor_lr(make, settings) if settings.tensor_lr else {})
+
+
+def _scheduled(make: Factory, settings: Settings, name: str) -> tuple[float, float]:
+    """Return the departure from the product of the factors, and how many groups had their weight decay rewritten."""
+    weights, decays = parameters(matrices(2, seed=settings.seed)), [share * settings.weight_decay for share in SHARES]
+    groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
+    optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+    driven = _Driven(optimizer)
+    scheduler = SCHEDULERS[name](driven, settings.lr, settings.steps)
+    starts, left = [weight.detach().clone() for weight in weights], [1.0, 1.0]
+    for step in range(settings.steps):
+        for index, group in enumerate(optimizer.param_groups):
+            left[index] *= 1 - float(group["lr"]) * decays[index]
+        take(driven, weights, silence(1, weights)[0], seed=step)
+        scheduler.step(*([1.0] if name == "plateau" else []))
+    error = max(_departure(*parts) for parts in zip(weights, starts, left, strict=True))
+    return error, float(sum(group["weight_decay"] != own for group, own in zip(optimizer.param_groups, decays, strict=True)))
+
+
+def _departure(weight: Tensor, start: Tensor, left: float) -> float:
+    return float((weight.detach() / (start * left) - 1).abs().max())
+
+
+def _decay_schedule(make: Factory, settings: Settings) -> float:
+    """Return the departure when every step has a weight decay of its own."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    start, left = weights[0].detach().clone(), 1.0
+    optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
+    for step in range(settings.steps):
+        decay = settings.weight_decay * (1 + step / settings.steps)
+        optimizer.param_groups[0]["weight_decay"] = decay
+        left *= 1 - settings.lr * decay
+        take(optimizer, weights, silence(1, weights)[0], seed=step)
+    return _departure(weights[0], start, left)
+
+
+def _at_zero(make: Factory, settings: Settings) -> Reading:
+    """Count what moves in a step at a learning rate of zero, with gradients, after a step that filled the moments."""
+    weights, rows = parameters(matrices(1, seed=settings.seed)), noise(2, 1, seed=settings.seed)
+    for (gradient,) in rows:
+        gradient[0] = 0.0  # a second moment of zero is where a division by the rate shows
+    optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
+    before = walk(optimizer, weights, rows[:1])
+    optimizer.param_groups[0]["lr"] = 0.0
+    return elements(changed(walk(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel()))
+
+
+def _reordered(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Run a falling learning rate and the same one backwards, each from two starts, on the same gradients."""
+    falling = [settings.lr * (1 - step / (2 * settings.steps)) for step in range(settings.steps)]
+    kept = math.prod(1 - lr * settings.weight_decay for lr in falling)
+    (down, down_end), (up, up_end) = (_survival(make, settings, lrs) for lrs in (falling, falling[::-1]))
+    # A difference of two weights up to 4 rounds to 8 EPS of a unit gap at each step.
+    tolerance = 32 * EPS * settings.steps
+    return {
+        "falling_survival": Reading(down, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
+        "rising_survival": Reading(up, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
+        "order_effect": Reading(float((down_end - up_end).abs().max()), "of a weight", tolerance=4 * tolerance),
+    }
+
+
+def _survival(make: Factory, settings: Settings, lrs: Sequence[float]) -> tuple[float, Tensor]:
+    """Return the share of a difference of 1 between two starts that is left, and where the first of them ends."""
+    (start,), rows = matrices(1, seed=settings.seed), noise(settings.steps, 1, seed=settings.seed)
+    ends = []
+    for begin in (start, start + 1):
+        weights = parameters([begin])
+        optimizer = make(weights, lr=lrs[0], weight_decay=settings.weight_decay)
+        for step, lr in enumerate(lrs):
+            optimizer.param_groups[0]["lr"] = lr
+            take(optimizer, weights, rows[step], seed=step)
+        ends.append(weights[0].detach().clone())
+    gaps = (ends[1] - ends[0]).flatten()
+    worst = int((gaps - gaps.mean()).abs().argmax())
+    return float(gaps[worst]), ends[0]
+
+
+def _tensor_lr(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Take one step at a learning rate that is a float32 tensor; the factor is 1 - h l in float32."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    before = float(weights[0].detach()[0, 0])
+    lr = torch.tensor(settings.lr, dtype=torch.float32)
+    optimizer = make(weights, lr=lr, weight_decay=settings.weight_decay)
+    after = float(walk(optimizer, weights, silence(1, weights))[0][0, 0])
+    rounded = float(1 - lr * settings.weight_decay)
+    exact = 1 - settings.lr * settings.weight_decay
+    return {
+        "tensor_lr_factor": factor(after / before, rounded, effect=abs(rounded - exact)),
+        "tensor_lr_error": Reading(abs(after / before - exact), "fraction of w", tolerance=4 * EPS),
+    }
+
+
+PROBE = Probe(
+    run=schedules,
+    settings=Settings,
+    measures={
+        "scheduler_error": "worst departure from prod(1 - lr_t x weight_decay) under six of torch's schedulers (fraction of w)",
+        "decays_written": "groups whose weight_decay is another after a schedule of the learning rate (elements)",
+        "decay_schedule_error": "departure from prod(1 - lr x weight_decay_t) when each step has its own (fraction of w)",
+        "moved_at_zero_lr": "weights with a gradient that a step at a learning rate of zero changes (elements)",
+        "falling_survival": "what is left of a difference of two starts under a falling rate, worst coordinate (fraction)",
+        "rising_survival": "the same under the same rates backwards (fraction)",
+        "order_effect": "distance of the ends of the falling and the rising run (of a weight)",
+        "tensor_lr_factor": "one step at a learning rate given as a float32 tensor, with `tensor_lr` (fraction of w)",
+        "tensor_lr_error": "its distance from 1 - lr x weight_decay (fraction of w)",
+    },
+)

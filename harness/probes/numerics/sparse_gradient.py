@@ -1,0 +1,79 @@
+"""What does weight decay do where gradients are sparse: is the step refused, and do rows that no gradient names decay?
+
+A sparse gradient names some rows of a table. Decay would have to touch the others too, or be a different rule for rare rows;
+who steps is compared with itself under dense gradients, in rows where these are zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+
+EPS = torch.finfo(torch.float64).eps
+ROWS, NAMED = 5, 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`refused` is what is held of the subject; where it steps, `untouched_left` too: no decay outside the rows named."""
+
+    refused: bool
+    lr: float = 0.1
+    weight_decay: float = 0.6
+    steps: int = 3
+
+
+def sparse_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return whether a step on a sparse gradient is refused, and what is left of rows with and without a gradient."""
+    start = torch.tensor([[1.5, -0.2], [0.3, -2.0], [0.9, 4.0], [-0.05, 1.1], [-3.0, 0.6]], dtype=torch.float64)
+    table = torch.nn.Parameter(start.clone())
+    optimizer = make([table], lr=settings.lr, weight_decay=settings.weight_decay)
+    values = torch.tensor([[0.7, -0.4]], dtype=torch.float64)
+    refused = 0.0
+    try:
+        with torch.sparse.check_sparse_tensor_invariants():  # said either way, or torch warns in the subject's name
+            for _ in range(settings.steps):
+                table.grad = torch.sparse_coo_tensor(torch.tensor([[NAMED]]), values, (ROWS, 2))
+                optimizer.step()
+    except ValueError:  # how a watched subject's exception arrives
+        refused = 1.0
+    dense = torch.nn.Parameter(start.clone())
+    beside = make([dense], lr=settings.lr, weight_decay=settings.weight_decay)
+    for _ in range(settings.steps):
+        dense.grad = torch.zeros_like(dense).index_copy(0, torch.tensor([NAMED]), values)
+        beside.step()
+    left = table.detach() / start
+    others = [row for row in range(ROWS) if row != NAMED]
+    shrink = settings.lr * (settings.weight_decay or 1.0)
+    return {
+        "refused": Reading(refused, "1 if so", float(settings.refused), 1e-6, 1.0),
+        "untouched_left": Reading(float(left[others].mean()), "of w0", 1.0, 4 * EPS, shrink),
+        "named_moved": Reading(float((left[NAMED] - 1).abs().mean()), "of w0", information=True),
+        "unlike_dense": _unlike(table, dense, settings, refused=bool(refused)),
+    }
+
+
+def _unlike(table: Tensor, dense: Tensor, settings: Settings, *, refused: bool) -> Reading:
+    """Return how far rows that no gradient named are from where dense gradients take them; nowhere, where the step is refused."""
+    others = [row for row in range(ROWS) if row != NAMED]
+    ours, theirs = table.detach()[others], dense.detach()[others]
+    apart = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())
+    return Reading(apart, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))
+
+
+PROBE = Probe(
+    run=sparse_gradient,
+    settings=Settings,
+    measures={
+        "refused": "whether a step on a sparse gradient raises (1 if so)",
+        "untouched_left": "mean of what is left of the rows that no gradient named (of w0)",
+        "unlike_dense": "largest distance of rows that no gradient named from their place under dense ones; 0 if refused (of w)",
+        "named_moved": "mean change of the row that the gradient named (of w0)",
+    },
+)

@@ -1,0 +1,1 @@
+"""Probes of one update rule against its closed form."""

@@ -1,0 +1,117 @@
+"""Which values of weight_decay are taken, and what does each do to a weight without a gradient?
+
+Closed form of decoupled decay, with h l from 0 to beyond 2: the factor of a step is 1 - h l. In (0, 1) weights shrink, at
+1 they are gone in one step, in (1, 2) they change their sign at each step and still shrink, at 2 they only change it,
+beyond it they grow without bound. Nothing in that is an error to torch, which refuses a negative weight decay and NaN and
+takes infinity. A weight decay of 0 takes nothing, and AdamW is Adam; `hidden` is what an optimizer decays by all the same
+(torch's ASGD: lambd = 1e-4).
+Source: the PyTorch documentation of torch.optim.AdamW and ASGD.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import torch
+
+from harness.decay_laws.tolerances import EPS, distance, factor, rounding
+from harness.measurement import Reading
+from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+from harness.subject.stepping import walk
+
+POINTS = {"half": 0.5, "whole": 1.0, "beyond": 1.5, "twice": 2.0, "past": 2.5}  # h l
+REFUSABLE = {"negative": -1.0, "nan": math.nan, "infinite": math.inf}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`hidden` is the decay that is expected at weight_decay 0; `lr` is a power of two, so that the points are exact."""
+
+    lr: float
+    weight_decay: float
+    hidden: float = 0.0
+    steps: int = 4
+    seed: int = 68
+
+
+def decay_range(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return which values are refused and the factor of a step at the others; of what takes no weight decay, only that."""
+    refused = _refused(make, settings, settings.weight_decay)
+    if refused:
+        return {"weight_decay_refused": _said(refused)}
+    readings = {"weight_decay_refused": _said(refused)}
+    for name, value in REFUSABLE.items():
+        readings[f"{name}_refused"] = _said(_refused(make, settings, value), expected=name != "infinite")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for name, point in POINTS.items():
+            # Exact: h l is, and so is 1 - h l; the distance to a shrink that is cut off at zero, or to none, is the effect.
+            readings[f"{name}_factor"] = factor(_step(make, settings, point / settings.lr), 1 - point, effect=0.5)
+    none, lost = settings.lr * settings.hidden, 0.0 if readings["infinite_refused"].value else _lost(make, settings)
+    return readings | {
+        "warnings": Reading(float(len(caught)), "warnings", expected=0.0, tolerance=EPS, effect=1.0),
+        "infinite_lost": Reading(lost, "elements"),
+        "zero_factor": factor(_step(make, settings, 0.0), 1 - none, effect=none or settings.lr * settings.weight_decay),
+        "adam_error": _beside_adam(make, settings),
+    }
+
+
+def _refused(make: Factory, settings: Settings, decay: float) -> bool:
+    try:
+        make(parameters(matrices(1, seed=settings.seed)), lr=settings.lr, weight_decay=decay)
+    except ValueError:  # a RunError is one
+        return True
+    return False
+
+
+def _said(value: bool, *, expected: bool = True) -> Reading:
+    return Reading(float(value), "1: yes", expected=float(expected), tolerance=EPS, effect=1.0)
+
+
+def _step(make: Factory, settings: Settings, decay: float) -> float:
+    """Return what one step without gradient leaves of a weight."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    before = float(weights[0].detach()[0, 0])
+    after = walk(make(weights, lr=settings.lr, weight_decay=decay), weights, silence(1, weights))[0]
+    return float(after[0, 0]) / before
+
+
+def _lost(make: Factory, settings: Settings) -> float:
+    """Count the weights that are no numbers any more after a step at an infinite weight decay."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    after = walk(make(weights, lr=settings.lr, weight_decay=math.inf), weights, silence(1, weights))[0]
+    return float((~torch.isfinite(after)).sum())
+
+
+def _beside_adam(make: Factory, settings: Settings) -> Reading:
+    """Compare with torch's Adam, both at a weight decay of 0 and on the same gradients."""
+    rows, ends = noise(settings.steps, 1, seed=settings.seed), []
+    for build in (make, torch.optim.Adam):
+        weights = parameters(matrices(1, seed=settings.seed))
+        ends.append(walk(build(weights, lr=settings.lr, weight_decay=0.0), weights, rows))
+    return rounding(distance(*ends), steps=settings.steps, effect=settings.lr * settings.weight_decay)
+
+
+PROBE = Probe(
+    run=decay_range,
+    settings=Settings,
+    measures={
+        "weight_decay_refused": "whether the constructor refuses the argument weight_decay (1: yes)",
+        "negative_refused": "whether a negative weight decay is refused (1: yes)",
+        "nan_refused": "whether a weight decay of NaN is refused (1: yes)",
+        "infinite_refused": "whether an infinite weight decay is refused (1: yes)",
+        "infinite_lost": "weights that are not finite after one step at an infinite weight decay (elements)",
+        "half_factor": "one step at lr x weight_decay 0.5 (fraction of w)",
+        "whole_factor": "one step at lr x weight_decay 1 (fraction of w)",
+        "beyond_factor": "one step at lr x weight_decay 1.5 (fraction of w)",
+        "twice_factor": "one step at lr x weight_decay 2 (fraction of w)",
+        "past_factor": "one step at lr x weight_decay 2.5 (fraction of w)",
+        "warnings": "warnings during these steps (warnings)",
+        "zero_factor": "one step at a weight decay of 0 (fraction of w)",
+        "adam_error": "end at a weight decay of 0 against torch's Adam (fraction of max |w|)",
+    },
+)

@@ -1,0 +1,197 @@
+"""Where does an optimizer with weight decay come to rest on a quadratic? Which penalty, if any, has its minimum there.
+
+The loss is a/2 (w - w*)^2 on four axes; ridge(alpha) = a w* / (a + alpha) minimises loss + alpha/2 w^2. Closed forms,
+h the learning rate, l the decay, m the momentum:
+coupled            alpha = l                    torch SGD, with momentum too, and Adam: L2 in the gradient
+decoupled          alpha = l (1 - m)            decay h l outside the buffer
+independent        alpha = l (1 - m) / h        decay l, whatever h (Loshchilov and Hutter 2019, Proposition 1)
+independent_after  alpha = l / ((1 - l) h)      the same, applied to the updated weight
+proximal           alpha = l                    (w - h g) / (1 + h l)
+box                w = clip(w*, -1/l, 1/l)      AdamW without noise as eps -> 0 (Xie and Li 2024)
+independent_box    w = clip(w*, -h/l, h/l)      AdamW whose decay is l at the initial learning rate h
+finite_eps         a (w* - w) = eps l w / (1 - l w)   AdamW at rest, from g / (|g| + eps) = -l w
+unbiased           w = w*                       decay only where the update agrees (Chen et al. 2025)
+|l w| = 1 is where a box ends, so this is the one probe that reaches it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+from harness.subject.stepping import Track, follow
+
+EPS = sys.float_info.epsilon
+CURVATURES = (0.1, 1.0, 5.0, 1.0)  # a
+MINIMA = (3.0, 3.0, 3.0, 0.4)  # w*
+FLAT, STEEP, SMALL = 0, 2, 3
+START = 0.1
+Ridge = Literal["coupled", "decoupled", "independent", "independent_after", "proximal"]
+LINEAR: tuple[Ridge, ...] = ("coupled", "decoupled", "independent", "independent_after", "proximal")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`law` names the point of rest; `linear_to_zero` is for adaptive subjects, which chatter at a constant lr.
+
+    `momentum` and `eps` are those that the subject was built with; `eps` is read by finite_eps alone.
+    """
+
+    lr: float
+    weight_decay: float
+    law: Literal[Ridge, "box", "independent_box", "finite_eps", "unbiased"]
+    schedule: Literal["constant", "linear_to_zero"] = "constant"
+    steps: int = 400
+    momentum: float = 0.0
+    eps: float = 1e-8
+
+
+def fixed_point(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return the point of rest and the ridge penalty alpha = a (w* - w) / w that has its minimum there."""
+    path = _run(make, settings)
+    rest, due = path[-1], closed_form(settings)
+    tolerance, effect = _remainder(settings, due), _nearest_rival(settings, due)
+    alphas, due_alphas = _alphas(rest), _alphas(due)
+    # alpha = a (w* - w) / w, so its error is that of w times a w* / w^2.
+    steepness = float((_row(CURVATURES) * _row(MINIMA) / due.square()).max())
+    alpha_tolerance = steepness * tolerance
+    readings = {
+        "alpha": Reading(
+            float(alphas.mean()),
+            "penalty",
+            expected=float(due_alphas.mean()),
+            tolerance=alpha_tolerance,
+            effect=float(due_alphas.mean()),
+        ),
+        "alpha_spread": Reading(
+            float(alphas.max() - alphas.min()),
+            "penalty",
+            expected=float(due_alphas.max() - due_alphas.min()),
+            tolerance=2 * alpha_tolerance,
+            effect=float(due_alphas.mean()),
+        ),
+        "worst_error": Reading(float((rest - due).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect),
+        "last_move": Reading(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance, information=True),
+    }
+    return readings | _weights(rest, due, tolerance=tolerance)
+
+
+def _weights(rest: Tensor, due: Tensor, *, tolerance: float) -> dict[str, Reading]:
+    return {
+        name: Reading(
+            float(rest[0, axis]),
+            "weight",
+            expected=float(due[0, axis]),
+            tolerance=tolerance,
+            effect=abs(float(due[0, axis]) - MINIMA[axis]),  # what decay does to this weight
+        )
+        for name, axis in (("weight_flat", FLAT), ("weight_steep", STEEP), ("weight_small", SMALL))
+    }
+
+
+def _run(make: Factory, settings: Settings) -> Tensor:
+    curvature, minimum = _row(CURVATURES), _row(MINIMA)
+    steps = settings.steps
+    falling = [settings.lr * (steps - step) / steps for step in range(steps)]
+    lrs = falling if settings.schedule == "linear_to_zero" else [settings.lr] * steps
+    track = Track(torch.full_like(minimum, START), lambda step, weight: curvature * (weight - minimum))
+    return follow(make, [track], lrs=lrs, weight_decay=settings.weight_decay)[0]
+
+
+def closed_form(settings: Settings) -> Tensor:
+    """Return the point of rest that the law predicts, [1, 4]."""
+    curvature, minimum, decay = _row(CURVATURES), _row(MINIMA), settings.weight_decay
+    alpha = _alpha(settings)
+    if alpha is not None:
+        return curvature * minimum / (curvature + alpha)
+    if settings.law == "unbiased":
+        return minimum
+    if settings.law == "finite_eps":
+        middle = curvature * (1 + decay * minimum) + settings.eps * decay
+        return (middle - (middle.square() - 4 * curvature.square() * decay * minimum).sqrt()) / (2 * curvature * decay)
+    half_width = settings.lr / decay if settings.law == "independent_box" else 1 / decay
+    return minimum.clamp(-half_width, half_width)
+
+
+def _alpha(settings: Settings) -> float | None:
+    """The ridge penalty of a linear law."""
+    decay, lr, momentum = settings.weight_decay, settings.lr, settings.momentum
+    table = {
+        "coupled": decay,
+        "proximal": decay,
+        "decoupled": decay * (1 - momentum),
+        "independent": decay * (1 - momentum) / lr,
+        "independent_after": decay / ((1 - decay) * lr),
+    }
+    return table.get(settings.law)
+
+
+def _remainder(settings: Settings, due: Tensor) -> float:
+    """How far from rest a linear subject still is after the steps, plus rounding.
+
+    The error falls by the spectral radius r of one step's 2 x 2 matrix of (w, buffer): it is at most T r^T times its
+    start, because two equal roots give T r^(T-1). At rest a step's rounding of 4 eps |w| is summed to 4 eps |w| / (1 - r).
+    An adaptive subject only comes near its law; what is left here is the rounding of the steps, so that a claim about
+    it has to state how near.
+    """
+    rounding = 4 * EPS * float(due.abs().max())
+    if settings.law not in LINEAR or settings.schedule == "linear_to_zero":
+        return rounding * settings.steps
+    radius = max(_radius(settings, curvature) for curvature in CURVATURES)
+    start = float((due - START).abs().max())
+    return settings.steps * radius**settings.steps * start + rounding / (1 - radius)
+
+
+def _radius(settings: Settings, curvature: float) -> float:
+    """Spectral radius of one step: w <- after (kept w - h b), b <- m b + pull w."""
+    lr, decay, momentum = settings.lr, settings.weight_decay, settings.momentum
+    pull, kept, after = curvature, 1.0, 1.0
+    if settings.law == "coupled":
+        pull = curvature + decay
+    elif settings.law == "decoupled":
+        kept = 1 - lr * decay
+    elif settings.law == "independent":
+        kept = 1 - decay
+    else:
+        after = 1 - decay if settings.law == "independent_after" else 1 / (1 + lr * decay)
+    step = torch.tensor([[after * (kept - lr * pull), -after * lr * momentum], [pull, momentum]], dtype=torch.float64)
+    return float(torch.linalg.eigvals(step).abs().max())
+
+
+def _nearest_rival(settings: Settings, due: Tensor) -> float:
+    """The distance to the closest other ridge law's point of rest, at its worst axis: what must be told apart."""
+    distances: list[float] = []
+    for law in LINEAR:
+        rival = closed_form(Settings(settings.lr, settings.weight_decay, law, momentum=settings.momentum))
+        distances.append(float((rival - due).abs().max()))
+    return min(distance for distance in distances if distance > 1e-9)
+
+
+def _alphas(weights: Tensor) -> Tensor:
+    return _row(CURVATURES) * (_row(MINIMA) - weights) / weights
+
+
+def _row(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor([values], dtype=torch.float64)
+
+
+PROBE = Probe(
+    run=fixed_point,
+    settings=Settings,
+    measures={
+        "alpha": "ridge penalty whose minimum is the point of rest, mean over the axes (penalty)",
+        "alpha_spread": "largest minus smallest of it over the axes; 0 for a ridge (penalty)",
+        "worst_error": "largest distance of an axis from the law's point of rest (weight)",
+        "last_move": "largest move of the last step: is it at rest (weight)",
+        "weight_flat": "point of rest on the axis a = 0.1, w* = 3 (weight)",
+        "weight_steep": "point of rest on the axis a = 5, w* = 3 (weight)",
+        "weight_small": "point of rest on the axis a = 1, w* = 0.4 (weight)",
+    },
+)

@@ -1,0 +1,114 @@
+"""Does decay know no direction: opposite weights, permuted weights, turned weights, a weight of zero, an ascent?
+
+w and g of the other sign end at the other sign; an element-wise optimizer takes permuted elements to permuted ends.
+Without gradients decoupled decay commutes with a rotation R, since R (k w) = k (R w), and a pull of constant length does
+not. Zero stays zero. Under maximize the gradient changes its sign and the decay does not: without a gradient the first
+step leaves 1 - h l (decoupled, plain SGD) or 1 - h / (|w| + eps / l) (Adam with L2). Source: the PyTorch documentation of
+torch.optim.SGD on maximize.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.decay_laws.tolerances import changed, distance, elements, factor, rounding
+from harness.measurement import Reading
+from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+from harness.subject.stepping import walk
+
+ADAM_EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`law` says what the first step leaves of a weight without a gradient."""
+
+    lr: float
+    weight_decay: float
+    law: Literal["decoupled", "coupled_adam"] = "decoupled"
+    steps: int = 4
+    seed: int = 66
+
+
+def symmetry(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return how far mirrored, permuted and turned runs are from the run itself, and what becomes of zero."""
+    (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
+    zeros = [torch.zeros_like(start)] * settings.steps
+    end = _end(make, settings, start, rows)
+    mirrored = -_end(make, settings, -start, [-row for row in rows])
+    order = torch.randperm(start.numel(), generator=torch.Generator().manual_seed(settings.seed))
+    permuted = _end(make, settings, _permuted(start, order), [_permuted(row, order) for row in rows])
+    turn = _rotation(start.shape[0], settings.seed)
+    turned, quiet = _end(make, settings, turn @ start, zeros), _end(make, settings, start, zeros)
+    effect = settings.lr * settings.weight_decay
+    return {
+        "mirrored_error": rounding(distance([mirrored], [end]), steps=settings.steps, effect=effect),
+        "permuted_error": rounding(distance([permuted], [_permuted(end, order)]), steps=settings.steps, effect=effect),
+        "turned_error": rounding(distance([turned], [turn @ quiet]), steps=settings.steps, effect=effect),
+        "zero_moved": _from_zero(make, settings),
+        "quiet_factor": _quiet(make, settings),
+        "update_response": _response(make, settings),
+    }
+
+
+def _end(make: Factory, settings: Settings, start: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    weights = parameters([start])
+    return walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, [[row] for row in rows])[0]
+
+
+def _permuted(matrix: Tensor, order: Tensor) -> Tensor:
+    moved: Tensor = matrix.flatten()[order].reshape(matrix.shape)
+    return moved
+
+
+def _rotation(size: int, seed: int) -> Tensor:
+    drawn = torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    turn: Tensor = torch.linalg.qr(drawn)[0]
+    return turn
+
+
+def _from_zero(make: Factory, settings: Settings) -> Reading:
+    """Count what leaves zero without a gradient."""
+    weights = parameters([torch.zeros_like(matrices(1, seed=settings.seed)[0])])
+    optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
+    after = walk(optimizer, weights, silence(settings.steps, weights))
+    return elements(changed(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
+
+
+def _quiet(make: Factory, settings: Settings) -> Reading:
+    weights = parameters(matrices(1, seed=settings.seed))
+    before = float(weights[0].detach()[0, 0])
+    after = float(walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, silence(1, weights))[0][0, 0])
+    pull = settings.weight_decay * abs(before)
+    taken = settings.weight_decay if settings.law == "decoupled" else settings.weight_decay / (pull + ADAM_EPS)
+    return factor(after / before, 1 - settings.lr * taken, steps=2, effect=settings.lr * taken)
+
+
+def _response(make: Factory, settings: Settings) -> Reading:
+    """Return which way a step without decay goes along a gradient: -1 down, 1 up."""
+    weights = parameters(matrices(1, seed=settings.seed))
+    before = weights[0].detach().clone()
+    gradient = noise(1, 1, seed=settings.seed)[0][0]
+    after = walk(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
+    return Reading(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)
+
+
+PROBE = Probe(
+    run=symmetry,
+    settings=Settings,
+    measures={
+        "mirrored_error": "weights and gradients of the other sign against the same path mirrored (fraction of max |w|)",
+        "permuted_error": "elements in another order against the same path reordered (fraction of max |w|)",
+        "turned_error": "weights without gradient turned before the steps against turned after them (fraction of max |w|)",
+        "zero_moved": "elements that leave zero without a gradient (elements)",
+        "quiet_factor": "what the first step without a gradient leaves of a weight (fraction of w)",
+        "update_response": "which way a step without decay goes along the gradient (-1 down, 1 up)",
+    },
+)

@@ -1,0 +1,1 @@
+"""Probes of optimizers that average, mask or estimate."""

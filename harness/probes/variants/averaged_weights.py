@@ -1,0 +1,130 @@
+"""What does weight decay do to weights that are averaged: by a moving average, a plain one, Lookahead or Schedule-Free?
+
+Without a gradient all of these are linear. With r = 1 - lr x weight_decay, T steps and a start of 1:
+ema             a_1 = r, a <- b a + (1 - b) r^t:   a_T = b^(T-1) r + (1 - b) sum of b^(T-t) r^t
+equal           the mean of r ... r^T:             r (1 - r^T) / (T (1 - r))
+lookahead       k steps, then p of the way:        (1 - p + p r^k)^(T/k), so decay acts at p of its rate
+schedule_free_z z_T = r^T, and x is their mean:    as `equal`
+schedule_free_y z <- z - lr l y, x their mean, y = (1 - b) z + b x: no closed form; two scalars are iterated here
+An average lags behind a weight that decays, and is larger. The average itself must not decay a second time, and putting it
+into the parameters and back must change nothing.
+Source: torch.optim.swa_utils; Izmailov et al. 2018; Zhang et al. 2019; Defazio et al. 2024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from harness.measurement import Reading
+from harness.probes.probe import Probe
+from harness.subject.loading import Factory
+
+EPS = torch.finfo(torch.float64).eps
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`keep` is b, `pull` p and `every` k of the formulas; an arm's constructor options must say the same."""
+
+    law: Literal["ema", "equal", "lookahead", "schedule_free_y", "schedule_free_z"]
+    lr: float = 0.1
+    weight_decay: float = 0.5
+    steps: int = 40
+    keep: float = 0.9
+    every: int = 5
+    pull: float = 0.5
+
+
+class _Weights(torch.nn.Module):
+    """A module of one matrix, for torch's averaging."""
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(start.clone())
+
+
+def averaged_weights(make: Factory, settings: Settings) -> dict[str, Reading]:
+    """Return what is left of the averaged weights, the lag of the average, and what swapping changes."""
+    start = torch.tensor([[1.5, -0.2, 4.0], [-3.0, 0.05, 0.7]], dtype=torch.float64)
+    model = _Weights(start)
+    optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    average = _average(model, settings)
+    for _ in range(settings.steps):
+        model.weight.grad = torch.zeros_like(start)
+        optimizer.step()
+        if average is not None:
+            average.update_parameters(model)
+    trained = model.weight.detach().clone()
+    averaged, moved = _swapped(optimizer, model) if average is None else (next(average.parameters()).detach(), 0.0)
+    due = _closed_form(settings)
+    tolerance = 8 * EPS * settings.steps  # each step rounds the weight and the average a few times; nothing grows
+    left, fast = float(_worst(averaged / start, due)), float((trained / start)[0, 0])
+    rate = (1 - settings.lr * settings.weight_decay) ** settings.steps
+    readings = {
+        "averaged_left": Reading(left, "of w0", due, tolerance, 1 - due),
+        "trained_left": Reading(fast, "of w0"),
+        "lag": Reading(left / fast, "ratio", effect=due / rate - 1),
+        "swap_error": Reading(moved, "of w0", 0.0, tolerance, 1 - due),
+    }
+    if settings.law in ("ema", "equal"):
+        readings["trained_left"] = Reading(fast, "of w0", rate, tolerance, 1 - rate)
+        readings["lag"] = Reading(left / fast, "ratio", due / rate, 4 * tolerance / rate, due / rate - 1)
+    return readings
+
+
+def _average(model: _Weights, settings: Settings) -> AveragedModel | None:
+    if settings.law == "ema":
+        return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.keep))
+    return AveragedModel(model) if settings.law == "equal" else None
+
+
+def _swapped(optimizer: Any, model: _Weights) -> tuple[Tensor, float]:
+    """Return the weights that `eval()` shows, and the worst change over two rounds of showing and putting back."""
+    trained = model.weight.detach().clone()
+    optimizer.eval()
+    shown = model.weight.detach().clone()
+    moved = [0.0]
+    for _ in range(2):
+        optimizer.train()
+        moved.append(float(((model.weight.detach() - trained) / trained).abs().max()))
+        optimizer.eval()
+        moved.append(float(((model.weight.detach() - shown) / shown).abs().max()))
+    return shown, max(moved)
+
+
+def _worst(ratios: Tensor, due: float) -> Tensor:
+    return ratios.flatten()[(ratios - due).abs().argmax()]
+
+
+def _closed_form(settings: Settings) -> float:
+    rate, steps, keep = 1 - settings.lr * settings.weight_decay, settings.steps, settings.keep
+    if settings.law == "ema":
+        return keep ** (steps - 1) * rate + (1 - keep) * sum(keep ** (steps - t) * rate**t for t in range(2, steps + 1))
+    if settings.law == "lookahead":
+        assert steps % settings.every == 0
+        return float((1 - settings.pull + settings.pull * rate**settings.every) ** (steps // settings.every))
+    if settings.law != "schedule_free_y":
+        return float(rate * (1 - rate**steps) / (steps * (1 - rate)))
+    x = y = z = 1.0
+    for step in range(1, steps + 1):
+        z -= settings.lr * settings.weight_decay * y
+        x += (z - x) / step
+        y = (1 - keep) * z + keep * x
+    return x
+
+
+PROBE = Probe(
+    run=averaged_weights,
+    settings=Settings,
+    measures={
+        "averaged_left": "what is left of the averaged weights after the steps without gradient, the worst of them (of w0)",
+        "trained_left": "what is left of the weights that were trained, at the end of the run (of w0)",
+        "lag": "averaged weight over trained weight at the end (ratio)",
+        "swap_error": "worst change by showing the average and putting the trained weights back, twice (of w0)",
+    },
+)

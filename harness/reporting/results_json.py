@@ -1,0 +1,47 @@
+"""The file results.json: what a run selected, measured and found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.reporting.ledger import Ledger
+from harness.subject.roles import Subjects
+
+SCHEMA = 1
+
+
+def results(
+    ledger: Ledger,
+    *,
+    subjects: Subjects,
+    environment: Mapping[str, str],
+    heard: Sequence[str],
+    tests: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what results.json holds; `tests` are counts of all tests, and what is wrong with them beside failures."""
+    return {
+        "schema": SCHEMA,
+        "subject": dict(subjects.by_role) | {"under_test": list(subjects.under_test)},
+        "environment": dict(environment),
+        "expected": len(ledger.expected),
+        "selected": len(ledger.selected),
+        "counts": ledger.counts(),
+        "heard": list(heard),
+        "contract": [asdict(one) for one in ledger.promises],
+        "tests": dict(tests),
+        "golden": [asdict(one) for one in ledger.goldens],
+        "golden_counts": ledger.golden_counts(),
+        "claims": [asdict(one) for one in ledger.lines],
+    }
+
+
+def write_results(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Write results.json into `folder` and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,177 @@
+"""How does a YAML file become frozen dataclasses, with nothing guessed?
+
+The file is bound from YAML's own nodes, so that an error can show the text as it was written: `no` is a bool to
+YAML, `1e-3` is a string, a repeated key silently wins. Here each of them is either understood or refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from harness.environment import commands
+from harness.errors import ScenarioError
+
+Plain = float | int | bool | str | tuple[Any, ...]
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # 010 is eight to YAML and ten to a reader
+_NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A part of a file that is bound later, once it is known to what."""
+
+    file: str
+    path: str
+    node: yaml.Node
+
+    def fail(self, problem: str) -> ScenarioError:
+        """Return the error that says what is wrong here."""
+        where = f"{self.path}: " if self.path else ""
+        return ScenarioError(f"{self.file}: {where}{problem} (line {self.node.start_mark.line + 1})")
+
+    def child(self, key: str, node: yaml.Node) -> Raw:
+        """Return the part below `key`."""
+        return Raw(self.file, f"{self.path}.{key}" if self.path else key, node)
+
+
+def read(path: Path, *, root: Path) -> Raw:
+    """Read one YAML file. Raises ScenarioError when it is missing, empty or not YAML."""
+    name = str(path.relative_to(root) if path.is_relative_to(root) else path)
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{name}: not UTF-8 text (byte {error.start + 1})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        problem = " ".join(str(getattr(error, "problem", error)).split())
+        raise ScenarioError(f"{name}: not YAML: {problem}{line}") from None
+    if node is None:
+        raise ScenarioError(f"{name}: the file is empty")
+    return Raw(name, "", node)
+
+
+def entries(raw: Raw) -> dict[str, Raw]:
+    """Return a mapping's parts by key. Raises ScenarioError for another node or a repeated key."""
+    if not isinstance(raw.node, yaml.MappingNode):
+        raise raw.fail(f"expected a mapping, got {shown(raw.node)}")
+    found: dict[str, Raw] = {}
+    for key, value in raw.node.value:
+        if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
+            raise raw.fail(f"expected a name as key, got {shown(key)}")
+        if key.value in found:
+            raise raw.child(key.value, key).fail("the key is given twice")
+        found[key.value] = raw.child(key.value, value)
+    return found
+
+
+def unknown(name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, most: int = 60) -> str:
+    """Return the sentence that refuses a name and lists what is known; the nearest alone where more than `most` are."""
+    if len(known) > most:
+        near = get_close_matches(name, list(known), n=3, cutoff=0.4)
+        every = f"{commands.harness('list')} prints all {len(known)}"
+        return f"unknown {what} {name!r}; near it: {', '.join(near) or 'nothing'} ({every})"
+    near = get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {name!r}{hint} (known: {', '.join(sorted(known))})"
+
+
+def bind(kind: Any, raw: Raw) -> Any:
+    """Return `raw` as a `kind`: a dataclass, Raw, a scalar, Literal, Optional, tuple[X, ...] or Mapping[str, X]."""
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Raw:
+        return raw
+    if kind is Plain:
+        return plain(raw)
+    if origin in (Union, types.UnionType) and type(None) in args:
+        return bind(next(arg for arg in args if arg is not type(None)), raw)
+    if origin is Literal:
+        return _one_of(args, raw)
+    if origin is tuple:
+        return tuple(bind(args[0], part) for part in _items(raw))
+    if origin is not None and issubclass(origin, Mapping):
+        return {key: bind(args[1], part) for key, part in entries(raw).items()}
+    if is_dataclass(kind):
+        return bind_fields(kind, entries(raw), raw)
+    return _scalar(kind, raw)
+
+
+def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
+    """Return the dataclass `kind` made of `parts`; `raw` is where a missing key is reported."""
+    hints = get_type_hints(kind)
+    known = {field.name: field for field in fields(kind) if field.init}
+    for key, part in parts.items():
+        if key not in known:
+            raise part.fail(unknown(key, tuple(known), what="key"))
+    for name, field in known.items():
+        if name not in parts and field.default is MISSING and field.default_factory is MISSING:
+            raise raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})")
+    return kind(**{key: bind(hints[key], part) for key, part in parts.items()})
+
+
+def plain(raw: Raw) -> Plain:
+    """Return a value of an optimizer's option: a number, true or false, a text, or a list of these."""
+    if isinstance(raw.node, yaml.SequenceNode):
+        return tuple(plain(part) for part in _items(raw))
+    if isinstance(raw.node, yaml.MappingNode):
+        raise raw.fail("expected a value or a list, got a mapping")
+    kind = raw.node.tag.rsplit(":", 1)[-1]
+    readers = {"bool": bool, "int": int, "float": float}
+    if kind == "str" and _unquoted(raw.node) and _NUMBER.fullmatch(raw.node.value):
+        return float(raw.node.value)
+    value: Plain = _scalar(readers.get(kind, str), raw)
+    return value
+
+
+def shown(node: yaml.Node) -> str:
+    """Return a node as an error shows it: its own text and what YAML takes it for."""
+    if isinstance(node, yaml.SequenceNode):
+        return f"a list of {len(node.value)}"
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    return f"{node.value!r} ({node.tag.rsplit(':', 1)[-1]})"
+
+
+def _items(raw: Raw) -> list[Raw]:
+    if not isinstance(raw.node, yaml.SequenceNode):
+        raise raw.fail(f"expected a list, got {shown(raw.node)}")
+    return [Raw(raw.file, f"{raw.path}[{index}]", node) for index, node in enumerate(raw.node.value)]
+
+
+def _one_of(allowed: tuple[Any, ...], raw: Raw) -> str:
+    if isinstance(raw.node, yaml.ScalarNode) and raw.node.value in allowed:
+        return str(raw.node.value)
+    got = raw.node.value if isinstance(raw.node, yaml.ScalarNode) else shown(raw.node)
+    raise raw.fail(unknown(str(got), tuple(str(value) for value in allowed), what="value"))
+
+
+def _unquoted(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and getattr(node, "style", None) is None
+
+
+def _scalar(kind: type, raw: Raw) -> Any:
+    expected = {float: "number", int: "whole number", bool: "true or false", str: "text"}[kind]
+    node = raw.node
+    refusal = raw.fail(f"expected {expected}, got {shown(node)}")
+    if not isinstance(node, yaml.ScalarNode):
+        raise refusal
+    tag, text = node.tag.rsplit(":", 1)[-1], node.value
+    if kind is str and tag == "str":
+        return text
+    if kind is bool and tag == "bool" and text in ("true", "false"):
+        return text == "true"
+    if kind is int and tag == "int" and _WHOLE.fullmatch(text):
+        return int(text)
+    if kind is float and tag in ("int", "float", "str") and _unquoted(node) and _NUMBER.fullmatch(text):
+        return float(text)
+    raise refusal

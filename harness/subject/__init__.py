@@ -1,0 +1,1 @@
+"""The optimizer under test: its role, how it is loaded, stepped, timed and listened to."""

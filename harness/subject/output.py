@@ -1,0 +1,23 @@
+"""What a subject prints or warns: collected, listed, never a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def listening(heard: list[str]) -> Iterator[None]:
+    """Collect what a subject prints or warns, once each, in `heard`; it is listed and never a failure."""
+    out = io.StringIO()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            try:
+                yield
+            finally:
+                lines = [f"prints: {line}" for line in out.getvalue().splitlines() if line.strip()]
+                lines += [f"warns: {item.category.__name__}: {item.message}" for item in caught]
+                heard.extend(line for line in dict.fromkeys(lines) if line not in heard)

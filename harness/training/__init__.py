@@ -1,0 +1,1 @@
+"""Short training of a small GPT, many runs at once."""

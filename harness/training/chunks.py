@@ -1,0 +1,93 @@
+"""How is a study cut into pieces that workers share, and what is in each? Chunks of 4 seeds x all arms, and a trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from harness.spec.scenario import Scenario
+from harness.subject import loading
+from harness.subject.float32 import in_single
+from harness.subject.output import listening
+from harness.subject.roles import Subjects
+from harness.training.chunk_cache import Piece
+from harness.training.loop import ArmRun, Recipe, train
+from harness.training.progress import Heartbeat
+from harness.training.records import save_runs
+from harness.training.task import Task, verb_forms
+
+SEEDS_PER_CHUNK = 4
+TRAJECTORY_STEPS = 100  # after about 140 steps rounding has grown past what an exact golden can hold
+
+TASKS: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
+MODELS = ("gpt",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and with whom a piece is trained."""
+
+    subjects: Subjects
+    device: torch.device
+    heartbeat: Heartbeat
+    heard: list[str]
+
+
+def chunks(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> list[Piece]:
+    """Return the pieces of the ensemble lane: float32, every arm with four seeds each."""
+    pieces = []
+    starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
+    for index, start in enumerate(starts):
+        seeds = scenario.seeds[start : start + SEEDS_PER_CHUNK]
+        chunk = _Chunk(f"{name}, chunk {index + 1} of {len(starts)}", scenario, recipe, seeds, torch.float32)
+        pieces.append(Piece(f"{name}.chunk{index}", chunk.cost, partial(_produce, chunk, place)))
+    return pieces
+
+
+def trajectory(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> Piece:
+    """Return the piece of the trajectory lane: float64, the first steps of the first seed in every arm."""
+    short = replace(recipe, steps=TRAJECTORY_STEPS, evaluate_every=TRAJECTORY_STEPS)
+    chunk = _Chunk(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)
+    return Piece(f"{name}.trajectory", chunk.cost, partial(_produce, chunk, place))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    what: str
+    scenario: Scenario
+    recipe: Recipe
+    seeds: Sequence[int]
+    dtype: torch.dtype
+
+    @property
+    def cost(self) -> int:
+        return self.recipe.steps * len(self.seeds) * len(self.scenario.arms)
+
+
+def _produce(chunk: _Chunk, place: Place, path: Path) -> None:
+    with listening(place.heard):
+        runs = train(
+            chunk.recipe,
+            _arm_runs(chunk, place.subjects),
+            task=TASKS[chunk.scenario.task](),
+            device=place.device,
+            dtype=chunk.dtype,
+            progress=place.heartbeat.start(chunk.what),
+        )
+    save_runs(path, runs)
+
+
+def _arm_runs(chunk: _Chunk, subjects: Subjects) -> list[ArmRun]:
+    runs = []
+    for name, arm in chunk.scenario.arms.items():
+        make = loading.factory(arm.subject or subjects.path(arm.role), arm.options, training=True)
+        if subjects.single(arm.role) and chunk.dtype == torch.float64:
+            make = in_single(make)
+        assert arm.lr is not None, "checked when the scenario was loaded"
+        assert arm.weight_decay is not None, "checked when the scenario was loaded"
+        runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in chunk.seeds]
+    return runs

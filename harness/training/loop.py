@@ -1,0 +1,163 @@
+"""How are many runs trained at once? One loop for every optimizer: batched forward and backward, one optimizer a run.
+
+The same chunk, run again on the same machine, is bit-identical. In another chunk, or in another order, a run keeps its
+initial weights, batches and schedule exactly, but its numbers may differ by rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.errors import RunError
+from harness.subject.loading import Factory
+from harness.training.evaluation import Encoded, encode, evaluate
+from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits
+from harness.training.recorder import Tape
+from harness.training.records import Run
+from harness.training.schedule import Schedule, learning_rates
+from harness.training.stacked_weights import Stack
+from harness.training.task import Task
+
+FINITE_EVERY = 20  # steps between looks at the recorded losses: each look waits for the device
+OTHER_BATCHES = 1_000_003  # between the batch streams of one seed, so that they do not meet those of nearby seeds
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all arms of a study share. `clip` bounds each run's gradient norm; `embedding_std` holds for positions too."""
+
+    steps: int = 2000
+    batch_size: int = 4
+    clip: float = 1.0
+    embedding_std: float = 0.30
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: int = 200
+    final_fraction: float = 1.0
+    evaluate_every: int = 100
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One run to train. Runs of one seed and `batch_seed_offset` see the same batches; of one seed, the same initial weights."""
+
+    arm: str
+    seed: int
+    lr: float
+    weight_decay: float
+    make: Factory
+    batch_seed_offset: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"arm {self.arm}, seed {self.seed}"
+
+
+def train(
+    recipe: Recipe,
+    runs: Sequence[ArmRun],
+    *,
+    task: Task,
+    device: torch.device,
+    dtype: torch.dtype,
+    progress: Callable[[int, int], None],
+) -> list[Run]:
+    """Train a chunk of runs together and return what each recorded, in the order given.
+
+    Raises RunError, one line, when a run's loss is not finite or a subject raises.
+    """
+    shape = Shape(symbols=len(task.symbols), context=task.train.tokens.shape[1] - 1)
+    splits = [encode(sentences, shape.symbols, device, dtype) for sentences in (task.train, task.held_out)]
+    batches = torch.stack([draw_batches(recipe, run, len(task.train.tokens)) for run in runs], dim=1).to(device)
+    initial = [initial_weights(shape, recipe.embedding_std, 2 * run.seed) for run in runs]
+    stack = Stack([run.label for run in runs], initial, device, dtype)
+    optimizers = [_build(run, leaves) for run, leaves in zip(runs, stack.leaves, strict=True)]
+    rates = [learning_rates(_schedule(recipe), run.lr, recipe.steps) for run in runs]
+    tape = Tape(stack, recipe.steps)
+    tape.write_checkpoint(0, stack, *(evaluate(stack.weights, split, shape) for split in splits))
+
+    for step in range(1, recipe.steps + 1):
+        loss = batch_loss(stack.weights, splits[0], batches[step - 1], shape)
+        loss.sum().backward()  # summed over runs: each run's gradient is its own
+        gradients = stack.gradients()
+        norm = clip(gradients, recipe.clip)
+        stack.hand_out(gradients)
+        tape.mark(stack)
+        for run, optimizer, run_rates in zip(runs, optimizers, rates, strict=True):
+            update(run, optimizer, run_rates[step - 1], step)
+        stack.recall(step)
+        tape.write_step(step, stack, loss=loss.detach(), gradient_norm=norm)
+        if step % recipe.evaluate_every == 0 or step == recipe.steps:
+            tape.write_checkpoint(step, stack, *(evaluate(stack.weights, split, shape) for split in splits))
+        if step % FINITE_EVERY == 0 or step == recipe.steps:
+            tape.require_finite(step)
+            progress(step, recipe.steps)
+    return [_run(run, rate, tape, index) for index, (run, rate) in enumerate(zip(runs, rates, strict=True))]
+
+
+def draw_batches(recipe: Recipe, run: ArmRun, sentences: int) -> Tensor:
+    """Draw the sentences of every step with replacement, (steps, batch_size); fewer steps are a prefix of more."""
+    generator = torch.Generator().manual_seed(2 * (run.seed + OTHER_BATCHES * run.batch_seed_offset) + 1)
+    return torch.randint(sentences, (recipe.steps, recipe.batch_size), generator=generator)
+
+
+def batch_loss(weights: Weights, sentences: Encoded, batch: Tensor, shape: Shape) -> Tensor:
+    """Return each run's cross entropy, averaged over the real characters of its batch (runs, batch_size), in nats."""
+    inputs, targets, real = sentences.inputs[batch], sentences.targets[batch], sentences.real[batch]
+    return cross_entropy(logits(weights, inputs, shape), targets.flatten(1, 2)) / real.sum(dim=1)
+
+
+def clip(gradients: Weights, limit: float) -> Tensor:
+    """Scale each run's gradient in place to a norm of at most `limit`; return the norms before, (runs,)."""
+    norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients.values()]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+    scale = (limit / (norm + 1e-6)).clamp(max=1.0)  # 1e-6 as in torch.nn.utils.clip_grad_norm_
+    for gradient in gradients.values():
+        gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
+    return norm
+
+
+def update(run: ArmRun, optimizer: Any, rate: float, step: int) -> None:
+    """Set the scheduled rate in every group and take one optimizer step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    try:
+        optimizer.step()
+    except Exception as error:
+        told = " ".join(str(error).split())
+        raise RunError(f"{run.label}: {_name(optimizer)} raised {type(error).__name__} at step {step}: {told}") from error
+
+
+def _build(run: ArmRun, leaves: Mapping[str, Tensor]) -> Any:
+    # Layer-norm gains are not decayed: the one group rule that every study shares.
+    groups = [
+        {"params": [leaf for leaf in leaves.values() if leaf.dim() == 2], "weight_decay": run.weight_decay},
+        {"params": [leaf for leaf in leaves.values() if leaf.dim() == 1], "weight_decay": 0.0},
+    ]
+    try:
+        return run.make(groups, lr=run.lr, weight_decay=run.weight_decay)
+    except Exception as error:
+        raise RunError(f"{run.label}: the optimizer could not be built: {_line(error)}") from error
+
+
+def _name(optimizer: Any) -> str:
+    return f"{type(optimizer).__module__}:{type(optimizer).__qualname__}"
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _schedule(recipe: Recipe) -> Schedule:
+    return Schedule(recipe.schedule, recipe.warmup_steps, recipe.final_fraction)
+
+
+def _run(run: ArmRun, rates: Sequence[float], tape: Tape, index: int) -> Run:
+    given = {"arm": run.arm, "seed": run.seed, "lr": run.lr, "weight_decay": run.weight_decay}
+    recorded: dict[str, Any] = {**given, "learning_rates": np.array(rates), **tape.read(index)}
+    return Run(**recorded)

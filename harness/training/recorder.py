@@ -1,0 +1,96 @@
+"""Where are a chunk's numbers kept while it trains? In tensors on its device, so that recording waits for nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.errors import RunError
+from harness.training.evaluation import Scores
+from harness.training.records import SLICES, Array
+from harness.training.stacked_weights import Stack
+
+STEP_MEASURES = ("loss", "gradient_norm", "update_norm", "unseen_row")
+
+
+class Tape:
+    """Every step's and every checkpoint's numbers of all runs of a chunk."""
+
+    def __init__(self, stack: Stack, steps: int) -> None:
+        self.matrices = [name for name, part in stack.parts.items() if part.dim() == 3]
+        self._labels = stack.labels
+        self._before = torch.empty_like(stack.flat)
+        self._start = _embedding_norms(stack)
+        runs = len(stack.leaves)
+        self.by_step = {name: stack.flat.new_zeros(steps, runs) for name in STEP_MEASURES}
+        self.norms = stack.flat.new_zeros(steps, len(self.matrices), runs)
+        self.checkpoints: list[int] = []
+        self.by_checkpoint: dict[str, list[Tensor]] = {}
+
+    def mark(self, stack: Stack) -> None:
+        """Remember the weights before an update, for its norm."""
+        self._before.copy_(stack.flat)
+
+    def write_step(self, step: int, stack: Stack, **measures: Tensor) -> None:
+        """Keep the numbers of one step, after its update."""
+        norms = [_norm(stack.parts[name]) for name in self.matrices]
+        torch.stack(norms, out=self.norms[step - 1])
+        measures["update_norm"] = _norm(self._before.sub_(stack.flat))
+        measures["unseen_row"] = _norm(stack.parts["embedding"][:, -1]) / self._start[1]
+        for name, value in measures.items():
+            self.by_step[name][step - 1] = value
+
+    def write_checkpoint(self, step: int, stack: Stack, train: Scores, held_out: Scores) -> None:
+        """Keep the numbers of one checkpoint."""
+        self.checkpoints.append(step)
+        measures = {
+            "train_loss": train.loss,
+            "held_out_loss": held_out.loss,
+            "embedding_norm": _embedding_norms(stack)[0] / self._start[0],
+            "train_regular": train.regular,
+            "train_irregular": train.irregular,
+            "held_out_regular": held_out.regular,
+            "held_out_irregular": held_out.irregular,
+        }
+        for name, value in measures.items():
+            self.by_checkpoint.setdefault(name, []).append(value)
+
+    def require_finite(self, step: int) -> None:
+        """Raise RunError for the first loss up to `step` that is not finite."""
+        losses = self.by_step["loss"][:step]
+        if not bool(losses.isfinite().all()):
+            index, run = (int(number) for number in (~losses.isfinite()).nonzero()[0])
+            raise RunError(f"{self._labels[run]}: training loss is {losses[index, run].item()} at step {index + 1}")
+        held_out = self.by_checkpoint["held_out_loss"][-1]  # the only look at the weights that the last step left
+        if not bool(held_out.isfinite().all()):
+            run = int((~held_out.isfinite()).nonzero()[0])
+            raise RunError(f"{self._labels[run]}: held-out loss is {held_out[run].item()} at step {self.checkpoints[-1]}")
+
+    def read(self, run: int) -> dict[str, Any]:
+        """Return one run's numbers, named as in `Run`, as float64 on the CPU."""
+        at_checkpoints = {name: _array(torch.stack(values)[:, run]) for name, values in self.by_checkpoint.items()}
+        return {
+            **{name: _array(values[:, run]) for name, values in self.by_step.items()},
+            "matrix_norms": {name: _array(self.norms[:, index, run]) for index, name in enumerate(self.matrices)},
+            "checkpoints": np.array(self.checkpoints, dtype=np.int64),
+            "accuracy": {name: at_checkpoints.pop(name) for name in SLICES},
+            **at_checkpoints,
+        }
+
+
+def _array(values: Tensor) -> Array:
+    return values.cpu().double().numpy()
+
+
+def _embedding_norms(stack: Stack) -> tuple[Tensor, Tensor]:
+    """Return the norms of the rows that occur and of the unseen row, run by run."""
+    table = stack.parts["embedding"]
+    return _norm(table[:, :-1]), _norm(table[:, -1])
+
+
+def _norm(stacked: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(stacked.flatten(1), dim=1)
+    return norm  # (runs,)

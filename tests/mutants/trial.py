@@ -1,0 +1,168 @@
+"""What becomes of one optimizer under a contract: which claims and promises are red, and in which words?
+
+The same parts as a run of the suite (`subject`, `applicability`, `run`, `outcome`, `promise`), without its pytest processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.catalog import applicability
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
+from harness.fingerprint.ask import ask
+from harness.reporting.failure import explain
+from harness.run import Session, run
+from harness.spec.contract import FIELDS
+from harness.spec.scenario import Claim
+from harness.subject import roles
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunk_cache import Store
+from harness.training.progress import Heartbeat
+from harness.verdicts.contract_check import hold, promised, sentence
+from harness.verdicts.outcome import Outcome, decide
+from tests.mutants.expectations import Mutant, Promise, Right
+
+Row = dict[str, Any]
+CONTRACT = "contract."
+ASKED = ("hidden_decay", "weight_at_zero", *(name for name in FIELDS if name != "equivalent_to"))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one optimizer as the subject: the claims that ran, and the first line of each test that is red.
+
+    A red field of the contract stands in `red` as `contract.<field>`.
+    """
+
+    ran: tuple[str, ...]
+    red: Mapping[str, str]
+
+
+def trial(path: str, promise: Promise, folder: Path) -> Trial:
+    """Hold the optimizer at `path` to every probe's claims that apply to its contract, and to each field of it."""
+    subjects = roles.choose([f"{promise.role}={path}"], heard := [], promise.contract)
+    session = Session(replace(subjects, contract_file="contract.yaml"), "cpu", Store(folder), Heartbeat(folder, print), heard)
+    outcomes = [(entry, outcome) for entry, claims in _applying(session.subjects) for outcome in _judged(entry, claims, session)]
+    red = {outcome.claim.id: _first_line(outcome, entry, session) for entry, outcome in outcomes if outcome.status == "failed"}
+    held = [hold(role, name, session.subjects) for role, name in promised(session.subjects)]
+    red |= {f"{CONTRACT}{one.field}": sentence(one, session.subjects).partition("\n")[0] for one in held if not one.met}
+    return Trial(tuple(outcome.claim.id for _, outcome in outcomes), red)
+
+
+@dataclass(frozen=True)
+class Kills:
+    """What noticed a mutant: tests that are red with it as the subject, and claims that are red with it in an arm of theirs.
+
+    `ran` is how many claims it was held to as the subject; `told` what a fingerprint says of it, by question.
+    """
+
+    ran: int
+    red: Mapping[str, str]
+    in_arm: Mapping[str, str]
+    told: Mapping[str, tuple[str, ...]]
+
+    @property
+    def all(self) -> Mapping[str, str]:
+        return {**self.in_arm, **self.red}
+
+
+def kills(mutant: Mutant, folder: Path) -> Kills:
+    """Hold a mutant to all that applies to what its twin promises, and to the claims about other subjects that name it."""
+    found = trial(mutant.path, mutant.promise, folder) if mutant.promise else Trial((), {})
+    beside = [(entry, claim) for entry, claim in _naming(mutant) if claim.id not in found.ran]
+    in_arms = {claim.id: in_arm(entry, claim, mutant.path, folder) for entry, claim in beside}
+    told = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
+    return Kills(len(found.ran), found.red, {claim: said for claim, said in in_arms.items() if said}, told)
+
+
+def problems(mutant: Mutant, found: Kills) -> list[str]:
+    """Return what is not as the catalogue says: who noticed the fault, in which words, and what a fingerprint says of it."""
+    said = found.all.get(mutant.by)
+    wrong = [] if said else [f"{mutant.by} is green; red: {', '.join(found.all) or 'nothing'}"]
+    if said and mutant.says not in said:
+        wrong.append(f"{mutant.by} is red without the words {mutant.says!r}: {said}")
+    for question, truth in mutant.truth.items():
+        told = found.told[question]
+        if question not in mutant.misread and (told if truth is None else truth not in told):
+            wrong.append(f"the fingerprint says {question}: {' or '.join(told) or 'unknown'}, it is {truth or 'not to be told'}")
+    return wrong
+
+
+def mutant_row(mutant: Mutant, folder: Path) -> Row:
+    """Return what a mutant's line of the kill matrix holds, as JSON gives it back."""
+    found = kills(mutant, folder)
+    return {
+        "path": mutant.path,
+        "does": " ".join((mutant.make.__doc__ or "").partition(": http")[0].split()).rstrip(".") + ".",
+        "bug": mutant.bug,
+        "id": mutant.id,
+        "ran": found.ran,
+        "claims": sorted(name for name in found.red if not name.startswith(CONTRACT)),
+        "fields": sorted(name.removeprefix(CONTRACT) for name in found.red if name.startswith(CONTRACT)),
+        "in_arm": sorted(found.in_arm),
+        "by": mutant.by,
+        "said": found.all.get(mutant.by, ""),
+        "truth": {name: value or "" for name, value in mutant.truth.items()},
+        "misread": dict(mutant.misread),
+        "told": {name: " or ".join(values) for name, values in found.told.items()},
+        "problems": problems(mutant, found),
+    }
+
+
+def right_row(right: Right, folder: Path) -> Row:
+    """Return what a right optimizer's line of the kill matrix holds."""
+    found, promise = trial(right.path, right.promise, folder), right.promise
+    told = {question.name: " or ".join(finding.values) for question, finding in ask(right.path, {}, ASKED)}
+    return {
+        "path": right.path,
+        "role": promise.role,
+        "contract": dict(promise.contract),
+        "ran": len(found.ran),
+        "red": sorted(set(found.red) - set(promise.expected)),
+        "expected": {name: why for name, why in promise.expected.items() if name in found.red},
+        "told": told,
+    }
+
+
+def in_arm(entry: Entry, claim: Claim, path: str, folder: Path) -> str:
+    """Return the first line that a claim is red with when the optimizer at `path` takes its counterexample's arm, or nothing."""
+    name = str(claim.counterexample.arm)
+    arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
+    arms[name] = replace(arms[name], role="fixed", subject=path)
+    changed = Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)
+    session = Session(Subjects(DEFAULTS), "cpu", Store(folder), Heartbeat(folder, print), heard=[])
+    outcome = decide(claim, run(changed, session))
+    return _first_line(outcome, changed, session) if outcome.status == "failed" else ""
+
+
+def _naming(mutant: Mutant) -> Iterator[tuple[Entry, Claim]]:
+    for entry in load().values():
+        for claim in entry.scenario.claims if entry.scenario.kind == "probe" else ():
+            if mutant.name in claim.counterexample.mutants:
+                yield entry, claim
+
+
+def _applying(subjects: Subjects) -> Iterator[tuple[Entry, list[Claim]]]:
+    """Yield the probes with their claims that apply, and with the arms only that these read."""
+    for entry in load().values():
+        claims = [claim for claim in entry.scenario.claims if entry.scenario.kind == "probe" and _applies(entry, claim, subjects)]
+        if claims:
+            arms = {arm: entry.scenario.arms[arm] for claim in claims for arm in claim.arms}
+            yield Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw), claims
+
+
+def _applies(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
+    return applicability.involved(entry, claim, subjects) and not applicability.obstacle(entry, claim, subjects)
+
+
+def _judged(entry: Entry, claims: list[Claim], session: Session) -> list[Outcome]:
+    result = run(entry, session)
+    return [decide(claim, result) for claim in claims]
+
+
+def _first_line(outcome: Outcome, entry: Entry, session: Session) -> str:
+    return explain(outcome, entry, session)[0].partition("\n")[0]

@@ -1,0 +1,103 @@
+"""Do witnesses give what was shipped, in every scenario, and are they run without a trace in the session?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.attribution import witnesses
+from harness.attribution.decide import arm_of
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
+from harness.environment.paths import ROOT
+from harness.goldens.file_format import parse
+from harness.goldens.values import Entry as Recorded
+from harness.run import Result, Session, pieces
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunk_cache import Store
+from harness.training.progress import Heartbeat
+
+RIGHT = "tests.mutants.decay_rule:AdamWTwin"
+
+
+def shipped(scenario: str) -> Mapping[str, Recorded]:
+    """Return what is recorded of torch's own optimizers."""
+    path = ROOT / "golden" / "default" / "test_claims" / f"{scenario}.json"
+    return parse(path.read_text(encoding="utf-8")).entries
+
+
+def session(folder: Path, **roles: str) -> Session:
+    """Return a session with these optimizers under test."""
+    return Session(Subjects({**DEFAULTS, **roles}, tuple(sorted(roles))), "cpu", Store(folder), Heartbeat(folder, print), [])
+
+
+def in_roles(entry: Entry) -> set[str]:
+    """Return the arms that a role's optimizer runs."""
+    return {name for name, arm in entry.scenario.arms.items() if arm.role != "fixed"}
+
+
+REFERABLE = [entry for entry in load().values() if entry.scenario.kind != "arithmetic" and in_roles(entry)]
+
+
+@pytest.mark.parametrize("entry", REFERABLE, ids=lambda entry: entry.id)
+def test_our_reference_gives_every_number_that_was_shipped_of_a_role(entry: Entry, tmp_path: Path) -> None:
+    """All of a probe, and a hundred steps of a study, within the goldens' own tolerances."""
+    recorded = shipped(entry.id)
+
+    heard = witnesses.hear("reference", entry, session(tmp_path), shipped=recorded)
+
+    exact = {name for name in recorded if not name.startswith("ensemble.") and arm_of(name) in in_roles(entry)}
+    assert exact
+    assert exact <= set(heard)
+    assert {name: heard[name].status for name in exact if not heard[name].ok} == {}
+
+
+def test_a_witness_runs_in_the_place_of_the_optimizer_under_test(tmp_path: Path) -> None:
+    """Whatever that is; nothing of what it says is put down to it."""
+    here, entry = session(tmp_path, decoupled="nowhere:Nothing"), load()["zero_gradient"]
+
+    heard = witnesses.hear("torch", entry, here, shipped=shipped(entry.id))
+
+    assert heard["adamw.first_factor"].status == "same"
+    assert here.heard == []
+
+
+def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the store would give the subject's runs back."""
+    ran: list[str] = []
+
+    def noted(entry: Entry, here: Session) -> Result:
+        pieces_of = [piece.name for piece in pieces(entry, here)]
+        ran.append(f"{here.subjects.path('decoupled')} {' '.join(entry.scenario.arms)}: {pieces_of[0]}")
+        return Result({}, {}, {})
+
+    monkeypatch.setattr(witnesses, "run", noted)
+    for name in ("torch", "reference"):
+        witnesses.hear_ends(name, load()["verb_forms"], session(tmp_path, decoupled=RIGHT), shipped={}, arms=["control"])
+
+    assert ran == [
+        "torch.optim:AdamW control: verb_forms.torch.chunk0",
+        "harness.optimizers.numpy_reference:AdamW control: verb_forms.reference.chunk0",
+    ]
+
+
+def test_what_training_again_takes_is_known_before() -> None:
+    """In run-steps: steps x seeds x arms."""
+    assert witnesses.cost(load()["verb_forms"], ["control"]) == 2000 * 8
+
+
+def test_an_arm_that_a_witness_cannot_run_gives_nothing(tmp_path: Path) -> None:
+    """The others do."""
+    entry = load()["zero_gradient"]
+    arms = {**entry.scenario.arms, "adamw": replace(entry.scenario.arms["adamw"], options={"amsgrad": True})}
+    harder = replace(entry, scenario=replace(entry.scenario, arms=arms))
+
+    heard = witnesses.hear("reference", harder, session(tmp_path), shipped=shipped(entry.id))
+
+    assert "adamw.first_factor" not in heard
+    assert heard["sgd.first_factor"].status == "same"

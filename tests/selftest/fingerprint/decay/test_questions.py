@@ -1,0 +1,231 @@
+"""Is every known optimizer found to be what it is? The confusion matrix of the fingerprint's decay against the truth.
+
+Of torch's classes the truth is their documentation's algorithm; of the mutants and conventions it is their docstrings. A row
+names what differs from AdamW.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.fingerprint.decay import REFUSED
+from harness.subject.loading import Watched
+from tests.mutants import decay_rule
+from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, QUESTIONS, asked, findings
+
+Row = dict[str, str]
+
+ADAMW: Row = {
+    "precision": "float64",
+    "step_rule": "adam",
+    "element_wise": "yes",
+    "scale_free": "yes",
+    "update_depends_on_weight": "no",
+    "other_shapes": "same",
+    "groups": "own",
+    "coupling": "decoupled",
+    "scale": "lr",
+    "strength": "1",
+    "order": "before",
+    "mask": "none",
+    "zero_gradient": "decays",
+    "hidden_decay": "none",
+    "weight_at_zero": "stays",
+}
+COUPLED: Row = {"coupling": "coupled_l2", "scale": "gradient", "order": "inside"}
+BOTH: Row = {"coupling": "coupled_l2 decoupled", "scale": "gradient lr", "order": "inside before"}
+NONE: Row = {"coupling": "none"} | dict.fromkeys(("groups", "scale", "strength", "order", "mask", "zero_gradient"), "")
+UNKNOWN: Row = dict.fromkeys(("coupling", "scale", "strength", "order", "mask"), "")
+SGD: Row = {"step_rule": "sgd", "scale_free": "no"}
+MOMENTUM: Row = {"step_rule": "momentum", "scale_free": "no"}
+OTHER: Row = {"step_rule": "other"}
+TRUST: Row = {"step_rule": "other", "element_wise": "no", "update_depends_on_weight": "proportional"}
+
+TORCH: list[tuple[str, dict[str, Any], Row]] = [
+    ("AdamW", {}, {}),
+    ("AdamW", {"amsgrad": True}, OTHER),
+    ("AdamW", {"foreach": True}, {}),
+    ("AdamW", {"fused": True}, {}),
+    ("AdamW", {"maximize": True}, {}),
+    ("AdamW", {"betas": (0.8, 0.95), "eps": 1e-4}, {}),
+    ("AdamW", {"eps": 0.0}, {"zero_gradient": "", "hidden_decay": "", "weight_at_zero": ""}),  # 0/0 without gradient
+    ("Adam", {}, COUPLED),
+    ("Adam", {"maximize": True}, COUPLED),
+    ("Adam", {"decoupled_weight_decay": True}, {}),
+    ("NAdam", {}, COUPLED | OTHER),
+    ("NAdam", {"decoupled_weight_decay": True}, OTHER),
+    ("RAdam", {}, COUPLED | OTHER | {"scale_free": "no"}),  # its first five steps are not rectified: as long as the gradient
+    ("RAdam", {"decoupled_weight_decay": True}, OTHER | {"scale_free": "no"}),
+    ("Adamax", {}, COUPLED | OTHER),
+    ("Adagrad", {}, COUPLED | OTHER),
+    ("Adadelta", {}, COUPLED | OTHER),
+    ("RMSprop", {}, COUPLED | OTHER),
+    ("RMSprop", {"momentum": 0.9}, COUPLED | OTHER),
+    ("RMSprop", {"centered": True}, COUPLED | OTHER),
+    ("SGD", {}, BOTH | SGD),
+    ("SGD", {"maximize": True}, BOTH | SGD),
+    ("SGD", {"momentum": 0.9}, COUPLED | MOMENTUM),
+    ("SGD", {"momentum": 0.9, "nesterov": True}, COUPLED | MOMENTUM),
+    ("SGD", {"momentum": 0.9, "dampening": 0.5}, COUPLED | MOMENTUM),
+    (
+        "ASGD",  # its own lambd shrinks weights by 1e-4 of its rate, and its rate fades: none of the known scales
+        {},
+        BOTH | OTHER | {"scale": "gradient", "scale_free": "no", "update_depends_on_weight": "yes", "hidden_decay": "yes"},
+    ),
+    ("Adafactor", {}, TRUST | {"scale_free": "by_tensor", "other_shapes": "differs"}),  # a vector's moment is not factored
+    ("Muon", {}, {"step_rule": "orthogonal", "element_wise": "no", "scale_free": "by_tensor", "other_shapes": "refused"}),
+]
+OURS: list[tuple[str, dict[str, Any], Row]] = [
+    ("Lion", {}, {"step_rule": "sign"}),
+    ("Lamb", {}, TRUST | {"coupling": "through_norm", "scale": "gradient", "order": "inside", "strength": "", "mask": ""}),
+    ("SignSGD", {}, {"step_rule": "sign"}),
+    ("IndependentAdamW", {}, {"scale": "schedule"}),
+    ("IndependentSGD", {}, SGD | {"scale": "schedule"}),
+    ("IndependentSGD", {"momentum": 0.9}, MOMENTUM | {"scale": "schedule"}),
+    ("IndependentSGD", {"momentum": 0.9, "decay_after": True}, MOMENTUM | {"scale": "schedule", "order": "after"}),
+    ("DecoupledSGD", {}, BOTH | SGD),
+    ("DecoupledSGD", {"momentum": 0.9}, MOMENTUM),
+    ("ProximalSGD", {}, SGD | {"order": "proximal"}),
+    ("CautiousAdamW", {}, {"mask": "cautious"}),
+]
+PLANTED: list[tuple[str, dict[str, Any], Row]] = [
+    ("AdamWTwin", {}, {}),
+    ("DecayForgotten", {}, NONE),
+    ("CoupledL2", {}, COUPLED),
+    ("DecayAfterUpdate", {}, {"order": "after"}),
+    ("DecayNotTimesLr", {}, {"scale": "constant"}),
+    ("DecayTimesLrSquared", {}, {"scale": "lr_squared"}),
+    ("WrongSign", {}, {"strength": "-1", "zero_gradient": "grows"}),
+    ("DecayTwice", {}, {"strength": "2"}),
+    ("DecayCaptured", {}, {"groups": "captured"}),
+    ("HiddenDecay", {}, {"hidden_decay": "yes", "update_depends_on_weight": "yes"}),
+    ("DecayHalved", {}, {"strength": "0.5"}),
+    ("StaleLr", {}, {"scale": "initial_lr"}),
+    ("DefaultDecayForAllGroups", {}, {"groups": "constructor"}),
+    ("DecayOnlyWhereGradient", {}, {"zero_gradient": "untouched"}),
+    ("ProximalDecay", {}, {"order": "proximal"}),
+    ("ExponentialDecay", {}, {"strength": ""}),  # no constant factor is exp(-x)
+    ("SignDecay", {}, UNKNOWN),
+    ("BiasCorrectedLrDecay", {}, {"scale": "bias_corrected_lr"}),
+    ("SecondMomentWithoutRoot", {}, OTHER | {"scale_free": "no"}),
+    ("DecayInsideMoments", {}, UNKNOWN),
+    ("DecayScaledByGradient", {}, UNKNOWN),
+    ("AdamTwin", {}, COUPLED),
+    ("CoupledButDecoupled", {}, {}),
+    ("AdamDecayForgotten", {}, NONE),
+    ("AdamDecayTwice", {}, COUPLED | {"strength": "2"}),
+    ("AdamSquaredDenominator", {}, COUPLED | OTHER | {"scale_free": "no"}),
+    ("SgdTwin", {"momentum": 0.9}, COUPLED | MOMENTUM),
+    ("SgdDecayForgotten", {"momentum": 0.9}, NONE | MOMENTUM),
+    ("SgdDecayTwice", {"momentum": 0.9}, COUPLED | MOMENTUM | {"strength": "2"}),
+    ("SgdDecayNotTimesLr", {}, SGD | {"scale": "constant"}),
+    ("SgdDecayNotTimesLr", {"momentum": 0.9}, UNKNOWN | MOMENTUM),  # a decay with a momentum of its own
+    ("SgdDecayAfterUpdate", {}, SGD | {"order": "after"}),
+    ("SgdDecayAfterUpdate", {"momentum": 0.9}, UNKNOWN | MOMENTUM),
+    ("SgdDecayOutsideMomentum", {"momentum": 0.9}, MOMENTUM),
+    ("SgdDecayOnlyWhereGradient", {"momentum": 0.9}, COUPLED | MOMENTUM | {"zero_gradient": "untouched"}),
+    ("SgdWrongSign", {"momentum": 0.9}, COUPLED | MOMENTUM | {"strength": "-1", "zero_gradient": "grows"}),
+]
+INSIDE: Row = {"step_rule": "sign", "coupling": "inside_sign", "scale": "gradient", "order": "inside"}
+NAMED: list[tuple[str, dict[str, Any], Row]] = [
+    ("LionInsideSign", {}, INSIDE),
+    ("LionDirectionInsideSign", {}, INSIDE | {"strength": "", "mask": ""}),
+    (
+        "Lars",
+        {},
+        TRUST
+        | {"scale_free": "by_tensor", "coupling": "through_norm", "scale": "gradient", "order": "inside"}
+        | {"strength": "", "mask": ""},
+    ),
+    ("LambCoupled", {}, TRUST | COUPLED),
+    ("LambDecoupled", {}, TRUST | {"order": "before after"}),  # a norm of the decayed weight makes them the same map
+    ("LambDecoupledFloored", {}, TRUST),
+    ("LambDecoupledFlooredAfter", {}, TRUST | {"order": "after"}),
+    ("LambMomentumDecoupled", {}, TRUST | {"scale_free": "by_tensor"}),
+    ("AdamC", {}, {"scale": "lr_squared_over_max"}),
+    ("PreviousLrDecay", {}, {"scale": "previous_lr"}),
+    ("DecaySkipsFirstStep", {}, {}),
+    ("DecayAtRandom", {}, UNKNOWN),
+    ("DecayByFanIn", {}, {"strength": "", "other_shapes": "differs"}),
+    ("MatricesOnly", {}, {"other_shapes": "differs"}),
+    ("ConstantShift", {}, UNKNOWN | {"weight_at_zero": "moves", "zero_gradient": ""}),
+    ("OnceCautious", {}, {"mask": "", "zero_gradient": "untouched"}),
+    ("FirstGroupForAll", {}, {"groups": ""}),
+    ("SgdDecayBuffer", {}, UNKNOWN | MOMENTUM),
+    ("SingleInside", {}, {"precision": "float32"}),
+    ("SingleUpdate", {}, {"precision": "float32"}),
+    ("RefusesDouble", {}, {"precision": "float32"}),
+    ("StochasticRounding", {}, {}),
+    ("KeepsRemainder", {}, {}),
+]
+TRUTH = [
+    pytest.param(prefix + name, options, ADAMW | row, id="-".join([name, *map(str, options)]))
+    for prefix, rows in (
+        ("torch.optim:", TORCH),
+        ("harness.optimizers:", OURS),
+        (MUTANTS, PLANTED),
+        (CONVENTIONS, NAMED),
+    )
+    for name, options, row in rows
+]
+# In single precision these say of themselves what they say in double: the first row of each answer that promises double.
+ANSWERS = ("coupling", "scale", "order")
+IN_SINGLE = list(
+    {
+        tuple(one.values[2][name] for name in ANSWERS): one for one in reversed(TRUTH) if one.values[2]["precision"] == "float64"
+    }.values()
+)
+
+
+@pytest.mark.parametrize(("path", "options", "truth"), TRUTH)
+def test_every_subject_is_found_to_be_what_it_is(path: str, options: dict[str, Any], truth: Row) -> None:
+    found = findings(path, options)
+
+    assert {name: " ".join(found[name].values) for name in truth} == truth
+    assert {name: one.says for name, one in found.items() if not 0 < len(one.says) < 140} == {}
+
+
+@pytest.mark.parametrize(("path", "options", "truth"), IN_SINGLE)
+def test_single_precision_is_enough_to_know(path: str, options: dict[str, Any], truth: Row) -> None:
+    found = findings(path, options, single=True)
+
+    assert {name: " ".join(found[name].values) for name in truth if name in found} == {
+        name: value for name, value in truth.items() if name in found
+    }
+
+
+def test_every_mutant_has_a_row() -> None:
+    assert {name for name, _, _ in PLANTED} == {*decay_rule.MUTANTS, *(twin.__name__ for twin in decay_rule.TWINS)}
+
+
+@pytest.mark.parametrize("name", ["Rprop", "LBFGS", "SparseAdam"])
+def test_an_optimizer_without_the_argument_has_no_decay(name: str) -> None:
+    found = asked("coupling", f"torch.optim:{name}")
+
+    assert (found.values, found.says) == (("none",), REFUSED)
+    assert asked("groups", f"torch.optim:{name}").values == ()
+
+
+def test_all_questions_together_take_few_steps() -> None:
+    before = Watched.steps_taken
+
+    findings("torch.optim:AdamW")
+
+    assert Watched.steps_taken - before <= 1_600  # about half a second
+
+
+def test_a_question_has_its_words_in_one_place() -> None:
+    assert len({question.name for question in QUESTIONS}) == len(QUESTIONS)
+    assert {question.section for question in QUESTIONS} == {"precision", "update", "decay"}
+
+
+def test_what_is_usual_is_said_with_its_numbers() -> None:
+    says = findings("torch.optim:AdamW")["coupling"].says
+
+    assert says.startswith("decoupled: at every of 20 steps decay takes 0.045 to 0.12 of w and nothing else (residual ")
+
+
+def test_an_inverted_mask_is_said() -> None:
+    assert "cautious inverted" in asked("mask", CONVENTIONS + "OnceCautious").says

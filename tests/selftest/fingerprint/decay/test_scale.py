@@ -1,0 +1,177 @@
+"""Is a decay's multiplier told from every other, with its strength, and never named where none fits?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.fingerprint.decay.scale import FORMS, PROXIMAL, SCALES, Rates, measured
+from harness.fingerprint.measuring.gradient_sequence import LRS, OTHER_BUILT, OTHER_LRS
+from harness.fingerprint.measuring.subject_runner import Lab
+from tests.mutants.decay_rule import AdamWTwin, Group, State
+from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+
+GIVEN = {
+    "plain": lambda x: x,
+    "twice": lambda x: 1 - (1 - x) ** 2,
+    "exponential": lambda x: 1 - math.exp(-x),
+    "divided": lambda x: 1 - 1 / (1 + x),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("x", [0.03, 0.12, 0.25, -0.1])
+def test_a_form_is_undone(name: str, x: float) -> None:
+    assert FORMS[name].undo(GIVEN[name](x)) == pytest.approx(x, rel=1e-13)
+
+
+class LrOverStart(AdamWTwin):
+    """Decay by lr^2 over the constructor's lr, which stands for the largest one, as timm and heavyball do."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - self.rate(group, state) * group["weight_decay"])
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] ** 2 / self.defaults["lr"])
+
+
+class OverConstructor(LrOverStart):
+    """Decay by the schedule: lr over the constructor's."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] / self.defaults["lr"])
+
+
+class OverGroup(LrOverStart):
+    """Decay by the schedule: lr over that of the group when it was added."""
+
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        self.param_groups[-1]["first"] = self.param_groups[-1]["lr"]
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] / group["first"])
+
+
+class OverFirstStep(LrOverStart):
+    """Decay by the schedule: lr over that of the first step, which a warm-up has made small."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["lr"] / state.setdefault("first", group["lr"]))
+
+
+class ByConstructor(LrOverStart):
+    """Decay by the constructor's lr, whatever the schedule and the group say."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(self.defaults["lr"])
+
+
+class ByGroup(OverGroup):
+    """Decay by the group's lr when it was added."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(group["first"])
+
+
+class SingleRate(LrOverStart):
+    """Keep lr x weight_decay in float32, beside double weights."""
+
+    def rate(self, group: Group, state: State) -> float:
+        return float(torch.tensor(group["lr"], dtype=torch.float32))
+
+
+def tensors_only(params: Sequence[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Build AdamW of tensors, and of no groups."""
+    assert all(weight.dim() for weight in params)
+    return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, foreach=False)
+
+
+STARTING = [
+    ("LrOverStart", "", "lr^2 / the constructor's lr"),
+    ("OverConstructor", "schedule", "lr / the constructor's lr"),
+    ("OverGroup", "schedule", "lr / the group's first lr"),
+    ("OverFirstStep", "schedule", "lr / the first step's lr"),
+    ("ByConstructor", "initial_lr", "times the constructor's lr"),
+    ("ByGroup", "initial_lr", "times the group's first lr"),
+    ("SingleRate", "lr", "times lr x"),
+    ("tensors_only", "lr", "times lr x"),
+]
+
+
+@pytest.mark.parametrize(("name", "word", "says"), STARTING)
+def test_which_start_a_decay_rests_on_is_told(name: str, word: str, says: str) -> None:
+    """The constructor's lr, the group's and the first step's are three numbers; a scale without a name has its strength."""
+    scale, strength = (asked(question, f"{__name__}:{name}") for question in ("scale", "strength"))
+
+    assert " ".join(scale.values) == word
+    assert says in scale.says
+    assert strength.values == ("1",)
+
+
+def test_no_scale_is_a_multiple_of_another_over_both_walks() -> None:
+    walks = [(LRS, (LRS[0], LRS[0])), (OTHER_LRS, OTHER_BUILT)]
+    rates = [Rates(lrs[: step + 1], *built) for lrs, built in walks for step in range(len(lrs))]
+    rows = [[scale.of(one, (0.9, 0.999)) for one in rates] for scale in SCALES]
+
+    for number, one in enumerate(rows):
+        for other in rows[:number]:
+            ratios = [mine / theirs for mine, theirs in zip(one, other, strict=True)]
+            assert max(ratios) / min(ratios) - 1 > 1e-2  # a fit leaves less than 1e-6
+
+
+def test_two_base_rates_tell_a_schedule_from_the_rate() -> None:
+    scales = [asked("scale", path).values for path in ("torch.optim:AdamW", "harness.optimizers:IndependentAdamW")]
+    assert scales == [("lr",), ("schedule",)]
+
+
+def test_two_base_rates_tell_the_first_rate_from_no_rate() -> None:
+    scales = [asked("scale", MUTANTS + name).values for name in ("StaleLr", "DecayNotTimesLr")]
+    assert scales == [("initial_lr",), ("constant",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"), [("DecayHalved", 0.5), ("WrongSign", -1.0), ("DecayTwice", 2.0), ("AdamDecayTwice", 2.0)]
+)
+def test_the_strength_is_measured(name: str, factor: float) -> None:
+    strength = asked("strength", MUTANTS + name)
+    assert strength.values == (f"{factor:g}",)
+    assert strength.numbers["strength"] == pytest.approx(factor, rel=1e-9)
+
+
+def test_an_exponential_decay_has_no_constant_factor_and_says_what_it_is() -> None:
+    strength = asked("strength", MUTANTS + "ExponentialDecay")
+    assert strength.values == ()
+    assert "exp(-x)" in strength.says
+    assert strength.numbers["first_order"] == pytest.approx(1.0)
+
+
+def test_a_decay_applied_twice_is_said_to_be() -> None:
+    assert "(1 - x)^2" in asked("order", MUTANTS + "DecayTwice").says
+
+
+def test_proximal_decay_is_decay_after_with_another_share() -> None:
+    fit = measured(Lab(MUTANTS + "ProximalDecay", {}))
+    assert fit is not None
+    assert (fit.form, fit.scale) == (PROXIMAL, SCALES[0])
+    assert asked("order", MUTANTS + "ProximalDecay").values == ("proximal",)
+
+
+def test_factors_that_differ_between_tensors_are_shown() -> None:
+    strength = asked("strength", CONVENTIONS + "DecayByFanIn")
+    assert strength.values == ()
+    assert "0.5, 0.4" in strength.says
+
+
+def test_bias_correction_is_told_by_the_groups_own_betas() -> None:
+    assert asked("scale", MUTANTS + "BiasCorrectedLrDecay", {"betas": (0.8, 0.95)}).values == ("bias_corrected_lr",)
+
+
+@pytest.mark.parametrize("name", ["SignDecay", "DecayInsideMoments", "DecayForgotten"])
+def test_what_is_not_decoupled_has_no_scale(name: str) -> None:
+    assert asked("scale", MUTANTS + name).values == ()
+    assert asked("strength", MUTANTS + name).values == ()

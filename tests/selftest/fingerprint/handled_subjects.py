@@ -1,0 +1,64 @@
+"""What does a fingerprint say of how an optimizer handles things? Asks one question, alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from harness.fingerprint import handling
+from harness.fingerprint.finding import Finding
+from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
+from harness.subject.output import listening
+
+QUESTIONS = {question.name: question for question in handling.QUESTIONS}
+FAULTS = "tests.mutants.mishandled:"
+MUTANTS = "tests.mutants.decay_rule:"
+TWIN = MUTANTS + "AdamWTwin"
+SAID = 140  # characters of a line
+
+TORCH: Mapping[str, Mapping[str, Any]] = {
+    name: {"momentum": 0.9} if name == "SGD" else {}
+    for name in (
+        ["AdamW", "Adam", "SGD", "Muon", "Adafactor", "RMSprop", "Adagrad", "NAdam", "RAdam", "ASGD", "Adamax", "Adadelta"]
+    )
+}
+
+
+def found(question: str, path: str, given: Mapping[str, Any] | None = None, dtype: torch.dtype = torch.float64) -> Finding:
+    """Return a finding, after its form was checked: one line, and words that the question knows."""
+    asked = QUESTIONS[question]
+    with listening([]):
+        finding = asked.ask(Lab(path, given or {}, dtype))
+    assert set(finding.values) <= words(asked), f"{question} answers {finding.values}"
+    assert 10 < len(finding.says) < SAID, finding.says
+    assert "\n" not in finding.says
+    return finding
+
+
+def words(question: Question) -> set[str]:
+    """Return what a question may answer."""
+    field = FIELDS.get(question.name)
+    return set(question.values) | (set(field.values) | set(field.faults) if field else set())
+
+
+def usual(question: str, path: str, given: Mapping[str, Any] | None = None) -> bool:
+    """Say whether nobody needs to look at what a question finds."""
+    return bool(set(found(question, path, given).values) & set(QUESTIONS[question].usual))
+
+
+def of_torch(questions: Sequence[Question], truth: Mapping[str, Mapping[str, str]]) -> list[Any]:
+    """Return a case for each class of torch.optim and each question: (class, options, question, expected word).
+
+    `truth` holds by question the word of most classes ("" as its key), and of those that differ.
+    """
+    assert set(truth) == {question.name for question in questions}
+    return [
+        pytest.param(name, given, question, said.get(name, said[""]), id=f"{name}-{question}")
+        for name, given in TORCH.items()
+        for question, said in truth.items()
+    ]

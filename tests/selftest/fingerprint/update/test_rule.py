@@ -1,0 +1,133 @@
+"""Does a closed form fit its own rule, and no other?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.fingerprint.measuring.gradient_sequence import draw
+from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.update.rule import Update, rule_of, updates
+from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
+
+RULES = [
+    ("torch.optim:SGD", {}, "sgd"),
+    ("torch.optim:SGD", {"momentum": 0.5}, "momentum"),
+    ("torch.optim:SGD", {"momentum": 0.9, "nesterov": True}, "momentum"),
+    ("torch.optim:AdamW", {"betas": (0.5, 0.7)}, "adam"),
+    ("torch.optim:AdamW", {"amsgrad": True}, "other"),
+    ("torch.optim:NAdam", {}, "other"),
+    ("torch.optim:RMSprop", {}, "other"),
+    ("torch.optim:ASGD", {}, "other"),
+    ("harness.optimizers:SignSGD", {}, "sign"),
+    ("harness.optimizers:Lion", {"betas": (0.3, 0.6)}, "sign"),
+    ("harness.optimizers:Lamb", {}, "other"),
+]
+
+
+class EpsBesideUncorrectedRoot(AdamWTwin):
+    """Add eps before the root is corrected for its start: the shorter form of Kingma and Ba's section 2."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        return m / (v.sqrt() + group["eps"] / (1 - group["betas"][1] ** state["t"]) ** 0.5)
+
+
+class EpsInsideTheRoot(AdamWTwin):
+    """Add eps to the second moment, under the root."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        return m / ((v + 1e-15).sqrt() + group["eps"])
+
+
+def test_a_step_that_is_adams_but_for_its_eps_is_another_rule_and_says_how_near_it_is() -> None:
+    lab = Lab(f"{__name__}:EpsInsideTheRoot", {})
+    word, says = rule_of(updates(lab, draw()), lab)
+    assert word == "other"
+    assert says.startswith("no closed form fits all steps; Adam's misses by ")
+
+
+class OwnRateForEachTensor(SgdTwin):
+    """Momentum with a rate that each tensor's first gradient sets."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        rate = state.setdefault("rate", float(1 / grad.norm()))
+        super().update(w, rate * grad, group, state)
+
+
+def test_adams_two_places_for_eps_are_both_known_and_told_apart() -> None:
+    lab = Lab(f"{__name__}:EpsBesideUncorrectedRoot", {"eps": 1e-4})
+    word, says = rule_of(updates(lab, draw()), lab)
+    assert (word, "beside the uncorrected root" in says) == ("adam", True)
+
+
+class BetasByName(AdamWTwin):
+    """Keep the betas in the group one by one, as optimi does."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+        super().__init__(params, lr=lr, betas=(0.8, 0.95), weight_decay=weight_decay)
+
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group["beta1"], group["beta2"] = group.pop("betas")
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, {**group, "betas": (group["beta1"], group["beta2"])}, state)
+
+
+def test_betas_are_read_by_either_name() -> None:
+    lab = Lab(f"{__name__}:BetasByName", {})
+    assert rule_of(updates(lab, draw()), lab)[0] == "adam"
+
+
+def test_a_rate_that_differs_between_tensors_is_said_with_both_ends() -> None:
+    lab = Lab(f"{__name__}:OwnRateForEachTensor", {"momentum": 0.9})
+    word, says = rule_of(updates(lab, draw()), lab)
+    ends = sorted(1 / float(one.norm()) for one in draw().gradients[0])
+    assert (word, f"({ends[0]:.4g} to {ends[1]:.4g} x gradient)" in says) == ("momentum", True)
+
+
+@pytest.mark.parametrize(("path", "options", "word"), RULES)
+def test_a_rule_is_what_it_is(path: str, options: Mapping[str, Any], word: str) -> None:
+    lab = Lab(path, options)
+    assert rule_of(updates(lab, draw()), lab)[0] == word
+
+
+def test_momentum_is_said_with_its_number() -> None:
+    lab = Lab("torch.optim:SGD", {"momentum": 0.7})
+    assert rule_of(updates(lab, draw()), lab)[1] == "each step is 0.7 x the one before - lr x (1 x gradient)"
+
+
+def test_a_share_of_the_weight_beside_the_rule_is_named() -> None:
+    """A hidden decay does not hide the rule."""
+    lab = Lab("tests.mutants.decay_rule:HiddenDecay", {})
+    word, says = rule_of(updates(lab, draw()), lab)
+    assert word == "adam"
+    assert "less 0.0001 x lr x w" in says
+
+
+@pytest.mark.parametrize("path", ["torch.optim:AdamW", "torch.optim:SGD"])
+def test_a_billionth_of_a_step_is_enough_to_be_another_rule(path: str) -> None:
+    lab = Lab(path, {})
+    bent = [
+        replace(one, moved=one.moved + 1e-9 * torch.randn(one.moved.shape, dtype=torch.float64)) for one in updates(lab, draw())
+    ]
+    assert rule_of(bent, lab)[0] == "other"
+
+
+def test_betas_under_other_names_are_taken_for_adams_own() -> None:
+    seen = [replace(one, group={"betas": "none"}) for one in updates(Lab("torch.optim:AdamW", {}), draw())]
+    assert rule_of(seen, Lab("torch.optim:AdamW", {}))[0] == "adam"
+
+
+def test_steps_are_in_units_of_the_learning_rate() -> None:
+    (one, _) = updates(Lab("torch.optim:SGD", {}), draw())
+    assert isinstance(one, Update)
+    assert torch.allclose(one.moved, -one.gradients, rtol=1e-9, atol=one.tolerance)

@@ -1,0 +1,149 @@
+"""Is a pool's text strict, and does what a golden says of an ensemble follow from its pool?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.catalog.load import load
+from harness.environment.paths import ROOT
+from harness.goldens.compare import compare
+from harness.goldens.file_format import dump as dump_golden
+from harness.goldens.file_format import parse as parse_golden
+from harness.goldens.origin import Origin
+from harness.goldens.pool import Pool, PoolError, calibrated, draw, dump, parse, path_of, read, wanted
+from harness.goldens.values import Ensemble
+from harness.measurement import Reading, Readings
+from harness.spec.scenario import Scenario
+from tests.selftest.scenario_files import write
+
+SEEDS = tuple(range(24))
+HERE = Origin({"torch": "2.13.0", "seeds": "0..23", "n": "24"})
+GOLDEN = ROOT / "golden" / "default"
+STUDIES = {name: entry.scenario for name, entry in load().items() if entry.scenario.kind == "study"}
+
+
+def readings() -> dict[str, Readings]:
+    """Return two arms, apart, with one value a seed that no nine digits hold."""
+    return {
+        arm: {
+            measure: Reading(0.0, "nats", expected=0.5, samples=tuple(shift + math.sin(seed) / 30 for seed in SEEDS))
+            for measure in ("gap", "train_loss", "embedding_growth")
+        }
+        for arm, shift in (("control", 0.25), ("no_decay", 0.85))
+    }
+
+
+def drawn(folder: Path) -> tuple[Pool, Scenario]:
+    """Return a pool of the written study, and the study."""
+    scenario = load(write(folder))["training"].scenario
+    return draw("training", replace(scenario, seeds=SEEDS), readings(), HERE), scenario
+
+
+def test_a_pool_holds_what_gates_and_expectations_read(tmp_path: Path) -> None:
+    """In every arm what a gate reads in one, so that decay's worth can be told; nothing else."""
+    pool, scenario = drawn(tmp_path)
+
+    assert wanted(scenario) == sorted(pool.samples)
+    assert set(pool.samples) == {(arm, name) for arm in ("control", "no_decay") for name in ("gap", "train_loss")}
+
+
+def test_a_pool_survives_its_text(tmp_path: Path) -> None:
+    """Nine digits of each sample are kept, one measure a line, and what comes back has the same text."""
+    pool, _ = drawn(tmp_path)
+
+    again = parse(dump(pool))
+
+    assert again == pool
+    assert dump(again) == dump(pool)
+    assert len([line for line in dump(pool).splitlines() if line.startswith('  "control.gap": [')]) == 1
+    assert pool.samples["control", "gap"][1] == float(f"{0.25 + math.sin(1) / 30:.9g}")
+
+
+def test_the_golden_of_a_study_follows_from_its_pool(tmp_path: Path) -> None:
+    """Mean, spread and number of seeds are the pool's; what a run is held to has the scenario's seeds."""
+    pool, scenario = drawn(tmp_path)
+
+    line = calibrated(pool, scenario)["ensemble.no_decay.gap"]
+
+    assert replace(line, signal=None) == Ensemble.of(pool.samples["no_decay", "gap"], alpha=1e-5, runs=8)
+    assert (line.n, line.runs) == (24, 8)
+    assert line.signal == pytest.approx(0.6 / line.detects, rel=0.05)
+
+
+def test_some_seeds_of_a_pool_can_be_read_as_a_run(tmp_path: Path) -> None:
+    """In the order that is asked for, with their own mean and the closed form."""
+    pool, _ = drawn(tmp_path)
+
+    reading = pool.readings([3, 1])["control"]["gap"]
+
+    assert reading.samples == (pool.samples["control", "gap"][3], pool.samples["control", "gap"][1])
+    assert (reading.value, reading.expected) == (pytest.approx(sum(reading.samples) / 2), 0.5)
+    assert pool.readings()["control"]["gap"].samples == pool.samples["control", "gap"]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda text: text.replace('"study"', '"scenario"'), "expected an object with the keys"),
+        (lambda text: text.replace('"control.gap": [0.25', '"control.gap": [NaN'), "NaN is never"),
+        (lambda text: text.replace('"control.gap": [0.25', '"control.gap": ["0.25"'), "control.gap: expected 24 numbers"),
+        (lambda text: text.replace('"control.gap": [0.25, ', '"control.gap": ['), "control.gap: expected 24 numbers, got 23"),
+        (lambda text: text.replace("control.gap", "control.gop"), "control.gop: expected <arm>.<measure>"),
+        (lambda text: text.replace('"seeds": [0, 1,', '"seeds": [0, 0,'), "all different"),
+        (lambda text: text.replace('"torch"', '"host"'), "unknown key 'host'"),
+        (lambda text: text[:-4], "not JSON"),
+    ],
+)
+def test_a_file_that_somebody_broke_is_refused(change: Callable[[str], str], why: str, tmp_path: Path) -> None:
+    """Naming the place."""
+    pool, _ = drawn(tmp_path)
+    broken = change(dump(pool))
+    assert broken != dump(pool)
+
+    with pytest.raises(PoolError) as caught:
+        parse(broken)
+
+    assert why in str(caught.value)
+
+
+def test_a_pool_with_a_number_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    """And says in which measure."""
+    pool, _ = drawn(tmp_path)
+    broken = replace(pool, samples={**pool.samples, ("control", "gap"): (math.nan,) * 24})
+
+    with pytest.raises(PoolError, match=r"not finite: control\.gap"):
+        dump(broken)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_shipped_goldens_ensembles_are_those_of_their_pools(study: str) -> None:
+    """A mean, a spread or a number of seeds that somebody edited is red, and so is a line that a run has taken over."""
+    pool, scenario = read(path_of(GOLDEN, study)), STUDIES[study]
+    recorded = parse_golden((GOLDEN / "test_claims" / f"{study}.json").read_text(encoding="utf-8")).entries
+
+    lines = calibrated(pool, scenario)
+
+    assert pool.study == study
+    assert len(pool.seeds) >= 64
+    assert set(scenario.seeds) <= set(pool.seeds)
+    assert sorted(pool.samples) == wanted(scenario)
+    assert {name: one for name, one in recorded.items() if isinstance(one, Ensemble)} == lines
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_spread_widened_by_hand_is_not_that_of_the_pool(study: str) -> None:
+    """Although its tolerance is the one that the wider spread gives."""
+    golden = parse_golden((GOLDEN / "test_claims" / f"{study}.json").read_text(encoding="utf-8"))
+    lines = calibrated(read(path_of(GOLDEN, study)), STUDIES[study])
+    name, line = next(iter(lines.items()))
+    wider = replace(Ensemble.summary(mean=line.mean, sd=1.2 * line.sd, n=line.n, runs=8, alpha=line.alpha), signal=line.signal)
+
+    edited = parse_golden(dump_golden(replace(golden, entries={**golden.entries, name: wider}))).entries
+
+    assert compare({name: line}, {name: edited[name]})[0].status == "same"  # no comparison of two ensembles can notice it
+    assert edited[name] != lines[name]

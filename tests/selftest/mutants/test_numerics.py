@@ -1,0 +1,59 @@
+"""Does each mutant of precision, paths, masks, averages and norms fail for its fault, and not for how it is written?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
+from harness.run import Session, run
+from harness.spec.scenario import Claim
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunk_cache import Store
+from harness.training.progress import Heartbeat
+from harness.verdicts.outcome import decide
+from tests.mutants import numerics
+
+OWN = {name for name, found in vars(numerics).items() if getattr(found, "__module__", "") == numerics.__name__}
+NAMED = [
+    (entry, claim, mutant)
+    for entry in load().values()
+    for claim in entry.scenario.claims
+    for mutant in claim.counterexample.mutants
+    if mutant in OWN
+]
+
+
+def twin_path(mutant: str) -> str:
+    """Return the import path of the optimizer that a mutant is without its fault: its base."""
+    base = getattr(numerics, mutant).__bases__[0]
+    return "torch.optim:Adafactor" if base.__module__.startswith("torch.optim") else f"{base.__module__}:{base.__name__}"
+
+
+@pytest.mark.parametrize(("entry", "claim", "mutant"), [pytest.param(*one, id=f"{one[1].id}-{one[2]}") for one in NAMED])
+def test_the_twin_passes_the_claim_that_the_mutant_fails(entry: Entry, claim: Claim, mutant: str, tmp_path: Path) -> None:
+    """Under the same arm, options and settings."""
+    session = Session(Subjects(DEFAULTS), "cpu", Store(tmp_path), Heartbeat(tmp_path, print), heard=[])
+    arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
+    name = str(claim.counterexample.arm)
+    arms[name] = replace(arms[name], role="fixed", subject=twin_path(mutant))
+
+    outcome = decide(claim, run(Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw), session))
+
+    assert outcome.status != "failed"
+
+
+def test_every_mutant_is_a_counterexample_of_some_claim() -> None:
+    """All but the twins; one that no claim names would show nothing."""
+    twins = {base.__name__ for name in OWN for base in getattr(numerics, name).__bases__}
+    named = {mutant for _, _, mutant in NAMED}
+
+    assert OWN - twins - named == set()
+
+
+def test_a_mutant_says_what_it_does() -> None:
+    """In a docstring of its own."""
+    assert all(getattr(numerics, name).__dict__.get("__doc__") for name in OWN)

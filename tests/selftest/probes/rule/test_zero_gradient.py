@@ -1,0 +1,93 @@
+"""Does the zero-gradient probe read a decay for what it is?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from harness.decay_laws import closed_forms
+from harness.probes.rule.zero_gradient import Settings, zero_gradient
+from tests.selftest.probes.subjects import exact, mutant, reference, torch_optim
+
+DECOUPLED = Settings(lr=0.02, weight_decay=2.5, law="decoupled")
+EXACT = ("first_factor", "last_factor", "schedule_response", "worst_error", "magnitude_slope", "lr_response", "decay_response")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("AdamW", {}),
+        ("AdamW", {"amsgrad": True}),
+        ("NAdam", {"decoupled_weight_decay": True}),
+        ("RAdam", {"decoupled_weight_decay": True}),
+        ("Adafactor", {}),
+        ("Muon", {}),
+        ("SGD", {}),
+    ],
+)
+def test_torch_optimizers_that_decay_by_lr_meet_the_decoupled_law(name: str, options: dict[str, Any]) -> None:
+    readings = zero_gradient(torch_optim(name, **options), DECOUPLED)
+    assert all(exact(readings[measure]) for measure in EXACT)
+
+
+def test_sgd_with_momentum_meets_the_root() -> None:
+    settings = Settings(lr=0.02, weight_decay=2.5, law="coupled_momentum", momentum=0.5, steps=160)
+    readings = zero_gradient(torch_optim("SGD", momentum=0.5), settings)
+    assert all(exact(readings[measure]) for measure in EXACT)
+    # at half the lr x^2 - (1.5 - 0.025) x + 0.5 = 0
+    assert readings["last_factor"].value == pytest.approx((1.475 + math.sqrt(1.475**2 - 2)) / 2, abs=1e-12)
+
+
+def test_a_thousand_steps_of_momentum_leave_far_less_than_decay_alone() -> None:
+    lrs = [0.01] * 1000
+    assert float(closed_forms.survival("coupled_momentum", lrs, weight_decay=0.1, momentum=0.9)[-1]) == pytest.approx(
+        1.5601e-5, rel=1e-4
+    )
+    assert float(closed_forms.survival("decoupled", lrs, weight_decay=0.1, momentum=0.0)[-1]) == pytest.approx(
+        0.999**1000, rel=1e-12
+    )
+
+
+def test_a_root_that_is_not_real_is_refused() -> None:
+    with pytest.raises(AssertionError, match="no real root"):
+        closed_forms.momentum_root(0.05, 0.9)
+
+
+@pytest.mark.parametrize("weight_decay", [1e-3, 2.5])
+def test_adam_with_l2_takes_lr_whatever_the_decay(weight_decay: float) -> None:
+    readings = zero_gradient(torch_optim("Adam"), Settings(lr=0.02, weight_decay=weight_decay, law="coupled_adam"))
+    assert exact(readings["worst_error"])
+    assert readings["decay_response"].value == pytest.approx(1.0, abs=1e-4)
+    assert 1.9 * (1 - readings["first_factor"].value) == pytest.approx(0.02, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("make", "responses"),
+    [
+        (torch_optim("AdamW"), (2.0, 0.5)),
+        (reference("IndependentAdamW"), (1.0, 0.5)),
+        (mutant("DecayNotTimesLr"), (1.0, 1.0)),
+        (mutant("DecayTimesLrSquared"), (4.0, 0.25)),
+        (mutant("StaleLr"), (2.0, 1.0)),
+        (mutant("DecayForgotten"), (0.0, 0.0)),
+    ],
+)
+def test_the_two_responses_tell_the_conventions_apart(make: Any, responses: tuple[float, float]) -> None:
+    readings = zero_gradient(make, Settings(lr=0.02, weight_decay=0.4, law="decoupled"))
+    assert (readings["lr_response"].value, readings["schedule_response"].value) == pytest.approx(responses, abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "slope"), [("AdamWTwin", 1.0), ("SignDecay", 0.0), ("CoupledL2", 0.0), ("DecayForgotten", 0.0)])
+def test_the_slope_tells_a_spring_from_a_constant_pull(name: str, slope: float) -> None:
+    assert zero_gradient(mutant(name), DECOUPLED)["magnitude_slope"].value == pytest.approx(slope, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["ProximalDecay", "ExponentialDecay", "BiasCorrectedLrDecay", "DefaultDecayForAllGroups", "DecayTwice"]
+)
+def test_a_decay_that_is_nearly_right_is_seen_in_the_path(name: str) -> None:
+    worst = zero_gradient(mutant(name), DECOUPLED)["worst_error"]
+    assert worst.tolerance is not None
+    assert worst.value > 1e6 * worst.tolerance

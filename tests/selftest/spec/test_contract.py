@@ -1,0 +1,102 @@
+"""Is a contract read strictly, completed from its role, and is its page the table's?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.environment.paths import ROOT
+from harness.errors import ScenarioError
+from harness.spec import contract_page
+from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, check, complete, load, obstacle, role_of
+
+
+def read(folder: Path, text: str) -> dict[str, str | float]:
+    """Return the contract that a file with this text declares."""
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return dict(load(path, root=folder))
+
+
+def test_a_contract_holds_what_its_author_declares_and_the_role_the_rest(tmp_path: Path) -> None:
+    """Numbers are numbers, also whole ones."""
+    declared = read(tmp_path, "step_rule: sign\nstrength: 2\nequivalent_to: torch.optim:AdamW\n")
+
+    assert declared == {"step_rule": "sign", "strength": 2.0, "equivalent_to": "torch.optim:AdamW"}
+    assert complete(declared, "coupled") == {**PROMISES["coupled"], **declared}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steprule: sign", "steprule: unknown contract field 'steprule'; did you mean 'step_rule'? (known: coupling, "),
+        (
+            "order: befor",
+            "order: unknown value 'befor'; did you mean 'before'? (known: after, before, inside, proximal, unspecified)",
+        ),
+        ("scale: previous_lr", "scale: 'previous_lr' is a fault (the learning rate of the step before), which a contract cannot"),
+        ("strength: twice", "strength: expected number, got 'twice' (str)"),
+        ("order: 3", "order: expected text, got '3' (int)"),
+        ("order: before\norder: after", "order: the key is given twice"),
+        ("- order", "expected a mapping, got a list of 1"),
+        ("", "the file is empty"),
+    ],
+)
+def test_a_contract_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """In one line with the file, the field, what is known, and the line."""
+    with pytest.raises(ScenarioError) as caught:
+        read(tmp_path, text)
+
+    assert str(caught.value).startswith(f"mine.yaml: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_contract_is_refused(tmp_path: Path) -> None:
+    """With its name and the reason."""
+    with pytest.raises(ScenarioError, match=r"none\.yaml: cannot be read \(No such file"):
+        load(tmp_path / "none.yaml", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("declared", "role"),
+    [
+        ({}, "decoupled"),
+        ({"step_rule": "sign"}, "decoupled"),
+        ({"coupling": "through_norm"}, "decoupled"),
+        ({"coupling": "coupled_l2"}, "coupled"),
+        ({"coupling": "coupled_l2", "step_rule": "momentum"}, "sgd"),
+        ({"coupling": "coupled_l2", "step_rule": "sgd"}, "sgd"),
+    ],
+)
+def test_the_role_follows_from_the_contract(declared: dict[str, str], role: str) -> None:
+    """Where nobody names one."""
+    assert role_of(declared) == role
+
+
+@pytest.mark.parametrize("role", PROMISES)
+def test_what_a_role_promises_could_be_declared(role: str) -> None:
+    """Every field of the table, each with a value of the table."""
+    assert set(PROMISES[role]) == set(FIELDS)
+    for name, value in PROMISES[role].items():
+        assert not isinstance(value, str) or check(name, value) == ""
+
+
+def test_nothing_can_be_promised_under_every_field() -> None:
+    """And what is not promised is an obstacle to whoever needs it."""
+    assert all(check(name, UNSPECIFIED) == "" for name in FIELDS)
+    assert obstacle({"scale": "lr"}, {"scale": UNSPECIFIED}) == "needs scale: lr, the contract says unspecified"
+    assert obstacle({"scale": "any"}, {"scale": UNSPECIFIED}) == ""
+
+
+def test_the_page_and_the_json_are_made_from_the_table() -> None:
+    """contract_page prints what docs/contract.md holds; every value of every field is on it."""
+    page, table = contract_page.markdown(), json.loads(contract_page.as_json())["fields"]
+
+    assert (ROOT / "docs" / "contract.md").read_text(encoding="utf-8") == page
+    for name, one in FIELDS.items():
+        assert f"\n## {name}\n" in page
+        assert table[name]["values"] == dict(one.values)
+        for value in (*one.values, *one.faults):
+            assert f"| `{value}` |" in page or f"| ({value}) |" in page

@@ -1,0 +1,63 @@
+"""Are expected failures read strictly, and judged strictly?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ScenarioError
+from harness.spec.expected_failures import load
+from harness.spec.scenario import Claim, Counterexample
+from harness.verdicts.outcome import Outcome, expected_to_fail
+
+CLAIMS = {"adamw_decays": "", "sgd_decays": "needs step_rule: sgd, the contract says sign", "momentum_decays": ""}
+CLAIM = Claim("adamw_decays", "", (), "", "", "holds", (), Counterexample())
+
+
+def read(folder: Path, text: str) -> dict[str, str]:
+    """Return the reasons of a file with this text."""
+    path = folder / "known.yaml"
+    path.write_text(text, encoding="utf-8")
+    return dict(load(path, root=folder, claims=CLAIMS))
+
+
+def test_each_claim_has_its_reason(tmp_path: Path) -> None:
+    """In the author's words."""
+    assert read(tmp_path, "adamw_decays: fixed in 2.0, see our issue 12\n") == {"adamw_decays": "fixed in 2.0, see our issue 12"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("adamw_decay: why", "known.yaml: adamw_decay: unknown claim 'adamw_decay'; did you mean 'adamw_decays'?"),
+        (
+            "sgd_decays: why",
+            "known.yaml: sgd_decays: cannot fail here: needs step_rule: sgd, the contract says sign; take the line out",
+        ),
+        ("adamw_decays: ' '", "known.yaml: adamw_decays: expected a reason, got an empty text"),
+        ("adamw_decays:", "known.yaml: adamw_decays: expected text, got"),
+    ],
+)
+def test_a_line_that_says_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """With its file, the near names, and what to do."""
+    with pytest.raises(ScenarioError) as caught:
+        read(tmp_path, text)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_a_claim_that_fails_as_expected_is_no_failure() -> None:
+    """Its reason stays with it."""
+    outcome = expected_to_fail(Outcome(CLAIM, "failed", failure="it raised"), "known")
+
+    assert (outcome.status, outcome.reason, outcome.failure) == ("expected_failure", "known", "it raised")
+
+
+@pytest.mark.parametrize("status", ["held", "refuted_as_documented"])
+def test_a_claim_that_no_longer_fails_is_red(status: str) -> None:
+    """With the reason that was given, and what to do."""
+    outcome = expected_to_fail(Outcome(CLAIM, status), "fixed in 2.0")
+
+    assert outcome.status == "failed"
+    assert outcome.failure == "no longer fails, as it was expected to (fixed in 2.0); take it out of the expected failures"

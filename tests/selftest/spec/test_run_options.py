@@ -1,0 +1,102 @@
+"""Does the option outrank the variable, and the variable the project's table?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.spec.run_options import VARIABLE, Asked, asked
+
+TABLE = '[tool.decaygate]\noptimizer = "from.table:A"\ncontract = "own.yaml"\n'
+
+
+def optimizers(given: list[str], environment: dict[str, str], folder: Path) -> list[str]:
+    """Return the optimizers that a run is asked for."""
+    return list(asked(Asked(tuple(given)), environment, folder).optimizers)
+
+
+def project(folder: Path, text: str = TABLE) -> Path:
+    """Return the folder with a pyproject.toml."""
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_option_outranks_the_variable_and_the_table(tmp_path: Path) -> None:
+    """Then the variable, then the table, then nothing."""
+    folder, variable = project(tmp_path), {VARIABLE: "from.variable:A"}
+
+    assert optimizers(["given:A", "sgd=given:B"], variable, folder) == ["given:A", "sgd=given:B"]
+    assert optimizers([], variable, folder) == ["from.variable:A"]
+    assert optimizers([], {VARIABLE: ""}, folder) == ["from.table:A"]
+    assert optimizers([], {}, tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize("text", ["a:A sgd=b:B", "a:A,sgd=b:B", " a:A,  sgd=b:B "])
+def test_the_variable_holds_several(tmp_path: Path, text: str) -> None:
+    """Apart by spaces or commas."""
+    assert optimizers([], {VARIABLE: text}, tmp_path) == ["a:A", "sgd=b:B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (TABLE, ["from.table:A"]),
+        ('[tool.decaygate]\noptimizer = ["a:A", "sgd=b:B"]', ["a:A", "sgd=b:B"]),
+        ("[tool.decaygate]", []),
+        ("[tool.other]\nkey = 1", []),
+        ("", []),
+    ],
+)
+def test_the_table_holds_one_or_several_or_none(tmp_path: Path, text: str, values: list[str]) -> None:
+    """A project without the table runs the shipped subjects."""
+    assert optimizers([], {}, project(tmp_path, text)) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[tool.decaygate]\noptimiser = 'a:A'",
+            "[tool.decaygate]: unknown key 'optimiser' (known: optimizer, contract, expected_failures, golden_dir)",
+        ),
+        ("[tool.decaygate]\noptimizer = 3", "[tool.decaygate]: optimizer: expected a text or a list of texts, got 3"),
+        (
+            "[tool.decaygate]\noptimizer = ['a:A', 3]",
+            "[tool.decaygate]: optimizer: expected a text or a list of texts, got ['a:A', 3]",
+        ),
+        ("[tool.decaygate]\ncontract = ['a.yaml']", "[tool.decaygate]: contract: expected a path, got ['a.yaml']"),
+        ("[tool.decaygate]\ngolden_dir = ''", "[tool.decaygate]: golden_dir: expected a path, got ''"),
+        ("[tool]\ndecaygate = 3", "[tool.decaygate]: expected a table, got 3"),
+        ("[tool.decaygate", "not TOML: "),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """With its file, and what is known or expected."""
+    with pytest.raises(UsageError) as caught:
+        optimizers([], {}, project(tmp_path, text))
+
+    assert str(caught.value).startswith(f"{tmp_path / 'pyproject.toml'}: {message}")
+
+
+def test_the_paths_of_the_table_are_meant_from_its_folder(tmp_path: Path) -> None:
+    """And an option's own path outranks them."""
+    text = TABLE + 'expected_failures = "known/failures.yaml"\ngolden_dir = "golden"\n'
+    folder = project(tmp_path, text)
+
+    found = asked(Asked(contract=Path("given.yaml")), {}, folder)
+
+    assert found.contract == Path("given.yaml")
+    assert found.expected_failures == tmp_path / "known/failures.yaml"
+    assert found.golden_dir == tmp_path / "golden"
+
+
+def test_a_contract_is_not_lent_to_another_optimizer(tmp_path: Path) -> None:
+    """An optimizer that is named takes the table's contract only if it is the table's optimizer."""
+    folder = project(tmp_path)
+
+    assert asked(Asked(("another:B",)), {}, folder).contract is None
+    assert asked(Asked(), {VARIABLE: "another:B"}, folder).contract is None
+    assert asked(Asked(("from.table:A",)), {}, folder).contract == tmp_path / "own.yaml"
+    assert asked(Asked(), {VARIABLE: "from.table:A"}, folder).contract == tmp_path / "own.yaml"

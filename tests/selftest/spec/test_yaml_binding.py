@@ -1,0 +1,209 @@
+"""Is YAML understood as it was meant, or refused with its place, and never guessed?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from harness.errors import ScenarioError
+from harness.spec.yaml_binding import Plain, Raw, bind, entries, plain, read
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A part of the file."""
+
+    n: int = 1
+    x: float | None = None
+
+
+@dataclass(frozen=True)
+class Outer:
+    """A file with one key of every kind."""
+
+    title: str
+    ratio: float = 0.0
+    count: int = 0
+    warm: bool = False
+    way: Literal["up", "down"] = "up"
+    parts: tuple[Inner, ...] = ()
+    options: Mapping[str, Plain] = field(default_factory=dict)
+    settings: Raw | None = None
+
+
+def raw(folder: Path, text: str) -> Raw:
+    """Return the text, read from a file that errors call scenarios/x.yaml."""
+    path = folder / "scenarios" / "x.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return read(path, root=folder)
+
+
+def bound(folder: Path, text: str) -> Outer:
+    """Return the text as an Outer with a title."""
+    outer: Outer = bind(Outer, raw(folder, f"title: t\n{text}\n"))
+    return outer
+
+
+def refusal(folder: Path, text: str) -> str:
+    """Return the message with which the text is refused, after the file's name."""
+    with pytest.raises(ScenarioError) as caught:
+        bound(folder, text)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said.removeprefix("scenarios/x.yaml: ")
+
+
+def test_a_file_becomes_its_dataclass(tmp_path: Path) -> None:
+    """Every kind of field takes its own form."""
+    text = "ratio: 2\ncount: -3\nwarm: true\nway: down\nparts: [{n: 4, x: .5}, {}]"
+
+    outer = bound(tmp_path, text)
+
+    assert outer == Outer("t", 2.0, -3, True, "down", (Inner(4, 0.5), Inner()))
+    assert isinstance(outer.ratio, float)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("1.0e-3", 1e-3), ("1E5", 1e5), ("-2", -2.0), ("+0.5", 0.5), (".5", 0.5), ("3.", 3.0), ("0", 0.0)],
+)
+def test_a_number_is_read_as_a_person_reads_it(tmp_path: Path, text: str, value: float) -> None:
+    """Among them 1e-3, which YAML takes for a text."""
+    assert bound(tmp_path, f"ratio: {text}").ratio == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ratio: no", "ratio: expected number, got 'no' (bool) (line 2)"),
+        ("ratio: '1e-3'", "ratio: expected number, got '1e-3' (str) (line 2)"),
+        ("ratio: .nan", "ratio: expected number, got '.nan' (float) (line 2)"),
+        ("ratio: .inf", "ratio: expected number, got '.inf' (float) (line 2)"),
+        ("ratio: 010", "ratio: expected number, got '010' (int) (line 2)"),
+        ("ratio: 1_000", "ratio: expected number, got '1_000' (int) (line 2)"),
+        ("ratio: 1:30", "ratio: expected number, got '1:30' (int) (line 2)"),
+        ("ratio: 1/3", "ratio: expected number, got '1/3' (str) (line 2)"),
+        ("ratio:", "ratio: expected number, got '' (null) (line 2)"),
+        ("ratio: [1.0]", "ratio: expected number, got a list of 1 (line 2)"),
+        ("ratio: {a: 1.0}", "ratio: expected number, got a mapping (line 2)"),
+        ("count: 1.0", "count: expected whole number, got '1.0' (float) (line 2)"),
+        ("count: 010", "count: expected whole number, got '010' (int) (line 2)"),
+        ("count: 0x10", "count: expected whole number, got '0x10' (int) (line 2)"),
+        ("count: true", "count: expected whole number, got 'true' (bool) (line 2)"),
+        ("warm: yes", "warm: expected true or false, got 'yes' (bool) (line 2)"),
+        ("warm: 'true'", "warm: expected true or false, got 'true' (str) (line 2)"),
+        ("warm: 1", "warm: expected true or false, got '1' (int) (line 2)"),
+        ("way: dwn", "way: unknown value 'dwn'; did you mean 'down'? (known: down, up) (line 2)"),
+        ("way: [up]", "way: unknown value 'a list of 1' (known: down, up) (line 2)"),
+        ("parts: {n: 1}", "parts: expected a list, got a mapping (line 2)"),
+        ("parts:\n  - {}\n  - {n: no}", "parts[1].n: expected whole number, got 'no' (bool) (line 4)"),
+        ("parts:\n  - 3", "parts[0]: expected a mapping, got '3' (int) (line 3)"),
+        ("parts:\n  - {m: 3}", "parts[0].m: unknown key 'm' (known: n, x) (line 3)"),
+        ("options: 3", "options: expected a mapping, got '3' (int) (line 2)"),
+        ("options: {betas: {a: 1}}", "options.betas: expected a value or a list, got a mapping (line 2)"),
+        ("options: {eps: .nan}", "options.eps: expected number, got '.nan' (float) (line 2)"),
+        ("options: {eps: null}", "options.eps: expected text, got 'null' (null) (line 2)"),
+        ("on: 1", "expected a name as key, got 'on' (bool) (line 1)"),
+        ("options: {1: 2}", "options: expected a name as key, got '1' (int) (line 2)"),
+        ("ratio: 1\ncount: 2\nratio: 3", "ratio: the key is given twice (line 4)"),
+        ("<<: {ratio: 1}", "expected a name as key, got '<<' (merge) (line 1)"),
+        ("ratoi: 3", "ratoi: unknown key 'ratoi'; did you mean 'ratio'? (known: "),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """File, key path, what was expected, what came, and the line."""
+    said = refusal(tmp_path, text)
+
+    assert said == message or (message.endswith("(known: ") and said.startswith(message))
+
+
+def test_an_unknown_key_lists_every_known_one(tmp_path: Path) -> None:
+    """Sorted, so that the eye finds the one that was meant."""
+    said = refusal(tmp_path, "zzz: 3")
+
+    assert said == "zzz: unknown key 'zzz' (known: count, options, parts, ratio, settings, title, warm, way) (line 2)"
+
+
+def test_a_missing_key_is_named_where_it_is_missed(tmp_path: Path) -> None:
+    """With all that may stand there."""
+    with pytest.raises(ScenarioError) as caught:
+        bind(Outer, raw(tmp_path, "ratio: 1\n"))
+
+    known = "count, options, parts, ratio, settings, title, warm, way"
+    assert str(caught.value) == f"scenarios/x.yaml: the key 'title' is missing (expected: {known}) (line 1)"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "scenarios/x.yaml: the file is empty"),
+        (b"# only a comment\n", "scenarios/x.yaml: the file is empty"),
+        (b"a: [1\nb: 2\n", "scenarios/x.yaml: not YAML: expected ',' or ']', but got ':' (line 2)"),
+        (b"a: 1\n---\nb: 2\n", "scenarios/x.yaml: not YAML: but found another document (line 2)"),
+        (b"a: \xff\n", "scenarios/x.yaml: not UTF-8 text (byte 4)"),
+        (b"a: *nobody\n", "scenarios/x.yaml: not YAML: found undefined alias 'nobody' (line 1)"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    """Whatever is wrong with it."""
+    raw(tmp_path, "a: 1")
+    (tmp_path / "scenarios" / "x.yaml").write_bytes(content)
+
+    with pytest.raises(ScenarioError) as caught:
+        read(tmp_path / "scenarios" / "x.yaml", root=tmp_path)
+
+    assert str(caught.value) == message
+
+
+def test_a_control_character_is_refused_in_one_line(tmp_path: Path) -> None:
+    """The parser's own message has two."""
+    with pytest.raises(ScenarioError, match=r"^scenarios/x.yaml: not YAML: unacceptable character .*$") as caught:
+        raw(tmp_path, "a: \x00\n")
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """As it is written from the root, with the system's own reason."""
+    with pytest.raises(ScenarioError) as caught:
+        read(tmp_path / "gone.yaml", root=tmp_path)
+
+    assert str(caught.value) == "gone.yaml: cannot be read (No such file or directory)"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-8", 1e-8),
+        ("'1e-8'", "1e-8"),
+        ("3", 3),
+        ("true", True),
+        ("nesterov", "nesterov"),
+        ("[0.9, 0.999]", (0.9, 0.999)),
+        ("[[1, a], []]", ((1, "a"), ())),
+    ],
+)
+def test_an_option_takes_the_type_that_its_text_shows(tmp_path: Path, text: str, value: Any) -> None:
+    """Numbers, true and false, texts and lists of them; quotes make a text."""
+    part = entries(raw(tmp_path, f"option: {text}"))["option"]
+
+    obtained = plain(part)
+
+    assert obtained == value
+    assert type(obtained) is type(value)
+
+
+def test_a_part_bound_later_still_knows_its_place(tmp_path: Path) -> None:
+    """Settings are bound once their probe is known, and refused as if they had been bound at once."""
+    settings = bound(tmp_path, "settings:\n  n: many").settings
+    assert settings is not None
+
+    with pytest.raises(ScenarioError) as caught:
+        bind(Inner, settings)
+
+    assert str(caught.value) == "scenarios/x.yaml: settings.n: expected whole number, got 'many' (str) (line 3)"

@@ -1,0 +1,160 @@
+"""What do the tests of goldens run? A suite of its own folder, as small as can be, with its numbers in a file.
+
+It has no torch in it, and the comparison, the text and the writing are the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.environment.paths import ROOT
+
+CONFTEST = """
+from pathlib import Path
+from harness.golden import GoldenExtension
+
+def pytest_configure(config):
+    GoldenExtension.place(Path(__file__).parent / "golden", "default")
+"""
+
+# A test that is told to be killed dies in the system's own call, on the way of the real writer.
+CLAIMS = """
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+import pytest
+from harness.comparison import Ensemble, Exact, Information
+from harness.golden import GoldenExtension, check
+from harness.provenance import Origin
+
+NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
+KINDS = {
+    "exact": lambda **given: Exact(**{"signal": 1e6, **given}),
+    "ensemble": lambda **given: replace(Ensemble.of(**given), signal=20.0),
+    "information": Information.of,
+}
+open_file = Path.open
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def open_and_die(path, *arguments, **options):
+    file = open_file(path, *arguments, **options)
+    return die() if path.suffix == ".tmp" else file
+
+@pytest.mark.parametrize("scenario", sorted(NUMBERS))
+def test_golden(scenario, snapshot, monkeypatch):
+    told = NUMBERS[scenario]
+    if told.get("raises"):
+        raise RuntimeError("out of memory")
+    if told.get("crashes"):
+        os._exit(3)
+    if told.get("killed") == "between open and write":
+        monkeypatch.setattr(Path, "open", open_and_die)
+    if told.get("killed") == "between write and rename":
+        monkeypatch.setattr(os, "replace", die)
+    entries = {name: KINDS[entry.pop("kind")](**entry) for name, entry in told["entries"].items()}
+    origin = Origin(told["origin"])
+    outcome = check(snapshot.use_extension(GoldenExtension), entries, origin=origin, blockers=told.get("blockers", []))
+    if not outcome.ok:
+        pytest.fail(outcome.text, pytrace=False)
+"""
+
+KILLED = "ignore:syrupy. received .* xdist worker snapshot reports:UserWarning"  # when a worker is killed; as in pyproject
+
+SAMPLES = [1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01]
+ORIGIN = {"subject.decoupled": "torch.optim:AdamW", "commit": "abc", "torch": "2.13.0", "device": "cpu (x86_64)"}
+
+
+def exact(value: float, rtol: float = 1e-9, atol: float = 0.0) -> dict[str, Any]:
+    """Return an exact number as the small suite is told it."""
+    return {"kind": "exact", "value": value, "rtol": rtol, "atol": atol}
+
+
+def scenario(**entries: dict[str, Any]) -> dict[str, Any]:
+    """Return what a scenario obtains; `_` in a name stands for the dot."""
+    return {"origin": dict(ORIGIN), "entries": {name.replace("_", ".", 1): entry for name, entry in entries.items()}}
+
+
+def numbers() -> dict[str, Any]:
+    """Return what the two scenarios obtain at first: `ball` exact numbers, `net` an ensemble and a piece of information."""
+    loss = {"kind": "ensemble", "samples": SAMPLES, "alpha": 1e-4}
+    return {
+        "ball": scenario(adamw_height=exact(2.0), adamw_speed=exact(-0.25), sgd_height=exact(3.0)),
+        "net": scenario(
+            control_loss=dict(loss),
+            control_norm={"kind": "information", "samples": SAMPLES},
+            undecayed_loss=dict(loss, samples=[2 * x for x in SAMPLES]),
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder with a small suite; `obtains` sets its numbers, `run` runs it."""
+
+    folder: Path
+    options: tuple[str, ...]
+
+    def obtains(self, told: dict[str, Any]) -> None:
+        """Set what its scenarios obtain from now on."""
+        (self.folder / "numbers.json").write_text(json.dumps(told))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it, with its options and these arguments."""
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *self.options, *arguments]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
+        environment = clean | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    def update(self, *arguments: str) -> None:
+        """Record, and see that it went well."""
+        done = self.run("--snapshot-update", *arguments)
+        assert done.returncode == 0, done.stdout
+
+    def files(self) -> dict[str, str]:
+        """Return the text of everything below the golden folder."""
+        goldens = self.folder / "golden"
+        return {str(file.relative_to(goldens)): file.read_text() for file in sorted(goldens.rglob("*")) if file.is_file()}
+
+    def golden(self, name: str) -> Path:
+        """Return where a scenario's golden lies."""
+        return self.folder / "golden" / "default" / "test_claims" / f"{name}.json"
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a golden by hand."""
+        text = self.golden(name).read_text()
+        assert old in text
+        self.golden(name).write_text(text.replace(old, new))
+
+
+def make_suite(folder: Path, *options: str) -> Suite:
+    """Write the suite's files."""
+    (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings =\n  error\n  {KILLED}\n")
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_claims.py").write_text(CLAIMS)
+    suite = Suite(folder, options)
+    suite.obtains(numbers())
+    return suite
+
+
+def recorded(folder: Path, *options: str) -> Suite:
+    """Return a suite whose goldens have been recorded."""
+    suite = make_suite(folder, *options)
+    suite.update()
+    return suite
+
+
+def changed_lines(before: str, after: str) -> list[str]:
+    """Return the lines of `after` that differ from the same line of `before`."""
+    old, new = before.splitlines(), after.splitlines()
+    assert len(old) == len(new)
+    return [line for was, line in zip(old, new, strict=True) if was != line]

@@ -1,0 +1,156 @@
+"""Is a golden its test's own: not a sibling's copy, not another optimizer's, and no two tests' at once?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.goldens.file_format import parse
+from tests.selftest.suite.small_suite import ORIGIN, changed_lines, make_suite, numbers, recorded
+
+
+def test_a_copy_of_another_scenarios_golden_is_detected(tmp_path: Path) -> None:
+    """Also when every number agrees; an update writes the scenario's own."""
+    suite = make_suite(tmp_path)
+    told = numbers()
+    told["bell"] = told["ball"]
+    suite.obtains(told)
+    suite.update()
+    own = suite.golden("bell").read_text()
+    suite.golden("bell").write_text(suite.golden("ball").read_text())
+    done = suite.run()
+    assert done.returncode == 1
+    assert "golden bell: its file is a copy of ball's" in done.stdout
+    suite.update()
+    assert suite.golden("bell").read_text() == own
+
+
+def test_a_copy_with_its_scenario_edited_is_told_by_its_numbers(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """All of them are compared."""
+    suite = make_suite(tmp_path, *options)
+    told = numbers()
+    told["bell"] = numbers()["ball"]
+    for entry in told["bell"]["entries"].values():
+        entry["value"] *= 1.001
+    suite.obtains(told)
+    suite.update()
+    suite.golden("bell").write_text(suite.golden("ball").read_text().replace('"ball"', '"bell"'))
+    done = suite.run()
+    assert done.returncode == 1
+    assert "golden bell: adamw.height +0.002 (tolerance 2e-09); adamw.speed -0.00025" in done.stdout
+    assert "0 of 3 within tolerance" in done.stdout
+
+
+def test_another_optimizers_golden_is_told_though_its_numbers_agree(tmp_path: Path) -> None:
+    """It says whose it is; an update writes this optimizer's."""
+    suite = recorded(tmp_path)
+    before = suite.golden("ball").read_text()
+    suite.edit("ball", "torch.optim:AdamW", "somebody.optim:AdamW")
+    done = suite.run()
+    assert done.returncode == 1
+    assert "golden ball: its file holds numbers of somebody.optim:AdamW (role decoupled), not of torch.optim:AdamW" in done.stdout
+    suite.update()
+    assert suite.golden("ball").read_text() == before
+
+
+def test_a_drift_says_what_differs_of_the_environment(tmp_path: Path) -> None:
+    """In one line under the first; an update renews the origin with the number, and an agreeing number leaves every byte."""
+    suite = recorded(tmp_path)
+    before = suite.files()
+    told = numbers()
+    for one in told.values():
+        one["origin"] |= {"torch": "2.14.0", "device": "NVIDIA H100", "commit": "def"}
+    told["ball"]["entries"]["adamw.height"]["value"] = 2.5
+    suite.obtains(told)
+    lines = suite.run("-k", "ball").stdout.splitlines()
+    (first,) = [number for number, line in enumerate(lines) if line.startswith("golden ball: ")]
+    assert lines[first + 1] == ("environment: torch 2.13.0 -> 2.14.0, device cpu (x86_64) -> NVIDIA H100; recorded at commit abc")
+
+    suite.update()
+    after = suite.files()
+    assert after["default/test_claims/net.json"] == before["default/test_claims/net.json"]
+    assert changed_lines(before["default/test_claims/ball.json"], after["default/test_claims/ball.json"]) == [
+        '  "commit": "def",',
+        '  "torch": "2.14.0",',
+        '  "device": "NVIDIA H100"',
+        '  "adamw.height": {"value": 2.5, "rtol": 1e-09, "atol": 0.0, "signal": 1000000.0},',
+    ]
+
+
+def test_an_older_golden_without_origin_is_compared_and_gets_one_when_recorded(tmp_path: Path) -> None:
+    """Its numbers stay."""
+    suite = recorded(tmp_path)
+    before = suite.golden("ball").read_text()
+    older = json.loads(before)
+    del older["origin"]
+    suite.golden("ball").write_text(json.dumps(older))
+    assert suite.run().returncode == 0
+    told = numbers()
+    told["ball"]["entries"]["adamw.height"]["value"] *= 1 + 1e-10
+    suite.obtains(told)
+    suite.update()
+    assert suite.golden("ball").read_text() == before
+    assert parse(before).origin is not None
+    assert dict(parse(before).origin.facts) == ORIGIN
+
+    suite.golden("ball").write_text(json.dumps(older))
+    told["ball"]["entries"]["adamw.height"]["value"] = 7.0
+    suite.obtains(told)
+    assert "environment: the golden does not say in which it was recorded" in suite.run().stdout
+
+
+def test_a_golden_whose_signals_stay_unknown_keeps_every_byte_too(tmp_path: Path) -> None:
+    """That of an optimizer in float32, updated elsewhere."""
+    suite, told = make_suite(tmp_path), numbers()
+    for entry in told["ball"]["entries"].values():
+        entry["signal"] = None
+    suite.obtains(told)
+    suite.update("-k", "ball")
+    before = suite.files()
+    told["ball"]["origin"]["torch"] = "2.14.0"
+    suite.obtains(told)
+    suite.update("-k", "ball")
+    assert suite.files() == before
+
+
+ODD = """
+import pytest
+from harness.comparison import Exact
+from harness.golden import GoldenExtension, check
+from harness.provenance import Origin
+
+def ask(snapshot, times=1):
+    snapshot = snapshot.use_extension(GoldenExtension)
+    for _ in range(times):
+        check(snapshot, {"x": Exact(1.0, 0.0, 0.0)}, origin=Origin({}), blockers=[])
+
+def test_golden(snapshot): ask(snapshot)
+
+@pytest.mark.parametrize("scenario", ["ball"])
+def test_other(scenario, snapshot): ask(snapshot)
+
+class TestMore:
+    @pytest.mark.parametrize("scenario", ["ball"])
+    def test_golden(self, scenario, snapshot): ask(snapshot)
+"""
+ODD_IDS = """
+import pytest
+from test_odd import ask
+
+@pytest.mark.parametrize("scenario", ["a/b", "ab"])
+def test_golden(scenario, snapshot): ask(snapshot, times=2)
+"""
+
+
+def test_a_test_that_could_share_a_file_is_refused(tmp_path: Path) -> None:
+    """Only test_golden[<snake_case>] outside a class has a golden, and one; no temporary file stays behind."""
+    suite = make_suite(tmp_path)
+    (suite.folder / "test_odd.py").write_text(ODD)
+    (suite.folder / "test_odd_ids.py").write_text(ODD_IDS)
+    done = suite.run("test_odd.py", "test_odd_ids.py", "--snapshot-update")
+    assert "5 failed" in done.stdout
+    for test in ("test_golden", "test_other[ball]", "TestMore::test_golden[ball]"):
+        assert f"test_odd.py::{test} asks for a golden: expected one call in test_golden" in done.stdout
+    assert "test_odd_ids.py::test_golden[a/b] asks for a golden: expected" in done.stdout
+    assert "test_odd_ids.py::test_golden[ab] asks for a golden a second time: expected" in done.stdout
+    assert set(suite.files()) == {"default/test_odd_ids/ab.json"}

@@ -1,0 +1,196 @@
+"""Does the suite gate an optimizer from its own project's folder: contract, expected failures, goldens, and nothing touched?
+
+Each run is a process of its own, started as that project's CI would. Options are written with "=": pytest takes a word that
+stands alone for a test path until it has read the suite's options, and reads the conftest beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.environment.paths import ROOT
+from tests.selftest.suite.test_session import python, session
+
+OPTIM = """
+import time
+import torch
+
+class Lion(torch.optim.Optimizer):
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is None:
+                    continue
+                m = self.state[w].setdefault("m", torch.zeros_like(w))
+                w.mul_(1 - group["lr"] * group["weight_decay"])
+                w.sub_(group["lr"] * torch.sign(m.lerp(w.grad, 1 - group["betas"][0])))
+                m.lerp_(w.grad, 1 - group["betas"][1])
+        return loss
+
+class Copy(torch.optim.AdamW):
+    pass
+
+class Forgets(torch.optim.AdamW):
+    def step(self, closure=None):
+        for group in self.param_groups:
+            group["weight_decay"] = 0.0
+        return super().step(closure)
+
+class Hangs(torch.optim.AdamW):
+    def step(self, closure=None):
+        while True:
+            time.sleep(0.01)
+"""
+LION = "step_rule: sign\n"
+TABLE = """
+[tool.decaygate]
+optimizer = "optim.lion:Lion"
+contract = "decaygate/contract.yaml"
+golden_dir = "decaygate/golden"
+[tool.pytest.ini_options]
+addopts = "--no-such-option"
+"""
+ROW = "unseen_row_shrinks_by_the_product_of_decay_factors"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with an optimizer, its contract, and folders and settings that could get in the suite's way."""
+    files = {
+        "optim/lion.py": OPTIM,
+        "optim/__init__.py": "",
+        "decaygate/contract.yaml": LION,
+        "pyproject.toml": TABLE,
+        "pytest.ini": "[pytest]\naddopts = --no-such-option\n",
+        "conftest.py": "raise RuntimeError('a conftest of the project was read')",
+        "harness/__init__.py": "raise RuntimeError('the harness of the project was read')",
+        "tests/__init__.py": "raise RuntimeError('the tests of the project were read')",
+        "statistics.py": "raise RuntimeError('a module of the project hid one of Python')",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_project_is_gated_from_its_own_folder_and_left_as_it_was(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Its table names everything; its own pytest settings, folders and warnings as errors do not interfere."""
+    before, report = content(project), tmp_path_factory.mktemp("elsewhere")
+
+    selected = "(zero_gradient or test_contract) and not test_golden"  # none is recorded yet, and the table names their folder
+    ended = session(project, "-k", selected, "-n", "2", report=str(report), PYTHONWARNINGS="error")
+
+    assert ended.code == 0, ended.said
+    statuses = {claim["status"] for claim in ended.results["claims"]}
+    assert statuses <= {"held", "refuted_as_documented", "not_applicable"}
+    assert ended.claims()["decay_follows_the_current_learning_rate"]["status"] == "held"
+    assert {one["field"] for one in ended.results["contract"] if one["met"]} >= {"coupling", "scale", "order", "step_rule"}
+    assert all(one["met"] for one in ended.results["contract"])
+    assert content(project) == before
+
+
+def test_without_a_contract_another_step_rule_is_red_and_says_how_to_declare_it(project: Path) -> None:
+    """Both what is promised and what was measured, and the next command."""
+    (project / "pyproject.toml").unlink()
+
+    ended = session(project, "--optimizer=optim.lion:Lion", "-k", "test_contract")
+
+    assert ended.code == 1
+    assert "contract, step_rule: the role decoupled promises adam, the measurement of optim.lion:Lion says sign: " in ended.said
+    assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.said
+
+
+def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
+    """The contract's field says both, and so does the claim."""
+    ended = session(project, "--optimizer=optim.lion:Forgets", "-k", "coupling or each_step_takes")
+
+    assert ended.code == 1
+    assert "coupling: the role decoupled promises decoupled, the measurement of optim.lion:Forgets says none: " in ended.said
+    assert "behaves like no weight decay at all" in ended.said
+
+
+def test_an_expected_failure_is_green_and_counted_and_red_when_it_holds(project: Path) -> None:
+    """The reason stands in the table; a claim that holds must leave the file."""
+    known = project / "known.yaml"
+    known.write_text(f"{ROW}: fixed in 2.0\ncontract.coupling: the same\n", encoding="utf-8")
+    options = ("--expected-failures=known.yaml", "-k", f"{ROW} or coupling")
+
+    forgets = session(project, "--optimizer=optim.lion:Forgets", *options)
+    copy = session(project, "--optimizer=optim.lion:Copy", *options)
+
+    assert forgets.code == 0, forgets.said
+    assert forgets.claims()[ROW]["status"] == "expected_failure"
+    assert "fixed in 2.0" in forgets.claims()[ROW]["message"]
+    assert "1 expected failures" in forgets.said
+    assert copy.code == 1
+    assert f"{ROW}: no longer fails, as it was expected to (fixed in 2.0); take it out" in copy.said
+    assert "contract, coupling: no longer fails, as it was expected to (the same); take it out" in copy.said
+
+
+def test_an_optimizer_that_hangs_is_red_and_not_waited_for_again(project: Path) -> None:
+    """Each claim says so in one line."""
+    ended = session(project, "--optimizer=optim.lion:Hangs", "-k", "zero_gradient and test_claim", DECAYGATE_TIME_LIMIT="0.3")
+
+    assert ended.code == 1
+    assert "optim.lion:Hangs: step 1 did not come back within 0.3 s" in ended.said
+    assert "optim.lion:Hangs did not come back before, and is not tried again" in ended.said
+
+
+def test_an_equivalent_optimizer_is_held_to_the_goldens_of_the_other(project: Path) -> None:
+    """Which it can neither miss nor record."""
+    (project / "contract.yaml").write_text("equivalent_to: torch.optim:AdamW\n", encoding="utf-8")
+    goldens = content(ROOT / "golden")
+    options = ("--contract=contract.yaml", "-k", "two_inits or equivalent_to")
+
+    copy = session(project, "--optimizer=optim.lion:Copy", *options, "--snapshot-update")
+    forgets = session(project, "--optimizer=optim.lion:Forgets", *options)
+
+    assert copy.code == 0, copy.said
+    assert "1 snapshot passed" in copy.said
+    assert forgets.code == 1
+    assert "golden two_inits: " in forgets.said
+    assert "declares torch.optim:AdamW, the measurement of optim.lion:Forgets says another: up to " in forgets.said
+    assert content(ROOT / "golden") == goldens
+
+
+MISTAKES = {
+    "--contract=none.yaml": "none.yaml: cannot be read (No such file or directory)",
+    "--contract=unknown.yaml": "unknown.yaml: steprule: unknown contract field 'steprule'; did you mean 'step_rule'?",
+    "--expected-failures=typo.yaml": f"typo.yaml: {ROW[:-1]}: unknown claim {ROW[:-1]!r}; near it: {ROW}",
+    "--optimizer=sgd=optim.lion:Copy": "--contract declares one optimizer: expected one --optimizer, got 2",
+    "--contract=nobody.yaml": "nobody:Optimizer: cannot import 'nobody' (ModuleNotFoundError: No module named 'nobody'); ",
+}
+
+
+def test_a_mistake_in_a_file_is_one_line_and_exit_code_4(project: Path) -> None:
+    """Nothing runs. One process tries all: what takes time is to import torch."""
+    (project / "unknown.yaml").write_text("steprule: sign\n", encoding="utf-8")
+    (project / "nobody.yaml").write_text("equivalent_to: nobody:Optimizer\n", encoding="utf-8")
+    (project / "right.yaml").write_text(LION, encoding="utf-8")
+    (project / "typo.yaml").write_text(f"{ROW[:-1]}: why\n", encoding="utf-8")
+    tries = """
+import sys, pytest
+suite = [sys.argv[1] + "/tests/claims", "-c", sys.argv[1] + "/pyproject.toml", "--rootdir", sys.argv[1], "-q"]
+for one in sys.argv[2:]:
+    print(int(pytest.main([*suite, "--optimizer=optim.lion:Copy", "--contract=right.yaml", one])), file=sys.stderr)
+"""
+
+    said = [line for line in python(project, "-P", "-c", tries, str(ROOT), *MISTAKES).stderr.splitlines() if line]
+
+    assert said[1::2] == ["4"] * len(MISTAKES)
+    for line, begins in zip(said[::2], MISTAKES.values(), strict=True):
+        assert line.startswith(f"ERROR: {begins}")

@@ -1,0 +1,46 @@
+"""Is a run as short as it is meant to be? Steps are counted, never seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
+from harness.run import Session, pieces, run
+from harness.subject.loading import Watched
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunk_cache import Store
+from harness.training.progress import Heartbeat
+
+MOST_PROBE_STEPS = 33_000
+MOST_RUN_STEPS = 250_000
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """A session with the shipped subjects."""
+    return Session(Subjects(DEFAULTS), "cpu", Store(tmp_path), Heartbeat(tmp_path, print), heard=[])
+
+
+def _default_run(kind: str) -> list[Entry]:
+    return [entry for entry in load().values() if entry.scenario.kind == kind and not entry.scenario.long]
+
+
+def test_all_probes_stay_within_their_steps(session: Session) -> None:
+    """All probes over all their arms take at most 33,000 optimizer steps."""
+    before, entries = Watched.steps_taken, _default_run("probe")
+
+    results = [run(entry, session) for entry in entries]
+
+    assert len(results) >= 35
+    assert not any(result.failures for result in results)
+    assert 1_000 < Watched.steps_taken - before <= MOST_PROBE_STEPS
+
+
+def test_all_training_stays_within_its_run_steps(session: Session) -> None:
+    """Every chunk and trajectory of the default run together: under 250,000 run-steps."""
+    cost = sum(piece.cost for entry in _default_run("study") for piece in pieces(entry, session))
+
+    assert 0 < cost < MOST_RUN_STEPS

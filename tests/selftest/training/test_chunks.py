@@ -1,0 +1,79 @@
+"""Is a study cut into the same pieces by every worker, each with the runs that belong to it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from harness.catalog.entry import Entry
+from harness.catalog.load import load
+from harness.run import Session, pieces
+from harness.subject.roles import DEFAULTS, Subjects
+from harness.training import chunks
+from harness.training.chunk_cache import Piece, Store
+from harness.training.progress import Heartbeat
+from tests.selftest.scenario_files import STUDY, edited, write
+
+TEN = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    """A study of two arms, ten seeds and 200 steps, whose second arm sees other batches."""
+    text = edited(STUDY, "seeds: [0, 1, 2, 3, 4, 5, 6, 7]", TEN)
+    text = edited(text, "weight_decay: 0.0}", "weight_decay: 0.0, batch_seed_offset: 7}")
+    return load(write(tmp_path, training=text))["training"]
+
+
+def cut(entry: Entry, folder: Path) -> list[Piece]:
+    """Return the study's pieces for the shipped subjects."""
+    heartbeat = Heartbeat(folder, print)
+    return pieces(entry, Session(Subjects(DEFAULTS), "cpu", Store(folder), heartbeat, heard=[]))
+
+
+def trained(piece: Piece, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what a piece would train."""
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(chunks, "train", lambda recipe, runs, **rest: (seen.update(rest, recipe=recipe, runs=runs), [])[1])
+    piece.produce(folder / "product")
+    return seen
+
+
+def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(entry: Entry, tmp_path: Path) -> None:
+    """All arms in each; a piece costs its steps x seeds x arms."""
+    found = cut(entry, tmp_path)
+
+    assert [(piece.name, piece.cost) for piece in found] == [
+        ("training.chunk0", 200 * 4 * 2),
+        ("training.chunk1", 200 * 4 * 2),
+        ("training.chunk2", 200 * 2 * 2),
+        ("training.trajectory", 100 * 1 * 2),
+    ]
+
+
+def test_every_seed_is_trained_once_in_every_arm(entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In float32, with the arm's own rate, decay and batches."""
+    chunks = [trained(piece, tmp_path, monkeypatch) for piece in cut(entry, tmp_path)[:-1]]
+
+    runs = [run for chunk in chunks for run in chunk["runs"]]
+    assert {chunk["dtype"] for chunk in chunks} == {torch.float32}
+    assert {chunk["recipe"].steps for chunk in chunks} == {200}
+    assert sorted((run.arm, run.seed) for run in runs) == [(arm, seed) for arm in ("control", "no_decay") for seed in range(10)]
+    assert {(run.arm, run.lr, run.weight_decay, run.batch_seed_offset) for run in runs} == {
+        ("control", 3e-3, 1.0, 0),
+        ("no_decay", 3e-3, 0.0, 7),
+    }
+
+
+def test_the_trajectory_is_the_first_seeds_first_steps_in_float64(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred, however long the study is, and one run an arm."""
+    seen = trained(cut(entry, tmp_path)[-1], tmp_path, monkeypatch)
+
+    assert seen["dtype"] == torch.float64
+    assert (seen["recipe"].steps, seen["recipe"].evaluate_every) == (100, 100)
+    assert [(run.arm, run.seed) for run in seen["runs"]] == [("control", 0), ("no_decay", 0)]

@@ -1,0 +1,142 @@
+"""Does the first line of a failure say which claim, what instead, and the numbers?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.measurement import Reading
+from harness.run import Result
+from harness.spec.scenario import Citation, Claim, Counterexample, Expectation, Other
+from harness.verdicts.messages import details, expected, headline, number, sentence
+from harness.verdicts.outcome import Outcome, decide
+
+SAMPLES = (0.9, 1.0, 1.1, 1.2)
+READINGS = {
+    "a": {
+        "m": Reading(1.25, "steps", expected=1.0, tolerance=1e-9, effect=1.0, standard_error=0.01),
+        "e": Reading(1.05, "nats", samples=SAMPLES),
+        "p": Reading(0.5, "1", expected=0.25, tolerance=1e-9, effect=1.0),
+    },
+    "b": {"m": Reading(2.0, "steps")},
+}
+
+
+def outcome(*expect: Expectation, failure: str = "") -> Outcome:
+    """Return the outcome of a claim with these expectations."""
+    sources = (Citation("a_page", "one", "S0-01"), Citation("b_page", "two"))
+    claim = Claim("it_is_so", "the statement", sources, "the convention", "the source", "holds", expect, Counterexample())
+    return decide(claim, Result(READINGS, {}, {"a": failure} if failure else {}))
+
+
+def said(expectation: Expectation) -> str:
+    """Return the verdict on one expectation as a sentence."""
+    return sentence(outcome(expectation).verdicts[0])
+
+
+@pytest.mark.parametrize(
+    ("expectation", "text"),
+    [
+        (Expectation("a", "m", "equals_closed_form"), "its closed form 1 within 1e-09"),
+        (Expectation("a", "m", "within_standard_errors"), "its closed form 1 within 0.05"),
+        (Expectation("a", "m", "within_fraction_of_closed_form", fraction=0.1), "near its closed form 1 within 0.1"),
+        (Expectation("a", "m", "close_to", value=1.5, tolerance=0.1), "1.5 within 0.1"),
+        (Expectation("a", "m", "differs_from", value=1.0, tolerance=0.5), "at least 0.5 away from 1"),
+        (Expectation("a", "m", "at_least", value=3.0), "at least 3"),
+        (Expectation("a", "m", "at_most", value=1.0), "at most 1"),
+        (Expectation("a", "m", "greater_than", value=3.0), "more than 3"),
+        (Expectation("a", "m", "less_than", value=1.0), "less than 1"),
+        (Expectation("a", "m", "greater_than", than=Other("b", "m")), "more than 2 (m of b)"),
+        (Expectation("a", "m", "at_most", than=Other("b", "m", 0.5)), "at most 1 (0.5 x m of b)"),
+    ],
+)
+def test_every_relation_has_its_words(expectation: Expectation, text: str) -> None:
+    """Measure, arm, what came, its unit, and what was expected."""
+    assert said(expectation) == f"m of a is 1.25 steps, expected {text}"
+    assert expected(outcome(expectation).verdicts[0]) == text
+
+
+def test_a_pure_number_has_no_unit() -> None:
+    """Its unit is written 1 in the probe and nowhere else."""
+    assert said(Expectation("a", "p", "at_least", value=1.0)) == "p of a is 0.5, expected at least 1"
+
+
+def test_what_could_not_be_judged_says_why() -> None:
+    """Instead of an expected number that nothing was compared with."""
+    assert said(Expectation("b", "m", "equals_closed_form")) == "m of b is 2 steps: cannot be judged, no closed form"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1.0, "1"),
+        (0.123456789, "0.123457"),
+        (-1234567.0, "-1.23457e+06"),
+        (1e-3, "0.001"),
+        (-1.23456e-5, "-1.23e-05"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_a_number_has_the_digits_that_a_reader_compares(value: float, text: str) -> None:
+    """Six, and three of what is nearly nothing."""
+    assert number(value) == text
+
+
+def test_a_headline_names_the_claim_then_the_behaviour_then_the_numbers() -> None:
+    """In one line."""
+    failed = outcome(Expectation("a", "m", "at_least", value=3.0))
+
+    line = headline(failed, ["x:Adam behaves like coupled L2", "another"])
+
+    assert line == "it_is_so: x:Adam behaves like coupled L2; m of a is 1.25 steps, expected at least 3"
+
+
+def test_a_headline_without_a_behaviour_goes_straight_to_the_numbers() -> None:
+    """As for arithmetic, which has no optimizer."""
+    failed = outcome(Expectation("a", "m", "at_least", value=3.0))
+
+    assert headline(failed) == "it_is_so: m of a is 1.25 steps, expected at least 3"
+
+
+def test_a_subject_that_broke_is_the_headline() -> None:
+    """There are no numbers then."""
+    broken = outcome(Expectation("a", "m", "at_least", value=3.0), failure="arm a: x:Mine raised ValueError at step 3: no")
+
+    assert headline(broken, ["ignored"]) == "it_is_so: arm a: x:Mine raised ValueError at step 3: no"
+
+
+def test_the_details_hold_everything_that_a_reader_needs_next() -> None:
+    """Every expectation with its verdict, the sources, where it stands, how to run it again."""
+    mixed = outcome(
+        Expectation("a", "m", "at_least", value=3.0),
+        Expectation("a", "m", "at_most", value=3.0),
+        Expectation("a", "e", "at_least", value=3.0),
+    )
+
+    text = details(mixed, place="scenarios/x.yaml", behaviours=["x:Adam behaves like coupled L2"], rerun="pytest -k it_is_so")
+
+    assert text.splitlines() == [
+        "  claim        the statement",
+        "  convention   the convention",
+        "  documented   the source",
+        "  established  holds",
+        "  measured     NO  m of a is 1.25 steps, expected at least 3",
+        "  measured     ok  m of a is 1.25 steps, expected at most 3",
+        "  measured     NO  e of a is 1.05 nats, expected at least 3 [0.756899, 1.3431] at 98% (reported, not gated)",
+        "  instead      x:Adam behaves like coupled L2",
+        "  source       a_page, one S0-01",
+        "  source       b_page, two",
+        "  scenario     scenarios/x.yaml",
+        "  run again    pytest -k it_is_so",
+    ]
+
+
+@pytest.mark.parametrize(("when", "instead", "text"), [("if so", "", "holds: if so"), ("", "not so", "holds: not so")])
+def test_the_condition_or_the_correction_stands_beside_what_is_established(when: str, instead: str, text: str) -> None:
+    """A reader of a refuted claim learns what is true instead."""
+    plain = outcome(Expectation("a", "m", "at_least", value=3.0))
+    told = replace(plain, claim=replace(plain.claim, when=when, instead=instead))
+
+    assert f"  established  {text}" in details(told, place="", behaviours=[], rerun="").splitlines()
