@@ -170,7 +170,7 @@ WELL_KNOWN_HEAD = """## Eleven bugs of an AdamW's decay
 """
 ALL_HEAD = """## All planted bugs
 
-By the module of `tests/selftest/mutants` that holds them; the docstring there says what each does.
+By the module of `tests/mutants` that holds them; the docstring there says what each does.
 """
 ALARMS = """Red for some, and so not counted for their mutants:
 """

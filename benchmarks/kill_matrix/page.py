@@ -31,7 +31,8 @@ the counterexample of a study is the same study with two arms exchanged, and of 
 - **The fingerprint** names the fault of each mutant whose fault is one of the things that it asks for, with the exceptions
   listed [below](#fingerprint-against-truth).
 
-`pytest tests/selftest/test_kill_matrix.py`, a part of `make test`, tries every line again and compares it with this page's.
+`pytest tests/selftest/benchmarks/test_kill_matrix.py`, a part of `make test`, tries every line again and compares it with this
+page's.
 """
 OTHERS = """Right, or harmless, and still not what some claim describes: a claim about what torch does must fail for what torch
 does not do. They are counterexamples, and are not counted as faults.

@@ -93,7 +93,7 @@ TRIES = {
     ),
     "a_scenario_without_golden_test": (
         Sabotage(
-            "tests/claims/places.py",
+            "tests/claims/cases.py",
             "for entry in load().values()]\n\n\ndef outcome_of",
             "for entry in load().values() if entry.id != 'decay_time']\n\n\ndef outcome_of",
             "NOT GREEN: is due and was not collected: test_claims.py::test_golden[decay_time]",
@@ -102,8 +102,8 @@ TRIES = {
     "a_whole_file": (
         Sabotage(
             CLAIMS,
-            '@pytest.mark.parametrize("place", places.claims())',
-            'pytest.skip("slow", allow_module_level=True)\n@pytest.mark.parametrize("place", places.claims())',
+            '@pytest.mark.parametrize("place", cases.claims())',
+            'pytest.skip("slow", allow_module_level=True)\n@pytest.mark.parametrize("place", cases.claims())',
             "NOT GREEN: was skipped while it was collected: test_claims.py (slow)",
         ),
     ),

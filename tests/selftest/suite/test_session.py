@@ -320,7 +320,7 @@ def test_a_claim_that_was_deleted_is_noticed(home: Path) -> None:
 
 def test_a_complete_suite_is_green_and_the_same_in_parallel(home: Path) -> None:
     """Claim by claim, to the last digit; neither misses a claim of the manifest."""
-    root = copied(home, "arithmetic/decay_time", "arithmetic/total_decay", "probes/unseen_row")
+    root = copied(home, "arithmetic/decay_time", "arithmetic/total_decay", "probes/dynamics/unseen_row")
 
     serial = session(home, root=root)
     parallel = session(home, "-n", "2", root=root)
