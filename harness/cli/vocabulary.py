@@ -28,7 +28,7 @@ def vocabulary(probe: str | None) -> int:
 def _probe_words(name: str) -> Iterator[str]:
 
     probe = PROBES[name]
-    yield from (probe.run.__doc__ or "").strip().splitlines()[:1]
+    yield probe.says
     yield "settings"
     for field in fields(probe.settings):
         needed = "needed" if field.default is MISSING else f"default {field.default}"

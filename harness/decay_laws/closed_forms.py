@@ -16,22 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Law = Literal[
-    "decoupled",
-    "decay_after",
-    "independent",
-    "independent_after",
-    "unscaled",
-    "corrected",
-    "proximal",
-    "exponential",
-    "coupled_momentum",
-]
+from harness.decay_laws import Law
+
 AFTER = ("decay_after", "independent_after", "proximal")  # the increment shrinks too
 
 

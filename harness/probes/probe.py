@@ -1,23 +1,38 @@
-"""What is a probe? An experiment on an optimizer without training, the settings it takes and the measures it reports."""
+"""The declaration of a probe: an experiment on an optimizer without training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from harness.measurement import Reading
+from harness.measurement import Readings
+from harness.subject.loading import Factory
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Bind an experiment to its settings and to what it reports.
+    """A probe by the module that holds its experiment, `run(make, settings)`.
 
-    `run(make, settings)` builds its optimizers with `make(params, lr=..., weight_decay=...)` and drives them through torch's
-    public interface only; `settings` is the frozen dataclass that a scenario's settings are bound to; `measures` describes
-    every key of the readings in one line, with its unit.
+    `says` is one line about what is returned; `settings` the frozen dataclass that a scenario's settings are bound to;
+    `measures` describes every key of the readings in one line, with its unit.
     """
 
-    run: Callable[[Any, Any], dict[str, Reading]]
+    module: str
+    says: str
     settings: type
     measures: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The word that a scenario uses."""
+        return self.module.rpartition(".")[2]
+
+    def run(self, make: Factory, settings: object) -> Readings:
+        """Return the probe's readings of one optimizer; `settings` is an instance of `self.settings`.
+
+        The module, and torch with it, is imported on the first call. It builds its optimizers with
+        `make(params, lr=..., weight_decay=...)` and drives them through torch's public interface only.
+        """
+        readings: Readings = importlib.import_module(self.module).run(make, settings)
+        return readings

@@ -16,14 +16,13 @@ noise    zero-mean gradient noise of a different size on each axis.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import LoudQuietAxesSettings
 
 EPS = torch.finfo(torch.float64).eps
 _SCALES = torch.tensor([2.0, 0.5], dtype=torch.float64)  # |gradient| of the known history; D = 1 / _SCALES
@@ -34,32 +33,12 @@ _SILENT_STEPS = 20
 _STRONGER = 100.0  # how many times the second silent run's weight decay is the first's
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: `isotropic` decay, or decay `preconditioned` by the root of the second moment.
-
-    `lr`, `weight_decay`, `steps`, `axes` (noise per axis, loudest first) belong to the noise. Its range is
-    lr * weight_decay = 1e-3 over 300 steps: the first-order rate needs |weight_decay * w| well under the noise. The known
-    preconditioner takes one step at `known_lr` * `known_weight_decay` = 0.1.
-    """
-
-    law: Literal["isotropic", "preconditioned"]
-    lr: float = 0.01
-    weight_decay: float = 0.1
-    steps: int = 300
-    replicas: int = 256
-    axes: tuple[float, ...] = (10.0, 1.0, 0.1)
-    known_lr: float = 2.0
-    known_weight_decay: float = 0.05
-    seed: int = 20
-
-
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     """Return what is left of loud and quiet axes, and where the weight vector then points."""
     return {**_known(make, settings), **_silent(make, settings), **_noise(make, settings)}
 
 
-def _known(make: Any, settings: Settings) -> dict[str, Reading]:
+def _known(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     weight = torch.ones(2, 2, dtype=torch.float64).requires_grad_()  # (sign of the history, axis)
     optimizer = make([weight], lr=_HISTORY_LR, weight_decay=settings.known_weight_decay)
     for step in range(_HISTORY):
@@ -76,7 +55,7 @@ def _known(make: Any, settings: Settings) -> dict[str, Reading]:
     return {**_multipliers(multiplier, settings, shrink=shrink), **_turns(before, after, settings=settings, shrink=shrink)}
 
 
-def _multipliers(multiplier: Tensor, settings: Settings, *, shrink: float) -> dict[str, Reading]:
+def _multipliers(multiplier: Tensor, settings: LoudQuietAxesSettings, *, shrink: float) -> dict[str, Reading]:
     coupled = settings.law == "preconditioned"
     expected = 1 / _SCALES if coupled else torch.ones_like(_SCALES)
     # The weight is of size 1 and each of a few operations rounds by eps; the difference is divided by lr * weight_decay.
@@ -88,7 +67,7 @@ def _multipliers(multiplier: Tensor, settings: Settings, *, shrink: float) -> di
     }
 
 
-def _turns(before: Tensor, after: Tensor, *, settings: Settings, shrink: float) -> dict[str, Reading]:
+def _turns(before: Tensor, after: Tensor, *, settings: LoudQuietAxesSettings, shrink: float) -> dict[str, Reading]:
     coupled = settings.law == "preconditioned"
     factors = 1 - shrink / _SCALES if coupled else torch.ones_like(_SCALES)
     # A cosine of a vector of size 1 that a few operations rounded by eps each; coupled only to first order, as above.
@@ -99,7 +78,7 @@ def _turns(before: Tensor, after: Tensor, *, settings: Settings, shrink: float) 
     }
 
 
-def _silent(make: Any, settings: Settings) -> dict[str, Reading]:
+def _silent(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     lr, weak = settings.lr, settings.weight_decay
     falls = [_fall(make, lr=lr, weight_decay=decay) for decay in (weak, _STRONGER * weak)]
     decoupled = [1 - (1 - lr * decay) ** _SILENT_STEPS for decay in (weak, _STRONGER * weak)]
@@ -125,7 +104,7 @@ def _fall(make: Any, *, lr: float, weight_decay: float) -> float:
     return 1 - float(weight.detach())
 
 
-def _noise(make: Any, settings: Settings) -> dict[str, Reading]:
+def _noise(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     pairs = _run_noise(make, settings).mean(0)  # (replica, axis), mean of g and -g
     remaining = pairs.mean(0)
     errors = pairs.std(0) / math.sqrt(settings.replicas)
@@ -145,7 +124,7 @@ def _noise(make: Any, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _remaining(settings: Settings, axis: int, *, remaining: Tensor, errors: Tensor) -> Reading:
+def _remaining(settings: LoudQuietAxesSettings, axis: int, *, remaining: Tensor, errors: Tensor) -> Reading:
     shrink = settings.lr * settings.weight_decay
     if settings.law == "preconditioned":
         expected = math.exp(-shrink * settings.steps / settings.axes[axis])
@@ -156,7 +135,7 @@ def _remaining(settings: Settings, axis: int, *, remaining: Tensor, errors: Tens
     return Reading(float(remaining[axis]), "of w0", expected, 4 * settings.steps * EPS * size, 1 - expected)
 
 
-def _run_noise(make: Any, settings: Settings) -> Tensor:
+def _run_noise(make: Any, settings: LoudQuietAxesSettings) -> Tensor:
     """Return the last weights (sign, replica, axis) of a run under antithetic Gaussian gradients, started at 1."""
     generator = torch.Generator().manual_seed(settings.seed)
     shape, axes = (settings.replicas, len(settings.axes)), torch.tensor(settings.axes, dtype=torch.float64)
@@ -172,21 +151,3 @@ def _run_noise(make: Any, settings: Settings) -> Tensor:
 def _cosine(weight: Tensor) -> float:
     """Return the cosine of the angle between a (loud, quiet) vector and the loud axis."""
     return float(weight[0] / torch.linalg.vector_norm(weight))
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "loud_multiplier": "decay of the loud weight in the step after a known history, in lr x weight_decay x w",
-        "quiet_multiplier": "decay of the quiet weight in the step after a known history, in lr x weight_decay x w",
-        "loud_cosine_before": "cosine between (loud, quiet) and the loud axis before that step",
-        "loud_cosine_after": "cosine between (loud, quiet) and the loud axis after that step",
-        "silent_pace": "fall of a weight of 1 a step over 20 zero gradients, in units of lr",
-        "silent_ratio": "that fall at 100 times the weight decay, over the fall at the weight decay",
-        "loud_remaining": "mean weight left on the loudest axis under noise, as a fraction of w0",
-        "quiet_remaining": "mean weight left on the quietest axis under noise, as a fraction of w0",
-        "noise_loud_cosine": "cosine between the mean (loudest, quietest) weights and the loudest axis after the noise",
-        "rate_slope": "slope of log decay rate against log gradient noise over the two loudest axes",
-    },
-)

@@ -10,14 +10,12 @@ Source: the stationarity of each update's mean; Loshchilov and Hutter 2019, Algo
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import NoisyQuadraticSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
@@ -28,19 +26,7 @@ NAMES = ("quiet", "middle", "loud")
 START = 1.5
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` names the point of rest; the second half of the steps is averaged, over `pairs` pairs of replicas."""
-
-    lr: float
-    weight_decay: float
-    law: Literal["adamw", "ridge"]
-    steps: int = 1000
-    pairs: int = 128
-    seed: int = 37
-
-
-def noisy_quadratic(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: NoisyQuadraticSettings) -> dict[str, Reading]:
     """Return the mean point of rest on each axis, and the ridge penalty alpha that it amounts to."""
     means = _pair_means(_run(make, settings), settings)
     rest, error = means.mean(0), means.std(0) / settings.pairs**0.5
@@ -67,7 +53,7 @@ def noisy_quadratic(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings
 
 
-def _run(make: Factory, settings: Settings) -> Tensor:
+def _run(make: Factory, settings: NoisyQuadraticSettings) -> Tensor:
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (settings.steps, settings.pairs, len(NOISE))
     noise = torch.randn(shape, generator=generator, dtype=torch.float64) * torch.tensor(NOISE, dtype=torch.float64)
@@ -77,13 +63,13 @@ def _run(make: Factory, settings: Settings) -> Tensor:
     return follow(make, [track], lrs=[settings.lr] * settings.steps, weight_decay=settings.weight_decay)[0]
 
 
-def _pair_means(path: Tensor, settings: Settings) -> Tensor:
+def _pair_means(path: Tensor, settings: NoisyQuadraticSettings) -> Tensor:
     """Mean over the second half of the run and over the two replicas of a pair, [pairs, axes]."""
     late = path[settings.steps // 2 :].mean(0)
     return (late[: settings.pairs] + late[settings.pairs :]) / 2
 
 
-def _closed_form(settings: Settings, *, rival: bool = False) -> Tensor:
+def _closed_form(settings: NoisyQuadraticSettings, *, rival: bool = False) -> Tensor:
     """The law's point of rest on each axis, or the other law's."""
     ridge = (settings.law == "ridge") != rival
     if ridge:
@@ -114,17 +100,3 @@ def _slope(rest: Tensor) -> float:
     x, y = rms.log(), _alphas(rest).log()
     x, y = x - x.mean(), y - y.mean()
     return float((x * y).sum() / (x * x).sum())
-
-
-PROBE = Probe(
-    run=noisy_quadratic,
-    settings=Settings,
-    measures={
-        "weight_quiet": "mean point of rest on the axis with sigma = 0.5 (weight)",
-        "weight_middle": "mean point of rest on the axis with sigma = 2 (weight)",
-        "weight_loud": "mean point of rest on the axis with sigma = 8 (weight)",
-        "alpha_quiet": "ridge penalty with its minimum at the quiet axis's point of rest (penalty)",
-        "alpha_loud": "ridge penalty with its minimum at the loud axis's point of rest (penalty)",
-        "alpha_slope": "slope of log alpha against log RMS gradient (1: the penalty grows with the noise; 0: it does not)",
-    },
-)

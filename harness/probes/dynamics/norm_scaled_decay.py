@@ -8,32 +8,19 @@ one the decay turns the step and never lengthens it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
+from harness.probes.dynamics import NormScaledDecaySettings
 from harness.probes.inputs import external_gradients, starting_weights
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
 LARGE = 3.0  # what all weights are multiplied by
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` is what the subject is held to."""
-
-    law: Literal["adamw", "adafactor", "lamb"]
-    lr: float = 0.05
-    weight_decay: float = 0.6
-    seed: int = 81
-
-
-def norm_scaled_decay(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: NormScaledDecaySettings) -> dict[str, Reading]:
     """Return how first steps answer: without a gradient to weight decay and lr, with one to the size of the weights."""
     start = starting_weights(settings.seed)
     gradient = external_gradients(1, smallest=1e-2, largest=1.0, seed=settings.seed, zeros=False)[0][0]
@@ -60,7 +47,7 @@ def norm_scaled_decay(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _own_part(part: Tensor, start: Tensor, settings: Settings) -> Reading:
+def _own_part(part: Tensor, start: Tensor, settings: NormScaledDecaySettings) -> Reading:
     """Read what decay adds to the first step with a gradient: lr x weight_decay x w for every weight, or else."""
     ratios = (part / (settings.lr * settings.weight_decay * start)).flatten()
     worst = float(ratios[(ratios - 1).abs().argmax()])
@@ -80,18 +67,3 @@ def _step(make: Factory, start: Tensor, gradient: Tensor, *, lr: float, decay: f
     weight.grad = gradient.clone()
     optimizer.step()
     return weight.detach() - start
-
-
-PROBE = Probe(
-    run=norm_scaled_decay,
-    settings=Settings,
-    measures={
-        "shrink": "share of the weight that the first step without gradient takes (of w)",
-        "decay_response": "that share at twice the weight decay, over it at the weight decay (ratio)",
-        "lr_response": "that share at twice the learning rate, over it at the learning rate (ratio)",
-        "update_response": "length of the first step without decay from weights three times as large, over the usual one (ratio)",
-        "length_with_decay": "length of the first step with gradient and decay over that without decay (ratio)",
-        "turn": "what decay turns the first step with a gradient by (1 - cosine)",
-        "own_part": "what decay adds to the first step with a gradient, the worst of the weights (of lr x weight_decay x w)",
-    },
-)

@@ -12,33 +12,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import NullSpaceSettings
 
 EPS = torch.finfo(torch.float64).eps
 _SAMPLES, _WEIGHTS = 6, 20
 _SHARE = 0.01  # of the initial loss or error, at which the data count as fitted and the rule as learnt
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: the law of the null space, and how much of the start lies in it (in units of |w*|).
-
-    lr * weight_decay is about 0.01: fitting takes some 10 steps and must be over long before the decay is.
-    """
-
-    lr: float
-    weight_decay: float
-    law: Literal["plain", "heavy_ball"] = "plain"
-    momentum: float = 0.0
-    null_norm: float = 10.0
-    steps: int = 300
-    seed: int = 25
 
 
 @dataclass(frozen=True)
@@ -65,7 +49,7 @@ class _Problem:
         return float((self.features @ (weight - self.solution)).square().sum()) / 2
 
 
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: NullSpaceSettings) -> dict[str, Reading]:
     """Return what is left in the null space, and when the data are fitted and the rule is learnt."""
     problem = _problem(settings)
     path = _train(make, settings, problem=problem)
@@ -73,7 +57,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     return {**_null(problem, settings, path=path, kept=kept), **_learning(problem, settings, path=path, kept=kept)}
 
 
-def _kept(settings: Settings) -> list[float]:
+def _kept(settings: NullSpaceSettings) -> list[float]:
     """Return the factor that the law leaves of the null space before every step and after the last."""
     rate, momentum = settings.lr * settings.weight_decay, settings.momentum if settings.law == "heavy_ball" else 0.0
     kept = [1.0, 1 - rate]
@@ -82,7 +66,7 @@ def _kept(settings: Settings) -> list[float]:
     return kept
 
 
-def _null(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
+def _null(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
     norms = [float(problem.null_part(weight).norm()) for weight in path]
     size = settings.null_norm
     deviation = max(abs(norm - size * factor) for norm, factor in zip(norms, kept, strict=True))
@@ -98,7 +82,7 @@ def _null(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: li
     }
 
 
-def _learning(problem: _Problem, settings: Settings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
+def _learning(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
     train = [problem.train_loss(weight) for weight in path]
     test = [float((weight - problem.solution).square().sum()) for weight in path]
     null = [(settings.null_norm * factor) ** 2 for factor in kept]
@@ -122,7 +106,7 @@ def _first(values: list[float], *, below: float) -> int:
     return next((index for index, value in enumerate(values) if value < below), len(values) - 1)
 
 
-def _problem(settings: Settings) -> _Problem:
+def _problem(settings: NullSpaceSettings) -> _Problem:
     generator = torch.Generator().manual_seed(settings.seed)
     basis, _ = torch.linalg.qr(torch.randn(_WEIGHTS, _WEIGHTS, generator=generator, dtype=torch.float64))
     strengths = torch.linspace(2.0, 2.5, _SAMPLES, dtype=torch.float64)  # the features' singular values
@@ -132,7 +116,7 @@ def _problem(settings: Settings) -> _Problem:
     return _Problem(strengths[:, None] * rows, solution, start)
 
 
-def _train(make: Any, settings: Settings, *, problem: _Problem) -> list[Tensor]:
+def _train(make: Any, settings: NullSpaceSettings, *, problem: _Problem) -> list[Tensor]:
     """Return the weights before every step and after the last, on the full batch."""
     weight = problem.start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
@@ -142,18 +126,3 @@ def _train(make: Any, settings: Settings, *, problem: _Problem) -> list[Tensor]:
         optimizer.step()
         path.append(weight.detach().clone())
     return path
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "null_norm": "norm of the weights' null-space part at the end, in units of |w*|",
-        "null_deviation": "largest deviation of that norm from its law at any step, in units of |w*|",
-        "null_lost": "norm of what the null-space part has lost since the start, in units of |w*|",
-        "train_loss": "training loss at the end, as a fraction of the initial one",
-        "test_error": "|w - w*|^2 at the end, in units of |w*|^2",
-        "fitted_at": "first step at which the training loss is under 1 % of the initial one (the last step if never)",
-        "learnt_at": "first step at which the test error is under 1 % of the initial one (the last step if never)",
-    },
-)

@@ -13,14 +13,13 @@ sqrt(2 lr wd (1-b) / (1+b)) a step (Kosson et al. 2024). Without decay norms gro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import RotationalEquilibriumSettings
 
 EPS = torch.finfo(torch.float64).eps
 _GRADIENT = 1.0  # G, the gradient's norm at |w| = 1
@@ -28,32 +27,7 @@ _RELAX_STEPS = 50
 _OFF = 1.02  # how far from its equilibrium the norm starts when the approach is timed
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: the update's law and the rates; the noise is drawn for (replicas, inputs).
-
-    `start_decay` is the weight decay at whose equilibrium the run starts, `weight_decay` unless given: arms with and without
-    decay can then start alike. lr * weight_decay is 1e-3 to 1e-2: the formulas with momentum are of first order in it.
-    """
-
-    law: Literal["sgd", "heavy_ball", "adamw"]
-    lr: float
-    weight_decay: float
-    momentum: float = 0.0
-    beta1: float = 0.9
-    start_decay: float = 0.0
-    steps: int = 400
-    replicas: int = 32
-    inputs: int = 256
-    seed: int = 26
-
-    @property
-    def reference(self) -> float:
-        """The weight decay at whose equilibrium the run starts."""
-        return self.start_decay or self.weight_decay
-
-
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: RotationalEquilibriumSettings) -> dict[str, Reading]:
     """Return norm and turn per step in the second half of a run that starts at the predicted norm."""
     norms, turns = _run(make, settings, steps=settings.steps, start=1.0)
     half = settings.steps // 2
@@ -68,7 +42,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     return readings
 
 
-def _predicted(settings: Settings, decay: float) -> float:
+def _predicted(settings: RotationalEquilibriumSettings, decay: float) -> float:
     """Return the equilibrium norm (sgd, heavy_ball) or the norm of `inputs` weights of the equilibrium variance (adamw)."""
     rate, keep = settings.lr * decay, 1 - settings.lr * decay
     if settings.law == "sgd":
@@ -80,18 +54,18 @@ def _predicted(settings: Settings, decay: float) -> float:
     return settings.lr * (1 - beta) / abs(keep - beta) * math.sqrt(sums * settings.inputs)
 
 
-def _grown(settings: Settings) -> float:
+def _grown(settings: RotationalEquilibriumSettings) -> float:
     """Return what the norm grows to without decay, from an equilibrium: in |w|^4 or, by adamw's random walk, in |w|^2."""
     time = settings.lr * settings.reference * settings.steps
     return float((1 + 2 * time) ** 0.5 if settings.law == "adamw" else (1 + 4 * time) ** 0.25)
 
 
-def _lost_turn(settings: Settings) -> float:
+def _lost_turn(settings: RotationalEquilibriumSettings) -> float:
     """Return by how much turns are smaller without decay in the end: steps of one length, or of 1 / |w|, over a grown |w|."""
     return _predicted_turn(settings) * (1 - _grown(settings) ** -(1 if settings.law == "adamw" else 2))
 
 
-def _predicted_turn(settings: Settings) -> float:
+def _predicted_turn(settings: RotationalEquilibriumSettings) -> float:
     rate = settings.lr * settings.reference
     if settings.law == "sgd":
         return math.acos(1 - rate)
@@ -100,7 +74,7 @@ def _predicted_turn(settings: Settings) -> float:
     return math.sqrt(2 * rate * (1 - settings.beta1) / (1 + settings.beta1))
 
 
-def _norm(norms: Tensor, settings: Settings) -> Reading:
+def _norm(norms: Tensor, settings: RotationalEquilibriumSettings) -> Reading:
     value, error = _mean(norms)
     expected = _predicted(settings, settings.reference)
     effect = expected * (_grown(settings) - 1)
@@ -112,7 +86,7 @@ def _norm(norms: Tensor, settings: Settings) -> Reading:
     return Reading(value, "norm", expected, 4 * settings.inputs * EPS * expected, effect)
 
 
-def _turn(turns: Tensor, settings: Settings) -> Reading:
+def _turn(turns: Tensor, settings: RotationalEquilibriumSettings) -> Reading:
     value, error = _mean(turns)
     if settings.weight_decay == 0:
         return Reading(value, "radians a step", effect=_lost_turn(settings))
@@ -129,7 +103,7 @@ def _mean(values: Tensor) -> tuple[float, float]:
     return float(replicas.mean()), float(replicas.std()) / math.sqrt(len(replicas))
 
 
-def _relaxation(make: Any, settings: Settings) -> Reading:
+def _relaxation(make: Any, settings: RotationalEquilibriumSettings) -> Reading:
     norms, _ = _run(make, settings, steps=_RELAX_STEPS, start=_OFF)
     excess = (norms.mean(1) / _predicted(settings, settings.weight_decay)) ** 4 - 1
     rate = -math.log(max(float(excess[-1] / excess[0]), 1e-300)) / _RELAX_STEPS
@@ -138,7 +112,7 @@ def _relaxation(make: Any, settings: Settings) -> Reading:
     return Reading(rate / unit, "lr x weight_decay per step", -math.log(2 * keep**2 - 1) / unit)
 
 
-def _run(make: Any, settings: Settings, *, steps: int, start: float) -> tuple[Tensor, Tensor]:
+def _run(make: Any, settings: RotationalEquilibriumSettings, *, steps: int, start: float) -> tuple[Tensor, Tensor]:
     """Return norms (step + 1, replica), and turns (step, replica) in radians, of a run from `start` x the predicted norm."""
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (settings.replicas, settings.inputs)
@@ -169,16 +143,3 @@ def _angle(before: Tensor, after: Tensor) -> Tensor:
     """Return the angle between two weights, row by row, in radians."""
     before, after = (torch.nn.functional.normalize(weight) for weight in (before, after))
     return 2 * torch.asin(((before - after).norm(dim=1) / 2).clamp_max(1.0))  # accurate where a cosine is close to 1
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "norm": "mean norm of the weights over the second half of the steps",
-        "turn": "mean angle between the weights before and after a step over the second half, in radians",
-        "last_turn": "angle between the weights before and after the last step, in radians",
-        "last_norm": "norm after the last step, as a fraction of the initial norm",
-        "relaxation": "rate at which |w|^4 approaches its equilibrium (plain SGD only), in lr x weight_decay per step",
-    },
-)

@@ -9,15 +9,14 @@ not depend on the gradient's scale (lr / |w|; Adam with eps = 0).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import ScaleInvarianceSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, direction, regression, turn
 
 EPS = torch.finfo(torch.float64).eps
@@ -27,22 +26,7 @@ _POWER = {"sgd": 2, "normalised": 1}
 _IDLE_STEPS = 10  # steps with zero gradients
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: how the optimizer's step scales with the gradient, and lr * weight_decay.
-
-    Training with decay on a scale-invariant loss turns chaotic once the norm has fallen (the effective learning rate has then
-    risen), so steps are few and short.
-    """
-
-    law: Literal["sgd", "normalised"]
-    lr: float
-    weight_decay: float
-    steps: int = 30
-    seed: int = 23
-
-
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: ScaleInvarianceSettings) -> dict[str, Reading]:
     """Return how gradients, norms, the function and directions behave under decay before a normaliser."""
     losses, start = regression(settings.seed, steps=settings.steps)
     path = _train(make, losses, start=start, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -85,7 +69,9 @@ def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Re
     }
 
 
-def _norms(losses: list[ScaleInvariantLoss], settings: Settings, *, path: list[Tensor], free: list[Tensor]) -> dict[str, Reading]:
+def _norms(
+    losses: list[ScaleInvariantLoss], settings: ScaleInvarianceSettings, *, path: list[Tensor], free: list[Tensor]
+) -> dict[str, Reading]:
     keep = 1 - settings.lr * settings.weight_decay
     defects: list[float] = []
     for loss, before, after in zip(losses, path, path[1:], strict=False):
@@ -103,7 +89,7 @@ def _norms(losses: list[ScaleInvariantLoss], settings: Settings, *, path: list[T
     }
 
 
-def _idle(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Reading]:
+def _idle(make: Any, settings: ScaleInvarianceSettings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Reading]:
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     penalised = [_penalised(loss, start, weight_decay=settings.weight_decay)]
@@ -130,29 +116,10 @@ def _penalised(loss: ScaleInvariantLoss, weight: Tensor, *, weight_decay: float)
     return float(loss(weight)) + weight_decay / 2 * float(weight @ weight)
 
 
-def _rescaled(make: Any, settings: Settings, *, losses: list[ScaleInvariantLoss], path: list[Tensor]) -> Reading:
+def _rescaled(make: Any, settings: ScaleInvarianceSettings, *, losses: list[ScaleInvariantLoss], path: list[Tensor]) -> Reading:
     factor = _SCALE ** _POWER[settings.law]
     start, lr, decay = _SCALE * path[0], settings.lr, settings.weight_decay
     same = _train(make, losses, start=start, lr=factor * lr, weight_decay=decay / factor)
     not_rescaled = _train(make, losses, start=start, lr=lr, weight_decay=decay)
     # Each step adds some eps to the direction; steps too short to overshoot carry that on without growth.
     return Reading(turn(path, same), "of |w|", 0.0, 64 * settings.steps * EPS, turn(path, not_rescaled))
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "gradient_cosine": "largest |cosine| between weight and gradient over the run",
-        "gradient_scaling": "distance of 3 * grad L(3 w) from grad L(w), as a fraction of the gradient's norm",
-        "norm_defect": "largest defect of |w'|^2 = (1 - lr wd)^2 |w|^2 + lr^2 |g|^2 over the steps, as a fraction of |w|^2",
-        "smallest_growth": "smallest relative growth of the norm in a step when weight decay is 0",
-        "norm_without_decay": "norm at the end when weight decay is 0, as a fraction of the initial norm",
-        "norm_with_decay": "norm at the end with weight decay, as a fraction of the initial norm",
-        "idle_norm": "norm after 10 steps with zero gradients, as a fraction of the initial norm",
-        "function_change": "change of the loss over those steps, normaliser without eps",
-        "function_change_with_eps": "change of the loss over those steps, normaliser with eps 1e-5",
-        "smallest_penalised_drop": "smallest fall of loss + weight_decay/2 |w|^2 in one of those steps",
-        "rescaled_turn": "largest distance between the directions of (w0, lr, wd) and (3 w0, 3^p lr, wd / 3^p)",
-    },
-)

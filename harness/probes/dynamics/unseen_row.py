@@ -11,14 +11,13 @@ The model is the smallest that trains: an embedding, a linear head, cross-entrop
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import UnseenRowSettings
 
 EPS = torch.finfo(torch.float64).eps
 _VOCABULARY, _WIDTH = 8, 6
@@ -27,22 +26,7 @@ _UNSEEN = (6, 7)
 _EARLY = 20  # steps over which the pace of a fresh optimizer is measured
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: which law the row follows, and the learning rate's schedule.
-
-    `decoupled` is prod(1 - lr_t * weight_decay); `normalised` is Adam's coupled penalty, lr a step.
-    """
-
-    lr: float
-    weight_decay: float
-    law: Literal["decoupled", "normalised"] = "decoupled"
-    schedule: Literal["constant", "warmup_cosine"] = "constant"
-    steps: int = 300
-    seed: int = 22
-
-
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: UnseenRowSettings) -> dict[str, Reading]:
     """Return what training leaves of embedding rows that it never looks up, with weight decay and without."""
     start = _start(settings)
     table, early = _train(make, settings, weight_decay=settings.weight_decay)
@@ -58,7 +42,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _factor(settings: Settings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Reading]:
+def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Reading]:
     ratio = float(row.norm() / start.norm())
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
     log_kept = -math.log(kept)
@@ -74,7 +58,7 @@ def _factor(settings: Settings, rates: list[float], *, row: Tensor, start: Tenso
     }
 
 
-def _pace(settings: Settings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor) -> dict[str, Reading]:
+def _pace(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor) -> dict[str, Reading]:
     fall, travel = float((start.abs() - early.abs()).mean()), sum(rates[:_EARLY])
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
     decoupled = float(start.abs().mean()) * (1 - kept) / travel
@@ -87,13 +71,13 @@ def _pace(settings: Settings, rates: list[float], *, row: Tensor, early: Tensor,
     }
 
 
-def _change(settings: Settings, rates: list[float], *, change: Tensor) -> Reading:
+def _change(settings: UnseenRowSettings, rates: list[float], *, change: Tensor) -> Reading:
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
     # A zero gradient without decay leaves every bit: no rounding is allowed for.
     return Reading(float(change.abs().max()), "weight", 0.0, 0.0, 1 - kept)
 
 
-def _start(settings: Settings) -> Tensor:
+def _start(settings: UnseenRowSettings) -> Tensor:
     """Return the initial embedding table (vocabulary, width): sizes 0.5 to 1.5, both signs."""
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (_VOCABULARY, _WIDTH)
@@ -101,7 +85,7 @@ def _start(settings: Settings) -> Tensor:
     return size * (torch.rand(shape, generator=generator, dtype=torch.float64) - 0.5).sign()
 
 
-def _train(make: Any, settings: Settings, *, weight_decay: float) -> tuple[Tensor, Tensor]:
+def _train(make: Any, settings: UnseenRowSettings, *, weight_decay: float) -> tuple[Tensor, Tensor]:
     """Return the embedding table after all steps and after the early ones."""
     embedding = torch.nn.Embedding(_VOCABULARY, _WIDTH, _weight=_start(settings))
     head = _start(settings).mul(0.1).requires_grad_()
@@ -119,7 +103,7 @@ def _train(make: Any, settings: Settings, *, weight_decay: float) -> tuple[Tenso
     return embedding.weight.detach(), early
 
 
-def rate(settings: Settings, step: int) -> float:
+def rate(settings: UnseenRowSettings, step: int) -> float:
     """Return the learning rate of a step: constant, or 10 % linear warm-up and a cosine to 10 % of the peak."""
     if settings.schedule == "constant":
         return settings.lr
@@ -128,19 +112,3 @@ def rate(settings: Settings, step: int) -> float:
         return settings.lr * (step + 1) / warmup
     progress = (step - warmup) / (settings.steps - warmup)
     return settings.lr * (0.55 + 0.45 * math.cos(math.pi * progress))
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "unseen_ratio": "norm of the rows never looked up, as a fraction of their initial norm",
-        "unseen_turn": "distance between the directions of those rows before and after",
-        "half_life": "steps in which those rows halve, at their mean pace",
-        "early_pace": "mean fall of their weights' sizes over the first 20 steps, in units of lr per step",
-        "unseen_in_steps": "largest weight left in those rows, in units of lr",
-        "unseen_change_without_decay": "largest change of a weight in those rows when weight decay is 0",
-        "seen_ratio": "norm of the rows that are looked up, as a fraction of their initial norm",
-        "seen_change_without_decay": "largest change of a weight in the rows that are looked up when weight decay is 0",
-    },
-)

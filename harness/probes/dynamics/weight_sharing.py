@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.dynamics import WeightSharingSettings
 
 EPS = torch.finfo(torch.float64).eps
 _FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate with k uses, relative to one use
@@ -32,28 +31,7 @@ _FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate wit
 _UNROLL_STEPS = 10
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: decay `isotropic`, or `preconditioned` by the root of the second moment.
-
-    The noise has standard deviation 1 a use. lr * weight_decay = 1e-3 and 300 steps, below the usual range: the first-order
-    rate needs |weight_decay * w| well under 1 / sqrt(uses), and that is where the two laws part.
-    """
-
-    law: Literal["isotropic", "preconditioned"]
-    lr: float = 0.02
-    weight_decay: float = 0.05
-    steps: int = 300
-    few: int = 4
-    many: int = 64
-    replicas: int = 64
-    unroll: int = 200
-    unroll_lr: float = 0.5
-    unroll_weight_decay: float = 0.2
-    seed: int = 21
-
-
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: WeightSharingSettings) -> dict[str, Reading]:
     """Return the decay rate of shared weights relative to a weight that is used once."""
     uses = (1, settings.few, settings.many)
     pairs = _run(make, settings, uses=uses).mean(0)  # (replica, reduction, uses)
@@ -72,7 +50,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     return {**readings, "once_remaining": _once(float(left[0, 0]), settings), **_unrolled(make, settings)}
 
 
-def _multiplier(settings: Settings, value: float, *, error: float, first_order: float, walk: float) -> Reading:
+def _multiplier(settings: WeightSharingSettings, value: float, *, error: float, first_order: float, walk: float) -> Reading:
     effect = abs(first_order - 1)
     if settings.law == "preconditioned":
         return Reading(value, "decay rate of one use", first_order, None, effect, error)
@@ -82,7 +60,7 @@ def _multiplier(settings: Settings, value: float, *, error: float, first_order: 
     return Reading(value, "decay rate of one use", 1.0, rounding / shrunk, effect)
 
 
-def _once(left: float, settings: Settings) -> Reading:
+def _once(left: float, settings: WeightSharingSettings) -> Reading:
     shrink = settings.lr * settings.weight_decay
     expected = (1 - shrink) ** settings.steps
     # Rounding as above; coupled decay is this to first order only, v = 1 + (weight_decay * w)^2.
@@ -91,7 +69,7 @@ def _once(left: float, settings: Settings) -> Reading:
     return Reading(left, "of w0", expected, tolerance, 1 - expected)
 
 
-def _run(make: Any, settings: Settings, *, uses: tuple[int, ...]) -> Tensor:
+def _run(make: Any, settings: WeightSharingSettings, *, uses: tuple[int, ...]) -> Tensor:
     """Return the last weights (sign, replica, reduction, uses) of a run under antithetic noise, started at 1."""
     generator = torch.Generator().manual_seed(settings.seed)
     weight = torch.ones(2, settings.replicas, len(_FIRST_ORDER), len(uses), dtype=torch.float64).requires_grad_()
@@ -110,7 +88,7 @@ def reduce(per_use: Tensor) -> Tensor:
     return torch.stack([per_use.sum(1), per_use.mean(1), k * per_use[:, 0]], dim=-1)
 
 
-def _unrolled(make: Any, settings: Settings) -> dict[str, Reading]:
+def _unrolled(make: Any, settings: WeightSharingSettings) -> dict[str, Reading]:
     once, often = (_recur(make, settings, uses=uses) for uses in (1, settings.unroll))
     shrink = settings.unroll_lr * settings.unroll_weight_decay
     left = (1 - shrink) ** _UNROLL_STEPS
@@ -122,7 +100,7 @@ def _unrolled(make: Any, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _recur(make: Any, settings: Settings, *, uses: int) -> float:
+def _recur(make: Any, settings: WeightSharingSettings, *, uses: int) -> float:
     """Return a recurrent weight of 1 after updates through `uses` applications at state zero."""
     weight = torch.ones(1, dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=settings.unroll_lr, weight_decay=settings.unroll_weight_decay)
@@ -133,20 +111,3 @@ def _recur(make: Any, settings: Settings, *, uses: int) -> float:
         (weight.grad,) = torch.autograd.grad(state.sum(), weight)
         optimizer.step()
     return float(weight.detach())
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "sum_few": "decay rate with few independent uses summed, relative to one use",
-        "sum_many": "decay rate with many independent uses summed, relative to one use",
-        "mean_few": "decay rate with few independent uses averaged, relative to one use",
-        "mean_many": "decay rate with many independent uses averaged, relative to one use",
-        "coherent_few": "decay rate with few equal gradients summed, relative to one use",
-        "coherent_many": "decay rate with many equal gradients summed, relative to one use",
-        "once_remaining": "mean weight left when it is used once, as a fraction of w0",
-        "unroll_difference": "recurrent weight after updates through a long unroll minus through one use, as a fraction of w0",
-        "unroll_remaining": "recurrent weight left after the updates through the long unroll, as a fraction of w0",
-    },
-)

@@ -12,7 +12,6 @@ Source: the PyTorch documentation of torch.nn.utils.clip_grad_norm_; Bergsma et 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,8 +19,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
+from harness.probes.handling import AccumulationSettings
 from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 from harness.subject.stepping import take, walk
 
@@ -30,17 +29,7 @@ EPOCH_STEPS = 12  # at the small batch
 CLIP = 0.05  # a gradient norm far below that of the gradients given
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Five steps a path, unless epochs are counted."""
-
-    lr: float
-    weight_decay: float
-    steps: int = 5
-    seed: int = 65
-
-
-def accumulation(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: AccumulationSettings) -> dict[str, Reading]:
     """Return what accumulation, reduction, clipping and batch size do to decay."""
     kept = (1 - settings.lr * settings.weight_decay) ** settings.steps
     changes: dict[str, Callable[[Tensor], None]] = {
@@ -69,7 +58,7 @@ def _clipped(weight: Tensor) -> None:
     clip_grad_norm_([weight], CLIP)
 
 
-def _survival(make: Factory, settings: Settings, change: Callable[[Tensor], None], *, kept: float) -> Reading:
+def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[Tensor], None], *, kept: float) -> Reading:
     """Return the share of a difference of 1 between two starts that is left, at the worst coordinate."""
     (start,), rows = matrices(1, seed=settings.seed), noise(settings.steps, 1, seed=settings.seed)
     ends = []
@@ -87,12 +76,12 @@ def _survival(make: Factory, settings: Settings, change: Callable[[Tensor], None
     return Reading(worst, "fraction", expected=kept, tolerance=_room(settings), effect=1 - kept)
 
 
-def _room(settings: Settings) -> float:
+def _room(settings: AccumulationSettings) -> float:
     """Weights up to 4, which gradients of SGD carry to 40: each step rounds a unit gap by 40 EPS, four times."""
     return 160 * EPS * settings.steps
 
 
-def _micro_batches(make: Factory, settings: Settings) -> Reading:
+def _micro_batches(make: Factory, settings: AccumulationSettings) -> Reading:
     """Accumulate by backward, and compare with the sum given at once."""
     (start,) = matrices(1, seed=settings.seed)
     rows = noise(settings.steps * MICRO_BATCHES, 1, seed=settings.seed)
@@ -111,7 +100,7 @@ def _micro_batches(make: Factory, settings: Settings) -> Reading:
     return rounding(distance(weights, end), steps=settings.steps, effect=settings.lr * settings.weight_decay)
 
 
-def _withheld(make: Factory, settings: Settings) -> Reading:
+def _withheld(make: Factory, settings: AccumulationSettings) -> Reading:
     """Count the calls after the first update in which weights decay though gradients, alone, move none."""
     (start,) = matrices(1, seed=settings.seed)
     calls = 2 * MICRO_BATCHES
@@ -122,7 +111,9 @@ def _withheld(make: Factory, settings: Settings) -> Reading:
     return Reading(float(sum(withheld[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
 
 
-def _moved(make: Factory, settings: Settings, start: Tensor, rows: Sequence[Sequence[Tensor]], *, decay: float) -> list[bool]:
+def _moved(
+    make: Factory, settings: AccumulationSettings, start: Tensor, rows: Sequence[Sequence[Tensor]], *, decay: float
+) -> list[bool]:
     """Return for each call of step() whether it changes the weight."""
     weights, moved = parameters([start]), []
     optimizer = make(weights, lr=settings.lr, weight_decay=decay)
@@ -141,7 +132,7 @@ def _sum(batches: Sequence[Sequence[Tensor]]) -> Tensor:
     return total
 
 
-def _clipped_penalty(make: Factory, settings: Settings) -> Reading:
+def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Reading:
     """Take one step of the optimizer without decay on the clipped gradient of the penalty alone."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
@@ -158,7 +149,7 @@ def _clipped_penalty(make: Factory, settings: Settings) -> Reading:
     )
 
 
-def _epochs(make: Factory, settings: Settings) -> Reading:
+def _epochs(make: Factory, settings: AccumulationSettings) -> Reading:
     """Return what is left at k times the batch and weight decay, over what is left at the batch, after the same epochs."""
     left = []
     for times in (1, MICRO_BATCHES):
@@ -171,19 +162,3 @@ def _epochs(make: Factory, settings: Settings) -> Reading:
     decay = settings.lr * settings.weight_decay
     expected = (1 - MICRO_BATCHES * decay) ** (EPOCH_STEPS // MICRO_BATCHES) / (1 - decay) ** EPOCH_STEPS
     return Reading(left[1] / left[0], "ratio", expected=expected, tolerance=8 * EPS * EPOCH_STEPS, effect=1 - expected)
-
-
-PROBE = Probe(
-    run=accumulation,
-    settings=Settings,
-    measures={
-        "summed_survival": "what is left of a difference of two starts when gradients are summed, worst coordinate (fraction)",
-        "averaged_survival": "the same when the sum is divided by the four micro-batches (fraction)",
-        "clipped_survival": "the same when each gradient is clipped to a norm of 0.05 before the step (fraction)",
-        "reduction_effect": "distance of the summed and the averaged survival (fraction)",
-        "micro_batch_error": "four backward passes a step against their sum given at once (fraction of max |w|)",
-        "decayed_without_update": "calls after the first update in which weights decay though gradients move none (calls)",
-        "clipped_penalty_factor": "one step on the clipped gradient of the penalty, weight_decay 0 (fraction of w)",
-        "epoch_ratio": "left at 4 times batch and weight decay, over left at the batch, after the same epochs (ratio)",
-    },
-)

@@ -14,16 +14,16 @@ import copy
 import io
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import distance, factor, rounding
 from harness.measurement import Reading
+from harness.probes.handling import CheckpointSettings
 from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory, unwatched
 from harness.subject.stepping import walk
 
@@ -34,24 +34,7 @@ ADAM_EPS, BETA1, MOMENTUM_DECAY = 1e-8, 0.9, 4e-3  # torch's defaults
 FLAG = "decoupled_weight_decay"  # the group key by which torch's Adams tell their two decays apart
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`checkpoint` is whose state is loaded for `loaded_factor`, without steps taken; `law` what is expected of it then.
-
-    `before_the_flag` is the subject's own, as versions wrote it that had no key for decoupled decay. `copied` reads the copies
-    alone, so that a subject that cannot be copied fails nothing else.
-    """
-
-    lr: float
-    weight_decay: float
-    checkpoint: Literal["own", "of_adam", "of_adamw", "before_the_flag"] = "own"
-    law: Literal["decoupled", "coupled_adam", "coupled_nadam"] = "decoupled"
-    copied: bool = False
-    steps: int = 4
-    seed: int = 63
-
-
-def checkpoint(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: CheckpointSettings) -> dict[str, Reading]:
     """Return how far a resumed (or a copied) run is from the uninterrupted one, and what a loaded decay does."""
     rows = noise(2 * settings.steps, len(SHARES), seed=settings.seed)
     first, later = rows[: settings.steps], rows[settings.steps :]
@@ -68,7 +51,7 @@ def checkpoint(make: Factory, settings: Settings) -> dict[str, Reading]:
 
 
 def _resume(
-    make: Factory, settings: Settings, optimizer: Any, weights: Sequence[Tensor], later: Sequence[Sequence[Tensor]]
+    make: Factory, settings: CheckpointSettings, optimizer: Any, weights: Sequence[Tensor], later: Sequence[Sequence[Tensor]]
 ) -> dict[str, Reading]:
     """Load the optimizer's checkpoint into one that was built with other options, and step both."""
     resumed = parameters(weight.detach() for weight in weights)
@@ -84,7 +67,7 @@ def _resume(
     }
 
 
-def _resumed(value: float, settings: Settings, *, effect: float) -> Reading:
+def _resumed(value: float, settings: CheckpointSettings, *, effect: float) -> Reading:
     """Return a distance within one float32 rounding of an update of size lr.
 
     Loading casts the state to the weight's dtype, so what was kept in float32 (NAdam's product of momenta) goes on in float64.
@@ -92,7 +75,7 @@ def _resumed(value: float, settings: Settings, *, effect: float) -> Reading:
     return Reading(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * SINGLE / 2, effect=effect)
 
 
-def _built(make: Factory, settings: Settings, weights: Sequence[Tensor], lr: float = 1.0, decay: float = 1.0) -> Any:
+def _built(make: Factory, settings: CheckpointSettings, weights: Sequence[Tensor], lr: float = 1.0, decay: float = 1.0) -> Any:
     decays = [settings.weight_decay * decay * share for share in SHARES]
     groups = [{"params": [weight], "weight_decay": own} for weight, own in zip(weights, decays, strict=True)]
     return make(groups, lr=settings.lr * lr, weight_decay=settings.weight_decay * decay)
@@ -112,12 +95,12 @@ def _clones(optimizer: Any) -> list[Any]:
     return [copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
 
 
-def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: Settings) -> list[Tensor]:
+def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: CheckpointSettings) -> list[Tensor]:
     held = [weight for group in clone.param_groups for weight in group["params"]]
     return [weight.to(torch.float64) for weight in walk(clone, held, rows, first=settings.steps)]
 
 
-def _loaded(make: Factory, settings: Settings) -> Reading:
+def _loaded(make: Factory, settings: CheckpointSettings) -> Reading:
     """Load a checkpoint of no steps and read one step without gradient."""
     weights = parameters(matrices(1, seed=settings.seed))
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -133,7 +116,7 @@ def _loaded(make: Factory, settings: Settings) -> Reading:
     return replace(reading, tolerance=settings.lr * SINGLE) if single else reading
 
 
-def _state(optimizer: Any, weights: Sequence[Tensor], settings: Settings) -> Any:
+def _state(optimizer: Any, weights: Sequence[Tensor], settings: CheckpointSettings) -> Any:
     others = {"of_adam": torch.optim.Adam, "of_adamw": torch.optim.AdamW}
     if settings.checkpoint in others:
         return others[settings.checkpoint](weights, lr=settings.lr, weight_decay=settings.weight_decay).state_dict()
@@ -144,7 +127,7 @@ def _state(optimizer: Any, weights: Sequence[Tensor], settings: Settings) -> Any
     return state
 
 
-def _factor(settings: Settings, size: float) -> float:
+def _factor(settings: CheckpointSettings, size: float) -> float:
     if settings.law == "decoupled":
         return 1 - settings.lr * settings.weight_decay
     pull = settings.weight_decay * size
@@ -153,16 +136,3 @@ def _factor(settings: Settings, size: float) -> float:
         now, next_one = (BETA1 * (1 - 0.5 * 0.96 ** (step * MOMENTUM_DECAY)) for step in (1, 2))
         length *= 1 + next_one * (1 - BETA1) / (1 - now * next_one)
     return 1 - length / size
-
-
-PROBE = Probe(
-    run=checkpoint,
-    settings=Settings,
-    measures={
-        "first_step_error": "first step after a resume against the uninterrupted run (fraction of max |w|)",
-        "resume_error": "end of the resumed run against the uninterrupted one (fraction of max |w|)",
-        "deepcopy_error": "end of a deep copy of the optimizer against the original (fraction of max |w|)",
-        "pickle_error": "end of a pickled and restored optimizer against the original (fraction of max |w|)",
-        "loaded_factor": "one step without gradient after the checkpoint of `checkpoint` was loaded (fraction of w)",
-    },
-)

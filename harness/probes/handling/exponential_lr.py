@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.handling import ExponentialLrSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, regression, turn
 
 EPS = torch.finfo(torch.float64).eps
@@ -27,23 +26,7 @@ _EXPONENT: dict[str, Callable[[int], int]] = {"sgd": lambda t: 2 * t + 1, "sign"
 _OTHER = {"sgd": "sign", "sign": "sgd"}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scenario decides: the exponent's law and the momentum that the subject was built with.
-
-    lr * weight_decay is small (the bound above is 2.6e-3 for mu = 0.9) and steps are few: a decayed run on a full-batch
-    scale-invariant loss turns chaotic once its norm has fallen, and then amplifies rounding to order 1.
-    """
-
-    law: Literal["sgd", "sign"]
-    lr: float
-    weight_decay: float
-    momentum: float = 0.0
-    steps: int = 100
-    seed: int = 24
-
-
-def probe(make: Any, settings: Settings) -> dict[str, Reading]:
+def run(make: Any, settings: ExponentialLrSettings) -> dict[str, Reading]:
     """Return how far a decayed run is from one without decay whose learning rate grows."""
     root, ((loss,), start) = _root(settings), regression(settings.seed)
     decayed = _decayed(make, settings, loss=loss, start=start)
@@ -66,7 +49,7 @@ def probe(make: Any, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _root(settings: Settings) -> float:
+def _root(settings: ExponentialLrSettings) -> float:
     """Return the larger root of x^2 - (1 + mu - lr wd) x + mu."""
     middle = 1 + settings.momentum - settings.lr * settings.weight_decay
     return (middle + math.sqrt(middle**2 - 4 * settings.momentum)) / 2
@@ -76,7 +59,7 @@ def _exponent(law: str | None, step: int) -> int:
     return _EXPONENT[law](step) if law else 0
 
 
-def _decayed(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor) -> list[Tensor]:
+def _decayed(make: Any, settings: ExponentialLrSettings, *, loss: ScaleInvariantLoss, start: Tensor) -> list[Tensor]:
     """Return the weights before every step and after the last, at constant lr and with decay."""
     root, lr, decay = _root(settings), settings.lr, settings.weight_decay
     weight = (start / root if settings.momentum else start).clone().requires_grad_()
@@ -92,7 +75,9 @@ def _decayed(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: 
     return path
 
 
-def _growing(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: Tensor, law: str | None) -> list[Tensor]:
+def _growing(
+    make: Any, settings: ExponentialLrSettings, *, loss: ScaleInvariantLoss, start: Tensor, law: str | None
+) -> list[Tensor]:
     """Return the weights without decay, at the rate of `law`; None keeps the rate constant."""
     root = _root(settings)
     weight = start.clone().requires_grad_()
@@ -107,21 +92,7 @@ def _growing(make: Any, settings: Settings, *, loss: ScaleInvariantLoss, start: 
     return path
 
 
-def _gain(settings: Settings, *, decayed: list[Tensor], constant: list[Tensor]) -> float:
+def _gain(settings: ExponentialLrSettings, *, decayed: list[Tensor], constant: list[Tensor]) -> float:
     """Return the effective learning rate (lr / |w|^2, or lr / |w| for sign) at the end with decay over that without."""
     ratio = float(constant[-1].norm() / decayed[-1].norm())
     return ratio**2 if settings.law == "sgd" else ratio
-
-
-PROBE = Probe(
-    run=probe,
-    settings=Settings,
-    measures={
-        "direction_error": "largest distance between the directions of the decayed run and of the growing learning rate",
-        "norm_ratio": "norm of the decayed run over that of the growing learning rate, at the end",
-        "other_exponent_error": "that distance when the growth is that of the other law (2t+1 for t+1)",
-        "constant_lr_error": "that distance when the learning rate does not grow: what decay changes",
-        "lr_growth": "learning rate that decay stands for at the end, over the first",
-        "effective_lr_gain": "effective learning rate at the end with decay, over that without decay",
-    },
-)

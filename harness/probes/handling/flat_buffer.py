@@ -9,14 +9,13 @@ have one weight decay, and an exempt bias decays by (1 - lr x weight_decay)^T li
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
+from harness.probes.handling import FlatBufferSettings
 from harness.probes.inputs import halved_midway
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
@@ -24,17 +23,7 @@ SHAPES = ((3, 5), (7,), (2, 4))  # the second is exempt from decay where groups 
 RANKS = (1, 2, 4, 7)  # 7 pads by five
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A run with gradients and one without, of `steps` each."""
-
-    lr: float = 0.1
-    weight_decay: float = 0.6
-    steps: int = 10
-    seed: int = 91
-
-
-def flat_buffer(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: FlatBufferSettings) -> dict[str, Reading]:
     """Return how far pieces end from the parameters, what becomes of padding, and what is left of an exempt parameter."""
     starts, gradients = _drawn(settings)
     whole = _flat(_run(make, settings, starts, gradients))
@@ -54,7 +43,7 @@ def flat_buffer(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _exempt(make: Factory, settings: Settings, starts: Sequence[Tensor]) -> dict[str, Reading]:
+def _exempt(make: Factory, settings: FlatBufferSettings, starts: Sequence[Tensor]) -> dict[str, Reading]:
     """Read what is left of an exempt parameter without gradient: in one buffer for all, and in a buffer a group."""
     idle = [torch.zeros(settings.steps, *one.shape, dtype=torch.float64) for one in starts]
     begin, end = starts[0].numel(), starts[0].numel() + starts[1].numel()
@@ -72,7 +61,7 @@ def _exempt(make: Factory, settings: Settings, starts: Sequence[Tensor]) -> dict
     }
 
 
-def _drawn(settings: Settings) -> tuple[list[Tensor], list[Tensor]]:
+def _drawn(settings: FlatBufferSettings) -> tuple[list[Tensor], list[Tensor]]:
     """Return starts of both signs, none near zero, and gradients [steps, *shape] whose sizes spread over four decades."""
     generator = torch.Generator().manual_seed(settings.seed)
     starts, gradients = [], []
@@ -86,7 +75,7 @@ def _drawn(settings: Settings) -> tuple[list[Tensor], list[Tensor]]:
 
 def _run(
     make: Factory,
-    settings: Settings,
+    settings: FlatBufferSettings,
     starts: Sequence[Tensor],
     gradients: Sequence[Tensor],
     *,
@@ -122,15 +111,3 @@ def _padded(flat: Tensor, ranks: int) -> Tensor:
 
 def _cut(given: Tensor, ranks: int) -> list[Tensor]:
     return list(_padded(given, ranks).chunk(ranks, dim=1))
-
-
-PROBE = Probe(
-    run=flat_buffer,
-    settings=Settings,
-    measures={
-        "sharded_error": "worst distance of padded pieces, for 1, 2, 4 and 7 ranks, from the parameters (of the decay's effect)",
-        "padding": "largest number that ever stands in the padding at the end (1)",
-        "exempt_left_in_one_buffer": "what is left of an exempt parameter laid into one buffer with the others (of w0)",
-        "exempt_left_in_its_own": "what is left of an exempt parameter in a buffer of its group (of w0)",
-    },
-)

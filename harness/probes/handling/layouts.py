@@ -10,15 +10,14 @@ Source: the PyTorch documentation of torch.nn.Parameter and of tensor views.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
+from harness.probes.handling import LayoutsSettings
 from harness.probes.inputs import SHAPE, matrices, noise, silence
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 from harness.subject.stepping import take
 
@@ -33,17 +32,7 @@ LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Four steps a layout."""
-
-    lr: float
-    weight_decay: float
-    steps: int = 4
-    seed: int = 67
-
-
-def layouts(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: LayoutsSettings) -> dict[str, Reading]:
     """Return how far each layout is from the plain matrix."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
     (plain,) = _run(make, settings, [start.clone()], [[row] for row in rows])
@@ -59,7 +48,7 @@ def layouts(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
 
 
-def _run(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+def _run(make: Factory, settings: LayoutsSettings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     # No clone(), which closes gaps in memory: every layout is a copy already.
     weights = [torch.nn.Parameter(start) for start in starts]
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -68,14 +57,14 @@ def _run(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequ
     return [weight.detach() for weight in weights]
 
 
-def _large(make: Factory, settings: Settings, start: Tensor) -> float:
+def _large(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
     """Return how far copies of the matrix, in one tensor, end from the matrix: without gradients, whose states may be rounded."""
     tall = start.repeat(COPIES, 1)
     small, large = (_run(make, settings, [one.clone()], silence(settings.steps, [one]))[0] for one in (start, tall))
     return distance([large], [small.repeat(COPIES, 1)])
 
 
-def _many(make: Factory, settings: Settings, start: Tensor) -> float:
+def _many(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
     """Return how far the furthest of many copies in one group ends from the matrix alone, without gradients."""
     starts = [start.clone() for _ in range(TENSORS)]
     (alone,) = _run(make, settings, [start.clone()], silence(settings.steps, [start]))
@@ -83,7 +72,7 @@ def _many(make: Factory, settings: Settings, start: Tensor) -> float:
     return distance(ends, [alone] * TENSORS)
 
 
-def _scalar(make: Factory, settings: Settings) -> Reading:
+def _scalar(make: Factory, settings: LayoutsSettings) -> Reading:
     """Return what one step without gradient leaves of a 0-dim weight."""
     start, zero = torch.tensor(1.9, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     (after,) = _run(make, settings, [start.clone()], [[zero]])
@@ -91,7 +80,7 @@ def _scalar(make: Factory, settings: Settings) -> Reading:
     return factor(float(after / start), 1 - decay, effect=decay)
 
 
-def _expanded(make: Factory, settings: Settings) -> Reading:
+def _expanded(make: Factory, settings: LayoutsSettings) -> Reading:
     """Say whether a step on a tensor that holds one number three times is refused."""
     # With memory behind it: a kernel that takes the three for neighbours writes there, and not into somebody else's.
     weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))
@@ -102,21 +91,3 @@ def _expanded(make: Factory, settings: Settings) -> Reading:
     except (ValueError, RuntimeError):  # a RunError is the first; torch's own is the other
         return Reading(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
     return Reading(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
-
-
-PROBE = Probe(
-    run=layouts,
-    settings=Settings,
-    measures={
-        "vector_error": "a vector against the matrix of the same numbers (fraction of max |w|)",
-        "transposed_error": "a matrix that lies transposed in memory against the plain one (fraction of max |w|)",
-        "strided_error": "a matrix with gaps in memory against the plain one (fraction of max |w|)",
-        "channels_last_error": "an image in channels-last layout against the plain matrix (fraction of max |w|)",
-        "scalar_error": "twelve 0-dim tensors against the matrix of the same numbers (fraction of max |w|)",
-        "beside_empty_error": "a matrix beside an empty tensor against the matrix alone (fraction of max |w|)",
-        "large_error": "417 copies in one tensor, without gradients, against the matrix (fraction of max |w|)",
-        "many_error": "300 copies as tensors of one group, without gradients, against the matrix (fraction of max |w|)",
-        "scalar_factor": "one step without gradient of a 0-dim weight (fraction of w)",
-        "expanded_refused": "whether a step on an expanded tensor is refused (1: yes)",
-    },
-)

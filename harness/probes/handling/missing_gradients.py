@@ -10,16 +10,15 @@ Source: the PyTorch documentation of Optimizer.zero_grad and of torch.amp.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import changed, distance, elements, factor, rounding
 from harness.measurement import Reading
+from harness.probes.handling import MissingGradientsSettings
 from harness.probes.inputs import matrices, noise, parameters
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory, unwatched
 from harness.subject.stepping import take, walk
 
@@ -29,18 +28,7 @@ DIRECT = 1e-5
 SCALE = 1024.0  # a power of two: unscaling is exact
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Each part takes three to six steps a path; one that refuses a NaN, a closure or a scaler fails that part alone."""
-
-    lr: float
-    weight_decay: float
-    part: Literal["gradients", "bad_gradient", "skipped_step", "closure"] = "gradients"
-    steps: int = 3
-    seed: int = 64
-
-
-def missing_gradients(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: MissingGradientsSettings) -> dict[str, Reading]:
     """Return what gradients that are missing, zeroed or bad do to a weight and to its neighbour, or what the other parts read."""
     if settings.part == "skipped_step":
         return _skipped(make, settings)
@@ -56,12 +44,12 @@ def missing_gradients(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _pair(make: Factory, settings: Settings) -> tuple[Any, list[torch.nn.Parameter], list[list[Tensor]]]:
+def _pair(make: Factory, settings: MissingGradientsSettings) -> tuple[Any, list[torch.nn.Parameter], list[list[Tensor]]]:
     weights = parameters(matrices(2, seed=settings.seed))
     return make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, noise(6, 2, seed=settings.seed)
 
 
-def _without(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _without(make: Factory, settings: MissingGradientsSettings) -> dict[str, Reading]:
     """Step three weights: one with gradients, one whose gradient is None, one that does not require any."""
     weights = parameters(matrices(3, seed=settings.seed))
     weights[2].requires_grad_(False)
@@ -76,7 +64,7 @@ def _without(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _paused(make: Factory, settings: Settings) -> Reading:
+def _paused(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Leave a weight's gradient out of two steps in six, and compare with the four steps alone."""
     optimizer, weights, rows = _pair(make, settings)
     paused: list[list[Tensor | None]] = [[first, None if step in (2, 3) else second] for step, (first, second) in enumerate(rows)]
@@ -87,7 +75,7 @@ def _paused(make: Factory, settings: Settings) -> Reading:
     return rounding(distance(with_pause, without), steps=len(rows), effect=settings.lr * settings.weight_decay)
 
 
-def _hooked(make: Factory, settings: Settings) -> Reading:
+def _hooked(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Zero every gradient in a hook, as people do to freeze a weight."""
     optimizer, weights, rows = _pair(make, settings)
     handles = [weight.register_hook(torch.zeros_like) for weight in weights]
@@ -110,7 +98,7 @@ def _backward(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
     return loss
 
 
-def _beside_bad(make: Factory, settings: Settings) -> Reading:
+def _beside_bad(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Count what a neighbour's gradient of NaN changes."""
     ends = []
     for bad in (False, True):
@@ -120,7 +108,7 @@ def _beside_bad(make: Factory, settings: Settings) -> Reading:
     return elements(changed(*ends), at_stake=float(ends[0][0].numel()))
 
 
-def _skipped(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _skipped(make: Factory, settings: MissingGradientsSettings) -> dict[str, Reading]:
     """Take a step, skip one whose gradient is infinite, take another; compare with the two steps alone."""
     optimizer, weights, rows = _pair(make, settings)
     stake = float(sum(weight.numel() for weight in weights))
@@ -148,7 +136,7 @@ def _skipped(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _unscaled(make: Factory, settings: Settings) -> list[torch.nn.Parameter]:
+def _unscaled(make: Factory, settings: MissingGradientsSettings) -> list[torch.nn.Parameter]:
     """Take a scaled step, and one whose gradients the scaler has unscaled before it, as one does to clip them."""
     optimizer, weights, rows = _pair(make, settings)
     scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
@@ -165,7 +153,7 @@ def _unscaled(make: Factory, settings: Settings) -> list[torch.nn.Parameter]:
     return weights
 
 
-def _closure(make: Factory, settings: Settings) -> Reading:
+def _closure(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Count what differs between step(closure) and backward before step()."""
     optimizer, weights, rows = _pair(make, settings)
     end = walk(optimizer, weights, rows[: settings.steps])
@@ -178,7 +166,7 @@ def _closure(make: Factory, settings: Settings) -> Reading:
     return _direct(changed(others, end), float(sum(weight.numel() for weight in weights)))
 
 
-def _gradient(make: Factory, settings: Settings) -> Reading:
+def _gradient(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Count the elements of .grad that a step changes."""
     optimizer, weights, rows = _pair(make, settings)
     take(optimizer, weights, rows[0], seed=0)
@@ -188,22 +176,3 @@ def _gradient(make: Factory, settings: Settings) -> Reading:
 
 def _direct(value: float, stake: float) -> Reading:
     return Reading(value, "elements", expected=0.0, tolerance=DIRECT, effect=stake)
-
-
-PROBE = Probe(
-    run=missing_gradients,
-    settings=Settings,
-    measures={
-        "without_gradient_changed": "elements that change in a weight whose gradient is None (elements)",
-        "frozen_changed": "elements that change in a weight that requires no gradient (elements)",
-        "with_gradient_changed": "elements that change in their neighbour, which has a gradient (elements)",
-        "pause_error": "a weight without gradient in two steps of six against its four steps alone (fraction of max |w|)",
-        "hooked_factor": "what is left of a weight whose gradients a hook has made zero (fraction of w)",
-        "beside_bad_changed": "elements that change in a weight because its neighbour's gradient is NaN (elements)",
-        "skipped_changed": "elements that change in a step that torch's GradScaler skips (elements)",
-        "after_skip_changed": "elements in which the run with the skipped step differs from one without it (elements)",
-        "unscaled_changed": "elements in which two scaled steps, one unscaled before it, differ from plain steps (elements)",
-        "closure_changed": "elements in which step(closure) differs from backward and step() (elements)",
-        "gradient_changed": "elements of .grad that a step changes (elements)",
-    },
-)

@@ -10,7 +10,6 @@ Source: the PyTorch documentation of torch.optim, per-parameter options.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,8 +17,8 @@ from torch import Tensor
 
 from harness.decay_laws.tolerances import distance, factor, rounding
 from harness.measurement import Reading
+from harness.probes.handling import ParameterGroupsSettings
 from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 from harness.subject.stepping import walk
 
@@ -29,17 +28,7 @@ FILLED = (EXEMPT, 3)  # the groups that have a parameter where the others are em
 BARELY = 1e-16  # too little to change a bit of a float64 weight, and not the branch of none
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The second group of the four is exempt; a group joins after half of the steps."""
-
-    lr: float
-    weight_decay: float
-    steps: int = 6
-    seed: int = 61
-
-
-def parameter_groups(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
     """Return how far grouped parameters are from the same ones alone, reordered, or joined late."""
     starts = matrices(len(SHARES), seed=settings.seed)
     rows = noise(settings.steps, len(SHARES), seed=settings.seed)
@@ -60,7 +49,12 @@ def parameter_groups(make: Factory, settings: Settings) -> dict[str, Reading]:
 
 
 def _grouped(
-    make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]], *, order: Sequence[int]
+    make: Factory,
+    settings: ParameterGroupsSettings,
+    starts: Sequence[Tensor],
+    rows: Sequence[Sequence[Tensor]],
+    *,
+    order: Sequence[int],
 ) -> list[Tensor]:
     """Return where the weights end, in the order of `starts`, when the groups stand in `order`."""
     weights = parameters(starts)
@@ -76,7 +70,13 @@ def _grouped(
 
 
 def _alone(
-    make: Factory, settings: Settings, start: Tensor, rows: Sequence[Sequence[Tensor]], *, index: int, least: float = 0.0
+    make: Factory,
+    settings: ParameterGroupsSettings,
+    start: Tensor,
+    rows: Sequence[Sequence[Tensor]],
+    *,
+    index: int,
+    least: float = 0.0,
 ) -> Tensor:
     (weight,) = parameters([start])
     lr, decay = (share * whole for share, whole in zip(SHARES[index], (settings.lr, settings.weight_decay), strict=True))
@@ -84,7 +84,9 @@ def _alone(
     return walk(optimizer, [weight], [[row[index]] for row in rows])[0]
 
 
-def _placed(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> Reading:
+def _placed(
+    make: Factory, settings: ParameterGroupsSettings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]
+) -> Reading:
     """Set every group's options by its place, as a scheduler's list does, with empty groups before and between the others."""
     weights = parameters(starts[index] for index in FILLED)
     groups: list[dict[str, Any]] = [{"params": []} for _ in SHARES]
@@ -100,7 +102,7 @@ def _placed(make: Factory, settings: Settings, starts: Sequence[Tensor], rows: S
 
 def _set_and_walk(
     make: Factory,
-    settings: Settings,
+    settings: ParameterGroupsSettings,
     groups: list[dict[str, Any]],
     shares: Sequence[tuple[float, float]],
     weights: Sequence[Tensor],
@@ -113,7 +115,7 @@ def _set_and_walk(
     return walk(optimizer, weights, rows)
 
 
-def _joined(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _joined(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
     """Add a group with options of its own and one without, and compare with fresh optimizers on the same gradients."""
     starts, half = matrices(3, seed=settings.seed + 1), settings.steps // 2
     rows = noise(settings.steps, 3, seed=settings.seed + 1)
@@ -135,7 +137,7 @@ def _joined(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _reused(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _reused(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
     """Build two optimizers from one list of groups; torch leaves the first one's weight decay in it for the second."""
     weights, second = parameters(matrices(1, seed=settings.seed + 2)), 2.5 * settings.weight_decay
     groups = [{"params": weights}]
@@ -150,19 +152,3 @@ def _reused(make: Factory, settings: Settings) -> dict[str, Reading]:
         ),
         "defaults_written": Reading(written, "1: yes", expected=1.0, tolerance=torch.finfo(torch.float64).eps, effect=1.0),
     }
-
-
-PROBE = Probe(
-    run=parameter_groups,
-    settings=Settings,
-    measures={
-        "alone_error": "parameters in four groups against each of them alone with its group's options (fraction of max |w|)",
-        "order_error": "the same groups in the opposite order (fraction of max |w|)",
-        "exempt_error": "the group whose weight decay is 0 against a weight decay of 1e-16 (fraction of max |w|)",
-        "place_error": "two of four groups filled, options set by place, against each parameter alone (fraction of max |w|)",
-        "joined_error": "a group that joins halfway, with a weight decay of its own, against a fresh one (fraction of max |w|)",
-        "joined_default_error": "the same for a group that names none and gets the constructor's (fraction of max |w|)",
-        "reused_factor": "one step of a second optimizer that is built from the dicts of a first one (fraction of w)",
-        "defaults_written": "whether the constructor wrote weight_decay into the caller's dict (1: yes)",
-    },
-)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,22 +19,12 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from harness.decay_laws.tolerances import EPS, factor
 from harness.measurement import Reading
+from harness.probes.handling import RepeatedParametersSettings
 from harness.probes.inputs import SHAPE, matrices, parameters, silence
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 from harness.subject.stepping import walk
 
 ROUNDINGS = 32  # of a product with v / |v|: twelve squares, their sum, a root, two products, twice
-
-
-@dataclass(frozen=True)
-class Settings:
-    """`repeated` also lists one weight twice, which an optimizer may refuse."""
-
-    lr: float
-    weight_decay: float
-    repeated: bool = False
-    seed: int = 69
 
 
 class _Tied(nn.Module):
@@ -51,7 +40,7 @@ class _Tied(nn.Module):
         return self.head(self.embedding(tokens))
 
 
-def repeated_parameters(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Reading]:
     """Return the factor of a step of a shared weight, of a normalised one, and with `repeated` of one listed twice."""
     readings = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
     if not settings.repeated:
@@ -59,7 +48,7 @@ def repeated_parameters(make: Factory, settings: Settings) -> dict[str, Reading]
     return {**readings, **_repeated(make, settings), "overlap_refused": _overlapping(make, settings)}
 
 
-def _tied(make: Factory, settings: Settings) -> Reading:
+def _tied(make: Factory, settings: RepeatedParametersSettings) -> Reading:
     """Differentiate a loss that is zero through both uses of the table, and step."""
     (table,) = matrices(1, seed=settings.seed)
     model = _Tied(table)
@@ -70,7 +59,7 @@ def _tied(make: Factory, settings: Settings) -> Reading:
     return factor(float(model.head.weight.detach()[0, 0] / table[0, 0]), 1 - decay, effect=decay)
 
 
-def _normalised(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _normalised(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Reading]:
     """Read what a normalised layer computes with before and after a step, its length decayed and not decayed."""
     decay = settings.lr * settings.weight_decay
     both, direction = (_layer(make, settings, share) for share in (1.0, 0.0))
@@ -89,7 +78,7 @@ def _normalised(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _layer(make: Factory, settings: Settings, share: float) -> Sequence[Tensor]:
+def _layer(make: Factory, settings: RepeatedParametersSettings, share: float) -> Sequence[Tensor]:
     """Return the weight and then the direction v, each before and after a step; the length g takes `share` of the decay."""
     (start,) = matrices(1, seed=settings.seed)
     layer = nn.Linear(SHAPE[1], SHAPE[0], bias=False).double()
@@ -103,7 +92,7 @@ def _layer(make: Factory, settings: Settings, share: float) -> Sequence[Tensor]:
     return before, layer.weight.detach().clone(), first, direction.detach().clone()
 
 
-def _repeated(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Reading]:
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
     with warnings.catch_warnings(record=True) as caught:
@@ -117,7 +106,7 @@ def _repeated(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _overlapping(make: Factory, settings: Settings) -> Reading:
+def _overlapping(make: Factory, settings: RepeatedParametersSettings) -> Reading:
     """Say whether two groups with one weight in common are refused."""
     weights = parameters(matrices(1, seed=settings.seed))
     try:
@@ -125,18 +114,3 @@ def _overlapping(make: Factory, settings: Settings) -> Reading:
     except ValueError:  # a RunError is one
         return Reading(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
     return Reading(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
-
-
-PROBE = Probe(
-    run=repeated_parameters,
-    settings=Settings,
-    measures={
-        "tied_factor": "one step without gradient of a table that embedding and head share (fraction of w)",
-        "normalised_factor": "one step of a weight-normalised layer, length and direction decayed (fraction of w)",
-        "direction_decay_change": "the same with the direction alone decayed: largest change (fraction of w)",
-        "direction_factor": "what that step leaves of the direction itself (fraction of v)",
-        "repeated_factor": "one step without gradient of a weight that is listed twice, with `repeated` (fraction of w)",
-        "repeat_warnings": "warnings of the constructor that is given it, with `repeated` (warnings)",
-        "overlap_refused": "whether a weight in two groups is refused, with `repeated` (1: yes)",
-    },
-)

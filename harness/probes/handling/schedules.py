@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,8 +18,8 @@ from torch.optim import lr_scheduler
 
 from harness.decay_laws.tolerances import EPS, changed, elements, factor
 from harness.measurement import Reading
+from harness.probes.handling import SchedulesSettings
 from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.probes.probe import Probe
 from harness.subject.loading import Factory
 from harness.subject.stepping import take, walk
 
@@ -37,17 +36,6 @@ SCHEDULERS: Mapping[str, Callable[[Any, float, int], Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`tensor_lr` also gives the learning rate as a float32 tensor, which is torch's own option."""
-
-    lr: float
-    weight_decay: float
-    steps: int = 10
-    seed: int = 62
-    tensor_lr: bool = False
-
-
 class _Driven(torch.optim.Optimizer):
     """Any optimizer under the class that torch's schedulers ask for; its groups are the other's own."""
 
@@ -59,7 +47,7 @@ class _Driven(torch.optim.Optimizer):
         return self._optimizer.step()
 
 
-def schedules(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
     """Return how well decay follows torch's schedulers, a schedule of the weight decay, and a rate of zero."""
     errors, written = zip(*(_scheduled(make, settings, name) for name in SCHEDULERS), strict=True)
     decay = settings.lr * settings.weight_decay
@@ -76,7 +64,7 @@ def schedules(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings | (_tensor_lr(make, settings) if settings.tensor_lr else {})
 
 
-def _scheduled(make: Factory, settings: Settings, name: str) -> tuple[float, float]:
+def _scheduled(make: Factory, settings: SchedulesSettings, name: str) -> tuple[float, float]:
     """Return the departure from the product of the factors, and how many groups had their weight decay rewritten."""
     weights, decays = parameters(matrices(2, seed=settings.seed)), [share * settings.weight_decay for share in SHARES]
     groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
@@ -97,7 +85,7 @@ def _departure(weight: Tensor, start: Tensor, left: float) -> float:
     return float((weight.detach() / (start * left) - 1).abs().max())
 
 
-def _decay_schedule(make: Factory, settings: Settings) -> float:
+def _decay_schedule(make: Factory, settings: SchedulesSettings) -> float:
     """Return the departure when every step has a weight decay of its own."""
     weights = parameters(matrices(1, seed=settings.seed))
     start, left = weights[0].detach().clone(), 1.0
@@ -110,7 +98,7 @@ def _decay_schedule(make: Factory, settings: Settings) -> float:
     return _departure(weights[0], start, left)
 
 
-def _at_zero(make: Factory, settings: Settings) -> Reading:
+def _at_zero(make: Factory, settings: SchedulesSettings) -> Reading:
     """Count what moves in a step at a learning rate of zero, with gradients, after a step that filled the moments."""
     weights, rows = parameters(matrices(1, seed=settings.seed)), noise(2, 1, seed=settings.seed)
     for (gradient,) in rows:
@@ -121,7 +109,7 @@ def _at_zero(make: Factory, settings: Settings) -> Reading:
     return elements(changed(walk(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel()))
 
 
-def _reordered(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _reordered(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
     """Run a falling learning rate and the same one backwards, each from two starts, on the same gradients."""
     falling = [settings.lr * (1 - step / (2 * settings.steps)) for step in range(settings.steps)]
     kept = math.prod(1 - lr * settings.weight_decay for lr in falling)
@@ -135,7 +123,7 @@ def _reordered(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _survival(make: Factory, settings: Settings, lrs: Sequence[float]) -> tuple[float, Tensor]:
+def _survival(make: Factory, settings: SchedulesSettings, lrs: Sequence[float]) -> tuple[float, Tensor]:
     """Return the share of a difference of 1 between two starts that is left, and where the first of them ends."""
     (start,), rows = matrices(1, seed=settings.seed), noise(settings.steps, 1, seed=settings.seed)
     ends = []
@@ -151,7 +139,7 @@ def _survival(make: Factory, settings: Settings, lrs: Sequence[float]) -> tuple[
     return float(gaps[worst]), ends[0]
 
 
-def _tensor_lr(make: Factory, settings: Settings) -> dict[str, Reading]:
+def _tensor_lr(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
     """Take one step at a learning rate that is a float32 tensor; the factor is 1 - h l in float32."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
@@ -164,20 +152,3 @@ def _tensor_lr(make: Factory, settings: Settings) -> dict[str, Reading]:
         "tensor_lr_factor": factor(after / before, rounded, effect=abs(rounded - exact)),
         "tensor_lr_error": Reading(abs(after / before - exact), "fraction of w", tolerance=4 * EPS),
     }
-
-
-PROBE = Probe(
-    run=schedules,
-    settings=Settings,
-    measures={
-        "scheduler_error": "worst departure from prod(1 - lr_t x weight_decay) under six of torch's schedulers (fraction of w)",
-        "decays_written": "groups whose weight_decay is another after a schedule of the learning rate (elements)",
-        "decay_schedule_error": "departure from prod(1 - lr x weight_decay_t) when each step has its own (fraction of w)",
-        "moved_at_zero_lr": "weights with a gradient that a step at a learning rate of zero changes (elements)",
-        "falling_survival": "what is left of a difference of two starts under a falling rate, worst coordinate (fraction)",
-        "rising_survival": "the same under the same rates backwards (fraction)",
-        "order_effect": "distance of the ends of the falling and the rising run (of a weight)",
-        "tensor_lr_factor": "one step at a learning rate given as a float32 tensor, with `tensor_lr` (fraction of w)",
-        "tensor_lr_error": "its distance from 1 - lr x weight_decay (fraction of w)",
-    },
-)

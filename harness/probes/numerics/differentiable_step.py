@@ -6,30 +6,18 @@ derivative by the starting weight is the product of 1 - h l. Both hold for AdamW
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.inputs import halved_midway
-from harness.probes.probe import Probe
+from harness.probes.numerics import DifferentiableStepSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A run of `steps` with the learning rate halved midway; weight_decay is a tensor that asks for its gradient."""
-
-    lr: float = 0.1
-    weight_decay: float = 0.6
-    steps: int = 10
-    seed: int = 51
-
-
-def differentiable_step(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Reading]:
     """Return the two derivatives of the mean weight, over their closed forms."""
     decay = torch.tensor(settings.weight_decay, dtype=torch.float64, requires_grad=True)
     start = torch.tensor([2.0, -0.3, 0.05, -4.0], dtype=torch.float64, requires_grad=True)
@@ -47,7 +35,7 @@ def differentiable_step(make: Factory, settings: Settings) -> dict[str, Reading]
     }
 
 
-def _run(make: Factory, settings: Settings, start: Tensor, decay: Tensor) -> list[Tensor]:
+def _run(make: Factory, settings: DifferentiableStepSettings, start: Tensor, decay: Tensor) -> list[Tensor]:
     generator = torch.Generator().manual_seed(settings.seed)
     weight = start.clone()  # not a leaf: the step writes its graph into it
     # A subject is promised a number; torch's differentiable path takes a tensor too, and that is what is asked here.
@@ -64,13 +52,3 @@ def _run(make: Factory, settings: Settings, start: Tensor, decay: Tensor) -> lis
 def _derivative(weight: Tensor, by: Tensor) -> Tensor:
     (found,) = torch.autograd.grad(weight.sum(), by, retain_graph=True, allow_unused=True)
     return torch.zeros_like(by) if found is None else found
-
-
-PROBE = Probe(
-    run=differentiable_step,
-    settings=Settings,
-    measures={
-        "by_decay": "derivative of the summed last weights by weight_decay, over its closed form (1)",
-        "by_start": "derivative of a last weight by its starting value: the product of the decay factors (1)",
-    },
-)

@@ -11,32 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS
-from harness.probes.probe import Probe
+from harness.probes.numerics import ImplementationPathsSettings, Rule
 from harness.subject.loading import Factory
 
-Rule = Literal["adamw", "adam_l2", "sgd_l2"]
 SHAPES = {"matrix": (3, 4), "vector": (5,), "transposed": (4, 3), "single": (6,), "complex": (4,)}
 DTYPES = {"single": torch.float32, "complex": torch.complex128}  # the others are float64
 BETAS, ADAM_EPS, MOMENTUM = (0.9, 0.999), 1e-8, 0.9  # torch's defaults; the momentum that an sgd_l2 arm is built with
-
-
-@dataclass(frozen=True)
-class Settings:
-    """`rule` is what the subject is held to; `complex_weights` adds complex tensors, which some paths refuse."""
-
-    rule: Rule
-    lr: float = 0.2
-    weight_decay: float = 0.5
-    steps: int = 8
-    complex_weights: bool = False
-    seed: int = 31
 
 
 @dataclass(frozen=True)
@@ -50,7 +37,7 @@ class _Walk:
     weight_decay: float
 
 
-def implementation_paths(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: ImplementationPathsSettings) -> dict[str, Reading]:
     """Return the worst distance from the rule over the float64, the float32 and the complex tensors."""
     walks = _walks(settings)
     paths = _follow(make, walks, settings)
@@ -64,7 +51,7 @@ def implementation_paths(make: Factory, settings: Settings) -> dict[str, Reading
     }
 
 
-def _walks(settings: Settings) -> list[_Walk]:
+def _walks(settings: ImplementationPathsSettings) -> list[_Walk]:
     generator = torch.Generator().manual_seed(settings.seed)
     kinds = [kind for kind in SHAPES if kind != "complex" or settings.complex_weights]
     walks: list[_Walk] = []
@@ -78,7 +65,7 @@ def _walks(settings: Settings) -> list[_Walk]:
     return walks
 
 
-def _follow(make: Factory, walks: Sequence[_Walk], settings: Settings) -> list[Tensor]:
+def _follow(make: Factory, walks: Sequence[_Walk], settings: ImplementationPathsSettings) -> list[Tensor]:
     weights = [torch.nn.Parameter(_laid_out(walk.kind, walk.start)) for walk in walks]
     each = len(walks) // len(GROUPS)
     groups: list[dict[str, Any]] = [
@@ -101,7 +88,7 @@ def _laid_out(kind: str, values: Tensor) -> Tensor:
     return values.t().clone(memory_format=torch.contiguous_format).t() if kind == "transposed" else values.clone()
 
 
-def _distance(walk: _Walk, path: Tensor, settings: Settings) -> tuple[float, float]:
+def _distance(walk: _Walk, path: Tensor, settings: ImplementationPathsSettings) -> tuple[float, float]:
     """Return the worst distance from the rule and what rounding may put into it, both over the decay's effect."""
     due = _by_the_rule(settings.rule, walk, walk.weight_decay)
     effect = float((due - _by_the_rule(settings.rule, walk, 0.0)).abs().max())
@@ -134,14 +121,3 @@ def _by_the_rule(rule: Rule, walk: _Walk, weight_decay: float) -> Tensor:
         path.append(weight)
     assert math.isfinite(float(weight.sum()))
     return torch.stack(path)
-
-
-PROBE = Probe(
-    run=implementation_paths,
-    settings=Settings,
-    measures={
-        "worst_double": "worst distance from the rule over float64 tensors (of the decay's effect)",
-        "worst_single": "worst distance from the rule over float32 tensors (of the decay's effect)",
-        "worst_complex": "worst distance from the rule over complex tensors, each part by itself (of the decay's effect)",
-    },
-)

@@ -9,31 +9,18 @@ that are rounded from a float32 master are those of the float32 run, rounded: bi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.numerics import RoundingRemediesSettings
 from harness.subject.loading import Factory
 
 MANTISSAS = 128  # every bfloat16 number of a binade
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`copies` of every weight: many for what draws random numbers, where only the mean can be judged; else one."""
-
-    copies: int = 1
-    lr: float = 2.0e-3
-    weight_decay: float = 0.5
-    steps: int = 60
-    noisy_steps: int = 20
-    seed: int = 71
-
-
-def rounding_remedies(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: RoundingRemediesSettings) -> dict[str, Reading]:
     """Return the mean of what is left, with its error, and how far runs with gradients lie from the rounded float32 run."""
     start = (1 + torch.arange(MANTISSAS) / MANTISSAS).repeat_interleave(settings.copies)
     idle = torch.zeros(settings.steps, 1)
@@ -44,7 +31,7 @@ def rounding_remedies(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {"left": left} if settings.copies > 1 else {"left": left, **_beside_float32(make, settings, start)}
 
 
-def _beside_float32(make: Factory, settings: Settings, start: Tensor) -> dict[str, Reading]:
+def _beside_float32(make: Factory, settings: RoundingRemediesSettings, start: Tensor) -> dict[str, Reading]:
     generator = torch.Generator().manual_seed(settings.seed)
     gradients = torch.randn(settings.noisy_steps, len(start), generator=generator).bfloat16()
     low, wide = (_run(make, settings, one, gradients=gradients) for one in (start.bfloat16(), start.float()))
@@ -57,21 +44,12 @@ def _beside_float32(make: Factory, settings: Settings, start: Tensor) -> dict[st
     }
 
 
-def _run(make: Factory, settings: Settings, start: Tensor, *, gradients: Tensor, decay: float | None = None) -> Tensor:
+def _run(
+    make: Factory, settings: RoundingRemediesSettings, start: Tensor, *, gradients: Tensor, decay: float | None = None
+) -> Tensor:
     weight = torch.nn.Parameter(start.clone())
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay if decay is None else decay)
     for gradient in gradients:
         weight.grad = gradient.to(start.dtype).expand_as(start).clone()
         optimizer.step()
     return weight.detach()
-
-
-PROBE = Probe(
-    run=rounding_remedies,
-    settings=Settings,
-    measures={
-        "left": "mean bfloat16 weight left after the steps without gradient (of w0)",
-        "differing": "bfloat16 weights that differ from the float32 run's, rounded, under gradients (share of weights)",
-        "felt": "what decay takes on average from bfloat16 weights under gradients, over what it takes in float32 (ratio)",
-    },
-)

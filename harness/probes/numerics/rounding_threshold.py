@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.numerics import RoundingThresholdSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
@@ -27,20 +25,7 @@ BITS = {"bfloat16": 8, "float16": 11, "float32": 24}  # of a significand
 WEIGHTS = {"bfloat16": 128, "float16": 256, "float32": 2048}  # every bfloat16 number of a binade, some of the others
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`lr_decay` is lr x weight_decay (at weight_decay 0.5); `noisy_steps` adds two runs with gradients."""
-
-    dtype: Literal["bfloat16", "float16", "float32"]
-    lr_decay: float
-    factor_bits: int = 24
-    steps: int = 1
-    finite: bool = True
-    noisy_steps: int = 0
-    seed: int = 61
-
-
-def rounding_threshold(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: RoundingThresholdSettings) -> dict[str, Reading]:
     """Return which share of the weights decays, how strongly, what many steps leave, and whether gradients change that."""
     count = WEIGHTS[settings.dtype]
     start = [1 + index / count for index in range(count)]
@@ -54,7 +39,7 @@ def rounding_threshold(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings
 
 
-def _compared(end: Tensor, start: Sequence[float], settings: Settings) -> dict[str, Reading]:
+def _compared(end: Tensor, start: Sequence[float], settings: RoundingThresholdSettings) -> dict[str, Reading]:
     """Compare with the closed form, which holds bit for bit."""
     due = torch.tensor([_walk(one, settings) for one in start], dtype=torch.float64)
     first = torch.tensor(start, dtype=torch.float64)
@@ -73,7 +58,7 @@ def _compared(end: Tensor, start: Sequence[float], settings: Settings) -> dict[s
     return readings
 
 
-def _walk(weight: float, settings: Settings) -> float:
+def _walk(weight: float, settings: RoundingThresholdSettings) -> float:
     """Return what rounding makes of one weight after all steps."""
     factor = _rounded(1 - settings.lr_decay, settings.factor_bits)
     for _ in range(settings.steps):
@@ -87,7 +72,7 @@ def _rounded(value: float, bits: int) -> float:
     return math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)
 
 
-def _under_gradients(make: Factory, settings: Settings, start: Sequence[float]) -> Reading:
+def _under_gradients(make: Factory, settings: RoundingThresholdSettings, start: Sequence[float]) -> Reading:
     """Count the weights that decay changes in a run with gradients: none, where every step's decay is rounded away."""
     generator = torch.Generator().manual_seed(settings.seed)
     gradients = torch.randn(settings.noisy_steps, len(start), generator=generator)
@@ -95,25 +80,12 @@ def _under_gradients(make: Factory, settings: Settings, start: Sequence[float]) 
     return Reading(float((one != other).double().mean()), "share of weights", 0.0, 1e-6, 1.0)
 
 
-def _run(make: Factory, settings: Settings, start: Sequence[float], *, gradients: Tensor, decay: float) -> Tensor:
+def _run(
+    make: Factory, settings: RoundingThresholdSettings, start: Sequence[float], *, gradients: Tensor, decay: float
+) -> Tensor:
     weight = torch.nn.Parameter(torch.tensor(start, dtype=DTYPES[settings.dtype])[None])  # a matrix: Muon takes nothing else
     optimizer = make([weight], lr=2 * settings.lr_decay, weight_decay=decay)
     for gradient in gradients:
         weight.grad = gradient.to(weight.dtype)[None]
         optimizer.step()
     return weight.detach()[0]
-
-
-PROBE = Probe(
-    run=rounding_threshold,
-    settings=Settings,
-    measures={
-        "moved": "weights that decay moved at all (share of weights)",
-        "left": "mean of what the steps leave of the weights (of w0)",
-        "strength_least": "decay of the weight that lost least, over what lr x weight_decay asks for (ratio)",
-        "strength_mean": "mean decay over what lr x weight_decay asks for (ratio)",
-        "strength_most": "decay of the weight that lost most, over what lr x weight_decay asks for (ratio)",
-        "not_finite": "weights that are no numbers after the steps (share of weights)",
-        "changed_by_decay": "weights that decay changes by the end of a run with gradients (share of weights)",
-    },
-)

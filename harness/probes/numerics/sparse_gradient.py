@@ -6,30 +6,18 @@ who steps is compared with itself under dense gradients, in rows where these are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.numerics import SparseGradientSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
 ROWS, NAMED = 5, 1
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`refused` is what is held of the subject; where it steps, `untouched_left` too: no decay outside the rows named."""
-
-    refused: bool
-    lr: float = 0.1
-    weight_decay: float = 0.6
-    steps: int = 3
-
-
-def sparse_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Reading]:
     """Return whether a step on a sparse gradient is refused, and what is left of rows with and without a gradient."""
     start = torch.tensor([[1.5, -0.2], [0.3, -2.0], [0.9, 4.0], [-0.05, 1.1], [-3.0, 0.6]], dtype=torch.float64)
     table = torch.nn.Parameter(start.clone())
@@ -59,21 +47,9 @@ def sparse_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _unlike(table: Tensor, dense: Tensor, settings: Settings, *, refused: bool) -> Reading:
+def _unlike(table: Tensor, dense: Tensor, settings: SparseGradientSettings, *, refused: bool) -> Reading:
     """Return how far rows that no gradient named are from where dense gradients take them; nowhere, where the step is refused."""
     others = [row for row in range(ROWS) if row != NAMED]
     ours, theirs = table.detach()[others], dense.detach()[others]
     apart = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())
     return Reading(apart, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))
-
-
-PROBE = Probe(
-    run=sparse_gradient,
-    settings=Settings,
-    measures={
-        "refused": "whether a step on a sparse gradient raises (1 if so)",
-        "untouched_left": "mean of what is left of the rows that no gradient named (of w0)",
-        "unlike_dense": "largest distance of rows that no gradient named from their place under dense ones; 0 if refused (of w)",
-        "named_moved": "mean change of the row that the gradient named (of w0)",
-    },
-)

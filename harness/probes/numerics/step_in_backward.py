@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,24 +17,13 @@ from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.inputs import external_gradients, starting_weights
-from harness.probes.probe import Probe
+from harness.probes.numerics import StepInBackwardSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`passes` is the number of backward passes an update in the second experiment."""
-
-    lr: float = 0.1
-    weight_decay: float = 0.6
-    steps: int = 8
-    passes: int = 3
-    seed: int = 41
-
-
-def step_in_backward(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: StepInBackwardSettings) -> dict[str, Reading]:
     """Return how many elements differ between the two ways, and how often an update of several passes decays."""
     together, apart = (_train(make, settings, in_backward=way) for way in (False, True))
     differing = sum(int((one != other).sum()) for one, other in zip(together, apart, strict=True))
@@ -50,7 +38,7 @@ def step_in_backward(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings
 
 
-def _train(make: Factory, settings: Settings, *, in_backward: bool) -> list[Tensor]:
+def _train(make: Factory, settings: StepInBackwardSettings, *, in_backward: bool) -> list[Tensor]:
     """Return three weights after a run on given gradients: two float64 matrices around a float32 one."""
     drawn = external_gradients(settings.steps, smallest=1e-2, largest=1e2, seed=settings.seed)
     gradients = [drawn[0], drawn[1].float(), drawn[1].flip(0)]
@@ -63,7 +51,9 @@ def _train(make: Factory, settings: Settings, *, in_backward: bool) -> list[Tens
     return [weight.detach() for weight in weights]
 
 
-def _attach(make: Factory, settings: Settings, weights: list[torch.nn.Parameter], *, in_backward: bool) -> Callable[[], None]:
+def _attach(
+    make: Factory, settings: StepInBackwardSettings, weights: list[torch.nn.Parameter], *, in_backward: bool
+) -> Callable[[], None]:
     """Return what ends an update; the steps are taken by hooks where they are taken in backward."""
     if not in_backward:
         optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -88,7 +78,7 @@ def _stepping(optimizer: Any) -> Callable[[Tensor], None]:
     return hook
 
 
-def _left(make: Factory, settings: Settings, *, passes: int, in_backward: bool) -> float:
+def _left(make: Factory, settings: StepInBackwardSettings, *, passes: int, in_backward: bool) -> float:
     """Return what one update of several backward passes with a zero gradient leaves of a weight."""
     start = torch.tensor([[1.3, -0.4], [-2.1, 0.7]], dtype=torch.float64)
     weight = torch.nn.Parameter(start.clone())
@@ -97,14 +87,3 @@ def _left(make: Factory, settings: Settings, *, passes: int, in_backward: bool) 
         (weight * 0.0).sum().backward()
     step()
     return max(float((weight.detach() / start)[0, 0]), torch.finfo(torch.float64).tiny)
-
-
-PROBE = Probe(
-    run=step_in_backward,
-    settings=Settings,
-    measures={
-        "differing": "elements that differ between steps in backward and one step over all parameters (elements)",
-        "decays_accumulated": "decays of an update whose gradient is accumulated over the passes (decays an update)",
-        "decays_in_backward": "decays of an update that steps in each backward pass (decays an update)",
-    },
-)

@@ -9,15 +9,13 @@ Source: Loshchilov and Hutter 2019, Algorithm 2; Xie and Li 2024 (the box 1 / l)
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway
-from harness.probes.probe import Probe
+from harness.probes.rule import ConstantGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
@@ -27,18 +25,7 @@ STARTS = (-3.1, -0.3, 0.3, 1.9)
 WEAK = (2, 2)  # row and column of w_0 = 0.3 under g = -0.003: pushed outward by less than its decay pulls
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` names the normalised gradient s; `eps` is the one that the subject was built with (adamw only)."""
-
-    lr: float
-    weight_decay: float
-    law: Literal["adamw", "sgd", "sign"]
-    steps: int = 300
-    eps: float = 1e-8
-
-
-def constant_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Reading]:
     """Return the worst departure from the closed form at any step, the bound reached and what it depends on."""
     lrs = halved_midway(settings.lr, settings.steps)
     start, gradient = _grid()
@@ -60,14 +47,14 @@ def _grid() -> tuple[Tensor, Tensor]:
     return starts[:, None].repeat(1, len(GRADIENTS)), gradients[None, :].repeat(len(STARTS), 1)
 
 
-def _normalised(settings: Settings) -> Tensor:
+def _normalised(settings: ConstantGradientSettings) -> Tensor:
     _, gradient = _grid()
     if settings.law == "adamw":
         return gradient / (gradient.abs() + settings.eps)
     return gradient if settings.law == "sgd" else gradient.sign()
 
 
-def _closed(settings: Settings, *, lr_factor: float, decay_factor: float) -> Tensor:
+def _closed(settings: ConstantGradientSettings, *, lr_factor: float, decay_factor: float) -> Tensor:
     """The path [steps + 1, rows, columns]: the formula once for each of the two learning rates."""
     limit = -_normalised(settings) / (settings.weight_decay * decay_factor)
     half, start = settings.steps // 2, _grid()[0]
@@ -80,7 +67,7 @@ def _closed(settings: Settings, *, lr_factor: float, decay_factor: float) -> Ten
     return torch.cat([pieces[0], pieces[1][1:]])
 
 
-def _undecayed(settings: Settings, lrs: list[float], *, lr_factor: float) -> Tensor:
+def _undecayed(settings: ConstantGradientSettings, lrs: list[float], *, lr_factor: float) -> Tensor:
     distance = torch.tensor([0.0, *lrs], dtype=torch.float64).cumsum(0) * lr_factor
     return _grid()[0] - distance[:, None, None] * _normalised(settings)
 
@@ -90,7 +77,7 @@ def _relative(path: Tensor, closed: Tensor) -> Tensor:
     return (path - closed).abs().amax(0) / closed.abs().amax(0)
 
 
-def _rounding(settings: Settings) -> float:
+def _rounding(settings: ConstantGradientSettings) -> float:
     """Relative rounding: 6 roundings a step of the path; under AdamW also those of the two moments.
 
     A moving average with coefficient b errs by 2 eps / (1 - b): 20 eps for 0.9 and 2000 eps for 0.999, which the square
@@ -126,15 +113,3 @@ def _reach(path: Tensor, decay: float) -> float:
 
 def _growth(path: Tensor) -> float:
     return float(path[(-1, *WEAK)].abs() / path[(0, *WEAK)].abs())
-
-
-PROBE = Probe(
-    run=constant_gradient,
-    settings=Settings,
-    measures={
-        "worst_error": "worst departure from the closed form over steps, coordinates and groups (fraction of max |w|)",
-        "limit_slope": "slope of log |w_T| against log |g| (0: the gradient's size does not matter; 1: in proportion)",
-        "limit_times_decay": "largest |w_T|, times the weight decay (1: the weights end on the box of half-width 1 / lambda)",
-        "weak_gradient_growth": "|w_T| / |w_0| where an outward gradient is 40 times weaker than lambda |w_0| (ratio)",
-    },
-)

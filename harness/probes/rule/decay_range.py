@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 
 import torch
 
 from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
 from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.probes.probe import Probe
+from harness.probes.rule import DecayRangeSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import walk
 
@@ -27,18 +26,7 @@ POINTS = {"half": 0.5, "whole": 1.0, "beyond": 1.5, "twice": 2.0, "past": 2.5}  
 REFUSABLE = {"negative": -1.0, "nan": math.nan, "infinite": math.inf}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`hidden` is the decay that is expected at weight_decay 0; `lr` is a power of two, so that the points are exact."""
-
-    lr: float
-    weight_decay: float
-    hidden: float = 0.0
-    steps: int = 4
-    seed: int = 68
-
-
-def decay_range(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: DecayRangeSettings) -> dict[str, Reading]:
     """Return which values are refused and the factor of a step at the others; of what takes no weight decay, only that."""
     refused = _refused(make, settings, settings.weight_decay)
     if refused:
@@ -60,7 +48,7 @@ def decay_range(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _refused(make: Factory, settings: Settings, decay: float) -> bool:
+def _refused(make: Factory, settings: DecayRangeSettings, decay: float) -> bool:
     try:
         make(parameters(matrices(1, seed=settings.seed)), lr=settings.lr, weight_decay=decay)
     except ValueError:  # a RunError is one
@@ -72,7 +60,7 @@ def _said(value: bool, *, expected: bool = True) -> Reading:
     return Reading(float(value), "1: yes", expected=float(expected), tolerance=EPS, effect=1.0)
 
 
-def _step(make: Factory, settings: Settings, decay: float) -> float:
+def _step(make: Factory, settings: DecayRangeSettings, decay: float) -> float:
     """Return what one step without gradient leaves of a weight."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
@@ -80,38 +68,17 @@ def _step(make: Factory, settings: Settings, decay: float) -> float:
     return float(after[0, 0]) / before
 
 
-def _lost(make: Factory, settings: Settings) -> float:
+def _lost(make: Factory, settings: DecayRangeSettings) -> float:
     """Count the weights that are no numbers any more after a step at an infinite weight decay."""
     weights = parameters(matrices(1, seed=settings.seed))
     after = walk(make(weights, lr=settings.lr, weight_decay=math.inf), weights, silence(1, weights))[0]
     return float((~torch.isfinite(after)).sum())
 
 
-def _beside_adam(make: Factory, settings: Settings) -> Reading:
+def _beside_adam(make: Factory, settings: DecayRangeSettings) -> Reading:
     """Compare with torch's Adam, both at a weight decay of 0 and on the same gradients."""
     rows, ends = noise(settings.steps, 1, seed=settings.seed), []
     for build in (make, torch.optim.Adam):
         weights = parameters(matrices(1, seed=settings.seed))
         ends.append(walk(build(weights, lr=settings.lr, weight_decay=0.0), weights, rows))
     return rounding(distance(*ends), steps=settings.steps, effect=settings.lr * settings.weight_decay)
-
-
-PROBE = Probe(
-    run=decay_range,
-    settings=Settings,
-    measures={
-        "weight_decay_refused": "whether the constructor refuses the argument weight_decay (1: yes)",
-        "negative_refused": "whether a negative weight decay is refused (1: yes)",
-        "nan_refused": "whether a weight decay of NaN is refused (1: yes)",
-        "infinite_refused": "whether an infinite weight decay is refused (1: yes)",
-        "infinite_lost": "weights that are not finite after one step at an infinite weight decay (elements)",
-        "half_factor": "one step at lr x weight_decay 0.5 (fraction of w)",
-        "whole_factor": "one step at lr x weight_decay 1 (fraction of w)",
-        "beyond_factor": "one step at lr x weight_decay 1.5 (fraction of w)",
-        "twice_factor": "one step at lr x weight_decay 2 (fraction of w)",
-        "past_factor": "one step at lr x weight_decay 2.5 (fraction of w)",
-        "warnings": "warnings during these steps (warnings)",
-        "zero_factor": "one step at a weight decay of 0 (fraction of w)",
-        "adam_error": "end at a weight decay of 0 against torch's Adam (fraction of max |w|)",
-    },
-)

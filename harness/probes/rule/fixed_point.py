@@ -17,14 +17,12 @@ unbiased           w = w*                       decay only where the update agre
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.rule import FixedPointSettings, Ridge
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
@@ -33,27 +31,10 @@ CURVATURES = (0.1, 1.0, 5.0, 1.0)  # a
 MINIMA = (3.0, 3.0, 3.0, 0.4)  # w*
 FLAT, STEEP, SMALL = 0, 2, 3
 START = 0.1
-Ridge = Literal["coupled", "decoupled", "independent", "independent_after", "proximal"]
 LINEAR: tuple[Ridge, ...] = ("coupled", "decoupled", "independent", "independent_after", "proximal")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` names the point of rest; `linear_to_zero` is for adaptive subjects, which chatter at a constant lr.
-
-    `momentum` and `eps` are those that the subject was built with; `eps` is read by finite_eps alone.
-    """
-
-    lr: float
-    weight_decay: float
-    law: Literal[Ridge, "box", "independent_box", "finite_eps", "unbiased"]
-    schedule: Literal["constant", "linear_to_zero"] = "constant"
-    steps: int = 400
-    momentum: float = 0.0
-    eps: float = 1e-8
-
-
-def fixed_point(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: FixedPointSettings) -> dict[str, Reading]:
     """Return the point of rest and the ridge penalty alpha = a (w* - w) / w that has its minimum there."""
     path = _run(make, settings)
     rest, due = path[-1], closed_form(settings)
@@ -96,7 +77,7 @@ def _weights(rest: Tensor, due: Tensor, *, tolerance: float) -> dict[str, Readin
     }
 
 
-def _run(make: Factory, settings: Settings) -> Tensor:
+def _run(make: Factory, settings: FixedPointSettings) -> Tensor:
     curvature, minimum = _row(CURVATURES), _row(MINIMA)
     steps = settings.steps
     falling = [settings.lr * (steps - step) / steps for step in range(steps)]
@@ -105,7 +86,7 @@ def _run(make: Factory, settings: Settings) -> Tensor:
     return follow(make, [track], lrs=lrs, weight_decay=settings.weight_decay)[0]
 
 
-def closed_form(settings: Settings) -> Tensor:
+def closed_form(settings: FixedPointSettings) -> Tensor:
     """Return the point of rest that the law predicts, [1, 4]."""
     curvature, minimum, decay = _row(CURVATURES), _row(MINIMA), settings.weight_decay
     alpha = _alpha(settings)
@@ -120,7 +101,7 @@ def closed_form(settings: Settings) -> Tensor:
     return minimum.clamp(-half_width, half_width)
 
 
-def _alpha(settings: Settings) -> float | None:
+def _alpha(settings: FixedPointSettings) -> float | None:
     """The ridge penalty of a linear law."""
     decay, lr, momentum = settings.weight_decay, settings.lr, settings.momentum
     table = {
@@ -133,7 +114,7 @@ def _alpha(settings: Settings) -> float | None:
     return table.get(settings.law)
 
 
-def _remainder(settings: Settings, due: Tensor) -> float:
+def _remainder(settings: FixedPointSettings, due: Tensor) -> float:
     """How far from rest a linear subject still is after the steps, plus rounding.
 
     The error falls by the spectral radius r of one step's 2 x 2 matrix of (w, buffer): it is at most T r^T times its
@@ -149,7 +130,7 @@ def _remainder(settings: Settings, due: Tensor) -> float:
     return settings.steps * radius**settings.steps * start + rounding / (1 - radius)
 
 
-def _radius(settings: Settings, curvature: float) -> float:
+def _radius(settings: FixedPointSettings, curvature: float) -> float:
     """Spectral radius of one step: w <- after (kept w - h b), b <- m b + pull w."""
     lr, decay, momentum = settings.lr, settings.weight_decay, settings.momentum
     pull, kept, after = curvature, 1.0, 1.0
@@ -165,11 +146,11 @@ def _radius(settings: Settings, curvature: float) -> float:
     return float(torch.linalg.eigvals(step).abs().max())
 
 
-def _nearest_rival(settings: Settings, due: Tensor) -> float:
+def _nearest_rival(settings: FixedPointSettings, due: Tensor) -> float:
     """The distance to the closest other ridge law's point of rest, at its worst axis: what must be told apart."""
     distances: list[float] = []
     for law in LINEAR:
-        rival = closed_form(Settings(settings.lr, settings.weight_decay, law, momentum=settings.momentum))
+        rival = closed_form(FixedPointSettings(settings.lr, settings.weight_decay, law, momentum=settings.momentum))
         distances.append(float((rival - due).abs().max()))
     return min(distance for distance in distances if distance > 1e-9)
 
@@ -180,18 +161,3 @@ def _alphas(weights: Tensor) -> Tensor:
 
 def _row(values: tuple[float, ...]) -> Tensor:
     return torch.tensor([values], dtype=torch.float64)
-
-
-PROBE = Probe(
-    run=fixed_point,
-    settings=Settings,
-    measures={
-        "alpha": "ridge penalty whose minimum is the point of rest, mean over the axes (penalty)",
-        "alpha_spread": "largest minus smallest of it over the axes; 0 for a ridge (penalty)",
-        "worst_error": "largest distance of an axis from the law's point of rest (weight)",
-        "last_move": "largest move of the last step: is it at rest (weight)",
-        "weight_flat": "point of rest on the axis a = 0.1, w* = 3 (weight)",
-        "weight_steep": "point of rest on the axis a = 5, w* = 3 (weight)",
-        "weight_small": "point of rest on the axis a = 1, w* = 0.4 (weight)",
-    },
-)

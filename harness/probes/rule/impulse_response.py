@@ -9,32 +9,20 @@ Source: Wang and Aitchison 2024, on the timescale of AdamW; Bergsma et al. 2025,
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, given
-from harness.probes.probe import Probe
+from harness.probes.rule import ImpulseResponseSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
 EPS = sys.float_info.epsilon
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`rising` climbs linearly to `lr` and `falling` is the same learning rates in reverse."""
-
-    lr: float
-    weight_decay: float
-    schedule: Literal["constant", "rising", "falling"] = "constant"
-    steps: int = 64
-
-
-def impulse_response(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: ImpulseResponseSettings) -> dict[str, Reading]:
     """Return the shares of the start and of the gradients in the final weights, and the kernel's time constant."""
     lrs = _schedule(settings)
     impulses = torch.eye(settings.steps + 1, dtype=torch.float64)[:-1, None, :]  # the last column never sees a gradient
@@ -47,7 +35,7 @@ def impulse_response(make: Factory, settings: Settings) -> dict[str, Reading]:
     return _readings(shares, due, settings=settings, lrs=lrs)
 
 
-def _schedule(settings: Settings) -> list[float]:
+def _schedule(settings: ImpulseResponseSettings) -> list[float]:
     rising = [settings.lr * (step + 1) / settings.steps for step in range(settings.steps)]
     return {"constant": [settings.lr] * settings.steps, "rising": rising, "falling": rising[::-1]}[settings.schedule]
 
@@ -66,7 +54,9 @@ def _closed(lrs: list[float], decay: float) -> Tensor:
     return torch.stack([*reversed(shares), after])
 
 
-def _readings(shares: list[Tensor], due: list[Tensor], *, settings: Settings, lrs: list[float]) -> dict[str, Reading]:
+def _readings(
+    shares: list[Tensor], due: list[Tensor], *, settings: ImpulseResponseSettings, lrs: list[float]
+) -> dict[str, Reading]:
     steps, half = settings.steps, settings.steps // 2
     # A share is a product of at most steps + 2 numbers, each made and multiplied with 3 roundings, on either side.
     relative = 6 * EPS * (steps + 2)
@@ -94,16 +84,3 @@ def _timescale(shares: Tensor, lrs: list[float]) -> float:
     age = -torch.arange(len(shares), dtype=torch.float64)
     age, logs = age - age.mean(), (shares.abs() / torch.tensor(lrs, dtype=torch.float64)).log()
     return float(-(age * age).sum() / (age * (logs - logs.mean())).sum())
-
-
-PROBE = Probe(
-    run=impulse_response,
-    settings=Settings,
-    measures={
-        "worst_error": "worst departure of a share from the closed form, over steps and groups (fraction of the share)",
-        "initial_share": "share of the start in the final weights, P_T (fraction)",
-        "total_share": "shares of all gradients and of the start together (fraction)",
-        "early_share": "share of the gradients of the first half of the run (fraction)",
-        "timescale": "steps over which the trace of an update falls by e, fitted over the run (steps)",
-    },
-)

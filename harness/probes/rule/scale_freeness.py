@@ -10,32 +10,20 @@ Source: Zhuang et al. 2022, on scale-freeness; Loshchilov and Hutter 2019, Algor
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.inputs import COLUMNS, GROUPS, ROWS, external_gradients, given, halved_midway, starting_weights
-from harness.probes.probe import Probe
+from harness.probes.rule import ScaleFreenessSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
 EPS = sys.float_info.epsilon
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`scale` is the largest factor, and 1 / scale the smallest."""
-
-    lr: float
-    weight_decay: float
-    steps: int = 150
-    scale: float = 1e4
-    seed: int = 41
-
-
-def scale_freeness(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Reading]:
     """Return how far scaling the gradients moves the path, as a fraction of what it travels."""
     lrs = halved_midway(settings.lr, settings.steps)
     factors = torch.logspace(-1, 1, ROWS * COLUMNS, base=settings.scale, dtype=torch.float64).reshape(ROWS, COLUMNS)
@@ -51,7 +39,7 @@ def scale_freeness(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {"change": whole} | readings
 
 
-def _run(make: Factory, settings: Settings, *, lrs: list[float], factors: Tensor | None) -> list[Tensor]:
+def _run(make: Factory, settings: ScaleFreenessSettings, *, lrs: list[float], factors: Tensor | None) -> list[Tensor]:
     sequences = external_gradients(settings.steps, smallest=1.0, largest=10.0, seed=settings.seed, zeros=False)
     tracks = [
         Track(starting_weights(settings.seed + 1 + index), given(one if factors is None else factors * one), *group)
@@ -65,7 +53,7 @@ def _change(one: Tensor, other: Tensor) -> Tensor:
     return (one - other).abs().amax(0) / (one - one[0]).abs().amax(0)
 
 
-def _rounding(plain: list[Tensor], settings: Settings) -> float:
+def _rounding(plain: list[Tensor], settings: ScaleFreenessSettings) -> float:
     """What rounding leaves between the two paths.
 
     The two moments of an adaptive step err by 1530 eps relatively (see `constant_gradient`), as the two runs round
@@ -74,14 +62,3 @@ def _rounding(plain: list[Tensor], settings: Settings) -> float:
     longest = settings.lr * 32
     errors = [settings.steps * (1530 * longest + 6 * path.abs().amax(0)) / (path - path[0]).abs().amax(0) for path in plain]
     return EPS * max(float(error.max()) for error in errors)
-
-
-PROBE = Probe(
-    run=scale_freeness,
-    settings=Settings,
-    measures={
-        "change": "worst distance between the paths under scaled and plain gradients (fraction of the way)",
-        "change_scaled_up": "the same over coordinates whose gradients were made larger (fraction of the way)",
-        "change_scaled_down": "the same over coordinates whose gradients were made smaller (fraction of the way)",
-    },
-)

@@ -11,36 +11,21 @@ Source: Loshchilov and Hutter 2019, Proposition 1 and Algorithm 2; Zhuang et al.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from harness.decay_laws import closed_forms
-from harness.decay_laws.closed_forms import Law
+from harness.decay_laws import Law, closed_forms
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, external_gradients, given, halved_midway, starting_weights
-from harness.probes.probe import Probe
+from harness.probes.rule import RIVALS, SuperpositionSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
 EPS = sys.float_info.epsilon
-RIVALS: tuple[Law, ...] = ("decoupled", "decay_after", "independent", "proximal", "coupled_momentum")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` is what the subject is held to; `momentum` is the momentum that coupled_momentum assumes."""
-
-    lr: float
-    weight_decay: float
-    law: Law
-    steps: int = 300
-    momentum: float = 0.9
-    seed: int = 23
-
-
-def superposition(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Reading]:
     """Return the residual under the law, and under each rival law, so that a subject that fails can be named."""
     lrs = halved_midway(settings.lr, settings.steps)
     free, decayed = (_run(make, settings, lrs=lrs, weight_decay=decay) for decay in (0.0, settings.weight_decay))
@@ -56,7 +41,7 @@ def superposition(make: Factory, settings: Settings) -> dict[str, Reading]:
     return {"residual": held} | {f"residual_{law}": Reading(residuals[law], unit, tolerance=tolerance) for law in RIVALS}
 
 
-def _run(make: Factory, settings: Settings, *, lrs: list[float], weight_decay: float) -> list[Tensor]:
+def _run(make: Factory, settings: SuperpositionSettings, *, lrs: list[float], weight_decay: float) -> list[Tensor]:
     sequences = external_gradients(settings.steps, smallest=1e-2, largest=1e2, seed=settings.seed)
     tracks = [
         Track(starting_weights(settings.seed + 1 + index), given(gradients), *factors)
@@ -65,7 +50,7 @@ def _run(make: Factory, settings: Settings, *, lrs: list[float], weight_decay: f
     return follow(make, tracks, lrs=lrs, weight_decay=weight_decay)
 
 
-def _predictions(law: Law, free: list[Tensor], *, settings: Settings, lrs: list[float]) -> list[Tensor]:
+def _predictions(law: Law, free: list[Tensor], *, settings: SuperpositionSettings, lrs: list[float]) -> list[Tensor]:
     predicted: list[Tensor] = []
     for path, (lr_factor, decay_factor) in zip(free, GROUPS, strict=True):
         rates, decay = [lr * lr_factor for lr in lrs], settings.weight_decay * decay_factor
@@ -80,7 +65,7 @@ def _distance(one: list[Tensor], other: list[Tensor], *, effects: list[Tensor]) 
     return max(float(((a - b).abs().amax(0) / effect).max()) for a, b, effect in zip(one, other, effects, strict=True))
 
 
-def _rounding(free: list[Tensor], decayed: list[Tensor], *, effects: list[Tensor], settings: Settings) -> float:
+def _rounding(free: list[Tensor], decayed: list[Tensor], *, effects: list[Tensor], settings: SuperpositionSettings) -> float:
     """What rounding can put into a residual.
 
     A step rounds the decayed weight (3 eps |w|), the undecayed one (2), its difference (1) and the prediction (3); no
@@ -92,15 +77,3 @@ def _rounding(free: list[Tensor], decayed: list[Tensor], *, effects: list[Tensor
         for a, b, effect in zip(free, decayed, effects, strict=True)
     )
     return 9 * EPS * settings.steps * worst * carried
-
-
-PROBE = Probe(
-    run=superposition,
-    settings=Settings,
-    measures={
-        "residual": "worst distance at any step from the law held to (fraction of the decay's effect)",
-        **{
-            f"residual_{law}": f"worst distance at any step from the law {law} (fraction of the decay's effect)" for law in RIVALS
-        },
-    },
-)

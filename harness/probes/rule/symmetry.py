@@ -10,8 +10,6 @@ torch.optim.SGD on maximize.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,25 +17,14 @@ from torch import Tensor
 from harness.decay_laws.tolerances import changed, distance, elements, factor, rounding
 from harness.measurement import Reading
 from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.probes.probe import Probe
+from harness.probes.rule import SymmetrySettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import walk
 
 ADAM_EPS = 1e-8
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` says what the first step leaves of a weight without a gradient."""
-
-    lr: float
-    weight_decay: float
-    law: Literal["decoupled", "coupled_adam"] = "decoupled"
-    steps: int = 4
-    seed: int = 66
-
-
-def symmetry(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: SymmetrySettings) -> dict[str, Reading]:
     """Return how far mirrored, permuted and turned runs are from the run itself, and what becomes of zero."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
     zeros = [torch.zeros_like(start)] * settings.steps
@@ -58,7 +45,7 @@ def symmetry(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _end(make: Factory, settings: Settings, start: Tensor, rows: Sequence[Tensor]) -> Tensor:
+def _end(make: Factory, settings: SymmetrySettings, start: Tensor, rows: Sequence[Tensor]) -> Tensor:
     weights = parameters([start])
     return walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, [[row] for row in rows])[0]
 
@@ -74,7 +61,7 @@ def _rotation(size: int, seed: int) -> Tensor:
     return turn
 
 
-def _from_zero(make: Factory, settings: Settings) -> Reading:
+def _from_zero(make: Factory, settings: SymmetrySettings) -> Reading:
     """Count what leaves zero without a gradient."""
     weights = parameters([torch.zeros_like(matrices(1, seed=settings.seed)[0])])
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -82,7 +69,7 @@ def _from_zero(make: Factory, settings: Settings) -> Reading:
     return elements(changed(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
 
 
-def _quiet(make: Factory, settings: Settings) -> Reading:
+def _quiet(make: Factory, settings: SymmetrySettings) -> Reading:
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
     after = float(walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, silence(1, weights))[0][0, 0])
@@ -91,24 +78,10 @@ def _quiet(make: Factory, settings: Settings) -> Reading:
     return factor(after / before, 1 - settings.lr * taken, steps=2, effect=settings.lr * taken)
 
 
-def _response(make: Factory, settings: Settings) -> Reading:
+def _response(make: Factory, settings: SymmetrySettings) -> Reading:
     """Return which way a step without decay goes along a gradient: -1 down, 1 up."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
     gradient = noise(1, 1, seed=settings.seed)[0][0]
     after = walk(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
     return Reading(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)
-
-
-PROBE = Probe(
-    run=symmetry,
-    settings=Settings,
-    measures={
-        "mirrored_error": "weights and gradients of the other sign against the same path mirrored (fraction of max |w|)",
-        "permuted_error": "elements in another order against the same path reordered (fraction of max |w|)",
-        "turned_error": "weights without gradient turned before the steps against turned after them (fraction of max |w|)",
-        "zero_moved": "elements that leave zero without a gradient (elements)",
-        "quiet_factor": "what the first step without a gradient leaves of a weight (fraction of w)",
-        "update_response": "which way a step without decay goes along the gradient (-1 down, 1 up)",
-    },
-)

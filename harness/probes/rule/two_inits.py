@@ -10,8 +10,6 @@ Source: the linearity of Loshchilov and Hutter 2019, Algorithm 2, line 12, in th
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,7 +17,7 @@ from torch import Tensor
 from harness.decay_laws import closed_forms
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, external_gradients, given, halved, starting_weights
-from harness.probes.probe import Probe
+from harness.probes.rule import TwoInitsSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
@@ -28,21 +26,7 @@ APART = 1.0  # d
 EARLY = 10  # the learning rate changes while much of the difference is left, or a stale one would go unseen
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` names the survival P_T that the subject is held to; gradients span `smallest` to `largest` in size."""
-
-    lr: float
-    weight_decay: float
-    law: Literal["decoupled", "independent", "coupled_momentum"]
-    steps: int = 300
-    momentum: float = 0.0
-    smallest: float = 1e-4
-    largest: float = 1e4
-    seed: int = 11
-
-
-def two_inits(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Reading]:
     """Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step."""
     lrs = halved(settings.lr, settings.steps, after=EARLY)
     paths = _run(make, settings, lrs=lrs)
@@ -67,7 +51,7 @@ def two_inits(make: Factory, settings: Settings) -> dict[str, Reading]:
     }
 
 
-def _run(make: Factory, settings: Settings, *, lrs: list[float]) -> list[Tensor]:
+def _run(make: Factory, settings: TwoInitsSettings, *, lrs: list[float]) -> list[Tensor]:
     """Both starts in one matrix, rows 0-3 and 4-7; one path a group."""
     sequences = external_gradients(settings.steps, smallest=settings.smallest, largest=settings.largest, seed=settings.seed)
     tracks: list[Track] = []
@@ -78,7 +62,7 @@ def _run(make: Factory, settings: Settings, *, lrs: list[float]) -> list[Tensor]
     return follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)
 
 
-def _survival(settings: Settings, lrs: list[float], *, decay_factor: float) -> Tensor:
+def _survival(settings: TwoInitsSettings, lrs: list[float], *, decay_factor: float) -> Tensor:
     decay = settings.weight_decay * decay_factor
     return closed_forms.survival(settings.law, lrs, weight_decay=decay, momentum=settings.momentum)
 
@@ -86,14 +70,3 @@ def _survival(settings: Settings, lrs: list[float], *, decay_factor: float) -> T
 def _decay_time(left: Tensor) -> int:
     """The first step at which no more than 1 / e is left."""
     return int((left <= 0.36787944117144233).nonzero()[0])
-
-
-PROBE = Probe(
-    run=two_inits,
-    settings=Settings,
-    measures={
-        "survival": "what is left of the difference after one decay time, mean over coordinates (fraction of d)",
-        "survival_spread": "largest minus smallest of it over coordinates with gradients of different sizes (fraction of d)",
-        "worst_error": "worst departure from the law over steps, coordinates and groups (fraction of d)",
-    },
-)

@@ -11,8 +11,6 @@ Source: Loshchilov and Hutter 2019, Algorithms 1 and 2; the PyTorch documentatio
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +18,7 @@ from torch import Tensor
 from harness.decay_laws import closed_forms
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway, no_gradient
-from harness.probes.probe import Probe
+from harness.probes.rule import ZeroGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import Track, follow
 
@@ -30,18 +28,7 @@ SHOWN = 3  # the column whose factor is reported
 ADAM_EPS = 1e-8
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`law` is the closed form that the subject is held to; `momentum` is read by coupled_momentum alone."""
-
-    lr: float
-    weight_decay: float
-    law: Literal["decoupled", "independent", "unscaled", "proximal", "coupled_momentum", "coupled_adam"]
-    steps: int = 60
-    momentum: float = 0.0
-
-
-def zero_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Reading]:
     """Return the factors, the worst departure from the law, and what a step's shrink responds to."""
     lrs, decay = halved_midway(settings.lr, settings.steps), settings.weight_decay
     run, law = _observe(make, lrs, decay=decay), _expect(settings, lrs, decay=decay)
@@ -58,7 +45,7 @@ def zero_gradient(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings | _settings_changed(make, settings, shrink=wanted)
 
 
-def _settings_changed(make: Factory, settings: Settings, *, shrink: float) -> dict[str, Reading]:
+def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: float) -> dict[str, Reading]:
     """Read three steps of two groups: as built, after `weight_decay` is doubled in the group, at a learning rate of zero."""
     weights = [torch.nn.Parameter(_start()) for _ in range(2)]
     decays = (settings.weight_decay, 0.0)
@@ -95,7 +82,7 @@ def _start() -> Tensor:
     return torch.stack([sizes, -sizes])
 
 
-def _expect(settings: Settings, lrs: list[float], *, decay: float) -> list[Tensor]:
+def _expect(settings: ZeroGradientSettings, lrs: list[float], *, decay: float) -> list[Tensor]:
     """The law's paths, one a group; of coupled_adam the first step only."""
     paths: list[Tensor] = []
     for lr_factor, decay_factor in GROUPS:
@@ -109,7 +96,7 @@ def _expect(settings: Settings, lrs: list[float], *, decay: float) -> list[Tenso
     return paths
 
 
-def _factors(run: list[Tensor], law: list[Tensor], *, settings: Settings) -> dict[str, Reading]:
+def _factors(run: list[Tensor], law: list[Tensor], *, settings: ZeroGradientSettings) -> dict[str, Reading]:
     first, last = _factor(run, 1), _factor(run, settings.steps)
     single = 4 * EPS  # 1 - h l: two roundings, its product with w: one, the division by w: one
     effect = 1 - _factor(law, 1)
@@ -135,7 +122,7 @@ def _factors(run: list[Tensor], law: list[Tensor], *, settings: Settings) -> dic
     }
 
 
-def _last_factor(settings: Settings) -> tuple[float, float]:
+def _last_factor(settings: ZeroGradientSettings) -> tuple[float, float]:
     """The closed form of the last step's factor, and how far momentum spreads a rounding error of w."""
     lr, decay = settings.lr / 2, settings.weight_decay
     if settings.law != "coupled_momentum":
@@ -175,21 +162,3 @@ def _ratio(shrink: float, reference: float) -> float:
 
 def _shrink(paths: list[Tensor]) -> float:
     return 1 - _factor(paths, 1)
-
-
-PROBE = Probe(
-    run=zero_gradient,
-    settings=Settings,
-    measures={
-        "first_factor": "w after the first step over w before (factor a step)",
-        "last_factor": "w after the last step over w before, at half the learning rate (factor a step)",
-        "worst_error": "worst departure from the law over steps, weights and groups (fraction of w)",
-        "magnitude_slope": "slope of log |first step| against log |w| (1: in proportion to w; 0: constant)",
-        "lr_response": "shrink of the first step at twice the lr, over that at the lr (ratio)",
-        "schedule_response": "shrink of the last step, when the schedule has halved the lr, over that of the first (ratio)",
-        "factor_after_change": "w after a step with the group's weight decay doubled over w before (factor a step)",
-        "factor_at_zero_lr": "w after a step at a learning rate of zero over w before (factor a step)",
-        "exempt_factor": "w after three steps in a group whose weight decay is 0 over w before (fraction of w)",
-        "decay_response": "shrink of the first step at twice the weight decay, over that at the weight decay (ratio)",
-    },
-)

@@ -13,31 +13,17 @@ Source: torch.optim.swa_utils; Izmailov et al. 2018; Zhang et al. 2019; Defazio 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.variants import AveragedWeightsSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
-
-
-@dataclass(frozen=True)
-class Settings:
-    """`keep` is b, `pull` p and `every` k of the formulas; an arm's constructor options must say the same."""
-
-    law: Literal["ema", "equal", "lookahead", "schedule_free_y", "schedule_free_z"]
-    lr: float = 0.1
-    weight_decay: float = 0.5
-    steps: int = 40
-    keep: float = 0.9
-    every: int = 5
-    pull: float = 0.5
 
 
 class _Weights(torch.nn.Module):
@@ -48,7 +34,7 @@ class _Weights(torch.nn.Module):
         self.weight = torch.nn.Parameter(start.clone())
 
 
-def averaged_weights(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Reading]:
     """Return what is left of the averaged weights, the lag of the average, and what swapping changes."""
     start = torch.tensor([[1.5, -0.2, 4.0], [-3.0, 0.05, 0.7]], dtype=torch.float64)
     model = _Weights(start)
@@ -77,7 +63,7 @@ def averaged_weights(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings
 
 
-def _average(model: _Weights, settings: Settings) -> AveragedModel | None:
+def _average(model: _Weights, settings: AveragedWeightsSettings) -> AveragedModel | None:
     if settings.law == "ema":
         return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.keep))
     return AveragedModel(model) if settings.law == "equal" else None
@@ -101,7 +87,7 @@ def _worst(ratios: Tensor, due: float) -> Tensor:
     return ratios.flatten()[(ratios - due).abs().argmax()]
 
 
-def _closed_form(settings: Settings) -> float:
+def _closed_form(settings: AveragedWeightsSettings) -> float:
     rate, steps, keep = 1 - settings.lr * settings.weight_decay, settings.steps, settings.keep
     if settings.law == "ema":
         return keep ** (steps - 1) * rate + (1 - keep) * sum(keep ** (steps - t) * rate**t for t in range(2, steps + 1))
@@ -116,15 +102,3 @@ def _closed_form(settings: Settings) -> float:
         x += (z - x) / step
         y = (1 - keep) * z + keep * x
     return x
-
-
-PROBE = Probe(
-    run=averaged_weights,
-    settings=Settings,
-    measures={
-        "averaged_left": "what is left of the averaged weights after the steps without gradient, the worst of them (of w0)",
-        "trained_left": "what is left of the weights that were trained, at the end of the run (of w0)",
-        "lag": "averaged weight over trained weight at the end (ratio)",
-        "swap_error": "worst change by showing the average and putting the trained weights back, twice (of w0)",
-    },
-)

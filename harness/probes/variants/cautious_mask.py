@@ -8,13 +8,11 @@ so the difference of that step is the decay's own part, over lr x weight_decay x
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.variants import CautiousMaskSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
@@ -30,17 +28,7 @@ CASES = {
 SIZES = (1.7, 0.3, -0.4, -3.1)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`cautious` says whether the subject is held to the mask, or to decay everywhere."""
-
-    cautious: bool
-    lr: float = 0.05
-    weight_decay: float = 0.8
-    steps: int = 5
-
-
-def cautious_mask(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: CautiousMaskSettings) -> dict[str, Reading]:
     """Return what the decay's own part of the last step is in each case, and at a weight of zero."""
     last = [_last_step(make, settings, decay=decay) for decay in (settings.weight_decay, 0.0)]
     (before, decayed), (_, plain) = last
@@ -56,7 +44,7 @@ def cautious_mask(make: Factory, settings: Settings) -> dict[str, Reading]:
     return readings
 
 
-def _last_step(make: Factory, settings: Settings, *, decay: float) -> tuple[Tensor, Tensor]:
+def _last_step(make: Factory, settings: CautiousMaskSettings, *, decay: float) -> tuple[Tensor, Tensor]:
     """Return the weights before and after the last step, the only one at this weight decay; the others take the setting's."""
     start = torch.tensor(SIZES, dtype=torch.float64)[:, None].expand(-1, len(CASES)).clone()
     weight = torch.nn.Parameter(start.clone())
@@ -70,16 +58,3 @@ def _last_step(make: Factory, settings: Settings, *, decay: float) -> tuple[Tens
         weight.grad = along * start.sign()
         optimizer.step()
     return before, weight.detach()
-
-
-PROBE = Probe(
-    run=cautious_mask,
-    settings=Settings,
-    measures={
-        "shrinking": "decay's part where gradient and update shrink the weight (of lr x weight_decay x w)",
-        "growing": "decay's part where gradient and update grow the weight (of lr x weight_decay x w)",
-        "idle": "decay's part where there has been no gradient (of lr x weight_decay x w)",
-        "turned_to_grow": "decay's part where only the last gradient grows the weight (of lr x weight_decay x w)",
-        "turned_to_shrink": "decay's part where only the last gradient shrinks the weight (of lr x weight_decay x w)",
-    },
-)

@@ -7,28 +7,16 @@ Range: at the start d x lr x weight_decay is 1e-4 at most, on purpose: that the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from harness.measurement import Reading
-from harness.probes.probe import Probe
+from harness.probes.variants import EstimatedRateSettings
 from harness.subject.loading import Factory
 
 EPS = torch.finfo(torch.float64).eps
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A run of `steps`; `d0` is what the arm's subject starts its estimate from."""
-
-    lr: float = 1.0
-    weight_decay: float = 0.2
-    d0: float = 1.0e-4
-    steps: int = 40
-
-
-def estimated_rate(make: Factory, settings: Settings) -> dict[str, Reading]:
+def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Reading]:
     """Return the worst distance of the decay from d x lr x weight_decay, its first value, and how much it grows."""
     busy = torch.nn.Parameter(torch.tensor([[2.0, -1.0, 0.5]], dtype=torch.float64))
     idle = torch.nn.Parameter(torch.tensor([[1.5, -0.3, -4.0]], dtype=torch.float64))
@@ -49,14 +37,3 @@ def estimated_rate(make: Factory, settings: Settings) -> dict[str, Reading]:
         "first_decay": Reading(taken[0], "of w", first, tolerance, first),
         "growth": Reading(growth, "ratio", wanted, wanted * 2 * tolerance / first, wanted),
     }
-
-
-PROBE = Probe(
-    run=estimated_rate,
-    settings=Settings,
-    measures={
-        "worst_error": "worst distance of a step's decay from d x lr x weight_decay (of w)",
-        "first_decay": "share of the weight that the first step's decay takes (of w)",
-        "growth": "decay of the last step over that of the first (ratio)",
-    },
-)

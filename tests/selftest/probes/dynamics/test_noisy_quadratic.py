@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.dynamics.noisy_quadratic import NOISE, Settings, noisy_quadratic
+from harness.probes.dynamics import NoisyQuadraticSettings
+from harness.probes.dynamics.noisy_quadratic import NOISE, run
 from tests.selftest.probes.subjects import mutant, torch_optim
 
-ADAMW = Settings(lr=0.05, weight_decay=0.5, law="adamw")
-RIDGE = Settings(lr=0.05, weight_decay=0.5, law="ridge")
+ADAMW = NoisyQuadraticSettings(lr=0.05, weight_decay=0.5, law="adamw")
+RIDGE = NoisyQuadraticSettings(lr=0.05, weight_decay=0.5, law="ridge")
 WEIGHTS = ("weight_quiet", "weight_middle", "weight_loud")
 
 
 @pytest.mark.parametrize(("name", "settings"), [("AdamW", ADAMW), ("Adam", RIDGE)])
-def test_each_rests_near_its_own_law(name: str, settings: Settings) -> None:
-    readings = noisy_quadratic(torch_optim(name), settings)
+def test_each_rests_near_its_own_law(name: str, settings: NoisyQuadraticSettings) -> None:
+    readings = run(torch_optim(name), settings)
     for measure in WEIGHTS:
         assert readings[measure].value == pytest.approx(readings[measure].expected, rel=0.015)
 
 
 def test_the_closed_form_solves_its_equation() -> None:
-    readings = noisy_quadratic(torch_optim("AdamW"), Settings(lr=0.05, weight_decay=0.5, law="adamw", steps=2, pairs=2))
+    readings = run(torch_optim("AdamW"), NoisyQuadraticSettings(lr=0.05, weight_decay=0.5, law="adamw", steps=2, pairs=2))
     for sigma, measure in zip(NOISE, WEIGHTS, strict=True):
         rest = readings[measure].expected
         assert rest is not None
@@ -28,7 +29,7 @@ def test_the_closed_form_solves_its_equation() -> None:
 
 
 def test_the_effect_is_many_standard_errors() -> None:
-    readings = noisy_quadratic(torch_optim("AdamW"), ADAMW)
+    readings = run(torch_optim("AdamW"), ADAMW)
     for measure in WEIGHTS:
         effect, error = readings[measure].effect, readings[measure].standard_error
         assert effect is not None
@@ -38,4 +39,4 @@ def test_the_effect_is_many_standard_errors() -> None:
 
 @pytest.mark.parametrize(("name", "slope"), [("AdamWTwin", 1.0), ("CoupledL2", 0.0), ("DecayScaledByGradient", 0.0)])
 def test_the_slope_names_the_prior(name: str, slope: float) -> None:
-    assert noisy_quadratic(mutant(name), ADAMW)["alpha_slope"].value == pytest.approx(slope, abs=0.05)
+    assert run(mutant(name), ADAMW)["alpha_slope"].value == pytest.approx(slope, abs=0.05)

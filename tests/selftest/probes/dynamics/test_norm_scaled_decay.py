@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.dynamics.norm_scaled_decay import Settings, norm_scaled_decay
+from harness.probes.dynamics import NormScaledDecaySettings
+from harness.probes.dynamics.norm_scaled_decay import run
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, reference, torch_optim
 
@@ -15,7 +16,7 @@ DECAY = ("shrink", "decay_response", "lr_response", "own_part")
 @pytest.mark.parametrize("name", ["AdamW", "SGD", "Muon", "Adafactor"])
 def test_torchs_decay_knows_no_norm(name: str) -> None:
     """Also where the update does."""
-    found = norm_scaled_decay(torch_optim(name), Settings(law="adamw"))
+    found = run(torch_optim(name), NormScaledDecaySettings(law="adamw"))
 
     assert all(exact(found[measure]) for measure in DECAY)
 
@@ -31,7 +32,7 @@ def test_adafactors_update_does() -> None:
 @pytest.mark.parametrize("decay", [0.06, 0.6, 6.0])
 def test_lamb_without_a_gradient_takes_lr_at_any_decay(decay: float) -> None:
     """|w| / |l w| x l w = w."""
-    found = norm_scaled_decay(reference("Lamb"), Settings(law="lamb", weight_decay=decay))
+    found = run(reference("Lamb"), NormScaledDecaySettings(law="lamb", weight_decay=decay))
 
     assert found["shrink"].value == pytest.approx(0.05, rel=1e-12)
     assert found["length_with_decay"].value == pytest.approx(1.0, rel=1e-12)
@@ -40,7 +41,7 @@ def test_lamb_without_a_gradient_takes_lr_at_any_decay(decay: float) -> None:
 def test_a_larger_decay_turns_lambs_step_further() -> None:
     """Until it points straight at zero."""
     turns = [
-        norm_scaled_decay(reference("Lamb"), Settings(law="lamb", weight_decay=one))["turn"].value for one in (0.1, 0.6, 6.0)
+        run(reference("Lamb"), NormScaledDecaySettings(law="lamb", weight_decay=one))["turn"].value for one in (0.1, 0.6, 6.0)
     ]
 
     assert 0.001 < turns[0] < turns[1] < turns[2]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.dynamics.unseen_row import Settings, rate
+from harness.probes.dynamics import UnseenRowSettings
+from harness.probes.dynamics.unseen_row import rate
 from tests.selftest.probes.judged import failing, readings, twins_that_fail
 
 NAME = "unseen_row"
@@ -23,7 +24,7 @@ def test_the_twins_of_the_mutants_pass() -> None:
 
 def test_the_schedule_warms_up_and_ends_at_a_tenth() -> None:
     """The product of factors runs over a warm-up and a cosine, so a stale learning rate shows."""
-    settings = Settings(lr=0.01, weight_decay=3.0, schedule="warmup_cosine", steps=300)
+    settings = UnseenRowSettings(lr=0.01, weight_decay=3.0, schedule="warmup_cosine", steps=300)
     rates = [rate(settings, step) for step in range(300)]
 
     assert rates[0] == pytest.approx(0.01 / 30)

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from harness.probes.handling.accumulation import CLIP, Settings, accumulation
+from harness.probes.handling import AccumulationSettings
+from harness.probes.handling.accumulation import CLIP, run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -20,7 +21,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["Adam", "NAdam", "RMSprop", "Adadelta", "Adafactor", "Muon"])
 def test_any_optimizer_of_torch_takes_accumulated_gradients_as_one(name: str) -> None:
     """Backward passes are no steps."""
-    assert exact(accumulation(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))["micro_batch_error"])
+    assert exact(run(torch_optim(name), AccumulationSettings(lr=0.1, weight_decay=0.6))["micro_batch_error"])
 
 
 def test_decay_with_every_backward_pass_takes_four_times_as_much() -> None:
@@ -31,7 +32,7 @@ def test_decay_with_every_backward_pass_takes_four_times_as_much() -> None:
 @pytest.mark.parametrize("name", ["SGD", "RAdam", "ASGD", "Adagrad", "Muon"])
 def test_no_optimizer_of_torch_decays_in_a_call_that_does_not_update(name: str) -> None:
     """Each of their calls updates."""
-    assert accumulation(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))["decayed_without_update"].value == 0.0
+    assert run(torch_optim(name), AccumulationSettings(lr=0.1, weight_decay=0.6))["decayed_without_update"].value == 0.0
 
 
 @pytest.mark.parametrize(("name", "calls"), [("MicroStepsTwin", 0), ("DecayInEveryMicroStep", 3)])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.probes.handling.checkpoint import Settings, checkpoint
+from harness.probes.handling import CheckpointSettings
+from harness.probes.handling.checkpoint import run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -20,8 +21,8 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Adafactor", "Muon"])
 def test_any_optimizer_of_torch_resumes_and_is_copied(name: str) -> None:
     """To rounding, NAdam's float32 product of momenta included."""
-    resumed = checkpoint(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
-    copied = checkpoint(torch_optim(name), Settings(lr=0.1, weight_decay=0.6, copied=True))
+    resumed = run(torch_optim(name), CheckpointSettings(lr=0.1, weight_decay=0.6))
+    copied = run(torch_optim(name), CheckpointSettings(lr=0.1, weight_decay=0.6, copied=True))
 
     assert all(exact(resumed[measure]) for measure in ("first_step_error", "resume_error"))
     assert all(exact(copied[measure]) for measure in COPIES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.probes.handling.layouts import LAYOUTS, Settings, layouts
+from harness.probes.handling import LayoutsSettings
+from harness.probes.handling.layouts import LAYOUTS, run
 from harness.probes.inputs import matrices
 from tests.selftest.probes.handled import inexact, read
 from tests.selftest.probes.subjects import exact, torch_optim
@@ -19,7 +20,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "RMSprop", "Adagrad"])
 def test_element_wise_optimizers_of_torch_do_not_see_layouts(name: str) -> None:
     """Every form against the plain matrix."""
-    readings = layouts(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
+    readings = run(torch_optim(name), LayoutsSettings(lr=0.1, weight_decay=0.6))
 
     assert all(exact(reading) for measure, reading in readings.items() if measure.endswith("_error"))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.handling.missing_gradients import Settings, missing_gradients
+from harness.probes.handling import MissingGradientsSettings
+from harness.probes.handling.missing_gradients import run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -19,18 +20,18 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "RMSprop", "Adagrad", "Adadelta", "Adafactor", "Muon"])
 def test_any_optimizer_of_torch_leaves_alone_what_it_must(name: str) -> None:
     """None, a pause, a neighbour's NaN, .grad; a skipped step and a closure."""
-    gradients = missing_gradients(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
-    skipped = missing_gradients(torch_optim(name), Settings(lr=0.1, weight_decay=0.6, part="skipped_step"))
-    closure = missing_gradients(torch_optim(name), Settings(lr=0.1, weight_decay=0.6, part="closure"))
+    gradients = run(torch_optim(name), MissingGradientsSettings(lr=0.1, weight_decay=0.6))
+    skipped = run(torch_optim(name), MissingGradientsSettings(lr=0.1, weight_decay=0.6, part="skipped_step"))
+    closure = run(torch_optim(name), MissingGradientsSettings(lr=0.1, weight_decay=0.6, part="closure"))
 
     assert all(exact(gradients[measure]) for measure in ANY)
-    bad = missing_gradients(torch_optim(name), Settings(lr=0.1, weight_decay=0.6, part="bad_gradient"))
+    bad = run(torch_optim(name), MissingGradientsSettings(lr=0.1, weight_decay=0.6, part="bad_gradient"))
     assert all(exact(reading) for reading in (skipped | closure | bad).values())
 
 
 def test_fused_adamw_leaves_a_skipped_step_alone() -> None:
     """It is called for the step all the same, and has to look for itself."""
-    readings = missing_gradients(torch_optim("AdamW", fused=True), Settings(lr=0.1, weight_decay=0.6, part="skipped_step"))
+    readings = run(torch_optim("AdamW", fused=True), MissingGradientsSettings(lr=0.1, weight_decay=0.6, part="skipped_step"))
 
     assert readings["skipped_changed"].value == 0.0
     assert readings["unscaled_changed"].value == 0.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.handling.parameter_groups import SHARES, Settings, parameter_groups
+from harness.probes.handling import ParameterGroupsSettings
+from harness.probes.handling.parameter_groups import SHARES, run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -19,7 +20,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Adafactor", "Muon"])
 def test_any_optimizer_of_torch_treats_each_group_by_its_own(name: str) -> None:
     """Coupled or not, the comparison is of the optimizer with itself."""
-    readings = parameter_groups(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
+    readings = run(torch_optim(name), ParameterGroupsSettings(lr=0.1, weight_decay=0.6))
 
     assert all(exact(readings[measure]) for measure in SELF_RELATIVE)
 

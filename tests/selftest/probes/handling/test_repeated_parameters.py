@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.probes.handling.repeated_parameters import Settings, repeated_parameters
+from harness.probes.handling import RepeatedParametersSettings
+from harness.probes.handling.repeated_parameters import run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -18,7 +19,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["SGD", "Muon", "Adafactor"])
 def test_other_decoupled_optimizers_decay_a_shared_weight_once(name: str) -> None:
     """And a normalised layer as well."""
-    readings = repeated_parameters(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
+    readings = run(torch_optim(name), RepeatedParametersSettings(lr=0.1, weight_decay=0.6))
 
     assert all(exact(reading) for reading in readings.values())
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.probes.handling.schedules import Settings, schedules
+from harness.probes.handling import SchedulesSettings
+from harness.probes.handling.schedules import run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -21,7 +22,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["SGD", "Muon", "Adafactor"])
 def test_other_optimizers_that_decay_by_lr_follow_the_schedulers(name: str) -> None:
     """The product is the decay's, whatever the update rule."""
-    readings = schedules(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
+    readings = run(torch_optim(name), SchedulesSettings(lr=0.1, weight_decay=0.6))
 
     assert all(
         exact(readings[measure]) for measure in ("scheduler_error", "decays_written", "decay_schedule_error", "moved_at_zero_lr")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.probes.numerics.differentiable_step import Settings, differentiable_step
+from harness.probes.numerics import DifferentiableStepSettings
+from harness.probes.numerics.differentiable_step import run
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -15,14 +16,14 @@ FAULTY = "tests.mutants.numerics:"
 @pytest.mark.parametrize("name", ["AdamW", "SGD"])
 def test_torch_knows_both_derivatives(name: str) -> None:
     """With room to spare."""
-    found = differentiable_step(torch_optim(name, differentiable=True), Settings())
+    found = run(torch_optim(name, differentiable=True), DifferentiableStepSettings())
 
     assert all(exact(reading) for reading in found.values())
 
 
 def test_the_closed_form_is_the_slope_between_two_runs() -> None:
     """Two runs of SGD whose weight decays differ by 2e-6: a central difference, by hand."""
-    settings, ends = Settings(), []
+    settings, ends = DifferentiableStepSettings(), []
     for decay in (settings.weight_decay - 1e-6, settings.weight_decay + 1e-6):
         weight = torch.tensor([2.0, -0.3, 0.05, -4.0], dtype=torch.float64)
         generator = torch.Generator().manual_seed(settings.seed)
@@ -60,7 +61,7 @@ def test_a_decay_outside_the_graph_has_no_derivative() -> None:
 
 def test_adam_with_l2_has_other_derivatives() -> None:
     """The closed form is that of a decay that the preconditioner does not touch."""
-    found = differentiable_step(torch_optim("Adam", differentiable=True), Settings())
+    found = run(torch_optim("Adam", differentiable=True), DifferentiableStepSettings())
 
     assert abs(found["by_decay"].value - 1) > 0.1
     assert abs(found["by_start"].value - 0.94**5 * 0.97**5) > 0.1

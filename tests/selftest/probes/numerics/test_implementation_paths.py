@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.probes.numerics.implementation_paths import Settings, implementation_paths
+from harness.probes.numerics import ImplementationPathsSettings
+from harness.probes.numerics.implementation_paths import run
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, mutant, torch_optim
 
@@ -23,7 +24,7 @@ def test_torch_follows_the_rule_with_room_to_spare(arm: str) -> None:
 
 def test_the_rule_is_torchs_formula_for_one_step() -> None:
     """|g| >> eps: AdamW's first step is w (1 - lr l) - lr sign(g), which its twin written for another purpose takes too."""
-    twin = implementation_paths(mutant("AdamWTwin"), Settings(rule="adamw"))
+    twin = run(mutant("AdamWTwin"), ImplementationPathsSettings(rule="adamw"))
     assert exact(twin["worst_double"])
 
     weight = torch.nn.Parameter(torch.tensor([1.5], dtype=torch.float64))
@@ -35,7 +36,7 @@ def test_the_rule_is_torchs_formula_for_one_step() -> None:
 @pytest.mark.parametrize(("rule", "other"), [("adamw", "Adam"), ("adam_l2", "AdamW"), ("sgd_l2", "AdamW")])
 def test_another_rule_is_as_far_away_as_its_decay(rule: str, other: str) -> None:
     """Coupled and decoupled are not told apart by a hair."""
-    found = implementation_paths(torch_optim(other), Settings(rule=rule))
+    found = run(torch_optim(other), ImplementationPathsSettings(rule=rule))
 
     assert found["worst_double"].value > 0.1
     assert found["worst_single"].value > 0.1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.probes.numerics import RoundingRemediesSettings
 from harness.probes.numerics import rounding_remedies as module
-from harness.probes.numerics.rounding_remedies import Settings, rounding_remedies
+from harness.probes.numerics.rounding_remedies import run
 from harness.subject.loading import factory
 from tests.selftest.probes.judged import readings
 
@@ -33,7 +34,7 @@ def test_bfloat16_alone_keeps_every_bit() -> None:
 def test_stochastic_rounding_is_right_on_average_for_any_seed(seed: int) -> None:
     """Within four standard errors, each time other ones."""
     make = factory("harness.optimizers:StochasticAdamW", {"seed": seed}, training=False)
-    left = rounding_remedies(make, Settings(copies=100))["left"]
+    left = run(make, RoundingRemediesSettings(copies=100))["left"]
 
     assert left.standard_error is not None
     assert 0 < left.standard_error < (1 - DUE) / 100
@@ -56,7 +57,7 @@ def test_a_remedy_that_leaves_the_decay_out_loses_all_of_it(arm: str, fault: str
 
 def test_the_decay_is_half_of_what_moves_a_bfloat16_weight() -> None:
     """lr x weight_decay = 1e-3 against 2^-9."""
-    settings = Settings()
+    settings = RoundingRemediesSettings()
 
     assert settings.lr * settings.weight_decay == pytest.approx(1e-3)
     assert settings.lr * settings.weight_decay < 2**-9

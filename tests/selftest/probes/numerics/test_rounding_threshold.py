@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
+from harness.probes.numerics import RoundingThresholdSettings
 from harness.probes.numerics import rounding_threshold as module
-from harness.probes.numerics.rounding_threshold import Settings, rounding_threshold
+from harness.probes.numerics.rounding_threshold import run
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -32,7 +33,7 @@ def test_which_bfloat16_weights_move_is_a_matter_of_their_place_in_the_binade(x:
     """m moves if m x exceeds 2^-8; 1 itself, with the finer spacing below it, from x = 2^-9."""
     due = sum((1 + k / 128) * x > 2**-8 or (k == 0 and x > 2**-9) for k in range(128)) / 128
 
-    found = rounding_threshold(torch_optim("AdamW"), Settings(dtype="bfloat16", lr_decay=x))
+    found = run(torch_optim("AdamW"), RoundingThresholdSettings(dtype="bfloat16", lr_decay=x))
 
     assert found["moved"].value == due
     assert exact(found["moved"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.numerics.sparse_gradient import Settings, sparse_gradient
+from harness.probes.numerics import SparseGradientSettings
+from harness.probes.numerics.sparse_gradient import run
 from harness.subject.loading import factory
 from tests.selftest.probes.handled import path_of
 from tests.selftest.probes.judged import readings
@@ -16,13 +17,13 @@ FAULTY = "tests.mutants.numerics:"
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad", "RMSprop", "NAdam", "Adamax", "Muon"])
 def test_torch_refuses_what_it_cannot_decay(name: str) -> None:
     """Listed as taking sparse gradients or not."""
-    assert sparse_gradient(torch_optim(name), Settings(refused=True))["refused"].value == 1.0
+    assert run(torch_optim(name), SparseGradientSettings(refused=True))["refused"].value == 1.0
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adagrad"])
 def test_without_decay_two_of_them_step(name: str) -> None:
     """On the row that is named, and on no other."""
-    found = sparse_gradient(torch_optim(name), Settings(refused=False, weight_decay=0.0))
+    found = run(torch_optim(name), SparseGradientSettings(refused=False, weight_decay=0.0))
 
     assert exact(found["refused"])
     assert exact(found["untouched_left"])
@@ -39,7 +40,7 @@ def test_a_row_that_decays_unnamed_is_seen() -> None:
 
 def test_a_decay_of_named_rows_alone_is_told_from_a_refusal() -> None:
     """It steps, and leaves the others."""
-    found = sparse_gradient(factory(FAULTY + "OnlyNamedRowsDecay", {}, training=False), Settings(refused=True))
+    found = run(factory(FAULTY + "OnlyNamedRowsDecay", {}, training=False), SparseGradientSettings(refused=True))
 
     assert found["refused"].value == 0.0
     assert exact(found["untouched_left"])
@@ -50,6 +51,6 @@ def test_a_decay_of_named_rows_alone_is_told_from_a_refusal() -> None:
 )
 def test_rows_that_are_not_named_are_held_against_dense_gradients(name: str, apart: float) -> None:
     """0.94 a step for three steps is what a row misses that only decays when it is named; a refusal misses nothing."""
-    reading = sparse_gradient(factory(path_of(name), {}, training=False), Settings(refused=False))["unlike_dense"]
+    reading = run(factory(path_of(name), {}, training=False), SparseGradientSettings(refused=False))["unlike_dense"]
 
     assert reading.value == pytest.approx(apart, rel=1e-12, abs=1e-14)

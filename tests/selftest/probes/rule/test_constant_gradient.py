@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.rule.constant_gradient import Settings, constant_gradient
+from harness.probes.rule import ConstantGradientSettings
+from harness.probes.rule.constant_gradient import run
 from tests.selftest.probes.subjects import exact, mutant, reference, torch_optim
 
 
 @pytest.mark.parametrize("eps", [1e-8, 1e-2])
 def test_adamw_meets_the_closed_form_for_any_eps(eps: float) -> None:
-    readings = constant_gradient(torch_optim("AdamW", eps=eps), Settings(lr=0.2, weight_decay=0.4, law="adamw", eps=eps))
+    readings = run(torch_optim("AdamW", eps=eps), ConstantGradientSettings(lr=0.2, weight_decay=0.4, law="adamw", eps=eps))
     assert all(exact(reading) for reading in readings.values())
 
 
 def test_sgd_and_sign_descent_meet_theirs() -> None:
     for make, law in ((torch_optim("SGD"), "sgd"), (reference("SignSGD"), "sign")):
-        readings = constant_gradient(make, Settings(lr=0.2, weight_decay=0.4, law=law))
+        readings = run(make, ConstantGradientSettings(lr=0.2, weight_decay=0.4, law=law))
         assert all(exact(reading) for reading in readings.values())
 
 
 def test_adamw_ends_on_the_box_and_sgd_in_proportion_to_the_gradient() -> None:
-    adamw = constant_gradient(torch_optim("AdamW"), Settings(lr=0.2, weight_decay=0.4, law="adamw"))
-    sgd = constant_gradient(torch_optim("SGD"), Settings(lr=0.2, weight_decay=0.4, law="sgd"))
+    adamw = run(torch_optim("AdamW"), ConstantGradientSettings(lr=0.2, weight_decay=0.4, law="adamw"))
+    sgd = run(torch_optim("SGD"), ConstantGradientSettings(lr=0.2, weight_decay=0.4, law="sgd"))
     assert adamw["limit_times_decay"].value == pytest.approx(1.0, abs=1e-7)
     assert sgd["limit_times_decay"].value == pytest.approx(100.0, abs=1e-5)
     assert sgd["limit_slope"].value == pytest.approx(1.0, abs=1e-9)
@@ -41,6 +42,6 @@ def test_adamw_ends_on_the_box_and_sgd_in_proportion_to_the_gradient() -> None:
     ],
 )
 def test_a_wrong_adamw_leaves_the_path(name: str) -> None:
-    worst = constant_gradient(mutant(name), Settings(lr=0.2, weight_decay=0.4, law="adamw"))["worst_error"]
+    worst = run(mutant(name), ConstantGradientSettings(lr=0.2, weight_decay=0.4, law="adamw"))["worst_error"]
     assert worst.tolerance is not None
     assert worst.value > 1e6 * worst.tolerance

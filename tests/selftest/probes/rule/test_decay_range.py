@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.rule.decay_range import POINTS, Settings, decay_range
+from harness.probes.rule import DecayRangeSettings
+from harness.probes.rule.decay_range import POINTS, run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
-SETTINGS = Settings(lr=0.125, weight_decay=0.6)
+SETTINGS = DecayRangeSettings(lr=0.125, weight_decay=0.6)
 
 
 def test_torch_meets_every_closed_form_with_room() -> None:
@@ -19,7 +20,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["SGD", "Muon", "Adafactor"])
 def test_other_decoupled_optimizers_have_the_same_range(name: str) -> None:
     """Half, nothing, and the other sign."""
-    readings = decay_range(torch_optim(name), SETTINGS)
+    readings = run(torch_optim(name), SETTINGS)
 
     assert all(exact(readings[f"{point}_factor"]) for point in POINTS)
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from harness.probes.rule.fixed_point import Settings, closed_form, fixed_point
+from harness.probes.rule import FixedPointSettings
+from harness.probes.rule.fixed_point import closed_form, run
 from harness.subject.loading import Factory
 from tests.selftest.probes.subjects import exact, mutant, reference, torch_optim
 
-SLOW = Settings(lr=0.05, weight_decay=0.02, law="coupled")
-FAST = Settings(lr=0.3, weight_decay=0.2, law="coupled")
+SLOW = FixedPointSettings(lr=0.05, weight_decay=0.02, law="coupled")
+FAST = FixedPointSettings(lr=0.3, weight_decay=0.2, law="coupled")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ FAST = Settings(lr=0.3, weight_decay=0.2, law="coupled")
         (replace(SLOW, law="finite_eps", weight_decay=0.1, eps=0.1), (2.64110, 2.95799, 2.99146, 0.395878)),
     ],
 )
-def test_the_closed_forms_give_the_numbers_worked_out_by_hand(settings: Settings, weights: tuple[float, ...]) -> None:
+def test_the_closed_forms_give_the_numbers_worked_out_by_hand(settings: FixedPointSettings, weights: tuple[float, ...]) -> None:
     assert closed_form(settings)[0].tolist() == pytest.approx(weights, abs=1e-5)
 
 
@@ -44,8 +45,8 @@ def test_the_closed_forms_give_the_numbers_worked_out_by_hand(settings: Settings
         (mutant("SgdDecayNotTimesLr"), replace(FAST, law="independent"), 0.2 / 0.3),
     ],
 )
-def test_each_linear_convention_rests_at_its_ridge(make: Factory, settings: Settings, alpha: float) -> None:
-    readings = fixed_point(make, settings)
+def test_each_linear_convention_rests_at_its_ridge(make: Factory, settings: FixedPointSettings, alpha: float) -> None:
+    readings = run(make, settings)
     assert readings["alpha"].value == pytest.approx(alpha, rel=1e-11)
     assert all(exact(readings[measure]) for measure in ("alpha", "alpha_spread", "worst_error", "weight_flat", "weight_steep"))
 
@@ -60,11 +61,11 @@ def test_each_linear_convention_rests_at_its_ridge(make: Factory, settings: Sett
     ],
 )
 def test_each_adaptive_convention_comes_near_its_own(make: Factory, law: str, weight_decay: float) -> None:
-    settings = Settings(lr=0.1, weight_decay=weight_decay, law=law, schedule="linear_to_zero", steps=500)
-    assert fixed_point(make, settings)["worst_error"].value < 0.011 / 2
+    settings = FixedPointSettings(lr=0.1, weight_decay=weight_decay, law=law, schedule="linear_to_zero", steps=500)
+    assert run(make, settings)["worst_error"].value < 0.011 / 2
 
 
 def test_a_law_of_another_convention_is_not_met() -> None:
-    wrong = fixed_point(torch_optim("SGD"), replace(FAST, law="independent"))["worst_error"]
+    wrong = run(torch_optim("SGD"), replace(FAST, law="independent"))["worst_error"]
     assert wrong.tolerance is not None
     assert wrong.value > 1e6 * wrong.tolerance

@@ -6,24 +6,25 @@ from typing import Literal
 
 import pytest
 
-from harness.probes.rule.impulse_response import Settings, impulse_response
+from harness.probes.rule import ImpulseResponseSettings
+from harness.probes.rule.impulse_response import run
 from tests.selftest.probes.subjects import exact, mutant, torch_optim
 
 
 @pytest.mark.parametrize("schedule", ["constant", "rising", "falling"])
 def test_sgd_meets_the_closed_form_under_every_schedule(schedule: Literal["constant", "rising", "falling"]) -> None:
-    readings = impulse_response(torch_optim("SGD"), Settings(lr=0.2, weight_decay=0.4, schedule=schedule))
+    readings = run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.2, weight_decay=0.4, schedule=schedule))
     assert all(exact(reading) for reading in readings.values())
 
 
 def test_the_time_constant_is_minus_one_over_the_log_of_the_factor() -> None:
-    readings = impulse_response(torch_optim("SGD"), Settings(lr=0.1, weight_decay=0.5))
+    readings = run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.1, weight_decay=0.5))
     assert readings["timescale"].value == pytest.approx(19.4957, abs=1e-4)  # -1 / ln 0.95
 
 
 def test_a_schedule_and_its_reverse_share_the_start_and_nothing_else() -> None:
     rising, falling = (
-        impulse_response(torch_optim("SGD"), Settings(lr=0.2, weight_decay=0.4, schedule=schedule))
+        run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.2, weight_decay=0.4, schedule=schedule))
         for schedule in ("rising", "falling")
     )
     assert rising["initial_share"].value == pytest.approx(falling["initial_share"].value, rel=1e-13)
@@ -34,5 +35,5 @@ def test_a_schedule_and_its_reverse_share_the_start_and_nothing_else() -> None:
     "name", ["SgdDecayForgotten", "SgdDecayTwice", "SgdDecayNotTimesLr", "SgdDecayAfterUpdate", "SgdWrongSign"]
 )
 def test_a_wrong_decay_gives_wrong_shares(name: str) -> None:
-    readings = impulse_response(mutant(name), Settings(lr=0.2, weight_decay=0.4))
+    readings = run(mutant(name), ImpulseResponseSettings(lr=0.2, weight_decay=0.4))
     assert readings["worst_error"].value > 0.01

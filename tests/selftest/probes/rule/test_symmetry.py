@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.rule.symmetry import Settings, symmetry
+from harness.probes.rule import SymmetrySettings
+from harness.probes.rule.symmetry import run
 from tests.selftest.probes.handled import inexact, read, usual
 from tests.selftest.probes.subjects import exact, torch_optim
 
@@ -17,7 +18,7 @@ def test_torch_meets_every_closed_form_with_room() -> None:
 @pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "RMSprop", "Adagrad", "Adadelta", "ASGD", "Adafactor", "Muon"])
 def test_any_optimizer_of_torch_knows_no_sign_and_leaves_zero(name: str) -> None:
     """Element-wise or not."""
-    readings = symmetry(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))
+    readings = run(torch_optim(name), SymmetrySettings(lr=0.1, weight_decay=0.6))
 
     assert exact(readings["mirrored_error"])
     assert exact(readings["zero_moved"])
@@ -26,12 +27,12 @@ def test_any_optimizer_of_torch_knows_no_sign_and_leaves_zero(name: str) -> None
 @pytest.mark.parametrize("name", ["Muon", "Adafactor"])
 def test_an_optimizer_that_is_not_element_wise_knows_positions(name: str) -> None:
     """Which is why that claim rests on Adam's step rule."""
-    assert symmetry(torch_optim(name), Settings(lr=0.1, weight_decay=0.6))["permuted_error"].value > 0.01
+    assert run(torch_optim(name), SymmetrySettings(lr=0.1, weight_decay=0.6))["permuted_error"].value > 0.01
 
 
 def test_adam_with_l2_does_not_commute_with_a_rotation() -> None:
     """Its pull has the same length along every axis, and so a shape."""
-    assert symmetry(torch_optim("Adam"), Settings(lr=0.1, weight_decay=0.6))["turned_error"].value > 0.1
+    assert run(torch_optim("Adam"), SymmetrySettings(lr=0.1, weight_decay=0.6))["turned_error"].value > 0.1
 
 
 @pytest.mark.parametrize(("arm", "due"), [("ascending_adamw", 0.94), ("ascending_sgd", 0.94), ("ascending_adam", None)])

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from harness.decay_laws import closed_forms
-from harness.probes.rule.zero_gradient import Settings, zero_gradient
+from harness.probes.rule import ZeroGradientSettings
+from harness.probes.rule.zero_gradient import run
 from tests.selftest.probes.subjects import exact, mutant, reference, torch_optim
 
-DECOUPLED = Settings(lr=0.02, weight_decay=2.5, law="decoupled")
+DECOUPLED = ZeroGradientSettings(lr=0.02, weight_decay=2.5, law="decoupled")
 EXACT = ("first_factor", "last_factor", "schedule_response", "worst_error", "magnitude_slope", "lr_response", "decay_response")
 
 
@@ -28,13 +29,13 @@ EXACT = ("first_factor", "last_factor", "schedule_response", "worst_error", "mag
     ],
 )
 def test_torch_optimizers_that_decay_by_lr_meet_the_decoupled_law(name: str, options: dict[str, Any]) -> None:
-    readings = zero_gradient(torch_optim(name, **options), DECOUPLED)
+    readings = run(torch_optim(name, **options), DECOUPLED)
     assert all(exact(readings[measure]) for measure in EXACT)
 
 
 def test_sgd_with_momentum_meets_the_root() -> None:
-    settings = Settings(lr=0.02, weight_decay=2.5, law="coupled_momentum", momentum=0.5, steps=160)
-    readings = zero_gradient(torch_optim("SGD", momentum=0.5), settings)
+    settings = ZeroGradientSettings(lr=0.02, weight_decay=2.5, law="coupled_momentum", momentum=0.5, steps=160)
+    readings = run(torch_optim("SGD", momentum=0.5), settings)
     assert all(exact(readings[measure]) for measure in EXACT)
     # at half the lr x^2 - (1.5 - 0.025) x + 0.5 = 0
     assert readings["last_factor"].value == pytest.approx((1.475 + math.sqrt(1.475**2 - 2)) / 2, abs=1e-12)
@@ -57,7 +58,7 @@ def test_a_root_that_is_not_real_is_refused() -> None:
 
 @pytest.mark.parametrize("weight_decay", [1e-3, 2.5])
 def test_adam_with_l2_takes_lr_whatever_the_decay(weight_decay: float) -> None:
-    readings = zero_gradient(torch_optim("Adam"), Settings(lr=0.02, weight_decay=weight_decay, law="coupled_adam"))
+    readings = run(torch_optim("Adam"), ZeroGradientSettings(lr=0.02, weight_decay=weight_decay, law="coupled_adam"))
     assert exact(readings["worst_error"])
     assert readings["decay_response"].value == pytest.approx(1.0, abs=1e-4)
     assert 1.9 * (1 - readings["first_factor"].value) == pytest.approx(0.02, rel=1e-4)
@@ -75,19 +76,19 @@ def test_adam_with_l2_takes_lr_whatever_the_decay(weight_decay: float) -> None:
     ],
 )
 def test_the_two_responses_tell_the_conventions_apart(make: Any, responses: tuple[float, float]) -> None:
-    readings = zero_gradient(make, Settings(lr=0.02, weight_decay=0.4, law="decoupled"))
+    readings = run(make, ZeroGradientSettings(lr=0.02, weight_decay=0.4, law="decoupled"))
     assert (readings["lr_response"].value, readings["schedule_response"].value) == pytest.approx(responses, abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "slope"), [("AdamWTwin", 1.0), ("SignDecay", 0.0), ("CoupledL2", 0.0), ("DecayForgotten", 0.0)])
 def test_the_slope_tells_a_spring_from_a_constant_pull(name: str, slope: float) -> None:
-    assert zero_gradient(mutant(name), DECOUPLED)["magnitude_slope"].value == pytest.approx(slope, abs=1e-5)
+    assert run(mutant(name), DECOUPLED)["magnitude_slope"].value == pytest.approx(slope, abs=1e-5)
 
 
 @pytest.mark.parametrize(
     "name", ["ProximalDecay", "ExponentialDecay", "BiasCorrectedLrDecay", "DefaultDecayForAllGroups", "DecayTwice"]
 )
 def test_a_decay_that_is_nearly_right_is_seen_in_the_path(name: str) -> None:
-    worst = zero_gradient(mutant(name), DECOUPLED)["worst_error"]
+    worst = run(mutant(name), DECOUPLED)["worst_error"]
     assert worst.tolerance is not None
     assert worst.value > 1e6 * worst.tolerance

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.probes.variants.averaged_weights import Settings, averaged_weights
+from harness.probes.variants import AveragedWeightsSettings
+from harness.probes.variants.averaged_weights import run
 from harness.subject.loading import factory
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, torch_optim
@@ -18,14 +19,14 @@ NAME, FAULTY = "averaged_weights", "tests.mutants.numerics:"
 @pytest.mark.parametrize("law", ["ema", "equal"])
 def test_an_average_of_any_decoupled_decay_meets_its_form(name: str, law: Any) -> None:
     """What the rule does with gradients plays no part."""
-    found = averaged_weights(torch_optim(name), Settings(law=law))
+    found = run(torch_optim(name), AveragedWeightsSettings(law=law))
 
     assert all(exact(reading) for reading in found.values())
 
 
 def test_a_moving_average_of_a_geometric_series_has_a_lag_of_its_own() -> None:
     """In the long run (1 - b) r / (r - b): 1.9 at r = 0.95 and b = 0.9; forty steps are not all of the way."""
-    long_run = averaged_weights(torch_optim("AdamW"), Settings(law="ema", steps=400))["lag"].value
+    long_run = run(torch_optim("AdamW"), AveragedWeightsSettings(law="ema", steps=400))["lag"].value
 
     assert long_run == pytest.approx(0.1 * 0.95 / 0.05, rel=1e-6)
     assert readings(NAME, "moving")["lag"].value == pytest.approx(1.7907, abs=1e-4)
@@ -43,7 +44,7 @@ def test_lookahead_leaves_the_power_that_its_docstring_gives() -> None:
 def test_a_thousand_steps_of_schedule_free(law: Any, decay_at_z: bool, left: float) -> None:
     """lr 0.01, weight decay 0.1: at y by iterating its recursion elsewhere, at z by the geometric series."""
     make = factory("harness.optimizers:ScheduleFreeSGD", {"momentum": 0.9, "decay_at_z": decay_at_z}, training=False)
-    found = averaged_weights(make, Settings(law=law, lr=0.01, weight_decay=0.1, steps=1000))
+    found = run(make, AveragedWeightsSettings(law=law, lr=0.01, weight_decay=0.1, steps=1000))
 
     assert found["averaged_left"].value == pytest.approx(left, abs=1e-6)
 

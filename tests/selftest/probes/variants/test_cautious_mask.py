@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.probes.variants.cautious_mask import CASES, Settings, cautious_mask
+from harness.probes.variants import CautiousMaskSettings
+from harness.probes.variants.cautious_mask import CASES, run
 from tests.selftest.probes.judged import readings
 from tests.selftest.probes.subjects import exact, mutant, torch_optim
 
@@ -23,7 +24,7 @@ def test_the_momentum_of_the_turned_cases_still_points_the_old_way() -> None:
 @pytest.mark.parametrize("name", ["AdamW", "SGD", "Muon", "Adafactor"])
 def test_torch_has_no_mask(name: str) -> None:
     """Whatever the rule: all of the decay in every case."""
-    found = cautious_mask(torch_optim(name), Settings(cautious=False))
+    found = run(torch_optim(name), CautiousMaskSettings(cautious=False))
 
     assert set(found) == set(CASES)
     assert all(exact(reading) for reading in found.values())
@@ -55,7 +56,7 @@ def test_every_mask_has_a_pattern_of_its_own(fault: str, read: list[int]) -> Non
 
 def test_a_decay_after_the_update_is_not_one_of_the_weight() -> None:
     """Its own part includes the update's share; only where there is none is it right."""
-    found = cautious_mask(mutant("DecayAfterUpdate"), Settings(cautious=False))
+    found = run(mutant("DecayAfterUpdate"), CautiousMaskSettings(cautious=False))
 
     assert exact(found["idle"])
     assert not exact(found["shrinking"])
