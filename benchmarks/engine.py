@@ -23,8 +23,9 @@ from torch.nn import functional
 from benchmarks.plain_gpt import PlainGpt
 from harness.environment.determinism import fix_environment, fix_torch
 from harness.training.evaluation import Encoded, encode, evaluate
-from harness.training.loop import ArmRun, Recipe, batch_loss, clip, draw_batches, train, update
+from harness.training.loop import ArmRun, batch_loss, clip, draw_batches, train, update
 from harness.training.model import Shape, initial_weights
+from harness.training.recipe import Recipe
 from harness.training.recorder import Tape
 from harness.training.schedule import Schedule, learning_rates
 from harness.training.stacked_weights import Stack

@@ -17,7 +17,7 @@ from harness.spec.contract import ANY, FIELDS
 from harness.spec.contract import check as contract_problem
 from harness.spec.scenario import Arm, Claim, Expectation, Scenario
 from harness.spec.yaml_binding import Raw, entries, unknown
-from harness.training.chunks import MODELS, TASKS, TRAJECTORY_STEPS
+from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS
 
 _VALUED = ("close_to", "differs_from", "at_least", "at_most", "greater_than", "less_than")
 _TOLERANT = ("close_to", "differs_from")

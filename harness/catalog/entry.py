@@ -11,8 +11,8 @@ from harness.catalog.formulas import FORMULAS
 from harness.probes import PROBES
 from harness.spec.scenario import Scenario
 from harness.spec.yaml_binding import Plain, Raw, bind, bind_fields, entries, plain
-from harness.training.loop import Recipe
 from harness.training.measures import MEASURES
+from harness.training.recipe import Recipe
 
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 

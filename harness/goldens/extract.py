@@ -16,7 +16,7 @@ from harness.run import Result
 from harness.spec.scenario import Scenario
 from harness.training.records import Run
 
-TRAJECTORY_STEPS = (1, 10, 30, 60, 100)  # few, so that a diff stays readable; rounding grows to 1e-10 only after step 140
+RECORDED_STEPS = (1, 10, 30, 60, 100)  # few, so that a diff stays readable; rounding grows to 1e-10 only after step 140
 
 
 def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, Entry]:
@@ -79,10 +79,10 @@ def _ensemble(scenario: Scenario, result: Result) -> dict[str, Entry]:
 
 def _trajectory(scenario: Scenario, result: Result) -> dict[str, Entry]:
     """Return the numbers of the first steps; the signal of a measure in an arm is that of its best step."""
-    at = {step: {arm: _at(run, step) for arm, run in result.trajectory.items()} for step in TRAJECTORY_STEPS}
+    at = {step: {arm: _at(run, step) for arm, run in result.trajectory.items()} for step in RECORDED_STEPS}
     found: dict[str, Entry] = {}
     for arm in result.trajectory:
-        for measure in at[TRAJECTORY_STEPS[0]][arm]:
+        for measure in at[RECORDED_STEPS[0]][arm]:
             numbers = [_number(scenario, {name: own[measure] for name, own in at[step].items()}, arm) for step in at]
             best = max((one.signal for one in numbers if one.signal is not None), default=None)
             for step, one in zip(at, numbers, strict=True):

@@ -11,6 +11,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -46,7 +47,7 @@ def read(path: Path, *, root: Path) -> Raw:
     """Read one YAML file. Raises ScenarioError when it is missing, empty or not YAML."""
     name = str(path.relative_to(root) if path.is_relative_to(root) else path)
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = _composed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -59,6 +60,14 @@ def read(path: Path, *, root: Path) -> Raw:
     if node is None:
         raise ScenarioError(f"{name}: the file is empty")
     return Raw(name, "", node)
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """Return the document's node, by libyaml where PyYAML has it: it is ten times as fast, and its errors say less."""
+    try:
+        return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def entries(raw: Raw) -> dict[str, Raw]:
@@ -108,7 +117,7 @@ def bind(kind: Any, raw: Raw) -> Any:
 
 def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
     """Return the dataclass `kind` made of `parts`; `raw` is where a missing key is reported."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     known = {field.name: field for field in fields(kind) if field.init}
     for key, part in parts.items():
         if key not in known:
@@ -117,6 +126,11 @@ def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
         if name not in parts and field.default is MISSING and field.default_factory is MISSING:
             raise raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})")
     return kind(**{key: bind(hints[key], part) for key, part in parts.items()})
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
 
 
 def plain(raw: Raw) -> Plain:
@@ -156,15 +170,14 @@ def _one_of(allowed: tuple[Any, ...], raw: Raw) -> str:
 
 
 def _unquoted(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and getattr(node, "style", None) is None
+    return isinstance(node, yaml.ScalarNode) and not node.style  # None from Python, empty from libyaml
 
 
 def _scalar(kind: type, raw: Raw) -> Any:
     expected = {float: "number", int: "whole number", bool: "true or false", str: "text"}[kind]
     node = raw.node
-    refusal = raw.fail(f"expected {expected}, got {shown(node)}")
     if not isinstance(node, yaml.ScalarNode):
-        raise refusal
+        raise raw.fail(f"expected {expected}, got {shown(node)}")
     tag, text = node.tag.rsplit(":", 1)[-1], node.value
     if kind is str and tag == "str":
         return text
@@ -174,4 +187,4 @@ def _scalar(kind: type, raw: Raw) -> Any:
         return int(text)
     if kind is float and tag in ("int", "float", "str") and _unquoted(node) and _NUMBER.fullmatch(text):
         return float(text)
-    raise refusal
+    raise raw.fail(f"expected {expected}, got {shown(node)}")

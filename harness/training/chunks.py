@@ -15,16 +15,15 @@ from harness.subject.float32 import in_single
 from harness.subject.output import listening
 from harness.subject.roles import Subjects
 from harness.training.chunk_cache import Piece
-from harness.training.loop import ArmRun, Recipe, train
+from harness.training.loop import ArmRun, train
 from harness.training.progress import Heartbeat
+from harness.training.recipe import TRAJECTORY_STEPS, Recipe
 from harness.training.records import save_runs
 from harness.training.task import Task, verb_forms
 
 SEEDS_PER_CHUNK = 4
-TRAJECTORY_STEPS = 100  # after about 140 steps rounding has grown past what an exact golden can hold
 
-TASKS: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
-MODELS = ("gpt",)
+MAKE_TASK: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _produce(chunk: _Chunk, place: Place, path: Path) -> None:
         runs = train(
             chunk.recipe,
             _arm_runs(chunk, place.subjects),
-            task=TASKS[chunk.scenario.task](),
+            task=MAKE_TASK[chunk.scenario.task](),
             device=place.device,
             dtype=chunk.dtype,
             progress=place.heartbeat.start(chunk.what),

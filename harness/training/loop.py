@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from harness.errors import RunError
 from harness.subject.loading import Factory
 from harness.training.evaluation import Encoded, encode, evaluate
 from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits
+from harness.training.recipe import Recipe
 from harness.training.recorder import Tape
 from harness.training.records import Run
 from harness.training.schedule import Schedule, learning_rates
@@ -26,20 +27,6 @@ from harness.training.task import Task
 
 FINITE_EVERY = 20  # steps between looks at the recorded losses: each look waits for the device
 OTHER_BATCHES = 1_000_003  # between the batch streams of one seed, so that they do not meet those of nearby seeds
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What all arms of a study share. `clip` bounds each run's gradient norm; `embedding_std` holds for positions too."""
-
-    steps: int = 2000
-    batch_size: int = 4
-    clip: float = 1.0
-    embedding_std: float = 0.30
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: int = 200
-    final_fraction: float = 1.0
-    evaluate_every: int = 100
 
 
 @dataclass(frozen=True)

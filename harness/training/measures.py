@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.measurement import Reading
 from harness.stats import moments
-from harness.training.loop import Recipe
+from harness.training.recipe import Recipe
 from harness.training.records import Array, Run
 
 LAST_CHECKPOINTS = 5

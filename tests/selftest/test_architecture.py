@@ -57,7 +57,6 @@ TESTED_IN = {
     "fingerprint.worker": "fingerprint/test_process.py",
     "goldens.values": "goldens/test_compare.py",
     "probes.inputs": "subject/test_stepping.py",
-    "probes.probe": "cli/test_main.py",  # a record without behaviour
     "probes.scale_invariant_loss": "probes/dynamics/test_scale_invariance.py",
     "reporting.failure": "suite/test_session.py",
     "reporting.manifest": "reporting/test_ledger.py",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.catalog.load import load
-from harness.goldens.extract import TRAJECTORY_STEPS, entries
+from harness.goldens.extract import RECORDED_STEPS, entries
 from harness.goldens.values import Ensemble, Exact, Information
 from harness.measurement import Reading
 from harness.run import Result
@@ -71,7 +71,7 @@ def test_a_trajectory_is_recorded_at_few_steps(tmp_path: Path) -> None:
 
     found = entries(load(write(tmp_path))["training"], result)
 
-    assert len(found) == 6 * len(TRAJECTORY_STEPS)
+    assert len(found) == 6 * len(RECORDED_STEPS)
     assert {name.rpartition(".")[2] for name in found} == {"step_001", "step_010", "step_030", "step_060", "step_100"}
     at_thirty = {name.split(".")[2]: entry for name, entry in found.items() if name.endswith("step_030")}
     assert {name: entry.value for name, entry in at_thirty.items() if isinstance(entry, Exact)} == pytest.approx(
@@ -145,6 +145,6 @@ def test_a_trajectorys_signal_is_that_of_its_best_step(tmp_path: Path) -> None:
 
     found = entries(load(write(tmp_path))["training"], Result({}, {"control": usual, "no_decay": late}, {}))
 
-    signals = {found[f"trajectory.control.loss.step_{step:03d}"].signal for step in TRAJECTORY_STEPS}
+    signals = {found[f"trajectory.control.loss.step_{step:03d}"].signal for step in RECORDED_STEPS}
     assert signals == {5e8}
     assert found["trajectory.control.gradient_norm.step_060"].signal == 0.0

@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from benchmarks.plain_gpt import PlainGpt
 from harness.errors import RunError
-from harness.training.loop import ArmRun, Recipe, draw_batches, train
+from harness.training.loop import ArmRun, draw_batches, train
 from harness.training.model import Shape, initial_weights
+from harness.training.recipe import Recipe
 from harness.training.records import Run, load_runs, save_runs
 from harness.training.schedule import Schedule, learning_rates
 from harness.training.task import verb_forms

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.training.loop import Recipe
 from harness.training.measures import EARLY_DIP, MEASURES, random_walk_growth, read_ensemble, undisturbed_fraction
+from harness.training.recipe import Recipe
 from harness.training.records import SLICES, Run
 
 STEPS = 400
