@@ -60,7 +60,7 @@ def noise(steps: int, count: int, *, seed: int) -> list[list[Tensor]]:
     return [[scale * torch.randn(SHAPE, generator=generator, dtype=torch.float64) for _ in range(count)] for _ in range(steps)]
 
 
-def silence(steps: int, weights: Sequence[Tensor]) -> list[list[Tensor]]:
+def zero_gradients(steps: int, weights: Sequence[Tensor]) -> list[list[Tensor]]:
     """Return gradients that are exactly zero, and not None."""
     return [[torch.zeros_like(weight) for weight in weights] for _ in range(steps)]
 

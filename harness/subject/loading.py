@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import RunError, SubjectError
+from harness.subject.randomness import CONSTRUCTION, random_numbers_of
 from harness.subject.time_limit import deadline
 
 Factory = Callable[..., Any]  # make(params, lr=..., weight_decay=...) -> optimizer; params: tensors or group dicts
@@ -46,18 +47,19 @@ def resolve(path: str) -> Factory:
     return factory
 
 
-def factory(path: str, options: Mapping[str, Any], *, training: bool) -> Factory:
+def factory(path: str, options: Mapping[str, Any], *, training: bool, construction: int = CONSTRUCTION) -> Factory:
     """Return `make(params, lr=..., weight_decay=...)` for a subject.
 
     `foreach` and `fused` are torch.optim's own and always explicit: for-loop in probes, fused in studies where torch
-    has it. Raises RunError in one line when the subject refuses an option.
+    has it. The constructor draws the random numbers of `construction`. Raises RunError in one line when the subject refuses
+    an option.
     """
     build = resolve(path)
     bound = {**_kernel(build, path, training=training), **options}
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
         try:
-            with deadline(f"{path}: its constructor"):
+            with deadline(f"{path}: its constructor"), random_numbers_of(construction):
                 optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
         except RunError:
             raise

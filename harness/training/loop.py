@@ -16,6 +16,7 @@ from torch import Tensor
 
 from harness.errors import RunError
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 from harness.training.evaluation import Encoded, encode, evaluate
 from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits
 from harness.training.recipe import Recipe
@@ -114,7 +115,7 @@ def update(run: ArmRun, optimizer: Any, rate: float, step: int) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
     try:
-        optimizer.step()
+        step_once(optimizer, step)
     except Exception as error:
         told = " ".join(str(error).split())
         raise RunError(f"{run.label}: {_name(optimizer)} raised {type(error).__name__} at step {step}: {told}") from error

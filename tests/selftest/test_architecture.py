@@ -32,6 +32,17 @@ DEFERRED_IMPORTS = {
     "harness.cli.main": "a command imports only what it needs, so that those without torch answer at once",
     "harness.fingerprint.worker": "threads are fixed before torch is imported",
 }
+# Modules that call `step` of an optimizer, and why; the others call harness.subject.stepping.
+STEP_OPTIMIZERS = {
+    "harness.subject.stepping": "the one place",
+    "harness.subject.loading": "a wrapper that counts steps and names the step that raises",
+    "harness.subject.float32": "a wrapper that steps float32 copies",
+    "harness.goldens.sensitivity": "a wrapper without weight decay",
+    "harness.probes.handling.schedules": "a wrapper of the class that torch's schedulers ask for",
+    "harness.probes.handling.missing_gradients": "torch's GradScaler takes the step",
+    "harness.fingerprint.handling.grad_scaler": "torch's GradScaler takes the step",
+}
+NOT_OPTIMIZERS = {"scheduler.step", "phrases.step"}
 # A probe imports these and no other probe, no scenario and no verdict.
 PROBES_MAY_IMPORT = ("measurement", "decay_laws", "subject", "probes.probe", "probes.inputs", "probes.scale_invariant_loss")
 SHARED_BY_PROBES = {"__init__", "probe", "inputs", "scale_invariant_loss"}
@@ -193,6 +204,15 @@ def test_a_probe_imports_no_other_probe(path: Path) -> None:
     names = {name.removeprefix("harness.") for name in ours(tree_of(path))}
 
     assert {name for name in names if not name.startswith(PROBES_MAY_IMPORT)} == set()
+
+
+@files(HARNESS)
+def test_optimizers_are_stepped_in_one_place(path: Path) -> None:
+    """All others call `harness.subject.stepping`; a wrapper passes the step on, and torch's GradScaler takes one itself."""
+    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    stepped = {ast.unparse(call.func) for call in calls if ast.unparse(call.func).endswith(".step")}
+
+    assert bool(stepped - NOT_OPTIMIZERS) == (module_of(path) in STEP_OPTIMIZERS), stepped
 
 
 @files(HARNESS)

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, usual
-from harness.fingerprint.measuring.subject_runner import Lab, give
+from harness.fingerprint.measuring.subject_runner import Lab
 from harness.fingerprint.question import Question
+from harness.subject.stepping import step_once
 
 STEPS, CHANGED_AT = 7, 3
 Pair = tuple[float, float]
@@ -30,9 +31,7 @@ def _run(lab: Lab, constructor: float, own: Pair, later: Pair | None = None) -> 
         if later and step == CHANGED_AT:
             for group, decay in zip(optimizer.param_groups, later, strict=True):
                 group["weight_decay"] = decay
-        give(weights, walk.gradients[step])
-        torch.default_generator.manual_seed(step)
-        optimizer.step()
+        step_once(optimizer, step, weights, walk.gradients[step])
     return [weight.detach().to(torch.float64) for weight in weights]
 
 

@@ -25,6 +25,7 @@ from harness.fingerprint.measuring.self_comparison import (
 from harness.fingerprint.measuring.subject_runner import Lab
 from harness.fingerprint.question import Question
 from harness.subject.loading import unwatched
+from harness.subject.randomness import random_numbers_of
 
 
 @refusable
@@ -62,8 +63,8 @@ def _scaled(lab: Lab, kernel: dict[str, Any]) -> tuple[Tracked, str]:
         scaler.scale((one.weight * given).sum()).backward()
         if step % 2:
             scaler.unscale_(optimizer)  # a caller does so to clip, and the step must then not do it again
-        torch.default_generator.manual_seed(step)
-        scaler.step(optimizer)
+        with random_numbers_of(step):
+            scaler.step(optimizer)
         scaler.update()
         if step == 2:
             kept = "weights_change" if not before.equal(one.weight.detach()) else kept

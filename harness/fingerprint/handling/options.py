@@ -56,8 +56,9 @@ def inert_options(lab: Lab) -> Finding:
 
 def unknown_option(lab: Lab) -> Finding:
     """Ask whether an option is refused that no optimizer has."""
+    unknown: dict[str, Any] = {UNKNOWN: 1.0}
     try:
-        lab.make([torch.nn.Parameter(start(1).to(lab.dtype))], lr=LR, weight_decay=WEIGHT_DECAY, **{UNKNOWN: 1.0})
+        lab.make([torch.nn.Parameter(start(1).to(lab.dtype))], lr=LR, weight_decay=WEIGHT_DECAY, **unknown)
     except Exception:
         return Finding(("refused",), "an option that it does not have is refused")
     return Finding(("swallowed",), "an option that it does not have is accepted without a word: a misspelt one is lost")
@@ -151,8 +152,9 @@ def _run(lab: Lab, options: Mapping[str, Any]) -> str:
 
 
 def _refuses(lab: Lab, settings: Mapping[str, float]) -> bool:
+    given: dict[str, Any] = {"lr": LR, "weight_decay": WEIGHT_DECAY, **settings}
     try:
-        lab.make([torch.nn.Parameter(start(1).to(lab.dtype))], **{"lr": LR, "weight_decay": WEIGHT_DECAY, **settings})
+        lab.make([torch.nn.Parameter(start(1).to(lab.dtype))], **given)
     except Exception:
         return True
     return False

@@ -35,6 +35,7 @@ from harness.fingerprint.measuring.self_comparison import (
 from harness.fingerprint.measuring.subject_runner import Lab
 from harness.fingerprint.question import Question
 from harness.subject.loading import unwatched
+from harness.subject.stepping import step_once
 
 LATER = range(STEPS, 2 * STEPS)
 OTHER_LR, OTHER_DECAY = 0.6 * LR, 2 * WEIGHT_DECAY
@@ -254,9 +255,7 @@ def _loaded(lab: Lab, kind: torch.dtype) -> tuple[dict[str, torch.dtype], dict[s
     weights = [torch.nn.Parameter(start(1).to(kind)) for _ in range(2)]
     optimizer, fresh = (lab.make([weight], lr=LR, weight_decay=WEIGHT_DECAY) for weight in weights)
     for step in range(3):
-        weights[0].grad = slope(1, step).to(kind)
-        torch.default_generator.manual_seed(step)
-        optimizer.step()
+        step_once(optimizer, step, weights[:1], [slope(1, step)])
     fresh.load_state_dict(_saved(optimizer))
     return _precisions(optimizer), _precisions(fresh)
 

@@ -24,13 +24,15 @@ from harness.fingerprint.measuring.self_comparison import (
     flat,
     gap,
     refusable,
+    seeded_end,
     slope,
     tolerance,
     track,
 )
-from harness.fingerprint.measuring.subject_runner import Lab, set_lr
+from harness.fingerprint.measuring.subject_runner import Lab
 from harness.fingerprint.question import Question
 from harness.subject.loading import unwatched
+from harness.subject.stepping import set_lr, step_once
 
 CLIPPED = 0.05  # of the gradient's norm is left
 SINGLE = float(torch.finfo(torch.float32).eps)
@@ -119,8 +121,7 @@ def closure(lab: Lab) -> Finding:
             one.weight.grad = slope(one.seed, step).to(lab.dtype)
             return torch.tensor(0.5 + step)
 
-        torch.default_generator.manual_seed(step)
-        returned.append(optimizer.step(evaluate))
+        returned.append(step_once(optimizer, step, closure=evaluate))
         one.path.append(one.weight.detach().clone())
     distance, calls = gap(one.path, alone(lab).path), len(seen) / STEPS
     numbers = {"calls": calls, "gap": distance}
@@ -140,7 +141,7 @@ def closure(lab: Lab) -> Finding:
 
 def deterministic(lab: Lab) -> Finding:
     """Ask whether two runs are the same bit for bit, with one seed and with two."""
-    runs = [_seeded(lab, offset) for offset in (0, 0, 77)]
+    runs = [seeded_end(lab, STEPS, offset) for offset in (0, 0, 77)]
     if not runs[0].equal(runs[1]):
         return Finding(("no",), "two runs from the same seed differ", {"gap": gap([runs[1]], [runs[0]])})
     if not runs[0].equal(runs[2]):
@@ -157,8 +158,7 @@ def micro_steps(lab: Lab) -> Finding:
             tracked.weight.grad = None
             for _ in range(parts):
                 (tracked.weight * slope(1, step).to(lab.dtype) / parts).sum().backward()
-            torch.default_generator.manual_seed(step)
-            optimizer.step()
+            step_once(optimizer, step)
             tracked.path.append(tracked.weight.detach().clone())
     return compared(lab, gap(one.path, usual.path), what="three backward passes a step, held against one", same="once")
 
@@ -190,8 +190,7 @@ def _taken(lab: Lab, share: float) -> Tensor:
             group["weight_decay"] = weight_decay
         one.weight.grad = slope(1, WARM).to(lab.dtype)
         torch.nn.utils.clip_grad_norm_([one.weight], share * float(one.weight.grad.norm()))
-        torch.default_generator.manual_seed(WARM)
-        optimizer.step()
+        step_once(optimizer, WARM)
         ends.append(one.weight.detach().clone())
     return ends[0] - ends[1]
 
@@ -206,8 +205,7 @@ def _paused(lab: Lab, weight_decay: float, gradient: Slope) -> list[Tensor]:
     one = track(lab)
     optimizer = build(lab, [one], weight_decay=weight_decay)
     for lr, steps in ((LR, range(BEFORE)), (0.0, range(BEFORE, BEFORE + 2)), (LR, range(BEFORE + 2, BEFORE + 4))):
-        for group in optimizer.param_groups:
-            set_lr(group, lr)
+        set_lr(optimizer, lr)
         drive(optimizer, [one], steps, gradient)
     return one.path
 
@@ -228,17 +226,6 @@ def _flipped(lab: Lab) -> tuple[str, str] | None:
     if gap([flipped], [-usual]) <= 0.5:
         return "decay_flipped", "with maximize=True weights grow by what they should decay"
     return ("decay_lost", "with maximize=True weights do not decay") if not bool(flipped.any()) else None
-
-
-def _seeded(lab: Lab, offset: int) -> Tensor:
-    one = track(lab)
-    torch.default_generator.manual_seed(offset)
-    optimizer = build(lab, [one])
-    for step in range(STEPS):
-        one.weight.grad = slope(1, step).to(lab.dtype)
-        torch.default_generator.manual_seed(step + offset)
-        optimizer.step()
-    return one.weight.detach().clone()
 
 
 def _parameters(lab: Lab) -> set[str]:

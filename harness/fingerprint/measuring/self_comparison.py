@@ -16,6 +16,7 @@ from torch import Tensor
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import Lab
+from harness.subject.stepping import give_gradients, step_once
 
 LR, WEIGHT_DECAY = 0.2, 0.3  # 0.06 a step; a decay that is not multiplied by the learning rate stays below 1 as well
 SHAPE = (4, 3)  # a matrix: some optimizers take nothing else
@@ -82,10 +83,8 @@ def drive(optimizer: Any, tracked: Sequence[Tracked], steps: Iterable[int], grad
     """Take the steps, and return the parameters, each with its path."""
     for step in steps:
         for one in tracked:
-            given = gradient(one.seed, step, tuple(one.weight.shape))
-            one.weight.grad = None if given is None else given.to(one.weight.dtype, copy=True)
-        torch.default_generator.manual_seed(step)  # an optimizer that draws random numbers draws the same in every run
-        optimizer.step()
+            give_gradients([one.weight], [gradient(one.seed, step, tuple(one.weight.shape))])
+        step_once(optimizer, step)
         for one in tracked:
             one.path.append(one.weight.detach().clone())
     return tracked
@@ -127,7 +126,7 @@ def waits(lab: Lab) -> bool:
 
 def draws(lab: Lab) -> bool:
     """Say whether the optimizer draws random numbers: runs from two seeds differ."""
-    return _seeded(lab, 0) != _seeded(lab, 77)
+    return not seeded_end(lab, 3, 0).equal(seeded_end(lab, 3, 77))
 
 
 def entangled(lab: Lab) -> bool:
@@ -135,6 +134,15 @@ def entangled(lab: Lab) -> bool:
     pair = [track(lab, 1), track(lab, 2)]
     drive(build(lab, pair), pair, range(STEPS))
     return gap(pair[0].path, alone(lab, 1).path) > tolerance(lab)
+
+
+def seeded_end(lab: Lab, steps: int, offset: int) -> Tensor:
+    """Return the weight after some steps whose random numbers, and those of the constructor, are those of other numbers."""
+    one = track(lab)
+    optimizer = build(lab, [one], construction=offset)
+    for step in range(steps):
+        step_once(optimizer, step + offset, [one.weight], [slope(one.seed, step)])
+    return one.weight.detach().clone()
 
 
 def compared(lab: Lab, distance: float, *, what: str, same: str, neighbours: bool = False) -> Finding:
@@ -172,13 +180,3 @@ def line(lab: Lab, error: Exception, room: int = SAID) -> str:
     said = reason if refusal.startswith("refuses its arguments") else said
     said = said if said.startswith("raised") or reason else f"{type(error).__name__}: {said}"
     return said if len(said) <= room else said[: room - 3] + "..."
-
-
-def _seeded(lab: Lab, offset: int) -> list[float]:
-    one = track(lab)
-    optimizer = build(lab, [one])
-    for step in range(3):
-        one.weight.grad = slope(one.seed, step).to(lab.dtype)
-        torch.default_generator.manual_seed(step + offset)
-        optimizer.step()
-    return [float(value) for value in one.weight.detach().flatten()]

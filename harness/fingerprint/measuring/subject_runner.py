@@ -13,6 +13,8 @@ from torch import Tensor
 from harness.errors import RunError
 from harness.fingerprint.finding import Finding
 from harness.subject import loading
+from harness.subject.randomness import CONSTRUCTION, random_numbers_of
+from harness.subject.stepping import set_lr, step_once
 
 NEEDS_CLOSURE = "its step needs a closure that evaluates the loss again, and gradients are given here"
 Gradients = Callable[[int, Sequence[Tensor]], Sequence[Tensor | None]]  # (step, weights) -> one gradient a weight
@@ -52,16 +54,21 @@ class Lab:
             return True
         return "weight_decay" in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
 
-    def make(self, params: Any, *, lr: float | Tensor, weight_decay: float, **options: Any) -> Any:
+    def make(
+        self, params: Any, *, lr: float | Tensor, weight_decay: float, construction: int = CONSTRUCTION, **options: Any
+    ) -> Any:
         """Build the optimizer with the lab's options, and those given here on top. Raises RunError in one line.
 
-        An optimizer that takes no weight_decay is built without it: what else it does can be measured all the same.
+        An optimizer that takes no weight_decay is built without it: what else it does can be measured all the same. The
+        constructor draws the random numbers of `construction`.
         """
         given = {**self.options, **options}
         if self.takes_decay:
-            built = loading.factory(self.path, given, training=False)(params, lr=lr, weight_decay=weight_decay)
+            make = loading.factory(self.path, given, training=False, construction=construction)
+            built = make(params, lr=lr, weight_decay=weight_decay)
         else:
-            built = self._without_decay(params, lr, given)
+            with random_numbers_of(construction):
+                built = self._without_decay(params, lr, given)
         if _needs_closure(loading.unwatched(built)):
             raise NeedsClosureError(f"{self.path}: {NEEDS_CLOSURE}")
         return built
@@ -101,15 +108,11 @@ class Lab:
         optimizer = self.make(given, lr=constructor, weight_decay=first)
         paths = [[weight.detach().clone()] for weight in weights]
         for step, lr in enumerate(lrs):
-            for group in optimizer.param_groups:
-                set_lr(group, lr)
-                if decays is not None:
+            set_lr(optimizer, lr)
+            if decays is not None:
+                for group in optimizer.param_groups:
                     group["weight_decay"] = decays[step]
-            give(weights, gradients(step, [weight.detach() for weight in weights]))
-            # An optimizer that draws random numbers draws the same in every run. The generator is seeded and not torch, which
-            # formats a stack trace for each kind of GPU that is not there: more work than the step itself.
-            torch.default_generator.manual_seed(step)
-            optimizer.step()
+            step_once(optimizer, step, weights, gradients(step, [weight.detach() for weight in weights]))
             for path, weight in zip(paths, weights, strict=True):
                 path.append(weight.detach().clone())
         return [torch.stack(path) for path in paths]
@@ -122,17 +125,3 @@ def _needs_closure(optimizer: Any) -> bool:
     except (TypeError, ValueError, AttributeError):
         return False
     return any(one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in known)
-
-
-def set_lr(group: dict[str, Any], lr: float) -> None:
-    """Set a group's learning rate as torch's schedulers do: a tensor stays the same tensor."""
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(lr)
-    else:
-        group["lr"] = lr
-
-
-def give(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
-    """Set every weight's gradient to a copy of the one given: optimizers change them in place."""
-    for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad = None if gradient is None else gradient.to(weight.dtype, copy=True)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.dynamics import LoudQuietAxesSettings
+from harness.subject.stepping import set_lr, step_once
 
 EPS = torch.finfo(torch.float64).eps
 _SCALES = torch.tensor([2.0, 0.5], dtype=torch.float64)  # |gradient| of the known history; D = 1 / _SCALES
@@ -42,13 +43,10 @@ def _known(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     weight = torch.ones(2, 2, dtype=torch.float64).requires_grad_()  # (sign of the history, axis)
     optimizer = make([weight], lr=_HISTORY_LR, weight_decay=settings.known_weight_decay)
     for step in range(_HISTORY):
-        weight.grad = (-1) ** step * _SIGNS * _SCALES
-        optimizer.step()
+        step_once(optimizer, step, [weight], [(-1) ** step * _SIGNS * _SCALES])
     before = weight.detach().mean(0)  # over both signs: what is odd in the gradients cancels, decay stays
-    for group in optimizer.param_groups:
-        group["lr"] = settings.known_lr
-    weight.grad = torch.zeros_like(weight)
-    optimizer.step()
+    set_lr(optimizer, settings.known_lr)
+    step_once(optimizer, _HISTORY, [weight], [torch.zeros_like(weight)])
     after = weight.detach().mean(0)
     shrink = settings.known_lr * settings.known_weight_decay
     multiplier = (before - after) / (shrink * before)
@@ -98,9 +96,8 @@ def _fall(make: Any, *, lr: float, weight_decay: float) -> float:
     """Return how far a weight of 1 falls over zero gradients."""
     weight = torch.ones(1, dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=lr, weight_decay=weight_decay)
-    for _ in range(_SILENT_STEPS):
-        weight.grad = torch.zeros_like(weight)
-        optimizer.step()
+    for step in range(_SILENT_STEPS):
+        step_once(optimizer, step, [weight], [torch.zeros_like(weight)])
     return 1 - float(weight.detach())
 
 
@@ -141,10 +138,9 @@ def _run_noise(make: Any, settings: LoudQuietAxesSettings) -> Tensor:
     shape, axes = (settings.replicas, len(settings.axes)), torch.tensor(settings.axes, dtype=torch.float64)
     weight = torch.ones(2, *shape, dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
-    for _ in range(settings.steps):
+    for step in range(settings.steps):
         gradient = axes * torch.randn(shape, generator=generator, dtype=torch.float64)
-        weight.grad = torch.stack([gradient, -gradient])
-        optimizer.step()
+        step_once(optimizer, step, [weight], [torch.stack([gradient, -gradient])])
     return weight.detach()
 
 

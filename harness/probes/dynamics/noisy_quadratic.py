@@ -17,7 +17,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.dynamics import NoisyQuadraticSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 MINIMUM = 3.0  # w*
@@ -59,8 +59,8 @@ def _run(make: Factory, settings: NoisyQuadraticSettings) -> Tensor:
     noise = torch.randn(shape, generator=generator, dtype=torch.float64) * torch.tensor(NOISE, dtype=torch.float64)
     both = torch.cat([noise, -noise], dim=1)  # antithetic
     start = torch.full((2 * settings.pairs, len(NOISE)), START, dtype=torch.float64)
-    track = Track(start, lambda step, weight: weight - MINIMUM + both[step])
-    return follow(make, [track], lrs=[settings.lr] * settings.steps, weight_decay=settings.weight_decay)[0]
+    group = GroupInput(start, lambda step, weight: weight - MINIMUM + both[step])
+    return run_groups(make, [group], lrs=[settings.lr] * settings.steps, weight_decay=settings.weight_decay)[0]
 
 
 def _pair_means(path: Tensor, settings: NoisyQuadraticSettings) -> Tensor:

@@ -15,6 +15,7 @@ from harness.measurement import Reading
 from harness.probes.dynamics import NormScaledDecaySettings
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 LARGE = 3.0  # what all weights are multiplied by
@@ -64,6 +65,5 @@ def _share(step: Tensor, start: Tensor) -> float:
 def _step(make: Factory, start: Tensor, gradient: Tensor, *, lr: float, decay: float) -> Tensor:
     weight = torch.nn.Parameter(start.clone())
     optimizer = make([weight], lr=lr, weight_decay=decay)
-    weight.grad = gradient.clone()
-    optimizer.step()
+    step_once(optimizer, 0, [weight], [gradient])
     return weight.detach() - start

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.dynamics import NullSpaceSettings
+from harness.subject.stepping import run_path
 
 EPS = torch.finfo(torch.float64).eps
 _SAMPLES, _WEIGHTS = 6, 20
@@ -120,9 +121,4 @@ def _train(make: Any, settings: NullSpaceSettings, *, problem: _Problem) -> list
     """Return the weights before every step and after the last, on the full batch."""
     weight = problem.start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
-    path = [problem.start]
-    for _ in range(settings.steps):
-        weight.grad = problem.gradient(weight.detach())
-        optimizer.step()
-        path.append(weight.detach().clone())
-    return path
+    return run_path(optimizer, weight, lambda step, now: problem.gradient(now), settings.steps)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.dynamics import RotationalEquilibriumSettings
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 _GRADIENT = 1.0  # G, the gradient's norm at |w| = 1
@@ -120,11 +121,10 @@ def _run(make: Any, settings: RotationalEquilibriumSettings, *, steps: int, star
     weight = (start * _predicted(settings, settings.reference) * torch.nn.functional.normalize(weight)).requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     norms, turns = [weight.detach().norm(dim=1)], list[Tensor]()
-    for _ in range(steps):
+    for step in range(steps):
         before = weight.detach().clone()
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-        weight.grad = noise if settings.law == "adamw" else _orthogonal(noise, before)
-        optimizer.step()
+        step_once(optimizer, step, [weight], [noise if settings.law == "adamw" else _orthogonal(noise, before)])
         after = weight.detach()
         norms.append(after.norm(dim=1))
         turns.append(_angle(before, after))

@@ -18,6 +18,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.dynamics import ScaleInvarianceSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, direction, regression, turn
+from harness.subject.stepping import run_path, step_once
 
 EPS = torch.finfo(torch.float64).eps
 _SCALE = 3.0  # not a power of two, which would only change exponents
@@ -43,12 +44,7 @@ def _train(make: Any, losses: list[ScaleInvariantLoss], *, start: Tensor, lr: fl
     """Return the weights before every step, one a loss, and after the last."""
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=lr, weight_decay=weight_decay)
-    path = [start]
-    for loss in losses:
-        weight.grad = loss.gradient(weight)
-        optimizer.step()
-        path.append(weight.detach().clone())
-    return path
+    return run_path(optimizer, weight, lambda step, now: losses[step].gradient(now), len(losses))
 
 
 def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Reading]:
@@ -93,9 +89,8 @@ def _idle(make: Any, settings: ScaleInvarianceSettings, *, loss: ScaleInvariantL
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     penalised = [_penalised(loss, start, weight_decay=settings.weight_decay)]
-    for _ in range(_IDLE_STEPS):
-        weight.grad = torch.zeros_like(weight)
-        optimizer.step()
+    for step in range(_IDLE_STEPS):
+        step_once(optimizer, step, [weight], [torch.zeros_like(weight)])
         penalised.append(_penalised(loss, weight.detach(), weight_decay=settings.weight_decay))
     end, drops = weight.detach(), [before - after for before, after in pairwise(penalised)]
     kept = (1 - settings.lr * settings.weight_decay) ** _IDLE_STEPS

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.dynamics import UnseenRowSettings
+from harness.subject.stepping import set_lr, step_once
 
 EPS = torch.finfo(torch.float64).eps
 _VOCABULARY, _WIDTH = 8, 6
@@ -92,12 +93,11 @@ def _train(make: Any, settings: UnseenRowSettings, *, weight_decay: float) -> tu
     optimizer = make([embedding.weight, head], lr=rate(settings, 0), weight_decay=weight_decay)
     early = embedding.weight.detach().clone()
     for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(settings, step)
+        set_lr(optimizer, rate(settings, step))
         logits = embedding(_TOKENS[:-1]) @ head.T
         loss = torch.nn.functional.cross_entropy(logits, _TOKENS[1:])
-        embedding.weight.grad, head.grad = torch.autograd.grad(loss, (embedding.weight, head))
-        optimizer.step()
+        weights = (embedding.weight, head)
+        step_once(optimizer, step, weights, torch.autograd.grad(loss, weights))
         if step == _EARLY - 1:
             early = embedding.weight.detach().clone()
     return embedding.weight.detach(), early

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from harness.measurement import Reading
 from harness.probes.dynamics import WeightSharingSettings
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 _FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate with k uses, relative to one use
@@ -74,11 +75,10 @@ def _run(make: Any, settings: WeightSharingSettings, *, uses: tuple[int, ...]) -
     generator = torch.Generator().manual_seed(settings.seed)
     weight = torch.ones(2, settings.replicas, len(_FIRST_ORDER), len(uses), dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
-    for _ in range(settings.steps):
+    for step in range(settings.steps):
         per_use = torch.randn(settings.replicas, max(uses), generator=generator, dtype=torch.float64)
         gradient = torch.stack([reduce(per_use[:, :k]) for k in uses], dim=-1)
-        weight.grad = torch.stack([gradient, -gradient])
-        optimizer.step()
+        step_once(optimizer, step, [weight], [torch.stack([gradient, -gradient])])
     return weight.detach()
 
 
@@ -104,10 +104,9 @@ def _recur(make: Any, settings: WeightSharingSettings, *, uses: int) -> float:
     """Return a recurrent weight of 1 after updates through `uses` applications at state zero."""
     weight = torch.ones(1, dtype=torch.float64).requires_grad_()
     optimizer = make([weight], lr=settings.unroll_lr, weight_decay=settings.unroll_weight_decay)
-    for _ in range(_UNROLL_STEPS):
+    for step in range(_UNROLL_STEPS):
         state = torch.zeros(1, dtype=torch.float64)
         for _ in range(uses):
             state = torch.tanh(weight * state)
-        (weight.grad,) = torch.autograd.grad(state.sum(), weight)
-        optimizer.step()
+        step_once(optimizer, step, [weight], torch.autograd.grad(state.sum(), weight))
     return float(weight.detach())

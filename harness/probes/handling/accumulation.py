@@ -20,9 +20,9 @@ from torch.nn.utils import clip_grad_norm_
 from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
 from harness.probes.handling import AccumulationSettings
-from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
-from harness.subject.stepping import take, walk
+from harness.subject.stepping import give_gradients, run_steps, step_once
 
 MICRO_BATCHES = 4
 EPOCH_STEPS = 12  # at the small batch
@@ -66,10 +66,9 @@ def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[T
         weights = parameters([begin])
         optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
         for step, (row,) in enumerate(rows):
-            weights[0].grad = row.clone()
+            give_gradients(weights, [row])
             change(weights[0])
-            torch.manual_seed(step)
-            optimizer.step()
+            step_once(optimizer, step)
         ends.append(weights[0].detach().clone())
     gaps = (ends[1] - ends[0]).flatten()
     worst = float(gaps[int((gaps - kept).abs().argmax())])
@@ -92,11 +91,10 @@ def _micro_batches(make: Factory, settings: AccumulationSettings) -> Reading:
         weights[0].grad = None
         for (gradient,) in batches:
             (weights[0] * gradient).sum().backward()
-        torch.manual_seed(step)
-        optimizer.step()
+        step_once(optimizer, step)
     whole = parameters([start])
     at_once = [[_sum(batches)] for batches in updates]
-    end = walk(make(whole, lr=settings.lr, weight_decay=settings.weight_decay), whole, at_once)
+    end = run_steps(make(whole, lr=settings.lr, weight_decay=settings.weight_decay), whole, at_once)
     return rounding(distance(weights, end), steps=settings.steps, effect=settings.lr * settings.weight_decay)
 
 
@@ -105,7 +103,7 @@ def _withheld(make: Factory, settings: AccumulationSettings) -> Reading:
     (start,) = matrices(1, seed=settings.seed)
     calls = 2 * MICRO_BATCHES
     updated = _moved(make, settings, start, noise(calls, 1, seed=settings.seed), decay=0.0)
-    decayed = _moved(make, settings, start, silence(calls, [start]), decay=settings.weight_decay)
+    decayed = _moved(make, settings, start, zero_gradients(calls, [start]), decay=settings.weight_decay)
     first = updated.index(True) if True in updated else calls
     withheld = [decays and not updates for decays, updates in zip(decayed, updated, strict=True)]
     return Reading(float(sum(withheld[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
@@ -119,7 +117,7 @@ def _moved(
     optimizer = make(weights, lr=settings.lr, weight_decay=decay)
     for step, row in enumerate(rows):
         before = weights[0].detach().clone()
-        take(optimizer, weights, row, seed=step)
+        step_once(optimizer, step, weights, row)
         moved.append(not torch.equal(weights[0].detach(), before))
     return moved
 
@@ -139,7 +137,7 @@ def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Reading:
     optimizer = make(weights, lr=settings.lr, weight_decay=0.0)
     weights[0].grad = settings.weight_decay * before
     clip_grad_norm_(weights, CLIP)
-    optimizer.step()
+    step_once(optimizer, 0)
     size = float(before.norm())
     left = float((weights[0].detach() / before)[0, 0])
     # torch divides by the norm plus 1e-6, which shortens the clipped gradient by 1e-6 of its own norm before.
@@ -157,7 +155,7 @@ def _epochs(make: Factory, settings: AccumulationSettings) -> Reading:
         before = float(weights[0].detach()[0, 0])
         optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay * times)
         for step in range(EPOCH_STEPS // times):
-            take(optimizer, weights, silence(1, weights)[0], seed=step)
+            step_once(optimizer, step, weights, zero_gradients(1, weights)[0])
         left.append(float(weights[0].detach()[0, 0]) / before)
     decay = settings.lr * settings.weight_decay
     expected = (1 - MICRO_BATCHES * decay) ** (EPOCH_STEPS // MICRO_BATCHES) / (1 - decay) ** EPOCH_STEPS

@@ -23,9 +23,9 @@ from torch import Tensor
 from harness.decay_laws.tolerances import distance, factor, rounding
 from harness.measurement import Reading
 from harness.probes.handling import CheckpointSettings
-from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory, unwatched
-from harness.subject.stepping import walk
+from harness.subject.stepping import run_steps
 
 SHARES = (1.0, 0.5)  # (weight decay) of the two groups
 BUILT = (3.0, 2.5)  # (lr, weight decay) with which the loading optimizer is built, as multiples of the checkpoint's
@@ -40,10 +40,10 @@ def run(make: Factory, settings: CheckpointSettings) -> dict[str, Reading]:
     first, later = rows[: settings.steps], rows[settings.steps :]
     weights = parameters(matrices(len(SHARES), seed=settings.seed))
     optimizer = _built(make, settings, weights)
-    walk(optimizer, weights, first)
+    run_steps(optimizer, weights, first)
     if settings.copied:
         copies = [_continue(clone, later, settings) for clone in _clones(optimizer)]
-        end, steps = walk(optimizer, weights, later, first=settings.steps), 2 * settings.steps
+        end, steps = run_steps(optimizer, weights, later, first=settings.steps), 2 * settings.steps
         effect = settings.lr * settings.weight_decay * SHARES[1]
         errors = zip(("deepcopy_error", "pickle_error"), copies, strict=True)
         return {name: rounding(distance(clone, end), steps=steps, effect=effect) for name, clone in errors}
@@ -58,8 +58,8 @@ def _resume(
     again = _built(make, settings, resumed, *BUILT)
     again.load_state_dict(_through_file(optimizer.state_dict()))
     runs = ((optimizer, weights), (again, resumed))
-    step, resumed_step = (walk(one, held, later[:1], first=settings.steps) for one, held in runs)
-    end, resumed_end = (walk(one, held, later[1:], first=settings.steps + 1) for one, held in runs)
+    step, resumed_step = (run_steps(one, held, later[:1], first=settings.steps) for one, held in runs)
+    end, resumed_end = (run_steps(one, held, later[1:], first=settings.steps + 1) for one, held in runs)
     effect = settings.lr * settings.weight_decay * SHARES[1]
     return {
         "first_step_error": _resumed(distance(resumed_step, step), settings, effect=effect),
@@ -97,7 +97,7 @@ def _clones(optimizer: Any) -> list[Any]:
 
 def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: CheckpointSettings) -> list[Tensor]:
     held = [weight for group in clone.param_groups for weight in group["params"]]
-    return [weight.to(torch.float64) for weight in walk(clone, held, rows, first=settings.steps)]
+    return [weight.to(torch.float64) for weight in run_steps(clone, held, rows, first=settings.steps)]
 
 
 def _loaded(make: Factory, settings: CheckpointSettings) -> Reading:
@@ -106,7 +106,7 @@ def _loaded(make: Factory, settings: CheckpointSettings) -> Reading:
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     optimizer.load_state_dict(_state(optimizer, weights, settings))
     before = float(weights[0].detach()[0, 0])
-    after = float(walk(optimizer, weights, silence(1, weights))[0][0, 0])
+    after = float(run_steps(optimizer, weights, zero_gradients(1, weights))[0][0, 0])
     decay = settings.lr * settings.weight_decay
     expected = _factor(settings, abs(before))
     # The two conventions differ by h |l - 1 / |w||, and 1 / |w| takes one more rounding of h / |w|.

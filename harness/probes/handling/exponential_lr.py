@@ -20,6 +20,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.handling import ExponentialLrSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, regression, turn
+from harness.subject.stepping import run_path, step_once
 
 EPS = torch.finfo(torch.float64).eps
 _EXPONENT: dict[str, Callable[[int], int]] = {"sgd": lambda t: 2 * t + 1, "sign": lambda t: t + 1}
@@ -65,14 +66,8 @@ def _decayed(make: Any, settings: ExponentialLrSettings, *, loss: ScaleInvariant
     weight = (start / root if settings.momentum else start).clone().requires_grad_()
     optimizer = make([weight], lr=lr, weight_decay=decay)
     if settings.momentum:  # buffer = gradient + decay * weight is to be (1 - root) * start / (lr * root)
-        weight.grad = (1 - root) / (lr * root) * start - decay * start / root
-        optimizer.step()
-    path = [weight.detach().clone()]
-    for _ in range(settings.steps):
-        weight.grad = loss.gradient(weight)
-        optimizer.step()
-        path.append(weight.detach().clone())
-    return path
+        step_once(optimizer, 0, [weight], [(1 - root) / (lr * root) * start - decay * start / root])
+    return run_path(optimizer, weight, lambda step, now: loss.gradient(now), settings.steps, first=1)
 
 
 def _growing(
@@ -82,14 +77,8 @@ def _growing(
     root = _root(settings)
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=0.0)
-    path = [start]
-    for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * root ** -_exponent(law, step)
-        weight.grad = loss.gradient(weight)
-        optimizer.step()
-        path.append(weight.detach().clone())
-    return path
+    lrs = [settings.lr * root ** -_exponent(law, step) for step in range(settings.steps)]
+    return run_path(optimizer, weight, lambda step, now: loss.gradient(now), settings.steps, lrs=lrs)
 
 
 def _gain(settings: ExponentialLrSettings, *, decayed: list[Tensor], constant: list[Tensor]) -> float:

@@ -17,6 +17,7 @@ from harness.measurement import Reading
 from harness.probes.handling import FlatBufferSettings
 from harness.probes.inputs import halved_midway
 from harness.subject.loading import Factory
+from harness.subject.stepping import set_lr, step_once
 
 EPS = torch.finfo(torch.float64).eps
 SHAPES = ((3, 5), (7,), (2, 4))  # the second is exempt from decay where groups are kept; 30 numbers in all
@@ -90,9 +91,8 @@ def _run(
     ]
     for step, lr in enumerate(halved_midway(settings.lr, settings.steps)):
         for weight, optimizer, gradient in zip(weights, optimizers, gradients, strict=True):
-            optimizer.param_groups[0]["lr"] = lr
-            weight.grad = gradient[step].clone()
-            optimizer.step()
+            set_lr(optimizer, lr)
+            step_once(optimizer, step, [weight], [gradient[step]])
     return [weight.detach() for weight in weights]
 
 

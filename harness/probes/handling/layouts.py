@@ -17,9 +17,9 @@ from torch import Tensor
 from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
 from harness.probes.handling import LayoutsSettings
-from harness.probes.inputs import SHAPE, matrices, noise, silence
+from harness.probes.inputs import SHAPE, matrices, noise, zero_gradients
 from harness.subject.loading import Factory
-from harness.subject.stepping import take
+from harness.subject.stepping import step_once
 
 ROWS, COLUMNS = SHAPE
 COPIES = 417  # 5004 numbers: more than a kernel's block of 1024 or 4096, and no multiple of 8
@@ -53,22 +53,22 @@ def _run(make: Factory, settings: LayoutsSettings, starts: Sequence[Tensor], row
     weights = [torch.nn.Parameter(start) for start in starts]
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     for step, row in enumerate(rows):
-        take(optimizer, weights, row, seed=step)
+        step_once(optimizer, step, weights, row)
     return [weight.detach() for weight in weights]
 
 
 def _large(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
     """Return how far copies of the matrix, in one tensor, end from the matrix: without gradients, whose states may be rounded."""
     tall = start.repeat(COPIES, 1)
-    small, large = (_run(make, settings, [one.clone()], silence(settings.steps, [one]))[0] for one in (start, tall))
+    small, large = (_run(make, settings, [one.clone()], zero_gradients(settings.steps, [one]))[0] for one in (start, tall))
     return distance([large], [small.repeat(COPIES, 1)])
 
 
 def _many(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
     """Return how far the furthest of many copies in one group ends from the matrix alone, without gradients."""
     starts = [start.clone() for _ in range(TENSORS)]
-    (alone,) = _run(make, settings, [start.clone()], silence(settings.steps, [start]))
-    ends = _run(make, settings, starts, silence(settings.steps, starts))
+    (alone,) = _run(make, settings, [start.clone()], zero_gradients(settings.steps, [start]))
+    ends = _run(make, settings, starts, zero_gradients(settings.steps, starts))
     return distance(ends, [alone] * TENSORS)
 
 
@@ -85,9 +85,8 @@ def _expanded(make: Factory, settings: LayoutsSettings) -> Reading:
     # With memory behind it: a kernel that takes the three for neighbours writes there, and not into somebody else's.
     weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
-    weight.grad = torch.zeros(3, dtype=torch.float64)
     try:
-        optimizer.step()
+        step_once(optimizer, 0, [weight], [torch.zeros(3, dtype=torch.float64)])
     except (ValueError, RuntimeError):  # a RunError is the first; torch's own is the other
         return Reading(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
     return Reading(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)

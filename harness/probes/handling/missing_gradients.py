@@ -10,6 +10,7 @@ Source: the PyTorch documentation of Optimizer.zero_grad and of torch.amp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ from harness.measurement import Reading
 from harness.probes.handling import MissingGradientsSettings
 from harness.probes.inputs import matrices, noise, parameters
 from harness.subject.loading import Factory, unwatched
-from harness.subject.stepping import take, walk
+from harness.subject.randomness import random_numbers_of
+from harness.subject.stepping import run_steps, step_once
 
 # The scaler and a closure see the tensors in the groups; where those are float32 copies of the weights the comparison says
 # nothing, and a tolerance that is too coarse there keeps it from being judged.
@@ -55,7 +57,7 @@ def _without(make: Factory, settings: MissingGradientsSettings) -> dict[str, Rea
     weights[2].requires_grad_(False)
     before = [weight.detach().clone() for weight in weights]
     rows: list[list[Tensor | None]] = [[row[0], None, None] for row in noise(settings.steps, 1, seed=settings.seed)]
-    after = walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, rows)
+    after = run_steps(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, rows)
     stake = float(weights[0].numel())
     return {
         "without_gradient_changed": elements(changed(after[1:2], before[1:2]), at_stake=stake),
@@ -68,10 +70,10 @@ def _paused(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Leave a weight's gradient out of two steps in six, and compare with the four steps alone."""
     optimizer, weights, rows = _pair(make, settings)
     paused: list[list[Tensor | None]] = [[first, None if step in (2, 3) else second] for step, (first, second) in enumerate(rows)]
-    with_pause = walk(optimizer, weights, paused)[1:]
+    with_pause = run_steps(optimizer, weights, paused)[1:]
     alone = parameters(matrices(2, seed=settings.seed)[1:])
     steps = [[second] for step, (_, second) in enumerate(rows) if step not in (2, 3)]
-    without = walk(make(alone, lr=settings.lr, weight_decay=settings.weight_decay), alone, steps)
+    without = run_steps(make(alone, lr=settings.lr, weight_decay=settings.weight_decay), alone, steps)
     return rounding(distance(with_pause, without), steps=len(rows), effect=settings.lr * settings.weight_decay)
 
 
@@ -82,7 +84,7 @@ def _hooked(make: Factory, settings: MissingGradientsSettings) -> Reading:
     before = float(weights[0].detach()[0, 0])
     for step in range(settings.steps):
         _backward(weights, rows[step])
-        optimizer.step()
+        step_once(optimizer, step)
     for handle in handles:
         handle.remove()
     kept = (1 - settings.lr * settings.weight_decay) ** settings.steps
@@ -104,7 +106,7 @@ def _beside_bad(make: Factory, settings: MissingGradientsSettings) -> Reading:
     for bad in (False, True):
         optimizer, weights, rows = _pair(make, settings)
         given = [[torch.full_like(first, torch.nan) if bad else first, second] for first, second in rows[: settings.steps]]
-        ends.append(walk(optimizer, weights, given)[1:])
+        ends.append(run_steps(optimizer, weights, given)[1:])
     return elements(changed(*ends), at_stake=float(ends[0][0].numel()))
 
 
@@ -123,12 +125,12 @@ def _skipped(make: Factory, settings: MissingGradientsSettings) -> dict[str, Rea
         given = [row * torch.inf for row in rows[0]] if infinite else rows[step // 2]
         losses = [(weight * gradient).sum() for weight, gradient in zip(weights, given, strict=True)]
         scaler.scale(torch.stack(losses).sum()).backward()
-        torch.manual_seed(step // 2)
-        scaler.step(unwatched(optimizer))  # it tells a fused optimizer of the scale through attributes
+        with random_numbers_of(step // 2):
+            scaler.step(unwatched(optimizer))  # it tells a fused optimizer of the scale through attributes
         scaler.update()
         path.append([weight.detach().clone() for weight in weights])
     plain, alone, _ = _pair(make, settings)
-    end = walk(plain, alone, rows[:2])
+    end = run_steps(plain, alone, rows[:2])
     return {
         "skipped_changed": _direct(changed(path[1], path[0]), stake),
         "after_skip_changed": _direct(changed(path[2], end), stake),
@@ -147,8 +149,8 @@ def _unscaled(make: Factory, settings: MissingGradientsSettings) -> list[torch.n
         scaler.scale(torch.stack(losses).sum()).backward()
         if explicit:
             scaler.unscale_(unwatched(optimizer))
-        torch.manual_seed(step)
-        scaler.step(unwatched(optimizer))
+        with random_numbers_of(step):
+            scaler.step(unwatched(optimizer))
         scaler.update()
     return weights
 
@@ -156,20 +158,19 @@ def _unscaled(make: Factory, settings: MissingGradientsSettings) -> list[torch.n
 def _closure(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Count what differs between step(closure) and backward before step()."""
     optimizer, weights, rows = _pair(make, settings)
-    end = walk(optimizer, weights, rows[: settings.steps])
+    end = run_steps(optimizer, weights, rows[: settings.steps])
     closing, others, _ = _pair(make, settings)
     for step in range(settings.steps):
         for weight in others:
             weight.grad = None
-        torch.manual_seed(step)
-        closing.step(lambda now=rows[step]: _backward(others, now))
+        step_once(closing, step, closure=partial(_backward, others, rows[step]))
     return _direct(changed(others, end), float(sum(weight.numel() for weight in weights)))
 
 
 def _gradient(make: Factory, settings: MissingGradientsSettings) -> Reading:
     """Count the elements of .grad that a step changes."""
     optimizer, weights, rows = _pair(make, settings)
-    take(optimizer, weights, rows[0], seed=0)
+    step_once(optimizer, 0, weights, rows[0])
     now = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
     return elements(changed(now, rows[0]), at_stake=float(sum(weight.numel() for weight in weights)))
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from harness.decay_laws.tolerances import distance, factor, rounding
 from harness.measurement import Reading
 from harness.probes.handling import ParameterGroupsSettings
-from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
-from harness.subject.stepping import walk
+from harness.subject.stepping import run_steps
 
 SHARES = ((1.0, 1.0), (0.5, 0.0), (1.0, 2.5), (0.75, 0.5))  # (lr, weight decay) of the groups; one after an exempt one
 EXEMPT = 1
@@ -66,7 +66,7 @@ def _grouped(
         }
         for index in order
     ]
-    return walk(make(groups, lr=settings.lr, weight_decay=settings.weight_decay), weights, rows)
+    return run_steps(make(groups, lr=settings.lr, weight_decay=settings.weight_decay), weights, rows)
 
 
 def _alone(
@@ -81,7 +81,7 @@ def _alone(
     (weight,) = parameters([start])
     lr, decay = (share * whole for share, whole in zip(SHARES[index], (settings.lr, settings.weight_decay), strict=True))
     optimizer = make([weight], lr=lr, weight_decay=max(decay, least))
-    return walk(optimizer, [weight], [[row[index]] for row in rows])[0]
+    return run_steps(optimizer, [weight], [[row[index]] for row in rows])[0]
 
 
 def _placed(
@@ -112,7 +112,7 @@ def _set_and_walk(
     optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
     for group, (lr, decay) in zip(optimizer.param_groups, shares, strict=False):  # one that is gone moves the others up
         group["lr"], group["weight_decay"] = settings.lr * lr, settings.weight_decay * decay
-    return walk(optimizer, weights, rows)
+    return run_steps(optimizer, weights, rows)
 
 
 def _joined(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
@@ -121,15 +121,15 @@ def _joined(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Readi
     rows = noise(settings.steps, 3, seed=settings.seed + 1)
     weights, own = parameters(starts), 2.5 * settings.weight_decay
     optimizer = make(weights[:1], lr=settings.lr, weight_decay=settings.weight_decay)
-    walk(optimizer, weights[:1], [row[:1] for row in rows[:half]])
+    run_steps(optimizer, weights[:1], [row[:1] for row in rows[:half]])
     optimizer.add_param_group({"params": [weights[1]], "weight_decay": own})
     optimizer.add_param_group({"params": [weights[2]]})
-    ends = walk(optimizer, weights, rows[half:], first=half)
+    ends = run_steps(optimizer, weights, rows[half:], first=half)
     fresh = []
     for index, decay in ((1, own), (2, settings.weight_decay)):
         (weight,) = parameters([starts[index]])
         late = [[row[index]] for row in rows[half:]]
-        fresh += walk(make([weight], lr=settings.lr, weight_decay=decay), [weight], late, first=half)
+        fresh += run_steps(make([weight], lr=settings.lr, weight_decay=decay), [weight], late, first=half)
     effect = settings.lr * settings.weight_decay
     return {
         "joined_error": rounding(distance(ends[1:2], fresh[:1]), steps=settings.steps, effect=effect),
@@ -144,7 +144,7 @@ def _reused(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Readi
     make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
     written = float("weight_decay" in groups[0])
     before = float(weights[0].detach()[0, 0])
-    walk(make(groups, lr=settings.lr, weight_decay=second), weights, silence(1, weights))
+    run_steps(make(groups, lr=settings.lr, weight_decay=second), weights, zero_gradients(1, weights))
     kept = 1 - settings.lr * settings.weight_decay
     return {
         "reused_factor": factor(

@@ -20,9 +20,9 @@ from torch.nn.utils.parametrizations import weight_norm
 from harness.decay_laws.tolerances import EPS, factor
 from harness.measurement import Reading
 from harness.probes.handling import RepeatedParametersSettings
-from harness.probes.inputs import SHAPE, matrices, parameters, silence
+from harness.probes.inputs import SHAPE, matrices, parameters, zero_gradients
 from harness.subject.loading import Factory
-from harness.subject.stepping import walk
+from harness.subject.stepping import run_steps, step_once
 
 ROUNDINGS = 32  # of a product with v / |v|: twelve squares, their sum, a root, two products, twice
 
@@ -54,7 +54,7 @@ def _tied(make: Factory, settings: RepeatedParametersSettings) -> Reading:
     model = _Tied(table)
     optimizer = make(list(model.parameters()), lr=settings.lr, weight_decay=settings.weight_decay)
     (0.0 * model(torch.arange(SHAPE[0])).sum()).backward()
-    optimizer.step()
+    step_once(optimizer, 0)
     decay = settings.lr * settings.weight_decay
     return factor(float(model.head.weight.detach()[0, 0] / table[0, 0]), 1 - decay, effect=decay)
 
@@ -88,7 +88,7 @@ def _layer(make: Factory, settings: RepeatedParametersSettings, share: float) ->
     groups = [{"params": [length], "weight_decay": settings.weight_decay * share}, {"params": [direction]}]
     before, first = layer.weight.detach().clone(), direction.detach().clone()
     optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
-    walk(optimizer, [length, direction], silence(1, [length, direction]))
+    run_steps(optimizer, [length, direction], zero_gradients(1, [length, direction]))
     return before, layer.weight.detach().clone(), first, direction.detach().clone()
 
 
@@ -98,7 +98,7 @@ def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         optimizer = make(weights * 2, lr=settings.lr, weight_decay=settings.weight_decay)
-    after = float(walk(optimizer, weights, silence(1, weights))[0][0, 0])
+    after = float(run_steps(optimizer, weights, zero_gradients(1, weights))[0][0, 0])
     decay = settings.lr * settings.weight_decay
     return {
         "repeated_factor": factor(after / before, (1 - decay) ** 2, steps=2, effect=decay * (1 - decay)),

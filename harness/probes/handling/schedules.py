@@ -19,9 +19,9 @@ from torch.optim import lr_scheduler
 from harness.decay_laws.tolerances import EPS, changed, elements, factor
 from harness.measurement import Reading
 from harness.probes.handling import SchedulesSettings
-from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
-from harness.subject.stepping import take, walk
+from harness.subject.stepping import run_steps, step_once
 
 SHARES = (1.0, 0.25)  # (weight decay) of the two groups
 SCHEDULERS: Mapping[str, Callable[[Any, float, int], Any]] = {
@@ -75,7 +75,7 @@ def _scheduled(make: Factory, settings: SchedulesSettings, name: str) -> tuple[f
     for step in range(settings.steps):
         for index, group in enumerate(optimizer.param_groups):
             left[index] *= 1 - float(group["lr"]) * decays[index]
-        take(driven, weights, silence(1, weights)[0], seed=step)
+        step_once(driven, step, weights, zero_gradients(1, weights)[0])
         scheduler.step(*([1.0] if name == "plateau" else []))
     error = max(_departure(*parts) for parts in zip(weights, starts, left, strict=True))
     return error, float(sum(group["weight_decay"] != own for group, own in zip(optimizer.param_groups, decays, strict=True)))
@@ -94,7 +94,7 @@ def _decay_schedule(make: Factory, settings: SchedulesSettings) -> float:
         decay = settings.weight_decay * (1 + step / settings.steps)
         optimizer.param_groups[0]["weight_decay"] = decay
         left *= 1 - settings.lr * decay
-        take(optimizer, weights, silence(1, weights)[0], seed=step)
+        step_once(optimizer, step, weights, zero_gradients(1, weights)[0])
     return _departure(weights[0], start, left)
 
 
@@ -104,9 +104,9 @@ def _at_zero(make: Factory, settings: SchedulesSettings) -> Reading:
     for (gradient,) in rows:
         gradient[0] = 0.0  # a second moment of zero is where a division by the rate shows
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
-    before = walk(optimizer, weights, rows[:1])
+    before = run_steps(optimizer, weights, rows[:1])
     optimizer.param_groups[0]["lr"] = 0.0
-    return elements(changed(walk(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel()))
+    return elements(changed(run_steps(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel()))
 
 
 def _reordered(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
@@ -132,7 +132,7 @@ def _survival(make: Factory, settings: SchedulesSettings, lrs: Sequence[float]) 
         optimizer = make(weights, lr=lrs[0], weight_decay=settings.weight_decay)
         for step, lr in enumerate(lrs):
             optimizer.param_groups[0]["lr"] = lr
-            take(optimizer, weights, rows[step], seed=step)
+            step_once(optimizer, step, weights, rows[step])
         ends.append(weights[0].detach().clone())
     gaps = (ends[1] - ends[0]).flatten()
     worst = int((gaps - gaps.mean()).abs().argmax())
@@ -145,7 +145,7 @@ def _tensor_lr(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]
     before = float(weights[0].detach()[0, 0])
     lr = torch.tensor(settings.lr, dtype=torch.float32)
     optimizer = make(weights, lr=lr, weight_decay=settings.weight_decay)
-    after = float(walk(optimizer, weights, silence(1, weights))[0][0, 0])
+    after = float(run_steps(optimizer, weights, zero_gradients(1, weights))[0][0, 0])
     rounded = float(1 - lr * settings.weight_decay)
     exact = 1 - settings.lr * settings.weight_decay
     return {

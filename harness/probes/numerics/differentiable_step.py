@@ -13,6 +13,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import halved_midway
 from harness.probes.numerics import DifferentiableStepSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import set_lr, step_once
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -41,10 +42,9 @@ def _run(make: Factory, settings: DifferentiableStepSettings, start: Tensor, dec
     # A subject is promised a number; torch's differentiable path takes a tensor too, and that is what is asked here.
     optimizer = make([weight], lr=settings.lr, weight_decay=decay)
     path = [weight.clone()]
-    for lr in halved_midway(settings.lr, settings.steps):
-        optimizer.param_groups[0]["lr"] = lr
-        weight.grad = torch.randn(len(start), generator=generator, dtype=torch.float64)
-        optimizer.step()
+    for step, lr in enumerate(halved_midway(settings.lr, settings.steps)):
+        set_lr(optimizer, lr)
+        step_once(optimizer, step, [weight], [torch.randn(len(start), generator=generator, dtype=torch.float64)])
         path.append(weight.clone())
     return path
 

@@ -20,6 +20,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS
 from harness.probes.numerics import ImplementationPathsSettings, Rule
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 SHAPES = {"matrix": (3, 4), "vector": (5,), "transposed": (4, 3), "single": (6,), "complex": (4,)}
 DTYPES = {"single": torch.float32, "complex": torch.complex128}  # the others are float64
@@ -77,7 +78,7 @@ def _follow(make: Factory, walks: Sequence[_Walk], settings: ImplementationPaths
     for step in range(settings.steps):
         for walk, weight in zip(walks, weights, strict=True):
             weight.grad = _laid_out(walk.kind, walk.gradients[step])
-        optimizer.step()
+        step_once(optimizer, step)
         for path, weight in zip(paths, weights, strict=True):
             path.append(weight.detach().clone())
     return [torch.stack(path) for path in paths]

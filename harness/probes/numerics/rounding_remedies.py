@@ -16,6 +16,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.numerics import RoundingRemediesSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 MANTISSAS = 128  # every bfloat16 number of a binade
 
@@ -49,7 +50,6 @@ def _run(
 ) -> Tensor:
     weight = torch.nn.Parameter(start.clone())
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay if decay is None else decay)
-    for gradient in gradients:
-        weight.grad = gradient.to(start.dtype).expand_as(start).clone()
-        optimizer.step()
+    for step, gradient in enumerate(gradients):
+        step_once(optimizer, step, [weight], [gradient.to(start.dtype).expand_as(start).clone()])
     return weight.detach()

@@ -18,6 +18,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.numerics import RoundingThresholdSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -85,7 +86,6 @@ def _run(
 ) -> Tensor:
     weight = torch.nn.Parameter(torch.tensor(start, dtype=DTYPES[settings.dtype])[None])  # a matrix: Muon takes nothing else
     optimizer = make([weight], lr=2 * settings.lr_decay, weight_decay=decay)
-    for gradient in gradients:
-        weight.grad = gradient.to(weight.dtype)[None]
-        optimizer.step()
+    for step, gradient in enumerate(gradients):
+        step_once(optimizer, step, [weight], [gradient[None]])
     return weight.detach()[0]

@@ -12,6 +12,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.numerics import SparseGradientSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 ROWS, NAMED = 5, 1
@@ -26,16 +27,14 @@ def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Reading]:
     refused = 0.0
     try:
         with torch.sparse.check_sparse_tensor_invariants():  # said either way, or torch warns in the subject's name
-            for _ in range(settings.steps):
-                table.grad = torch.sparse_coo_tensor(torch.tensor([[NAMED]]), values, (ROWS, 2))
-                optimizer.step()
+            for step in range(settings.steps):
+                step_once(optimizer, step, [table], [torch.sparse_coo_tensor(torch.tensor([[NAMED]]), values, (ROWS, 2))])
     except ValueError:  # how a watched subject's exception arrives
         refused = 1.0
     dense = torch.nn.Parameter(start.clone())
     beside = make([dense], lr=settings.lr, weight_decay=settings.weight_decay)
-    for _ in range(settings.steps):
-        dense.grad = torch.zeros_like(dense).index_copy(0, torch.tensor([NAMED]), values)
-        beside.step()
+    for step in range(settings.steps):
+        step_once(beside, step, [dense], [torch.zeros_like(dense).index_copy(0, torch.tensor([NAMED]), values)])
     left = table.detach() / start
     others = [row for row in range(ROWS) if row != NAMED]
     shrink = settings.lr * (settings.weight_decay or 1.0)

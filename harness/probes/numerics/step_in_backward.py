@@ -8,6 +8,7 @@ with a zero gradient: accumulated, they make one step and one decay; stepped in 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.probes.numerics import StepInBackwardSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -58,8 +60,10 @@ def _attach(
     if not in_backward:
         optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
 
+        numbers = itertools.count()
+
         def step() -> None:
-            optimizer.step()
+            step_once(optimizer, next(numbers))
             for weight in weights:
                 weight.grad = None
 
@@ -71,8 +75,10 @@ def _attach(
 
 
 def _stepping(optimizer: Any) -> Callable[[Tensor], None]:
+    numbers = itertools.count()
+
     def hook(weight: Tensor) -> None:
-        optimizer.step()
+        step_once(optimizer, next(numbers))
         weight.grad = None
 
     return hook

@@ -17,7 +17,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway
 from harness.probes.rule import ConstantGradientSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 GRADIENTS = (-30.0, -1.0, -0.003, 0.0, 0.003, 1.0, 100.0)
@@ -29,8 +29,8 @@ def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Reading]
     """Return the worst departure from the closed form at any step, the bound reached and what it depends on."""
     lrs = halved_midway(settings.lr, settings.steps)
     start, gradient = _grid()
-    tracks = [Track(start, lambda step, weight: gradient, *factors) for factors in GROUPS]
-    paths = follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)
+    groups = [GroupInput(start, lambda step, weight: gradient, *factors) for factors in GROUPS]
+    paths = run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay)
     due = [_closed(settings, lr_factor=factors[0], decay_factor=factors[1]) for factors in GROUPS]
     bare = [_undecayed(settings, lrs, lr_factor=lr_factor) for lr_factor, _ in GROUPS]
     worst = max(_relative(own, closed).max().item() for own, closed in zip(paths, due, strict=True))

@@ -17,10 +17,10 @@ import torch
 
 from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
-from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.probes.rule import DecayRangeSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import walk
+from harness.subject.stepping import run_steps
 
 POINTS = {"half": 0.5, "whole": 1.0, "beyond": 1.5, "twice": 2.0, "past": 2.5}  # h l
 REFUSABLE = {"negative": -1.0, "nan": math.nan, "infinite": math.inf}
@@ -64,14 +64,14 @@ def _step(make: Factory, settings: DecayRangeSettings, decay: float) -> float:
     """Return what one step without gradient leaves of a weight."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
-    after = walk(make(weights, lr=settings.lr, weight_decay=decay), weights, silence(1, weights))[0]
+    after = run_steps(make(weights, lr=settings.lr, weight_decay=decay), weights, zero_gradients(1, weights))[0]
     return float(after[0, 0]) / before
 
 
 def _lost(make: Factory, settings: DecayRangeSettings) -> float:
     """Count the weights that are no numbers any more after a step at an infinite weight decay."""
     weights = parameters(matrices(1, seed=settings.seed))
-    after = walk(make(weights, lr=settings.lr, weight_decay=math.inf), weights, silence(1, weights))[0]
+    after = run_steps(make(weights, lr=settings.lr, weight_decay=math.inf), weights, zero_gradients(1, weights))[0]
     return float((~torch.isfinite(after)).sum())
 
 
@@ -80,5 +80,5 @@ def _beside_adam(make: Factory, settings: DecayRangeSettings) -> Reading:
     rows, ends = noise(settings.steps, 1, seed=settings.seed), []
     for build in (make, torch.optim.Adam):
         weights = parameters(matrices(1, seed=settings.seed))
-        ends.append(walk(build(weights, lr=settings.lr, weight_decay=0.0), weights, rows))
+        ends.append(run_steps(build(weights, lr=settings.lr, weight_decay=0.0), weights, rows))
     return rounding(distance(*ends), steps=settings.steps, effect=settings.lr * settings.weight_decay)

@@ -24,7 +24,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.rule import FixedPointSettings, Ridge
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 CURVATURES = (0.1, 1.0, 5.0, 1.0)  # a
@@ -82,8 +82,8 @@ def _run(make: Factory, settings: FixedPointSettings) -> Tensor:
     steps = settings.steps
     falling = [settings.lr * (steps - step) / steps for step in range(steps)]
     lrs = falling if settings.schedule == "linear_to_zero" else [settings.lr] * steps
-    track = Track(torch.full_like(minimum, START), lambda step, weight: curvature * (weight - minimum))
-    return follow(make, [track], lrs=lrs, weight_decay=settings.weight_decay)[0]
+    group = GroupInput(torch.full_like(minimum, START), lambda step, weight: curvature * (weight - minimum))
+    return run_groups(make, [group], lrs=lrs, weight_decay=settings.weight_decay)[0]
 
 
 def closed_form(settings: FixedPointSettings) -> Tensor:

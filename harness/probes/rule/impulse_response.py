@@ -17,7 +17,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, given
 from harness.probes.rule import ImpulseResponseSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 
@@ -28,8 +28,8 @@ def run(make: Factory, settings: ImpulseResponseSettings) -> dict[str, Reading]:
     impulses = torch.eye(settings.steps + 1, dtype=torch.float64)[:-1, None, :]  # the last column never sees a gradient
     start = torch.zeros(1, settings.steps + 1, dtype=torch.float64)
     start[0, -1] = 1.0
-    tracks = [Track(start, given(impulses), *factors) for factors in GROUPS]
-    ends = [path[-1, 0] for path in follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)]
+    groups = [GroupInput(start, given(impulses), *factors) for factors in GROUPS]
+    ends = [path[-1, 0] for path in run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay)]
     shares = [_shares(end, settings.weight_decay * decay) for end, (_, decay) in zip(ends, GROUPS, strict=True)]
     due = [_closed([lr * factor for lr in lrs], settings.weight_decay * decay) for factor, decay in GROUPS]
     return _readings(shares, due, settings=settings, lrs=lrs)

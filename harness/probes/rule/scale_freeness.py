@@ -18,7 +18,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import COLUMNS, GROUPS, ROWS, external_gradients, given, halved_midway, starting_weights
 from harness.probes.rule import ScaleFreenessSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 
@@ -41,11 +41,11 @@ def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Reading]:
 
 def _run(make: Factory, settings: ScaleFreenessSettings, *, lrs: list[float], factors: Tensor | None) -> list[Tensor]:
     sequences = external_gradients(settings.steps, smallest=1.0, largest=10.0, seed=settings.seed, zeros=False)
-    tracks = [
-        Track(starting_weights(settings.seed + 1 + index), given(one if factors is None else factors * one), *group)
+    groups = [
+        GroupInput(starting_weights(settings.seed + 1 + index), given(one if factors is None else factors * one), *group)
         for index, (group, one) in enumerate(zip(GROUPS, sequences, strict=True))
     ]
-    return follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)
+    return run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay)
 
 
 def _change(one: Tensor, other: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, external_gradients, given, halved_midway, starting_weights
 from harness.probes.rule import RIVALS, SuperpositionSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 
@@ -43,11 +43,11 @@ def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Reading]:
 
 def _run(make: Factory, settings: SuperpositionSettings, *, lrs: list[float], weight_decay: float) -> list[Tensor]:
     sequences = external_gradients(settings.steps, smallest=1e-2, largest=1e2, seed=settings.seed)
-    tracks = [
-        Track(starting_weights(settings.seed + 1 + index), given(gradients), *factors)
+    groups = [
+        GroupInput(starting_weights(settings.seed + 1 + index), given(gradients), *factors)
         for index, (factors, gradients) in enumerate(zip(GROUPS, sequences, strict=True))
     ]
-    return follow(make, tracks, lrs=lrs, weight_decay=weight_decay)
+    return run_groups(make, groups, lrs=lrs, weight_decay=weight_decay)
 
 
 def _predictions(law: Law, free: list[Tensor], *, settings: SuperpositionSettings, lrs: list[float]) -> list[Tensor]:

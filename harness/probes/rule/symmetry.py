@@ -16,10 +16,10 @@ from torch import Tensor
 
 from harness.decay_laws.tolerances import changed, distance, elements, factor, rounding
 from harness.measurement import Reading
-from harness.probes.inputs import matrices, noise, parameters, silence
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.probes.rule import SymmetrySettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import walk
+from harness.subject.stepping import run_steps
 
 ADAM_EPS = 1e-8
 
@@ -47,7 +47,7 @@ def run(make: Factory, settings: SymmetrySettings) -> dict[str, Reading]:
 
 def _end(make: Factory, settings: SymmetrySettings, start: Tensor, rows: Sequence[Tensor]) -> Tensor:
     weights = parameters([start])
-    return walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, [[row] for row in rows])[0]
+    return run_steps(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, [[row] for row in rows])[0]
 
 
 def _permuted(matrix: Tensor, order: Tensor) -> Tensor:
@@ -65,14 +65,16 @@ def _from_zero(make: Factory, settings: SymmetrySettings) -> Reading:
     """Count what leaves zero without a gradient."""
     weights = parameters([torch.zeros_like(matrices(1, seed=settings.seed)[0])])
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
-    after = walk(optimizer, weights, silence(settings.steps, weights))
+    after = run_steps(optimizer, weights, zero_gradients(settings.steps, weights))
     return elements(changed(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
 
 
 def _quiet(make: Factory, settings: SymmetrySettings) -> Reading:
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
-    after = float(walk(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, silence(1, weights))[0][0, 0])
+    after = float(
+        run_steps(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, zero_gradients(1, weights))[0][0, 0]
+    )
     pull = settings.weight_decay * abs(before)
     taken = settings.weight_decay if settings.law == "decoupled" else settings.weight_decay / (pull + ADAM_EPS)
     return factor(after / before, 1 - settings.lr * taken, steps=2, effect=settings.lr * taken)
@@ -83,5 +85,5 @@ def _response(make: Factory, settings: SymmetrySettings) -> Reading:
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
     gradient = noise(1, 1, seed=settings.seed)[0][0]
-    after = walk(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
+    after = run_steps(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
     return Reading(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)

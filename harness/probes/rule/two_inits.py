@@ -19,7 +19,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, external_gradients, given, halved, starting_weights
 from harness.probes.rule import TwoInitsSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 EPS = sys.float_info.epsilon
 APART = 1.0  # d
@@ -54,12 +54,12 @@ def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Reading]:
 def _run(make: Factory, settings: TwoInitsSettings, *, lrs: list[float]) -> list[Tensor]:
     """Both starts in one matrix, rows 0-3 and 4-7; one path a group."""
     sequences = external_gradients(settings.steps, smallest=settings.smallest, largest=settings.largest, seed=settings.seed)
-    tracks: list[Track] = []
+    groups: list[GroupInput] = []
     for index, ((lr_factor, decay_factor), gradients) in enumerate(zip(GROUPS, sequences, strict=True)):
         start = starting_weights(settings.seed + 1 + index)
         both = torch.cat([start, start + APART])
-        tracks.append(Track(both, given(torch.cat([gradients, gradients], dim=1)), lr_factor, decay_factor))
-    return follow(make, tracks, lrs=lrs, weight_decay=settings.weight_decay)
+        groups.append(GroupInput(both, given(torch.cat([gradients, gradients], dim=1)), lr_factor, decay_factor))
+    return run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay)
 
 
 def _survival(settings: TwoInitsSettings, lrs: list[float], *, decay_factor: float) -> Tensor:

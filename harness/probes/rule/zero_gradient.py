@@ -20,7 +20,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway, no_gradient
 from harness.probes.rule import ZeroGradientSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups, step_once
 
 EPS = sys.float_info.epsilon
 SIZES = (1.3e-3, 1.7e-2, 0.21, 1.9, 23.0, 370.0)  # no round lambda makes any of them |lambda w| = 1
@@ -52,11 +52,10 @@ def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: 
     groups = [{"params": [one], "weight_decay": decay} for one, decay in zip(weights, decays, strict=True)]
     optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
     path = []
-    for lr, scale in ((settings.lr, 1.0), (settings.lr, 2.0), (0.0, 2.0)):
-        for group, weight, decay in zip(optimizer.param_groups, weights, decays, strict=True):
+    for step, (lr, scale) in enumerate(((settings.lr, 1.0), (settings.lr, 2.0), (0.0, 2.0))):
+        for group, decay in zip(optimizer.param_groups, decays, strict=True):
             group["lr"], group["weight_decay"] = lr, scale * decay
-            weight.grad = torch.zeros_like(weight)
-        optimizer.step()
+        step_once(optimizer, step, weights, [torch.zeros_like(weight) for weight in weights])
         path.append([float(weight.detach()[0, SHOWN]) for weight in weights])
     changed = None
     if settings.law in ("decoupled", "independent", "unscaled", "proximal"):
@@ -73,8 +72,8 @@ def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: 
 
 
 def _observe(make: Factory, lrs: list[float], *, decay: float) -> list[Tensor]:
-    tracks = [Track(_start(), no_gradient, *factors) for factors in GROUPS]
-    return follow(make, tracks, lrs=lrs, weight_decay=decay)
+    groups = [GroupInput(_start(), no_gradient, *factors) for factors in GROUPS]
+    return run_groups(make, groups, lrs=lrs, weight_decay=decay)
 
 
 def _start() -> Tensor:

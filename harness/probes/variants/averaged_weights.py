@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from harness.measurement import Reading
 from harness.probes.variants import AveragedWeightsSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -40,9 +41,8 @@ def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Reading]:
     model = _Weights(start)
     optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     average = _average(model, settings)
-    for _ in range(settings.steps):
-        model.weight.grad = torch.zeros_like(start)
-        optimizer.step()
+    for step in range(settings.steps):
+        step_once(optimizer, step, [model.weight], [torch.zeros_like(start)])
         if average is not None:
             average.update_parameters(model)
     trained = model.weight.detach().clone()

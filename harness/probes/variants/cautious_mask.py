@@ -14,6 +14,7 @@ from torch import Tensor
 from harness.measurement import Reading
 from harness.probes.variants import CautiousMaskSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 # Case: the gradient of all steps but the last, of the last, both along the weight's sign, and whether a cautious step decays.
@@ -55,6 +56,5 @@ def _last_step(make: Factory, settings: CautiousMaskSettings, *, decay: float) -
             before = weight.detach().clone()
             optimizer.param_groups[0]["weight_decay"] = decay
         along = torch.tensor([case[step == settings.steps - 1] for case in CASES.values()], dtype=torch.float64)
-        weight.grad = along * start.sign()
-        optimizer.step()
+        step_once(optimizer, step, [weight], [along * start.sign()])
     return before, weight.detach()

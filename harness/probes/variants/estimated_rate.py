@@ -12,6 +12,7 @@ import torch
 from harness.measurement import Reading
 from harness.probes.variants import EstimatedRateSettings
 from harness.subject.loading import Factory
+from harness.subject.stepping import step_once
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -22,11 +23,10 @@ def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Reading]:
     idle = torch.nn.Parameter(torch.tensor([[1.5, -0.3, -4.0]], dtype=torch.float64))
     optimizer = make([busy, idle], lr=settings.lr, weight_decay=settings.weight_decay)
     taken, due = [], []
-    for _ in range(settings.steps):
+    for step in range(settings.steps):
         before = idle.detach().clone()
         due.append(float(optimizer.param_groups[0].get("d", 1.0)) * settings.lr * settings.weight_decay)
-        busy.grad, idle.grad = (busy.detach() - 5.0).clone(), torch.zeros_like(idle)
-        optimizer.step()
+        step_once(optimizer, step, [busy, idle], [busy.detach() - 5.0, torch.zeros_like(idle)])
         taken.append(float((1 - idle.detach() / before)[0, 0]))
     first = settings.d0 * settings.lr * settings.weight_decay
     tolerance = 4 * EPS  # 1 - d h l, its product with w, and the division by w

@@ -20,17 +20,17 @@ from harness.optimizers.conventions import (
     SignSGD,
 )
 from harness.probes.inputs import given
-from harness.subject.stepping import Track, follow
+from harness.subject.stepping import GroupInput, run_groups
 
 LRS = [0.1] * 20
 
 
-def walk(make: Any, *, lrs: list[float] = LRS, weight_decay: float = 0.0) -> Tensor:
+def run_steps(make: Any, *, lrs: list[float] = LRS, weight_decay: float = 0.0) -> Tensor:
     """Follow four weights along the same drawn gradients; one of them is exactly zero at every other step."""
     drawn = torch.randn(len(lrs), 1, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     drawn[::2, :, 1] = 0.0
     start = torch.tensor([[1.5, -0.3, 0.02, -4.0]], dtype=torch.float64)
-    return follow(make, [Track(start, given(drawn))], lrs=lrs, weight_decay=weight_decay)[0]
+    return run_groups(make, [GroupInput(start, given(drawn))], lrs=lrs, weight_decay=weight_decay)[0]
 
 
 def close(one: Tensor, other: Tensor) -> bool:
@@ -43,31 +43,31 @@ def with_momentum(build: Any, **options: Any) -> Any:
 
 @pytest.mark.parametrize("build", [IndependentSGD, DecoupledSGD])
 def test_without_decay_the_sgd_forms_are_torch_sgd(build: Any) -> None:
-    assert close(walk(with_momentum(build)), walk(with_momentum(torch.optim.SGD)))
+    assert close(run_steps(with_momentum(build)), run_steps(with_momentum(torch.optim.SGD)))
 
 
 @pytest.mark.parametrize("build", [IndependentAdamW, CautiousAdamW])
 def test_without_decay_the_adam_forms_are_torch_adam(build: Any) -> None:
-    assert close(walk(build), walk(torch.optim.Adam))
+    assert close(run_steps(build), run_steps(torch.optim.Adam))
 
 
 def test_decoupled_sgd_without_momentum_is_torch_sgd_with_l2() -> None:
-    assert close(walk(DecoupledSGD, weight_decay=0.7), walk(torch.optim.SGD, weight_decay=0.7))
+    assert close(run_steps(DecoupledSGD, weight_decay=0.7), run_steps(torch.optim.SGD, weight_decay=0.7))
 
 
 def test_decoupled_sgd_with_momentum_is_not_torch_sgd_with_l2() -> None:
-    one, other = (walk(with_momentum(build), weight_decay=0.7) for build in (DecoupledSGD, torch.optim.SGD))
+    one, other = (run_steps(with_momentum(build), weight_decay=0.7) for build in (DecoupledSGD, torch.optim.SGD))
     assert not torch.allclose(one, other, atol=0.01)
 
 
 def test_independent_adamw_is_adamw_at_a_decay_divided_by_its_first_learning_rate() -> None:
     lrs = [0.1] * 10 + [0.05] * 10
-    assert close(walk(IndependentAdamW, lrs=lrs, weight_decay=0.07), walk(torch.optim.AdamW, lrs=lrs, weight_decay=0.7))
+    assert close(run_steps(IndependentAdamW, lrs=lrs, weight_decay=0.07), run_steps(torch.optim.AdamW, lrs=lrs, weight_decay=0.7))
 
 
 def test_independent_sgd_scales_its_decay_by_the_schedule_alone() -> None:
     lrs = [0.1] * 10 + [0.05] * 10
-    assert close(walk(IndependentSGD, lrs=lrs, weight_decay=0.07), walk(torch.optim.SGD, lrs=lrs, weight_decay=0.7))
+    assert close(run_steps(IndependentSGD, lrs=lrs, weight_decay=0.07), run_steps(torch.optim.SGD, lrs=lrs, weight_decay=0.7))
 
 
 def one_step(optimizer: torch.optim.Optimizer) -> float:
@@ -119,7 +119,7 @@ def test_lion_without_memory_is_the_sign_step() -> None:
     def memoryless(params: Any, lr: float, weight_decay: float) -> Any:
         return Lion(params, lr=lr, betas=(0.0, 0.0), weight_decay=weight_decay)
 
-    assert close(walk(memoryless, weight_decay=0.7), walk(SignSGD, weight_decay=0.7))
+    assert close(run_steps(memoryless, weight_decay=0.7), run_steps(SignSGD, weight_decay=0.7))
 
 
 def test_lion_steps_by_a_shorter_memory_than_it_keeps() -> None:
@@ -133,7 +133,7 @@ def test_lion_steps_by_a_shorter_memory_than_it_keeps() -> None:
 
 
 def test_a_step_of_lamb_is_as_long_as_its_weight_times_the_learning_rate() -> None:
-    path = walk(Lamb, weight_decay=0.7)
+    path = run_steps(Lamb, weight_decay=0.7)
     assert close((path[1:] - path[:-1]).norm(dim=(1, 2)), 0.1 * path[:-1].norm(dim=(1, 2)))
 
 

@@ -7,8 +7,8 @@ import torch
 
 from harness.decay_laws.tolerances import changed, distance, elements
 from harness.policy import SIGNAL
-from harness.probes.inputs import matrices, noise, parameters, silence
-from harness.subject.stepping import take, walk
+from harness.probes.inputs import matrices, noise, parameters, zero_gradients
+from harness.subject.stepping import run_steps, step_once
 
 
 def test_weights_are_seeded_and_of_every_size_and_sign() -> None:
@@ -38,7 +38,7 @@ def test_a_step_leaves_the_given_gradients_and_passes_none() -> None:
         def step(self, closure=None):
             weights[0].grad.fill_(7.0)
 
-    take(Spoiler(weights, lr=0.1), weights, [rows[0][0], None], seed=0)
+    step_once(Spoiler(weights, lr=0.1), 0, weights, [rows[0][0], None])
 
     assert torch.equal(rows[0][0], given)
     assert weights[1].grad is None
@@ -53,9 +53,9 @@ def test_each_step_draws_the_random_numbers_of_its_own_seed() -> None:
                 weights[0].copy_(torch.rand(3, 4))
 
     weights = parameters(matrices(1, seed=3))
-    rows = silence(2, weights)
-    whole = walk(Noisy(weights, lr=0.1), weights, rows)
-    again = walk(Noisy(weights, lr=0.1), weights, rows[1:], first=1)
+    rows = zero_gradients(2, weights)
+    whole = run_steps(Noisy(weights, lr=0.1), weights, rows)
+    again = run_steps(Noisy(weights, lr=0.1), weights, rows[1:], first=1)
 
     assert torch.equal(whole[0], again[0])
 
