@@ -21,3 +21,13 @@ class SubjectError(UsageError):
 
 class RunError(ValueError):
     """The subject broke while it ran: it raised, or a number stopped being finite."""
+
+
+def one_line(text: object) -> str:
+    """Return a text, or an exception's message, as one line."""
+    return " ".join(str(text).split())
+
+
+def error_line(error: BaseException) -> str:
+    """Return an exception as one line that begins with its type."""
+    return one_line(f"{type(error).__name__}: {error}")

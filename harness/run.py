@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.catalog import formulas
 from harness.catalog.entry import Entry, formula_arguments, recipe_of, settings_of
-from harness.errors import RunError
+from harness.errors import RunError, one_line
 from harness.measurement import Reading, Readings
 from harness.probes import PROBES
 from harness.spec.scenario import Arm, Scenario
@@ -127,5 +127,5 @@ def _arithmetic(entry: Entry, session: Session) -> Result:
 
 def _line(error: Exception, path: str) -> str:
     """Return one line; what a subject did outside `step` and its constructor shows as the probe's own exception."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     return text if isinstance(error, RunError) else f"{path} broke the probe: {type(error).__name__}: {text}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from harness.errors import one_line
 from harness.fingerprint import decay, handling, update
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.preconditions import obstacle
@@ -45,11 +46,11 @@ def _answer(question: Question, lab: Lab) -> Finding:
     except NeedsClosureError:
         return Finding((), f"not known: {NEEDS_CLOSURE}")
     except Exception as error:
-        text = " ".join(str(error).split())
+        text = one_line(error)
         said = text if text.startswith(lab.path) else f"{type(error).__name__}: {text}"
         return Finding((), f"not known, the experiment broke: {said}")
 
 
 def _in_a_line(finding: Finding) -> Finding:
-    says = " ".join(finding.says.split())  # an optimizer's own words may have any length
+    says = one_line(finding.says)  # an optimizer's own words may have any length
     return replace(finding, says=says if len(says) <= LINE else says[: LINE - 3] + "...")

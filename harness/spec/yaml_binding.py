@@ -18,7 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from harness.environment import commands
-from harness.errors import ScenarioError
+from harness.errors import ScenarioError, one_line
 
 Plain = float | int | bool | str | tuple[Any, ...]
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # 010 is eight to YAML and ten to a reader
@@ -55,7 +55,7 @@ def read(path: Path, *, root: Path) -> Raw:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
-        problem = " ".join(str(getattr(error, "problem", error)).split())
+        problem = one_line(getattr(error, "problem", error))
         raise ScenarioError(f"{name}: not YAML: {problem}{line}") from None
     if node is None:
         raise ScenarioError(f"{name}: the file is empty")

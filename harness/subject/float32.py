@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading, Readings
 from harness.subject.loading import Factory
 
-COARSER = torch.finfo(torch.float32).eps / torch.finfo(torch.float64).eps  # what a rounding error in float64 is in float32
+COARSER = torch.finfo(torch.float32).eps / EPS  # what a rounding error in float64 is in float32
 
 
 def in_single(make: Factory) -> Factory:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import RunError, SubjectError
+from harness.errors import RunError, SubjectError, error_line, one_line
 from harness.subject.randomness import CONSTRUCTION, random_numbers_of
 from harness.subject.time_limit import deadline
 
@@ -34,7 +34,7 @@ def resolve(path: str) -> Factory:
             with deadline(f"{path}: its import", times=10.0):
                 found = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise SubjectError(f"{path}: cannot import {module_name!r} ({_line(error)}); {_where(module_name)}") from error
+        raise SubjectError(f"{path}: cannot import {module_name!r} ({error_line(error)}); {_where(module_name)}") from error
     for name in attribute.split("."):
         if not hasattr(found, name):
             names = [known for known in dir(found) if not known.startswith("_")]
@@ -65,7 +65,7 @@ def factory(path: str, options: Mapping[str, Any], *, training: bool, constructi
             raise
         except (Exception, SystemExit) as error:
             given = ", ".join(["lr", "weight_decay", *bound])
-            raise RunError(f"{path} refuses its arguments ({given}): {_line(error)}") from error
+            raise RunError(f"{path} refuses its arguments ({given}): {error_line(error)}") from error
         return optimizer if training else Watched(optimizer, path)
 
     return make
@@ -97,8 +97,7 @@ class Watched:
         except RunError:
             raise
         except (Exception, SystemExit) as error:
-            said = " ".join(str(error).split())
-            raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {said}") from error
+            raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {one_line(error)}") from error
 
 
 def unwatched(optimizer: Any) -> Any:
@@ -123,11 +122,6 @@ def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
     if training and name in _FUSED:
         return {"fused": True}
     return {"foreach": False} if "foreach" in inspect.signature(build).parameters else {}
-
-
-def _line(error: BaseException) -> str:
-    """Return an exception as one line, whatever its message holds."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def buildable(path: str, options: Mapping[str, Any]) -> None:
@@ -164,7 +158,7 @@ def _try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) 
     except (Exception, SystemExit) as error:
         raise SubjectError(
             f"{path}: cannot be built as {path.partition(':')[2]}(params, lr=..., weight_decay=...): "
-            f"{_line(error)}; wrap it in a factory that takes these arguments"
+            f"{error_line(error)}; wrap it in a factory that takes these arguments"
         ) from error
     for name in ("step", "param_groups"):
         if not hasattr(optimizer, name):

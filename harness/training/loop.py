@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.errors import RunError
+from harness.errors import RunError, error_line, one_line
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 from harness.training.evaluation import Encoded, encode, evaluate
@@ -117,8 +117,9 @@ def update(run: ArmRun, optimizer: Any, rate: float, step: int) -> None:
     try:
         step_once(optimizer, step)
     except Exception as error:
-        told = " ".join(str(error).split())
-        raise RunError(f"{run.label}: {_name(optimizer)} raised {type(error).__name__} at step {step}: {told}") from error
+        raise RunError(
+            f"{run.label}: {_name(optimizer)} raised {type(error).__name__} at step {step}: {one_line(error)}"
+        ) from error
 
 
 def _build(run: ArmRun, leaves: Mapping[str, Tensor]) -> Any:
@@ -130,15 +131,11 @@ def _build(run: ArmRun, leaves: Mapping[str, Tensor]) -> Any:
     try:
         return run.make(groups, lr=run.lr, weight_decay=run.weight_decay)
     except Exception as error:
-        raise RunError(f"{run.label}: the optimizer could not be built: {_line(error)}") from error
+        raise RunError(f"{run.label}: the optimizer could not be built: {error_line(error)}") from error
 
 
 def _name(optimizer: Any) -> str:
     return f"{type(optimizer).__module__}:{type(optimizer).__qualname__}"
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _schedule(recipe: Recipe) -> Schedule:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness.environment import commands
+from harness.errors import error_line
 from harness.fingerprint.ask import ask
 from harness.fingerprint.equivalence import equivalence
 from harness.fingerprint.finding import Finding, Findings
@@ -71,7 +72,7 @@ def _finding(path: str, name: str, declared: str) -> Finding:
     try:
         return _findings(path, declared if name == "equivalent_to" else "")[name]
     except Exception as error:  # what an optimizer breaks is a promise that is not met, and told as one
-        return Finding((), " ".join(f"{type(error).__name__}: {error}".split()))
+        return Finding((), error_line(error))
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.errors import one_line
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import Lab
 from harness.subject.stepping import give_gradients, step_once
@@ -175,7 +176,7 @@ def refusable(ask: Ask) -> Ask:
 
 def line(lab: Lab, error: Exception, room: int = SAID) -> str:
     """Return an exception in the rest of a line, `room` characters, without the subject's name."""
-    said = " ".join(str(error).split()).removeprefix(lab.path).lstrip(": ")
+    said = one_line(error).removeprefix(lab.path).lstrip(": ")
     refusal, _, reason = said.partition("): ")
     said = reason if refusal.startswith("refuses its arguments") else said
     said = said if said.startswith("raised") or reason else f"{type(error).__name__}: {said}"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import RunError
+from harness.errors import RunError, error_line
 from harness.fingerprint.finding import Finding
 from harness.subject import loading
 from harness.subject.randomness import CONSTRUCTION, random_numbers_of
@@ -78,8 +78,7 @@ class Lab:
         try:
             return loading.Watched(self.build(params, lr=lr, **{**loop, **options}), self.path)
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RunError(f"{self.path} refuses its arguments ({', '.join(['lr', *options])}): {said}") from error
+            raise RunError(f"{self.path} refuses its arguments ({', '.join(['lr', *options])}): {error_line(error)}") from error
 
     def first(self, question: str) -> str:
         """Return the first value found for an earlier question, or nothing."""

@@ -16,7 +16,7 @@ from harness.fingerprint.measuring.subject_runner import Lab
 
 HIDDEN = 1e4  # times eps: a share of the weight below it is rounding
 NEAR = 1e-4  # of a learning rate: nearer than this, a step is Adam's but for details, and says so
-BETAS, EPS = (0.9, 0.999), 1e-8  # where a group names none
+BETAS, ADAM_EPS = (0.9, 0.999), 1e-8  # where a group names none
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ def _adam(one: Update, *, hat: bool = False) -> Tensor:
 
 def constants(group: Mapping[str, Any]) -> tuple[float, float, float]:
     """Return the group's betas and eps, Adam's where it names none or something else by these names."""
-    betas, eps = group.get("betas", (group.get("beta1"), group.get("beta2"))), group.get("eps", EPS)
+    betas, eps = group.get("betas", (group.get("beta1"), group.get("beta2"))), group.get("eps", ADAM_EPS)
     betas = BETAS if betas == (None, None) else betas
     if not (isinstance(betas, tuple | list) and len(betas) == 2 and isinstance(eps, float)):
-        betas, eps = BETAS, EPS
+        betas, eps = BETAS, ADAM_EPS
     return float(betas[0]), float(betas[1]), eps
 
 

@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import LoudQuietAxesSettings
 from harness.subject.stepping import set_lr, step_once
 
-EPS = torch.finfo(torch.float64).eps
 _SCALES = torch.tensor([2.0, 0.5], dtype=torch.float64)  # |gradient| of the known history; D = 1 / _SCALES
 _HISTORY = 200  # steps, even, so that the alternating gradients sum to zero
 _HISTORY_LR = 1e-6  # the history shapes v and moves nothing

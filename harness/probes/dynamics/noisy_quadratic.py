@@ -9,17 +9,15 @@ Source: the stationarity of each update's mean; Loshchilov and Hutter 2019, Algo
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import NoisyQuadraticSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
-EPS = sys.float_info.epsilon
 MINIMUM = 3.0  # w*
 NOISE = (0.5, 2.0, 8.0)  # sigma: quiet, middle, loud
 NAMES = ("quiet", "middle", "loud")

@@ -11,13 +11,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import NormScaledDecaySettings
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
-EPS = torch.finfo(torch.float64).eps
 LARGE = 3.0  # what all weights are multiplied by
 
 

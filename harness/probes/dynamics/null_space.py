@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import NullSpaceSettings
 from harness.subject.stepping import run_path
 
-EPS = torch.finfo(torch.float64).eps
 _SAMPLES, _WEIGHTS = 6, 20
 _SHARE = 0.01  # of the initial loss or error, at which the data count as fitted and the rule as learnt
 

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import RotationalEquilibriumSettings
 from harness.subject.stepping import step_once
 
-EPS = torch.finfo(torch.float64).eps
 _GRADIENT = 1.0  # G, the gradient's norm at |w| = 1
 _RELAX_STEPS = 50
 _OFF = 1.02  # how far from its equilibrium the norm starts when the approach is timed

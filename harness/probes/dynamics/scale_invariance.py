@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import ScaleInvarianceSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, direction, regression, turn
 from harness.subject.stepping import run_path, step_once
 
-EPS = torch.finfo(torch.float64).eps
 _SCALE = 3.0  # not a power of two, which would only change exponents
 _NORMALISER_EPS = 1e-5  # torch's default in batch and layer normalisation
 _POWER = {"sgd": 2, "normalised": 1}

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import UnseenRowSettings
 from harness.subject.stepping import set_lr, step_once
 
-EPS = torch.finfo(torch.float64).eps
 _VOCABULARY, _WIDTH = 8, 6
 _TOKENS = torch.tensor([0, 1, 2, 0, 3, 1, 4, 2, 5, 0, 5, 3, 4, 1])  # next-token pairs; 6 and 7 never occur
 _UNSEEN = (6, 7)

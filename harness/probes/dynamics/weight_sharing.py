@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.dynamics import WeightSharingSettings
 from harness.subject.stepping import step_once
 
-EPS = torch.finfo(torch.float64).eps
 _FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate with k uses, relative to one use
     "sum": lambda k: k**-0.5,
     "mean": lambda k: k**0.5,

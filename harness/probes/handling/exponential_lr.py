@@ -14,15 +14,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.handling import ExponentialLrSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, regression, turn
 from harness.subject.stepping import run_path, step_once
 
-EPS = torch.finfo(torch.float64).eps
 _EXPONENT: dict[str, Callable[[int], int]] = {"sgd": lambda t: 2 * t + 1, "sign": lambda t: t + 1}
 _OTHER = {"sgd": "sign", "sign": "sgd"}
 

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.handling import FlatBufferSettings
 from harness.probes.inputs import halved_midway
 from harness.subject.loading import Factory
 from harness.subject.stepping import set_lr, step_once
 
-EPS = torch.finfo(torch.float64).eps
 SHAPES = ((3, 5), (7,), (2, 4))  # the second is exempt from decay where groups are kept; 30 numbers in all
 RANKS = (1, 2, 4, 7)  # 7 pads by five
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from harness.decay_laws.tolerances import distance, factor, rounding
+from harness.decay_laws.tolerances import EPS, distance, factor, rounding
 from harness.measurement import Reading
 from harness.probes.handling import ParameterGroupsSettings
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
@@ -150,5 +149,5 @@ def _reused(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Readi
         "reused_factor": factor(
             float(weights[0].detach()[0, 0]) / before, kept, effect=settings.lr * (second - settings.weight_decay)
         ),
-        "defaults_written": Reading(written, "1: yes", expected=1.0, tolerance=torch.finfo(torch.float64).eps, effect=1.0),
+        "defaults_written": Reading(written, "1: yes", expected=1.0, tolerance=EPS, effect=1.0),
     }

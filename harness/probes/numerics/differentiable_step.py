@@ -9,13 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import halved_midway
 from harness.probes.numerics import DifferentiableStepSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import set_lr, step_once
-
-EPS = torch.finfo(torch.float64).eps
 
 
 def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Reading]:

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.numerics import RoundingThresholdSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
-EPS = torch.finfo(torch.float64).eps
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24}  # of a significand
 WEIGHTS = {"bfloat16": 128, "float16": 256, "float32": 2048}  # every bfloat16 number of a binade, some of the others

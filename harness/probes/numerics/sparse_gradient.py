@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.numerics import SparseGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
-EPS = torch.finfo(torch.float64).eps
 ROWS, NAMED = 5, 1
 
 

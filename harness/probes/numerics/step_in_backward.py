@@ -16,13 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.probes.numerics import StepInBackwardSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
-
-EPS = torch.finfo(torch.float64).eps
 
 
 def run(make: Factory, settings: StepInBackwardSettings) -> dict[str, Reading]:

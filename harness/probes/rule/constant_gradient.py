@@ -8,18 +8,16 @@ Source: Loshchilov and Hutter 2019, Algorithm 2; Xie and Li 2024 (the box 1 / l)
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway
 from harness.probes.rule import ConstantGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
-EPS = sys.float_info.epsilon
 GRADIENTS = (-30.0, -1.0, -0.003, 0.0, 0.003, 1.0, 100.0)
 STARTS = (-3.1, -0.3, 0.3, 1.9)
 WEAK = (2, 2)  # row and column of w_0 = 0.3 under g = -0.003: pushed outward by less than its decay pulls

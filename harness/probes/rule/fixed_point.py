@@ -16,17 +16,15 @@ unbiased           w = w*                       decay only where the update agre
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.rule import FixedPointSettings, Ridge
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
-EPS = sys.float_info.epsilon
 CURVATURES = (0.1, 1.0, 5.0, 1.0)  # a
 MINIMA = (3.0, 3.0, 3.0, 0.4)  # w*
 FLAT, STEEP, SMALL = 0, 2, 3

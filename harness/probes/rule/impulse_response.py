@@ -8,18 +8,15 @@ Source: Wang and Aitchison 2024, on the timescale of AdamW; Bergsma et al. 2025,
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, given
 from harness.probes.rule import ImpulseResponseSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
-
-EPS = sys.float_info.epsilon
 
 
 def run(make: Factory, settings: ImpulseResponseSettings) -> dict[str, Reading]:

@@ -9,18 +9,15 @@ Source: Zhuang et al. 2022, on scale-freeness; Loshchilov and Hutter 2019, Algor
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import COLUMNS, GROUPS, ROWS, external_gradients, given, halved_midway, starting_weights
 from harness.probes.rule import ScaleFreenessSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
-
-EPS = sys.float_info.epsilon
 
 
 def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Reading]:

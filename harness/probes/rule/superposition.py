@@ -10,19 +10,16 @@ Source: Loshchilov and Hutter 2019, Proposition 1 and Algorithm 2; Zhuang et al.
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
 from harness.decay_laws import Law, closed_forms
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, external_gradients, given, halved_midway, starting_weights
 from harness.probes.rule import RIVALS, SuperpositionSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
-
-EPS = sys.float_info.epsilon
 
 
 def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Reading]:

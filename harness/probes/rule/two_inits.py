@@ -9,19 +9,17 @@ Source: the linearity of Loshchilov and Hutter 2019, Algorithm 2, line 12, in th
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
 from harness.decay_laws import closed_forms
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, external_gradients, given, halved, starting_weights
 from harness.probes.rule import TwoInitsSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
-EPS = sys.float_info.epsilon
 APART = 1.0  # d
 EARLY = 10  # the learning rate changes while much of the difference is left, or a stale one would go unseen
 

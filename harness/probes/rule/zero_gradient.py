@@ -10,19 +10,17 @@ Source: Loshchilov and Hutter 2019, Algorithms 1 and 2; the PyTorch documentatio
 
 from __future__ import annotations
 
-import sys
-
 import torch
 from torch import Tensor
 
 from harness.decay_laws import closed_forms
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway, no_gradient
 from harness.probes.rule import ZeroGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups, step_once
 
-EPS = sys.float_info.epsilon
 SIZES = (1.3e-3, 1.7e-2, 0.21, 1.9, 23.0, 370.0)  # no round lambda makes any of them |lambda w| = 1
 SHOWN = 3  # the column whose factor is reported
 ADAM_EPS = 1e-8

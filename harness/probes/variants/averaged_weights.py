@@ -19,12 +19,11 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.variants import AveragedWeightsSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
-
-EPS = torch.finfo(torch.float64).eps
 
 
 class _Weights(torch.nn.Module):

@@ -11,12 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.variants import CautiousMaskSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
-EPS = torch.finfo(torch.float64).eps
 # Case: the gradient of all steps but the last, of the last, both along the weight's sign, and whether a cautious step decays.
 # The update after four gradients of 2 and a last one of -0.1 has still the sign of the four (first moment, momentum 0.9).
 CASES = {

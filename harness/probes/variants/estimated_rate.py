@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import torch
 
+from harness.decay_laws.tolerances import EPS
 from harness.measurement import Reading
 from harness.probes.variants import EstimatedRateSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
-
-EPS = torch.finfo(torch.float64).eps
 
 
 def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Reading]:

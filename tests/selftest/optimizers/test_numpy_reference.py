@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from harness.decay_laws.tolerances import EPS
 from harness.optimizers import numpy_reference
 from harness.subject.loading import resolve
 from harness.subject.roles import DEFAULTS
 
-EPS = torch.finfo(torch.float64).eps
 OPTIONS: dict[str, dict[str, Any]] = {
     "AdamW": {"betas": (0.8, 0.95), "eps": 1e-6},
     "Adam": {"betas": (0.8, 0.95), "eps": 1e-6},
