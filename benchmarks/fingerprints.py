@@ -16,6 +16,7 @@ import torch
 
 from harness.fingerprint.process import Fingerprint, measure
 from harness.fingerprint.report import text
+from harness.tables import markdown_table
 
 PRINTED: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("torch.optim:AdamW", {}),
@@ -96,11 +97,8 @@ def _page() -> Iterator[str]:
     yield HEAD.format(version=torch.__version__)
     yield "## torch.optim against its documentation\n"
     yield TABLE
-    yield f"| optimizer | path | {' | '.join(COLUMNS)} |"
-    yield "|---" * (len(COLUMNS) + 2) + "|"
-    for documented in DOCUMENTED:
-        for path in _paths(documented.name):
-            yield _row(documented, path)
+    rows = [_row(documented, path) for documented in DOCUMENTED for path in _paths(documented.name)]
+    yield from markdown_table(("optimizer", "path", *COLUMNS), rows, "l" * (len(COLUMNS) + 2))
     for name, options in PRINTED:
         found = measure(name, options, limit=10.0)
         yield f"\n## {name}{_shown(options)}\n\n```"
@@ -115,12 +113,12 @@ def _paths(name: str) -> list[dict[str, bool]]:
     return found + [{flag: True} for flag in ("foreach", "fused") if flag in flags]
 
 
-def _row(documented: Documented, path: Mapping[str, bool]) -> str:
+def _row(documented: Documented, path: Mapping[str, bool]) -> tuple[str, ...]:
     options = {**documented.options, **path}
     found = measure(f"torch.optim:{documented.name}", options, limit=10.0, questions=COLUMNS)
     chosen = next((flag for flag, on in path.items() if on), "for-loop")
     cells = [_cell(found, column, documented) for column in COLUMNS]
-    return f"| {documented.name}{_shown(documented.options)} | {chosen} | {' | '.join(cells)} |"
+    return (f"{documented.name}{_shown(documented.options)}", chosen, *cells)
 
 
 def _cell(found: Fingerprint, column: str, documented: Documented) -> str:

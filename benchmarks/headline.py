@@ -23,6 +23,7 @@ from harness.catalog.load import load
 from harness.measurement import Reading, Readings
 from harness.run import Result, Session, pieces, run
 from harness.subject.roles import DEFAULTS, Subjects
+from harness.tables import markdown_table
 from harness.training.chunk_cache import Store
 from harness.training.measures import MEASURES
 from harness.training.progress import Heartbeat
@@ -109,13 +110,13 @@ def _page(entry: Entry, result: Result) -> Iterator[str]:
     yield f"## {entry.id}: {scenario.title}\n"
     seeds = f"{len(scenario.seeds)} paired seeds ({scenario.seeds[0]} to {scenario.seeds[-1]})"
     yield f"{seeds}; interval of the mean; d_z of the paired difference to the control.\n"
-    yield f"| {' | '.join(HEAD)} |"
-    yield f"|{'---|' * len(HEAD)}"
+    rows = []
     for arm, readings in result.readings.items():
         for measure in MEASURES:
             documented = DOCUMENTED.get((arm, measure), "") if entry.id == "verb_forms" else ""
             row = _row(readings[measure], documented, result.readings.get(CONTROL), measure, own=arm == CONTROL)
-            yield f"| {arm} | {measure} ({MEASURES[measure].unit}) | {' | '.join(row)} |"
+            rows.append((arm, f"{measure} ({MEASURES[measure].unit})", *row))
+    yield from markdown_table(HEAD, rows, "l" * len(HEAD))
     yield ""
 
 

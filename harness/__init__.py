@@ -7,6 +7,7 @@ else in this list; tests/selftest/test_architecture.py reads the list and holds 
     1   policy        every number that decides between red and green
     1   measurement   one measured number, with what is needed to judge it
     1   stats         Student's t, intervals, detectable changes
+    1   tables        tables for the terminal and for Markdown
     1   environment   what a run stands on: versions, threads, GPUs, folders, commands
     1   optimizers    reference optimizers that scenarios name
     2   decay_laws    closed forms of weight decay, and the tolerances to which they hold

@@ -11,6 +11,7 @@ from benchmarks.false_alarms.rates import (
     DRAWS,
     FEW,
     SPLITS,
+    Gate,
     Rate,
     Study,
     ensemble_gates,
@@ -25,6 +26,7 @@ from harness.goldens.extract import gates
 from harness.goldens.values import Ensemble, smallest_change
 from harness.policy import DECLARED_FALSE_RED
 from harness.stats import NOT_NORMAL
+from harness.tables import markdown_table
 from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
 
 TOP = """# Calibration
@@ -80,16 +82,14 @@ def _goldens(found: Sequence[Study]) -> Iterator[str]:
     size, run = len(found[0].pool.seeds), found[0].runs
     rows, outside, tried = [], 0, 0
     for name, rates in golden_rates(found):
-        rows.append(f"| {name} | {' | '.join(map(_rate, rates))} |")
+        rows.append((name, *map(_rate, rates)))
         outside, tried = outside + sum(not one.inside for one in rates), tried + len(rates)
         first = rates
     yield "### Goldens\n"
     yield f"The share of {SPLITS} random splits of a pool in which a run of {run} seeds leaves what {run}, or {size - run}, other"
     yield "seeds predict. Under each heading: the range of 95 in 100 pools of normal samples. `*`: outside of it.\n"
     heads = [f"{n} recorded, {alpha:g}<br>{_range(one)}" for (n, alpha), one in zip(_designs(run, size), first, strict=True)]
-    yield f"| measure | {' | '.join(heads)} |"
-    yield "|---|" + "--:|" * len(heads)
-    yield from rows
+    yield from markdown_table(("measure", *heads), rows, "l" + "r" * len(heads))
     yield f"\n{outside} of {tried} rates lie outside; one in twenty would by chance, and those of one measure go together.\n"
 
 
@@ -101,15 +101,17 @@ def _verdicts(found: Sequence[Study]) -> Iterator[str]:
     yield "### Verdicts\n"
     yield f"Of {DRAWS} draws of {found[0].runs} seeds from the pool, the share that is red; the effect (d_z) of the pilot, and of"
     yield "the pool. `*`: the pool's effect is the smaller, and the chance declared by the pilot too small.\n"
-    yield "| expectation | red | pilot | pool | declared | at the pool's effect |"
-    yield "|---|--:|--:|--:|--:|--:|"
     every = sorted(verdict_rates(found), key=lambda gate: gate.effect)
-    for gate in every:
-        mark = "*" if gate.effect < gate.pilot else ""
-        effects = f"{gate.pilot:.1f} | {gate.effect:.1f}{mark}"
-        yield f"| {gate.name} | {gate.red:.1%} | {effects} | {gate.declared:.1e} | {gate.at_effect:.1e} |"
+    heads = ("expectation", "red", "pilot", "pool", "declared", "at the pool's effect")
+    yield from markdown_table(heads, map(_verdict_row, every), "lrrrrr")
     declared, there = (sum(chances) for chances in zip(*((one.declared, one.at_effect) for one in every), strict=True))
     yield f"\nTogether: declared {declared:.1e}, at the pools' effects {there:.1e}.\n"
+
+
+def _verdict_row(gate: Gate) -> tuple[str, ...]:
+    mark = "*" if gate.effect < gate.pilot else ""
+    chances = (f"{gate.declared:.1e}", f"{gate.at_effect:.1e}")
+    return (gate.name, f"{gate.red:.1%}", f"{gate.pilot:.1f}", f"{gate.effect:.1f}{mark}", *chances)
 
 
 def _nulls(found: Sequence[Study]) -> Iterator[str]:
@@ -118,10 +120,7 @@ def _nulls(found: Sequence[Study]) -> Iterator[str]:
     yield "run's seeds shows a difference where there is none. 95 in 100 pools of normal samples around zero lie in the range.\n"
     rows = list(null_rates(found))
     heads = [f"{alpha:g}<br>{_range(one)}" for alpha, one in zip(ALPHAS, rows[0][1], strict=True)] if rows else []
-    yield f"| measure | {' | '.join(heads)} |"
-    yield "|---|" + "--:|" * len(heads)
-    for name, rates in rows:
-        yield f"| {name} | {' | '.join(map(_rate, rates))} |"
+    yield from markdown_table(("measure", *heads), [(name, *map(_rate, rates)) for name, rates in rows], "l" + "r" * len(heads))
     yield ""
 
 
@@ -130,14 +129,15 @@ def _shapes(found: Sequence[Study]) -> Iterator[str]:
     yield "Skewness and excess kurtosis (both 0 for a normal law) and Anderson and Darling's statistic; one normal pool in a"
     yield f"hundred has {NOT_NORMAL:g} or more (`*`). A mean of eight is nearer to normal than its samples are; a heavy tail"
     yield "would show as a kurtosis above 1.\n"
-    yield "| measure | skewness | kurtosis | Anderson-Darling |"
-    yield "|---|--:|--:|--:|"
-    for study in found:
-        for place in gates(study.entry.scenario):
-            one = stats.shape(study.pool.samples[place])
-            mark = "*" if one.anderson > NOT_NORMAL else ""
-            yield f"| {study.entry.id} {'.'.join(place)} | {one.skewness:+.2f} | {one.kurtosis:+.2f} | {one.anderson:.2f}{mark} |"
+    rows = [_shape_row(study, place) for study in found for place in gates(study.entry.scenario)]
+    yield from markdown_table(("measure", "skewness", "kurtosis", "Anderson-Darling"), rows, "lrrr")
     yield ""
+
+
+def _shape_row(study: Study, place: tuple[str, str]) -> tuple[str, ...]:
+    one = stats.shape(study.pool.samples[place])
+    mark = "*" if one.anderson > NOT_NORMAL else ""
+    return (f"{study.entry.id} {'.'.join(place)}", f"{one.skewness:+.2f}", f"{one.kurtosis:+.2f}", f"{one.anderson:.2f}{mark}")
 
 
 def _detectable(found: Sequence[Study]) -> Iterator[str]:
@@ -146,21 +146,21 @@ def _detectable(found: Sequence[Study]) -> Iterator[str]:
     yield "The smallest change of each ensemble that a run finds nine times in ten, and what weight decay is worth in it."
     yield f"The smallest: {_named(rows[:FEW])}."
     yield f"The largest: {_named(rows[-FEW:])}.\n"
-    yield "| measure | mean | detects | in sd | in percent | decay is worth, in detectable changes |"
-    yield "|---|--:|--:|--:|--:|--:|"
-    for name, one in rows:
-        percent = one.detects / abs(one.mean)
-        yield f"| {name} | {one.mean:.4g} | {one.detects:.2g} | {one.detects / one.sd:.2f} | {percent:.1%} | {one.signal:g} |"
+    heads = ("measure", "mean", "detects", "in sd", "in percent", "decay is worth, in detectable changes")
+    yield from markdown_table(heads, [_detectable_row(name, one) for name, one in rows], "lrrrrr")
     exact = exact_gates()
     counted = np.quantile([one.signal or 0.0 for _, one in exact], [0.0, 0.5])
     yield "\nAn exact number sees any change over its tolerance."
     yield f"Weight decay is worth {counted[0]:.2g} tolerances or more in each of the {len(exact)}, and {counted[1]:.2g} or more"
     yield "in half of them. Those that see least:\n"
-    yield "| number | value | smallest change seen | decay is worth, in tolerances |"
-    yield "|---|--:|--:|--:|"
-    for name, line in exact[:FEW]:
-        yield f"| {name} | {line.value:.6g} | {smallest_change(line):.2g} | {line.signal:.2g} |"
+    least = [(name, f"{line.value:.6g}", f"{smallest_change(line):.2g}", f"{line.signal:.2g}") for name, line in exact[:FEW]]
+    yield from markdown_table(("number", "value", "smallest change seen", "decay is worth, in tolerances"), least, "lrrr")
     yield ""
+
+
+def _detectable_row(name: str, one: Ensemble) -> tuple[str, ...]:
+    share = (f"{one.detects / one.sd:.2f}", f"{one.detects / abs(one.mean):.1%}")
+    return (name, f"{one.mean:.4g}", f"{one.detects:.2g}", *share, f"{one.signal:g}")
 
 
 def _named(rows: Sequence[tuple[str, Ensemble]]) -> str:
@@ -170,18 +170,17 @@ def _named(rows: Sequence[tuple[str, Ensemble]]) -> str:
 def _here(found: Sequence[Study]) -> Iterator[str]:
     yield "## Where do a run's own seeds lie?\n"
     yield "The mean of the seeds of a run, as the pool has them, against the golden: what a run on the pool's machine shows.\n"
-    yield "| measure | golden | run | delta | tolerance | delta / tolerance |"
-    yield "|---|--:|--:|--:|--:|--:|"
-    for study in found:
-        rows = [study.pool.seeds.index(seed) for seed in study.entry.scenario.seeds]
-        for place in gates(study.entry.scenario):
-            line = study.lines[f"ensemble.{'.'.join(place)}"]
-            mean = stats.moments([study.pool.samples[place][row] for row in rows])[0]
-            delta = mean - line.mean
-            yield (
-                f"| {study.entry.id} {'.'.join(place)} | {line.mean:.4g} | {mean:.4g} | {delta:+.2g} | {line.tolerance:.2g} "
-                f"| {delta / line.tolerance:+.2f} |"
-            )
+    rows = [_own_row(study, place) for study in found for place in gates(study.entry.scenario)]
+    yield from markdown_table(("measure", "golden", "run", "delta", "tolerance", "delta / tolerance"), rows, "lrrrrr")
+
+
+def _own_row(study: Study, place: tuple[str, str]) -> tuple[str, ...]:
+    seeds = [study.pool.seeds.index(seed) for seed in study.entry.scenario.seeds]
+    line = study.lines[f"ensemble.{'.'.join(place)}"]
+    mean = stats.moments([study.pool.samples[place][seed] for seed in seeds])[0]
+    delta = mean - line.mean
+    means = (f"{line.mean:.4g}", f"{mean:.4g}", f"{delta:+.2g}")
+    return (f"{study.entry.id} {'.'.join(place)}", *means, f"{line.tolerance:.2g}", f"{delta / line.tolerance:+.2f}")
 
 
 def _rate(rate: Rate) -> str:

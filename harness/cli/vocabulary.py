@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.probes import PROBES
 from harness.spec.scenario import Relation
 from harness.spec.yaml_binding import unknown
+from harness.tables import text_table
 from harness.training.measures import MEASURES
 
 
@@ -60,8 +61,7 @@ def list_claims(kind: str | None, role: str | None) -> int:
             if kind in (None, entry.scenario.kind) and (role is None or role in roles):
                 cited = ", ".join(item.catalogue or item.source for item in claim.sources)
                 rows.append((claim.id, claim.established, f"{entry.scenario.kind} {entry.id}", cited))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    for row in rows:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+    for line in text_table(rows, "llll"):
+        print(line)
     print(f"{len(rows)} claims")
     return 0

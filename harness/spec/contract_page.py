@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, Field
+from harness.tables import markdown_table
 
 _HEAD = f"""# The contract
 
@@ -51,11 +52,11 @@ def _section(name: str, one: Field) -> str:
     same = len({promise[name] for promise in PROMISES.values()}) == 1
     lines = [f"## {name}", "", f"{one.asks} Usually: {(str(one.usual) or 'nothing') if same else ', '.join(usual)}.", ""]
     if one.values:
-        lines += ["| value | means |", "|---|---|"]
-        lines += [f"| `{value}` | {means} |" for value, means in one.values.items()]
-        lines += [
-            f"| ({value}) | measured of some optimizers, cannot be declared: {means} |" for value, means in one.faults.items()
+        rows = [(f"`{value}`", means) for value, means in one.values.items()]
+        rows += [
+            (f"({value})", f"measured of some optimizers, cannot be declared: {means}") for value, means in one.faults.items()
         ]
+        lines += markdown_table(("value", "means"), rows, "ll")
     else:
         lines += ["A number." if isinstance(one.usual, float) else "An import path, `module:attribute`."]
     return "\n".join(lines) + "\n"

@@ -57,7 +57,7 @@ TESTED_IN = {
     "cli.contract": "spec/test_contract.py",
     "cli.fingerprint": "fingerprint/test_process.py",
     "cli.vocabulary": "cli/test_main.py",
-    "decay_laws.closed_forms": "probes/rule/test_superposition.py",
+    "decay_laws.closed_forms": "probes/rule/test_zero_gradient.py",
     "decay_laws.tolerances": "subject/test_stepping.py",
     "environment.requirements": "cli/test_main.py",
     "fingerprint.ask": "verdicts/test_contract_check.py",
@@ -200,8 +200,8 @@ def test_imports_stand_at_the_top(path: Path) -> None:
 
 @files([path for path in HARNESS if "probes" in path.parts and path.stem not in SHARED_BY_PROBES])
 def test_a_probe_imports_no_other_probe(path: Path) -> None:
-    """It imports the subject, closed forms, and what all probes share."""
-    names = {name.removeprefix("harness.") for name in ours(tree_of(path))}
+    """It imports the subject, closed forms, what all probes share, and its declaration."""
+    names = {name.removeprefix("harness.") for name in ours(tree_of(path))} - {f"probes.{path.parent.name}"}
 
     assert {name for name in names if not name.startswith(PROBES_MAY_IMPORT)} == set()
 
