@@ -11,7 +11,7 @@ import torch
 from harness.errors import one_line
 from harness.fingerprint import decay, handling, update
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.preconditions import obstacle
+from harness.fingerprint.measuring.preconditions import unmet
 from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, Lab, NeedsClosureError
 from harness.fingerprint.question import Question
 
@@ -41,7 +41,7 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
 
 def _answer(question: Question, lab: Lab) -> Finding:
     try:
-        reason = obstacle(lab, question.section, question.name)
+        reason = unmet(lab, question)
         return Finding((), reason) if reason else question.ask(lab)
     except NeedsClosureError:
         return Finding((), f"not known: {NEEDS_CLOSURE}")

@@ -6,18 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.fingerprint import phrases
-from harness.fingerprint.ask import ask
+from harness.fingerprint.ask import QUESTIONS, ask
 from harness.fingerprint.finding import Findings
-from harness.spec.contract import Contract
+from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS, Contract
 
-LAW = ("precision", "coupling", "scale", "order", "strength", "mask", "groups", "zero_gradient", "hidden_decay", "weight_at_zero")
-USUAL = {"hidden_decay": "none", "weight_at_zero": "stays"}  # what every contract means without a field for it
-HANDLING = (
-    *("none_gradient", "frozen", "nan_gradient", "parameter_order", "mixed_dtypes", "zero_dim", "one_dim", "four_dim"),
-    *("non_contiguous", "add_param_group", "group_options", "exempt_first", "empty_group", "callers_groups", "gradient_kept"),
-    *("zero_lr", "maximize", "closure", "micro_steps", "clip", "grad_scaler", "state_dict", "resume_weight_decay", "deepcopy"),
-    *("pickle", "paths"),
-)  # where a decay that is right can still go wrong
 MOST = 2  # of these, in one sentence
 
 
@@ -25,7 +18,7 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
     """Return what an optimizer does: a decay that is not as declared, one that is handled wrongly, or where else to look."""
     found, odd = _measured(path, options)
     values = {name: finding.values for name, finding in found.items()}
-    wrong = [name for name in LAW if not _as_declared(USUAL.get(name) or declared.get(name), values[name])]
+    wrong = [one.name for one in QUESTIONS if one.role == "rule" and not _as_declared(_promised(one, declared), values[one.name])]
     besides = "; ".join(odd[:MOST])
     if wrong:
         text = phrases.decay(values, {name: finding.says for name, finding in found.items()})
@@ -50,9 +43,14 @@ def _measured(path: str, options: Mapping[str, Any]) -> tuple[Findings, list[str
     for question, finding in ask(path, options):
         found[question.name] = finding
         known = bool(question.usual and finding.values)
-        if question.name in HANDLING and known and not set(finding.values) & set(question.usual):
+        if question.role == "handling" and known and not set(finding.values) & set(question.usual):
             odd.append(finding.says)
     return found, odd
+
+
+def _promised(question: Question, declared: Contract) -> object:
+    """Return what the contract declares, or what every contract means by a question without a field."""
+    return declared.get(question.name) if question.name in FIELDS else question.usual[0]
 
 
 def _as_declared(declared: object, found: tuple[str, ...]) -> bool:

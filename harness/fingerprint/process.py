@@ -30,6 +30,7 @@ class Line:
     values: tuple[str, ...]
     says: str
     usual: tuple[str, ...] = ()
+    in_sentence: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -11,17 +11,6 @@ from harness.fingerprint.process import Fingerprint, Line
 from harness.spec.contract import FIELDS, UNSPECIFIED, role_of
 
 SCHEMA = 1
-_SAID = (
-    "step_rule",
-    "coupling",
-    "scale",
-    "order",
-    "strength",
-    "mask",
-    "groups",
-    "zero_gradient",
-    "hidden_decay",
-)  # in the sentence
 
 
 def text(fingerprint: Fingerprint) -> Iterator[str]:
@@ -49,9 +38,7 @@ def sentence(fingerprint: Fingerprint) -> str:
     says = {line.question: line.says for line in fingerprint.lines}
     said = f"{name} takes {phrases.step(values)} with {phrases.decay(values, says)}."
     odd = [
-        f"{line.question} ({', '.join(line.values)})"
-        for line in fingerprint.lines
-        if _mark(line) == "!" and line.question not in _SAID
+        f"{line.question} ({', '.join(line.values)})" for line in fingerprint.lines if _mark(line) == "!" and not line.in_sentence
     ]
     unknown = [line.question for line in fingerprint.lines if not line.values]
     said += f" Unusual: {', '.join(odd)}." if odd else ""
@@ -65,10 +52,14 @@ def content(fingerprint: Fingerprint) -> dict[str, Any]:
         "optimizer": fingerprint.path,
         "options": dict(fingerprint.options),
         "sentence": sentence(fingerprint),
-        "findings": [asdict(line) | {"unusual": _mark(line) == "!"} for line in fingerprint.lines],
+        "findings": [_finding(line) for line in fingerprint.lines],
         "heard": list(fingerprint.heard),
         "broken": fingerprint.broken,
     }
+
+
+def _finding(line: Line) -> dict[str, Any]:
+    return {key: value for key, value in asdict(line).items() if key != "in_sentence"} | {"unusual": _mark(line) == "!"}
 
 
 def draft(fingerprint: Fingerprint) -> str:

@@ -49,6 +49,7 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
                 section=question.section,
                 asks=question.asks,
                 usual=question.usual,
+                in_sentence=question.in_sentence,
                 values=found.values,
                 says=found.says,
                 numbers=dict(found.numbers),

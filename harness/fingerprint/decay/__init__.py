@@ -31,5 +31,4 @@ _ALL: tuple[Question, ...] = (
     *without_gradient.QUESTIONS,
     *smallest.QUESTIONS,
 )
-_WITHOUT_DECAY = ("hidden_decay", "weight_at_zero")  # measured of an optimizer that takes no weight_decay, too
-QUESTIONS = tuple(question if question.name in _WITHOUT_DECAY else _if_taken(question) for question in _ALL)
+QUESTIONS = tuple(question if question.without_decay else _if_taken(question) for question in _ALL)

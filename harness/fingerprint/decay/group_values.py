@@ -69,4 +69,4 @@ def _ask(lab: Lab) -> Finding:
     )
 
 
-QUESTION = Question("groups", "decay", "Whose weight_decay counts?", _ask, usual=("own",))
+QUESTION = Question("groups", "decay", "Whose weight_decay counts?", _ask, usual=("own",), role="rule", in_sentence=True)

@@ -69,6 +69,16 @@ def _as_if_cautious(step: Step) -> Tensor:
     return step.update * step.weight <= 0
 
 
-COUPLING = Question("coupling", "decay", "How does the decay reach the weight?", _ask_coupling, usual=("decoupled",))
-ORDER = Question("order", "decay", "Where does the decay stand to the update?", _ask_order, usual=("before",))
-MASK = Question("mask", "decay", "Which coordinates decay?", _ask_mask, usual=("none",))
+COUPLING = Question(
+    "coupling",
+    "decay",
+    "How does the decay reach the weight?",
+    _ask_coupling,
+    usual=("decoupled",),
+    role="rule",
+    in_sentence=True,
+)
+ORDER = Question(
+    "order", "decay", "Where does the decay stand to the update?", _ask_order, usual=("before",), role="rule", in_sentence=True
+)
+MASK = Question("mask", "decay", "Which coordinates decay?", _ask_mask, usual=("none",), role="rule", in_sentence=True)

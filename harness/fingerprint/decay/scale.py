@@ -243,6 +243,14 @@ def _strength(factor: float, says: str) -> Finding:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("scale", "decay", "What is weight_decay multiplied by?", _ask_scale, usual=("lr",)),
-    Question("strength", "decay", "What is the decay, as a multiple of scale x weight_decay x w?", _ask_strength, usual=("1",)),
+    Question("scale", "decay", "What is weight_decay multiplied by?", _ask_scale, usual=("lr",), role="rule", in_sentence=True),
+    Question(
+        "strength",
+        "decay",
+        "What is the decay, as a multiple of scale x weight_decay x w?",
+        _ask_strength,
+        usual=("1",),
+        role="rule",
+        in_sentence=True,
+    ),
 )

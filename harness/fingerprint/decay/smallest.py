@@ -149,5 +149,5 @@ QUESTIONS: tuple[Question, ...] = (
         },
         usual=("rounded",),
     ),
-    Question("default_weight_decay", "decay", "What is weight_decay when none is given?", _ask_default),
+    Question("default_weight_decay", "decay", "What is weight_decay when none is given?", _ask_default, preconditions=()),
 )

@@ -127,6 +127,8 @@ QUESTIONS: tuple[Question, ...] = (
         _ask_zero_gradient,
         {"grows": "it grows: what weight decay takes has the wrong sign"},
         usual=("decays",),
+        role="rule",
+        in_sentence=True,
     ),
     Question(
         "hidden_decay",
@@ -135,6 +137,10 @@ QUESTIONS: tuple[Question, ...] = (
         _ask_hidden,
         {"none": "a weight without gradient stays where it is", "yes": "every weight loses the same share at each step"},
         usual=("none",),
+        role="rule",
+        in_sentence=True,
+        without_decay=True,
+        preconditions=(),
     ),
     Question(
         "weight_at_zero",
@@ -143,5 +149,7 @@ QUESTIONS: tuple[Question, ...] = (
         _ask_at_zero,
         {"stays": "no", "moves": "yes: what is subtracted is not a share of the weight"},
         usual=("stays",),
+        role="rule",
+        without_decay=True,
     ),
 )

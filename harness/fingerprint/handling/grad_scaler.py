@@ -107,5 +107,6 @@ QUESTIONS = (
             "refused": "it raises",
         },
         ("skipped",),
+        role="handling",
     ),
 )

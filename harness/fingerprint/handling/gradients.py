@@ -202,6 +202,7 @@ QUESTIONS = (
         none_gradient,
         {"moves": "it moves, with or without weight decay: what earlier gradients left goes on"},
         ("untouched",),
+        role="handling",
     ),
     Question(
         "unseen_rows",
@@ -236,6 +237,7 @@ QUESTIONS = (
         frozen,
         {"untouched": "nothing", "changed": "it changes"},
         ("untouched",),
+        role="handling",
     ),
     Question(
         "nan_gradient",
@@ -249,6 +251,7 @@ QUESTIONS = (
             "refused": "the step raises",
         },
         ("isolated", "skips_step", "refused"),
+        role="handling",
     ),
     Question(
         "zero_start",

@@ -218,6 +218,7 @@ QUESTIONS = (
             "refused": "it raises",
         },
         ("as_fresh",),
+        role="handling",
     ),
     Question(
         "group_options",
@@ -227,6 +228,7 @@ QUESTIONS = (
         {"own": "its own", "differs": "none that is known", "refused": "it raises"}
         | {word: says for word, says in _SAYS.items() if word != "not_decayed"},
         ("own",),
+        role="handling",
     ),
     Question(
         "exempt_first",
@@ -242,6 +244,7 @@ QUESTIONS = (
             "refused": "it raises",
         },
         ("decayed",),
+        role="handling",
     ),
     Question(
         "empty_group",
@@ -255,6 +258,7 @@ QUESTIONS = (
             "refused": "no",
         },
         ("accepted",),
+        role="handling",
     ),
     Question(
         "callers_groups",
@@ -267,6 +271,7 @@ QUESTIONS = (
             "values_changed": "what the caller had set is something else afterwards",
         },
         ("untouched", "defaults_written"),
+        role="handling",
     ),
     Question(
         "weight_decay_schedule",

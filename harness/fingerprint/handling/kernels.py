@@ -148,5 +148,6 @@ QUESTIONS = (
             "refused": "the others are all refused here",
         },
         ("agree", "agree_in_single", "absent", "refused"),
+        role="handling",
     ),
 )

@@ -205,6 +205,7 @@ QUESTIONS = (
             "depends_on_order": "on its place in the list",
         },
         ("independent",),
+        role="handling",
     ),
     Question(
         "mixed_dtypes",
@@ -213,5 +214,6 @@ QUESTIONS = (
         mixed_dtypes,
         {"as_alone": "yes", "differs": "no", "refused": "it raises"},
         ("as_alone", "refused"),
+        role="handling",
     ),
 )

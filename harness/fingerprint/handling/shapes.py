@@ -35,7 +35,7 @@ from harness.fingerprint.measuring.self_comparison import (
     track,
 )
 from harness.fingerprint.measuring.subject_runner import Lab
-from harness.fingerprint.question import Question
+from harness.fingerprint.question import Question, Role
 
 ROOM = 64  # elements of memory in which a row stands for a matrix of SHAPE
 
@@ -192,14 +192,20 @@ _VALUES: Mapping[str, str] = {
 }
 
 
-def _question(name: str, asks: str, ask: Callable[[Lab], Finding], *usual: str) -> Question:
-    return Question(name, "parameters", asks, ask, _VALUES, ("as_usual", *usual))
+def _question(name: str, asks: str, ask: Callable[[Lab], Finding], *usual: str, role: Role = "information") -> Question:
+    return Question(name, "parameters", asks, ask, _VALUES, ("as_usual", *usual), role)
 
 
 QUESTIONS = (
-    _question("zero_dim", "What happens to a scalar parameter?", zero_dim, "refused"),
-    _question("one_dim", "What happens to a vector?", one_dim, "refused"),
-    _question("four_dim", "What happens to a 4-D parameter, also in the memory format channels_last?", four_dim, "refused"),
+    _question("zero_dim", "What happens to a scalar parameter?", zero_dim, "refused", role="handling"),
+    _question("one_dim", "What happens to a vector?", one_dim, "refused", role="handling"),
+    _question(
+        "four_dim",
+        "What happens to a 4-D parameter, also in the memory format channels_last?",
+        four_dim,
+        "refused",
+        role="handling",
+    ),
     _question("empty", "What does a parameter without elements do to the others?", empty, "refused"),
     Question(
         "non_contiguous",
@@ -208,6 +214,7 @@ QUESTIONS = (
         non_contiguous,
         {**_VALUES, "needs_alike_layout": "as usual only where its gradient is laid out as it is, which autograd's are"},
         ("as_usual", "refused"),
+        role="handling",
     ),
     Question(
         "expanded",

@@ -30,7 +30,7 @@ from harness.fingerprint.measuring.self_comparison import (
     track,
 )
 from harness.fingerprint.measuring.subject_runner import Lab
-from harness.fingerprint.question import Question
+from harness.fingerprint.question import Question, Role
 from harness.subject.loading import unwatched
 from harness.subject.stepping import set_lr, step_once
 
@@ -235,8 +235,8 @@ def _parameters(lab: Lab) -> set[str]:
 _Asker = Callable[[Lab], Finding]
 
 
-def _question(name: str, asks: str, ask: _Asker, values: dict[str, str], *usual: str) -> Question:
-    return Question(name, "steps", asks, ask, values, usual)
+def _question(name: str, asks: str, ask: _Asker, values: dict[str, str], *usual: str, role: Role = "information") -> Question:
+    return Question(name, "steps", asks, ask, values, usual, role)
 
 
 QUESTIONS = (
@@ -246,6 +246,7 @@ QUESTIONS = (
         gradient_kept,
         {"kept": "bit for bit", "changed": "it writes into it", "cleared": "it sets it to zero or None"},
         "kept",
+        role="handling",
     ),
     _question(
         "zero_lr",
@@ -259,6 +260,7 @@ QUESTIONS = (
             "not_finite": "weights become NaN or infinite",
         },
         "identity",
+        role="handling",
     ),
     _question(
         "lr_tensor",
@@ -289,6 +291,7 @@ QUESTIONS = (
         },
         "as_minimize_of_minus_g",
         "absent",
+        role="handling",
     ),
     _question(
         "closure",
@@ -304,6 +307,7 @@ QUESTIONS = (
         },
         "as_plain",
         "refused",
+        role="handling",
     ),
     _question(
         "deterministic",
@@ -319,6 +323,7 @@ QUESTIONS = (
         micro_steps,
         {"once": "once a step", "differs": "not as with one backward pass"},
         "once",
+        role="handling",
     ),
     _question(
         "clip",
@@ -327,5 +332,6 @@ QUESTIONS = (
         {"gradient_only": "the gradient alone", "decay_too": "what weight decay takes as well"},
         "gradient_only",
         "decay_too",
+        role="handling",
     ),
 )

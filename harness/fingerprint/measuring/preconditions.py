@@ -5,29 +5,31 @@ A path of NaN differs from nothing, and one that stands still is every rule's: w
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from harness.fingerprint.measuring.gradient_sequence import usual
 from harness.fingerprint.measuring.self_comparison import STEPS, alone, waits
 from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.question import FEW_STEPS, FINITE, MOVES, Precondition, Question
 
 NOT_FINITE = "unknown: weights stop being finite"
 STILL = "unknown: no weight moves at weight_decay 0"
-SEEN_BY_STEPS = ("parameters", "groups", "steps", "state")  # sections that ask how a few steps go
-SEEN_OTHERWISE = ("hidden_decay", "default_weight_decay")  # of the section decay: without any, or without a step
 
 
-def obstacle(lab: Lab, section: str, question: str = "") -> str:
-    """Return why a section's questions cannot be answered of an optimizer, or nothing. Raises what the optimizer raises."""
-    if section == "update":
-        reason = _on_the_walk(lab)
-        if reason or question != "other_shapes":
-            return reason
-    if (section == "decay" or question == "other_shapes") and question not in SEEN_OTHERWISE and lab.takes_decay:
-        return "" if _finite(lab, 0.0) and _finite(lab, usual(lab).weight_decay) else NOT_FINITE
-    if section in SEEN_BY_STEPS:
-        return _in_a_few_steps(lab)
-    return ""
+def unmet(lab: Lab, question: Question) -> str:
+    """Return why a question cannot be answered of an optimizer, or nothing. Raises what the optimizer raises."""
+    check: Mapping[Precondition, Callable[[Lab], str]] = {
+        MOVES: _on_the_walk,
+        FINITE: _finite_with_decay,
+        FEW_STEPS: _in_a_few_steps,
+    }
+    return next((reason for needed in question.needs if (reason := check[needed](lab))), "")
+
+
+def _finite_with_decay(lab: Lab) -> str:
+    met = not lab.takes_decay or (_finite(lab, 0.0) and _finite(lab, usual(lab).weight_decay))
+    return "" if met else NOT_FINITE
 
 
 def _on_the_walk(lab: Lab) -> str:

@@ -11,7 +11,7 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import Walk, usual
 from harness.fingerprint.measuring.self_comparison import line
 from harness.fingerprint.measuring.subject_runner import Lab
-from harness.fingerprint.question import Question
+from harness.fingerprint.question import FINITE, MOVES, Question
 from harness.fingerprint.update.rule import rule_of, updates
 
 STEPS = 8
@@ -76,4 +76,5 @@ QUESTION = Question(
         "refused": "another shape is not taken",
     },
     usual=("same",),
+    preconditions=(MOVES, FINITE),
 )

@@ -125,5 +125,5 @@ def _answer(base: list[Tensor], paths: list[Tensor]) -> float:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("precision", "precision", "In which precision are float64 weights updated?", _ask, usual=("float64",)),
+    Question("precision", "precision", "In which precision are float64 weights updated?", _ask, usual=("float64",), role="rule"),
 )

@@ -156,5 +156,5 @@ QUESTIONS: tuple[Question, ...] = (
             "yes": "in some other way",
         },
     ),
-    Question("step_rule", "update", "What is the update without weight decay?", _ask_rule, usual=("adam",)),
+    Question("step_rule", "update", "What is the update without weight decay?", _ask_rule, usual=("adam",), in_sentence=True),
 )

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from harness.fingerprint.ask import QUESTIONS
 from harness.fingerprint.process import Fingerprint, Line
 from harness.fingerprint.report import content, draft, sentence, text
 from harness.spec.contract import FIELDS, PROMISES, complete, load
 
+IN_SENTENCE = {question.name for question in QUESTIONS if question.in_sentence}
+
 
 def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str = "decay") -> Line:
     """Return a line."""
-    return Line(question, section, f"{question}?", values, f"says {question}", usual)
+    return Line(question, section, f"{question}?", values, f"says {question}", usual, question in IN_SENTENCE)
 
 
 ADAMW = Fingerprint(
