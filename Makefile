@@ -55,7 +55,7 @@ selftest: $(ready)
 	$(pytest) $(root)tests/selftest -n auto --dist worksteal
 
 kill-matrix: $(ready)
-	cd $(root) && $(python) -m benchmarks.kill_matrix --write docs
+	cd $(root) && $(python) -m benchmarks.kill_matrix --write docs/results
 
 lint: $(ready)
 	$(python) -m ruff check $(root)

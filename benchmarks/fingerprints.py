@@ -1,6 +1,6 @@
 """What do well-known optimizers do? Their fingerprints as printed, and torch.optim's classes against their documentation.
 
-python -m benchmarks.fingerprints [--write docs/fingerprints.md]
+python -m benchmarks.fingerprints [--write docs/results/fingerprints.md]
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ NONE = {"coupling": "none"}
 COLUMNS = ("coupling", "scale", "order", "strength", "step_rule", "hidden_decay")
 HEAD = """# Fingerprints
 
-Made by `python -m benchmarks.fingerprints --write docs/fingerprints.md` with torch {version} on the CPU. In the fingerprints the
-first column marks what is unusual (`!`) or not known (`?`).
+Made by `python -m benchmarks.fingerprints --write docs/results/fingerprints.md` with torch {version} on the CPU. In the
+fingerprints the first column marks what is unusual (`!`) or not known (`?`).
 """
 TABLE = """Each class by the for-loop, and by `foreach` and `fused` where it has them. A cell in bold is not what the class's page
 says of `weight_decay`. Two values stand where the update rule makes them the same thing.

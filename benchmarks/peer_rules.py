@@ -1,6 +1,6 @@
 """What would the optimizer tests of other projects have caught? Their rules and ours, on the same planted bugs.
 
-python -m benchmarks.peer_rules [--only RULE ...] [--write docs/peers.md]
+python -m benchmarks.peer_rules [--only RULE ...] [--write docs/results/peers.md]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.peers.planted import Planted, planted
 from benchmarks.peers.rule import APART, CAUGHT, MISSED, Rule, false_alarms, says
 from harness.environment.paths import ROOT
 
-MATRIX = ROOT / "docs" / "kill-matrix.json"
+MATRIX = ROOT / "docs" / "results" / "kill-matrix.json"
 RULES = (*torch_tests.RULES, *library_tests.RULES, *golden_runs.RULES)
 OURS = "decaygate"
 WELL_KNOWN = (
@@ -89,7 +89,7 @@ def unseen(rows: Mapping[str, Row]) -> list[str]:
 
 
 def page(rules: Sequence[Rule]) -> Iterator[str]:
-    """Yield the lines of docs/peers.md."""
+    """Yield the lines of docs/results/peers.md."""
     bugs, ours = planted(), killed()
     rows = {one.name: row(one, rules, ours) for one in bugs}
     groups = [(name, [one.name for one in several]) for name, several in groupby(bugs, key=lambda one: one.group)]
@@ -141,7 +141,7 @@ def _why(path: str) -> str:
 
 HEAD = """# What other projects' tests would have caught
 
-Made by `python -m benchmarks.peer_rules --write docs/peers.md` with torch {version} on the CPU.
+Made by `python -m benchmarks.peer_rules --write docs/results/peers.md` with torch {version} on the CPU.
 
 Each column is the pass/fail rule of a public project's optimizer tests, written anew from its published constants (steps,
 learning rate, weight decay, tolerance, problem) and run on this suite's mutants: optimizers with one planted bug. `X`: the rule

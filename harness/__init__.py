@@ -4,11 +4,11 @@ The rooms, and the row on which each stands. A module imports from rooms of lowe
 else in this list; tests/selftest/test_architecture.py reads the list and holds the code to it.
 
     1   errors        the exceptions
-    1   policy        every number that decides between red and green
-    1   measurement   one measured number, with what is needed to judge it
+    1   policy        the numbers that decide between red and green
+    1   measurement   one measured number, and what judges it
     1   stats         Student's t, intervals, detectable changes
     1   tables        tables for the terminal and for Markdown
-    1   environment   what a run stands on: versions, threads, GPUs, folders, commands
+    1   environment   versions, threads, GPUs, folders, commands
     1   optimizers    reference optimizers that scenarios name
     2   decay_laws    closed forms of weight decay, and the tolerances to which they hold
     3   spec          what people write: scenarios, contracts, options, expected failures

@@ -1,7 +1,7 @@
 """How often does the suite cry wolf, and what can it see? From the recorded pools, without training.
 
 python -m benchmarks.false_alarms
-python -m benchmarks.false_alarms --write docs/calibration.md
+python -m benchmarks.false_alarms --write docs/results/calibration.md
 
 A pool of 64 seeds resolves chances of one in twenty and one in a hundred, so the gates' own rule is tried there. Splits of one
 pool are not independent: the range in which a rate should lie is that of as many splits of pools of normal samples.

@@ -1,7 +1,7 @@
 """Who notices which planted fault, and is every right optimizer left in peace?
 
-python -m benchmarks.kill_matrix [--write docs]      writes docs/kill-matrix.md and docs/kill-matrix.json
-python -m benchmarks.kill_matrix --read docs/kill-matrix.json      the page again, without trying anything
+python -m benchmarks.kill_matrix [--write docs/results]      writes docs/results/kill-matrix.md and docs/results/kill-matrix.json
+python -m benchmarks.kill_matrix --read docs/results/kill-matrix.json      the page again, without trying anything
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ step_rule: sign
 
 
 def markdown() -> str:
-    """Return the page docs/contract.md."""
+    """Return the page docs/guide/contract.md."""
     return _HEAD + "".join(f"\n{_section(name, one)}" for name, one in FIELDS.items())
 
 

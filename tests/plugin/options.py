@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="[ROLE=]MODULE:ATTRIBUTE",
         help="optimizer under test, in the role decoupled (default), coupled or sgd; repeatable",
     )
-    group.addoption("--contract", metavar="FILE", help="what the optimizer under test promises (docs/contract.md)")
+    group.addoption("--contract", metavar="FILE", help="what the optimizer under test promises (docs/guide/contract.md)")
     group.addoption("--expected-failures", metavar="FILE", help="claims that are known to fail, each with its reason")
     group.addoption("--report", metavar="DIR", help="write results.json there")
     group.addoption("--golden-dir", metavar="DIR", help="where the goldens are (default: the suite's golden/)")

@@ -1,6 +1,6 @@
 """Is every planted fault noticed, for the reason that it has, and every right optimizer left in peace?
 
-What docs/kill-matrix.json records is found again, optimizer by optimizer: `make kill-matrix` writes it.
+What docs/results/kill-matrix.json records is found again, optimizer by optimizer: `make kill-matrix` writes it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.spec.scenario import Claim
 from tests.mutants.expectations import BY_NAME, MUTANTS, RIGHT, Mutant
 from tests.mutants.trial import mutant_row, right_row
 
-RECORDED: dict[str, Any] = json.loads((ROOT / "docs" / "kill-matrix.json").read_text(encoding="utf-8"))
+RECORDED: dict[str, Any] = json.loads((ROOT / "docs" / "results" / "kill-matrix.json").read_text(encoding="utf-8"))
 KINDS = {**RECORDED["mutants"], **RECORDED["others"]}
 
 

@@ -101,7 +101,7 @@ def test_every_rule_is_shown_to_catch_something() -> None:
 
 @pytest.mark.parametrize("column", OF_THE_ELEVEN)
 def test_the_count_of_the_eleven_well_known_bugs_is_the_page_s(column: str) -> None:
-    """What the first table of docs/peers.md says, column by column; what flips a last decimal by luck is left to the page."""
+    """As the first table of docs/results/peers.md; what flips a last decimal by luck is left to the page."""
     assert [says(BY_COLUMN[column], bug(name)) for name in WELL_KNOWN].count(CAUGHT) == OF_THE_ELEVEN[column]
 
 

@@ -171,8 +171,9 @@ def test_an_ending_reads_reports_from_here_and_from_a_worker() -> None:
 
 
 def test_the_page_says_what_to_do_about_each_fault() -> None:
-    """docs/read-a-failure.md has a row for every kind, in the words that are printed."""
-    code, page = (ROOT / "tests" / "roll.py").read_text(encoding="utf-8"), ROOT / "docs" / "read-a-failure.md"
+    """docs/guide/read-a-failure.md has a row for every kind, in the words that are printed."""
+    code = (ROOT / "tests" / "plugin" / "completeness.py").read_text(encoding="utf-8")
+    page = ROOT / "docs" / "guide" / "read-a-failure.md"
     kinds = re.findall(r'_line\(\s*"([^"]+)"', code)
     rows = re.findall(r"^\| ((?:is|was|has|passed|does) [^|]*) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 

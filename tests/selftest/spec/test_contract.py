@@ -91,10 +91,10 @@ def test_nothing_can_be_promised_under_every_field() -> None:
 
 
 def test_the_page_and_the_json_are_made_from_the_table() -> None:
-    """contract_page prints what docs/contract.md holds; every value of every field is on it."""
+    """contract_page prints what docs/guide/contract.md holds; every value of every field is on it."""
     page, table = contract_page.markdown(), json.loads(contract_page.as_json())["fields"]
 
-    assert (ROOT / "docs" / "contract.md").read_text(encoding="utf-8") == page
+    assert (ROOT / "docs" / "guide" / "contract.md").read_text(encoding="utf-8") == page
     for name, one in FIELDS.items():
         assert f"\n## {name}\n" in page
         assert table[name]["values"] == dict(one.values)

@@ -12,7 +12,7 @@ import pytest
 
 from harness.environment.paths import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PARTS = ("scenarios", "harness", "tests", "golden", "conftest.py", "pyproject.toml")
 
 
@@ -30,7 +30,7 @@ def clone(tmp_path: Path) -> Path:
 
 def test_the_page_add_a_claim_does_what_it_says(clone: Path) -> None:
     """Whoever follows the page gets a claim that holds, is recorded, and can fail."""
-    page = (ROOT / "docs" / "add-a-claim.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guide" / "add-a-claim.md").read_text(encoding="utf-8")
     _write_file(clone, page)
     commands = [line for block in _blocks(page, "") for line in block.splitlines()]
     ended = {command: _run(clone, command) for command in commands}
