@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from benchmarks.rooms import boxes, imports, needed, picture, rooms
 from harness.environment.paths import ROOT
@@ -34,7 +35,7 @@ def test_no_two_boxes_overlap() -> None:
     placed = list(boxes().values())
 
     assert [box.room for box in placed] == sorted(rooms(), key=lambda room: room.row)
-    for first, second in zip(placed, placed[1:], strict=False):
+    for first, second in pairwise(placed):
         assert first.y != second.y or first.x + first.width < second.x
 
 
