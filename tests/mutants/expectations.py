@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 
+from harness.catalog.entry import NoticedBy
 from harness.optimizers import averaging, low_precision, prodigy
 from harness.optimizers.conventions import CautiousAdamW, CorrectedAdamW, Lamb, Lion
 from harness.spec.contract import Contract
@@ -514,7 +514,6 @@ RIGHT: Mapping[str, Right] = {
     **{make.__name__: Right(collection.path_of(make), promise) for make, promise in TWINS.items()},
     **CORRECT,
 }
-NoticedBy = Literal["claims", "fingerprint", "nothing"]
 
 
 def noticed_by(make: type) -> NoticedBy:
