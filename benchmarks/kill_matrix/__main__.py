@@ -1,4 +1,4 @@
-"""Who notices which planted fault, and is every right optimizer left in peace?
+"""The kill matrix: which test notices which planted fault, and that no test fails a right optimizer.
 
 python -m benchmarks.kill_matrix [--write docs/results]      writes docs/results/kill-matrix.md and docs/results/kill-matrix.json
 python -m benchmarks.kill_matrix --read docs/results/kill-matrix.json      the page again, without trying anything

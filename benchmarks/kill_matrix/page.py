@@ -1,4 +1,4 @@
-"""How is the kill matrix shown? A page for people, from the rows that were measured and nothing else."""
+"""The page of the kill matrix, made from the rows that were measured and nothing else."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ the counterexample of a study is the same study with two arms exchanged, and of 
 `pytest tests/selftest/benchmarks/test_kill_matrix.py`, a part of `make test`, tries every line again and compares it with this
 page's.
 """
+MUTANTS = """The last two columns: the test that must be red for this fault, and by what. For a field of the contract it is the
+value that was measured, for a claim the `arm.measure` that decides.
+"""
 OTHERS = """Right, or harmless, and still not what some claim describes: a claim about what torch does must fail for what torch
 does not do. They are counterexamples, and are not counted as faults.
 """
@@ -50,6 +53,7 @@ def page(found: Mapping[str, Rows], how: str) -> str:
     parts = [
         _head(mutants, right, how),
         "## Mutants\n",
+        MUTANTS,
         *_mutant_table(mutants),
         "\n## Right optimizers\n",
         *_right_table(right),
@@ -91,22 +95,23 @@ def _head(mutants: Rows, right: Rows, how: str) -> str:
 
 
 def _mutant_table(rows: Rows) -> list[str]:
-    lines = ["| mutant | what it does | claims | fields | noticed for its fault by | in the words |", "|---|---|--:|--:|---|---|"]
+    lines = [
+        "| mutant | what it does | claims | fields | noticed for its fault by | which measured |",
+        "|---|---|--:|--:|---|---|",
+    ]
     for name, one in rows.items():
-        said = one["said"].partition(": ")[2] if one["said"].startswith(one["by"]) else one["said"]
-        said = said.replace(one["path"], name).replace("|", "\\|")
         does = one["does"] + (f" ([thread]({one['bug']}))" if one["bug"] else "")
         claims = len(one["claims"]) or ("." if one["fields"] else "arm")
-        lines.append(f"| {name} | {does} | {claims} | {len(one['fields']) or '.'} | {one['by']} | {said} |")
+        lines.append(f"| {name} | {does} | {claims} | {len(one['fields']) or '.'} | {one['by']} | {one['word']} |")
     return lines
 
 
 def _right_table(rows: Rows) -> list[str]:
-    lines = ["| optimizer | role | declares | claims that apply | red | right to fail |", "|---|---|---|--:|---|---|"]
+    lines = ["| optimizer | role | declares | red | right to fail |", "|---|---|---|---|---|"]
     for name, one in rows.items():
         declares = ", ".join(f"{key}: {value}" for key, value in one["contract"].items()) or "what the role promises"
         excused = "; ".join(f"{claim}: {why}" for claim, why in one["expected"].items()) or "-"
-        cells = [name, one["role"], declares, str(one["ran"]), ", ".join(one["red"]) or "-", excused]
+        cells = [name, one["role"], declares, ", ".join(one["red"]) or "-", excused]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -140,7 +145,7 @@ def _judged(one: Mapping[str, Any], question: str) -> str:
         if not truth:
             return "other" if told else "none"
         return "told" if truth in str(told).split(" or ") else "other" if told else "unknown"
-    if question not in FIELDS or told is None or not one["ran"]:
+    if question not in FIELDS or told is None or not one["role"]:
         return "not asked"
     return "lost" if question in one["fields"] else "kept"
 

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from harness.subject.loading import resolve
-from tests.mutants.expectations import MUTANTS, Mutant, path_of
+from tests.mutants.collection import path_of
+from tests.mutants.expectations import MUTANTS, Mutant
 
 STEPS: Mapping[str, Callable[..., Any]] = {
     name: functools.partial(one, foreach=False)

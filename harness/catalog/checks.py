@@ -1,6 +1,6 @@
 """Checks of a scenario against the vocabularies: is every name in it known, and every key at its place?
 
-This is the only module that knows all vocabularies: probes, measures, tasks, models, roles, sources.
+This is the only module that knows all vocabularies: probes, measures, tasks, models, roles, sources, mutants.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 
-from harness.catalog.entry import SNAKE_CASE, Source, measures_of, recipe_of, settings_of
+from harness.catalog.entry import SNAKE_CASE, KnownMutant, Source, measures_of, recipe_of, settings_of
 from harness.catalog.formulas import FORMULAS
 from harness.errors import ScenarioError
 from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES
@@ -88,7 +88,9 @@ def check_arithmetic(scenario: Scenario, raw: Raw) -> None:
             )
 
 
-def check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source], where: Raw) -> None:
+def check_claim(
+    claim: Claim, scenario: Scenario, sources: Mapping[str, Source], mutants: Mapping[str, KnownMutant], where: Raw
+) -> None:
     """Refuse a claim with unknown names, or without something that a claim needs. Raises ScenarioError."""
     if not SNAKE_CASE.fullmatch(claim.id):
         raise where.fail(f"id: expected snake_case, got {claim.id!r}")
@@ -105,6 +107,7 @@ def check_claim(claim: Claim, scenario: Scenario, sources: Mapping[str, Source],
     if scenario.kind == "study" and not any(item.pilot for item in claim.expect):
         raise where.fail(f"a study's claim gates at least one expectation (pilot: {MINIMUM_PILOT} or more)")
     _check_counterexample(claim, scenario, where)
+    _check_mutants(claim, mutants, entries(where)["counterexample"])
 
 
 def _check_words(claim: Claim, where: Raw) -> None:
@@ -164,6 +167,17 @@ def _check_counterexample(claim: Claim, scenario: Scenario, where: Raw) -> None:
         raise where.fail(f"counterexample.arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
     if example.swap and (len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms)):
         raise where.fail(f"counterexample.swap: expected two of the arms {', '.join(scenario.arms)}")
+
+
+def _check_mutants(claim: Claim, known: Mapping[str, KnownMutant], where: Raw) -> None:
+    for index, name in enumerate(claim.counterexample.mutants):
+        part = where.child(f"mutants[{index}]", entries(where)["mutants"].node.value[index])
+        if name not in known:
+            raise part.fail(unknown(name, known, what="mutant", command="vocabulary"))
+        if known[name].noticed_by == "fingerprint":
+            raise part.fail(
+                f"{name!r} is noticed by the fingerprint alone: a claim that names it needs its expectation in tests/mutants"
+            )
 
 
 def _check_place(arm: str, measure: str, scenario: Scenario, where: Raw) -> None:

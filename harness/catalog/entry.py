@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from harness.catalog.formulas import FORMULAS
 from harness.probes import PROBES
@@ -26,6 +26,21 @@ class Source:
     where: str
 
 
+NoticedBy = Literal["claims", "fingerprint", "nothing"]
+
+
+@dataclass(frozen=True)
+class KnownMutant:
+    """A wrong or right optimizer of tests/mutants: what it does, what notices it, and the thread of the real bug.
+
+    `nothing` is right under its own contract; a claim about another optimizer may still name it.
+    """
+
+    does: str
+    noticed_by: NoticedBy
+    thread: str = ""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A scenario under its id (the file's stem), with the file that it came from."""
@@ -40,6 +55,13 @@ class Sources:
     """The file sources.yaml: every source by its key."""
 
     sources: Mapping[str, Source]
+
+
+@dataclass(frozen=True)
+class Mutants:
+    """The file mutants.yaml: every class of tests/mutants by its name."""
+
+    mutants: Mapping[str, KnownMutant]
 
 
 def settings_of(scenario: Scenario, arm: str) -> Any:

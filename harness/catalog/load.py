@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog.checks import KEYS, check_arithmetic, check_arm, check_claim, check_probe, check_study
-from harness.catalog.entry import SNAKE_CASE, Entry, Source, Sources
+from harness.catalog.entry import SNAKE_CASE, Entry, KnownMutant, Mutants, Source, Sources
 from harness.environment.paths import ROOT
 from harness.errors import ScenarioError
 from harness.policy import MOST_GOLDEN_RTOL
@@ -21,7 +21,7 @@ FOLDERS = ("arithmetic", "probes", "studies")
 @cache
 def load(folder: Path = ROOT / "scenarios") -> Mapping[str, Entry]:
     """Return every scenario below `folder` by id, checked. Raises ScenarioError at the first thing wrong."""
-    sources = load_sources(folder)
+    sources, mutants = load_sources(folder), load_mutants(folder)
     found: dict[str, Entry] = {}
     homes: dict[str, str] = {}
     for path in _files(folder):
@@ -33,7 +33,7 @@ def load(folder: Path = ROOT / "scenarios") -> Mapping[str, Entry]:
             if claim.id in homes:
                 raise where.fail(f"the claim id {claim.id!r} is taken by {homes[claim.id]}")
             homes[claim.id] = entry.raw.file
-            check_claim(claim, entry.scenario, sources, where)
+            check_claim(claim, entry.scenario, sources, mutants, where)
         found[entry.id] = entry
     if not found:
         raise ScenarioError(f"{folder}: no scenarios found (expected probes/*/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
@@ -44,6 +44,12 @@ def load_sources(folder: Path = ROOT / "scenarios") -> Mapping[str, Source]:
     """Return every source by its key. Raises ScenarioError when the file is not as it should be."""
     sources: Mapping[str, Source] = bind(Sources, read(folder / "sources.yaml", root=folder.parent)).sources
     return sources
+
+
+def load_mutants(folder: Path = ROOT / "scenarios") -> Mapping[str, KnownMutant]:
+    """Return every mutant that a scenario may know, by its name. Raises ScenarioError when the file is not as it should be."""
+    mutants: Mapping[str, KnownMutant] = bind(Mutants, read(folder / "mutants.yaml", root=folder.parent)).mutants
+    return mutants
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from typing import get_args
 
 from harness.catalog.formulas import FORMULAS
-from harness.catalog.load import load, load_sources
+from harness.catalog.load import load, load_mutants, load_sources
 from harness.errors import UsageError
 from harness.probes import PROBES
 from harness.spec.scenario import Relation
@@ -49,6 +49,10 @@ def _all_words() -> Iterator[str]:
     yield f"relations\n  {', '.join(get_args(Relation))}"
     yield "sources"
     yield from (f"  {key}: {source.title} ({source.author})" for key, source in load_sources().items())
+    yield "mutants (a counterexample may name all but those that only the fingerprint notices)"
+    for name, mutant in load_mutants().items():
+        apart = " (fingerprint only)" if mutant.noticed_by == "fingerprint" else ""
+        yield f"  {name}{apart}: {mutant.does} {mutant.thread}".rstrip()
 
 
 def list_claims(kind: str | None, role: str | None) -> int:

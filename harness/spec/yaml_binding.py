@@ -84,15 +84,18 @@ def entries(raw: Raw) -> dict[str, Raw]:
     return found
 
 
-def unknown(name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, most: int = 60) -> str:
-    """Return the sentence that refuses a name and lists what is known; the nearest alone where more than `most` are."""
-    if len(known) > most:
-        near = get_close_matches(name, list(known), n=3, cutoff=0.4)
-        every = f"{commands.harness('list')} prints all {len(known)}"
-        return f"unknown {what} {name!r}; near it: {', '.join(near) or 'nothing'} ({every})"
-    near = get_close_matches(name, list(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}{hint} (known: {', '.join(sorted(known))})"
+def unknown(
+    name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, most: int = 60, command: str = "list"
+) -> str:
+    """Return the sentence that refuses a name and lists what is known.
+
+    Where more than `most` names are known it gives the nearest, and the command of the harness that prints all.
+    """
+    many = len(known) > most
+    near = get_close_matches(name, list(known), n=3 if many else 1, cutoff=0.4 if many else 0.6)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    every = f"{commands.harness(command)} prints all {len(known)}" if many else f"known: {', '.join(sorted(known))}"
+    return f"unknown {what} {name!r}{hint} ({every})"
 
 
 def bind(kind: Any, raw: Raw) -> Any:

@@ -1,4 +1,4 @@
-"""Which conventions of weight decay, right and wrong, does a fingerprint have to tell apart beside torch's and the mutants'?
+"""Conventions of weight decay, right and wrong, that a fingerprint must tell apart beside torch's and the mutants'.
 
 Each is the shortest form of its rule; the docstring says what it is.
 """
@@ -10,35 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.mutants.decay_rule import AdamWTwin, Group, State, _Stepwise
+from harness.optimizers.conventions import Lion
+from tests.mutants.decay_rule import AdamWTwin, Group, State, Stepwise
 
 
-class LionInsideSign(_Stepwise):
-    """Lion with the decay added to the gradient: https://github.com/bitsandbytes-foundation/bitsandbytes/issues/1992."""
+class LionDirectionInsideSign(Lion):
+    """Add the decay to the gradient whose sign Lion takes, and not to the one that its momentum keeps."""
 
-    def __init__(
-        self, params: Any, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.0
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
-
-    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        (beta1, beta2), kept = group["betas"], state.get("m", torch.zeros_like(grad))
-        pulled = grad + group["weight_decay"] * w
-        w.sub_(group["lr"] * (beta1 * kept + (1 - beta1) * pulled).sign())
-        state["m"] = beta2 * kept + (1 - beta2) * self.remembered(grad, pulled)
-
-    def remembered(self, grad: Tensor, pulled: Tensor) -> Tensor:
-        return pulled
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        before = self.state[weight].get("m", torch.zeros_like(gradient))
+        super().update(weight, gradient + group["weight_decay"] * weight, {**group, "weight_decay": 0.0})
+        self.state[weight]["m"] = group["betas"][1] * before + (1 - group["betas"][1]) * gradient
 
 
-class LionDirectionInsideSign(LionInsideSign):
-    """The same, and the momentum never sees the decay."""
-
-    def remembered(self, grad: Tensor, pulled: Tensor) -> Tensor:
-        return grad
-
-
-class Lars(_Stepwise):
+class Lars(Stepwise):
     """Add the decay to the gradient, and scale both by |w| / (|g| + weight_decay |w|) before the momentum (You et al. 2017)."""
 
     def __init__(
@@ -76,14 +61,14 @@ class LambDecoupled(AdamWTwin):
 
 
 class LambDecoupledFloored(LambDecoupled):
-    """The same with a floor under the size of the weight, as Adafactor has."""
+    """LambDecoupled with a floor under the size of the weight, as Adafactor has."""
 
     def size(self, w: Tensor) -> Tensor:
         return w.norm().clamp_min(1e-3)
 
 
 class LambDecoupledFlooredAfter(LambDecoupledFloored):
-    """The same with the decay after the update."""
+    """LambDecoupledFloored with the decay after the update."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["t"] = state.get("t", 0) + 1
@@ -93,7 +78,7 @@ class LambDecoupledFlooredAfter(LambDecoupledFloored):
 
 
 class LambMomentumDecoupled(LambDecoupled):
-    """The same with a momentum over what the ratio has scaled: the update depends on weights of the past."""
+    """LambDecoupled with a momentum over what the ratio has scaled: the update depends on weights of the past."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["v"] = 0.9 * state.get("v", torch.zeros_like(w)) + 0.1 * w.norm() / grad.norm() * grad
@@ -106,14 +91,6 @@ class AdamC(AdamWTwin):
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["largest"] = max(state.get("largest", 0.0), group["lr"])
         w.mul_(1 - group["lr"] ** 2 / state["largest"] * group["weight_decay"])
-
-
-class PreviousLrDecay(AdamWTwin):
-    """Multiply the decay by the learning rate of the step before."""
-
-    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.mul_(1 - state.get("lr", group["lr"]) * group["weight_decay"])
-        state["lr"] = group["lr"]
 
 
 class DecaySkipsFirstStep(AdamWTwin):
@@ -138,21 +115,6 @@ class DecayByFanIn(AdamWTwin):
         w.mul_(1 - group["lr"] * group["weight_decay"] * w.shape[-1] / 10)
 
 
-class MatricesOnly(AdamWTwin):
-    """Decay what has two dimensions or more."""
-
-    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        if w.dim() > 1:
-            w.mul_(1 - group["lr"] * group["weight_decay"])
-
-
-class ConstantShift(AdamWTwin):
-    """Subtract lr * weight_decay without the weight: https://github.com/jettify/pytorch-optimizer/issues/454."""
-
-    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.sub_(group["lr"] * group["weight_decay"])
-
-
 class OnceCautious(AdamWTwin):
     """Decay only where the update would grow the weight: the cautious mask inverted."""
 
@@ -162,14 +124,7 @@ class OnceCautious(AdamWTwin):
         w.sub_(group["lr"] * (direction + group["weight_decay"] * w * (direction * w < 0)))
 
 
-class FirstGroupForAll(AdamWTwin):
-    """Use the first group's weight_decay in every group."""
-
-    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.mul_(1 - group["lr"] * self.param_groups[0]["weight_decay"])
-
-
-class SgdDecayBuffer(_Stepwise):
+class SgdDecayBuffer(Stepwise):
     """Give the decay a momentum of its own, beside that of the gradient and not multiplied by the learning rate."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Which optimizers are right, each by a contract of its own? None of them may be failed by a claim that applies to it.
+"""Right optimizers, each by a contract of its own: no claim that applies to one of them may fail it.
 
 torch's own on their several paths, published conventions, implementations that share no line with torch's; and optimizers that
 are mutants under another's contract and right under their own: a convention that is declared is no fault.
@@ -12,17 +12,32 @@ from typing import Any
 
 import torch
 
-from harness.spec.contract import Contract
+from harness.spec.contract import Contract, complete
 
 
 @dataclass(frozen=True)
-class Honest:
-    """An import path, the role that it takes, what its contract declares, and the claims that it is right to fail, and why."""
+class Promise:
+    """The role that a right optimizer takes, and what it declares in its contract beside what the role promises.
 
-    path: str
+    `expected` are claims that it is right to fail, each with the reason.
+    """
+
     role: str = "decoupled"
     contract: Contract = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all(self) -> Contract:
+        """Every field of the contract."""
+        return complete(self.contract, self.role)
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right optimizer: its import path, and what it promises."""
+
+    path: str
+    promise: Promise = Promise()
 
 
 def adamw_foreach(params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **options: Any) -> torch.optim.Optimizer:
@@ -78,47 +93,49 @@ _HERE = "tests.mutants.correct"
 _FORMULA = "tests.mutants.decay_rule"
 _FUSED_GAPS = "torch's fused CPU kernel walks memory and not the tensor, which a claim about torch says (torch_fused_adamw_...)"
 
-HONEST: Mapping[str, Honest] = {
+CORRECT: Mapping[str, Right] = {
     # torch
-    "torch_adamw": Honest("torch.optim:AdamW"),
-    "torch_adamw_foreach": Honest(f"{_HERE}:adamw_foreach"),
-    "torch_adamw_fused": Honest(f"{_HERE}:adamw_fused", expected={"gaps_in_memory_do_not_change_decay": _FUSED_GAPS}),
-    "torch_adam": Honest("torch.optim:Adam", "coupled"),
-    "torch_adam_decoupled": Honest(f"{_HERE}:adam_with_the_flag"),
-    "torch_amsgrad": Honest(f"{_HERE}:amsgrad", contract=_OTHER),
-    "torch_nadam_decoupled": Honest("tests.mutants.other_optimizers:NAdamWTwin", contract=_OTHER),
-    "torch_radam_decoupled": Honest(f"{_HERE}:radamw", contract=_OTHER),
-    "torch_sgd": Honest("torch.optim:SGD", "sgd"),
-    "torch_sgd_nesterov": Honest(f"{_HERE}:sgd_with_nesterov", "sgd", {"coupling": "coupled_l2", "step_rule": "momentum"}),
-    "torch_adafactor": Honest("torch.optim:Adafactor", contract=_OTHER),
-    "torch_adagrad": Honest("torch.optim:Adagrad", "coupled", _COUPLED_OTHER),
-    "torch_adamax": Honest("torch.optim:Adamax", "coupled", _COUPLED_OTHER),
-    "torch_rmsprop": Honest("torch.optim:RMSprop", "coupled", _COUPLED_OTHER),
-    "torch_muon": Honest("torch.optim:Muon", contract={"step_rule": "orthogonal"}),
-    # written apart from torch
-    "clean_room_adamw": Honest("harness.optimizers.numpy_reference:AdamW"),
-    "clean_room_adam": Honest("harness.optimizers.numpy_reference:Adam", "coupled"),
-    "clean_room_sgd": Honest("harness.optimizers.numpy_reference:SGD", "sgd"),
-    "reordering_adamw": Honest(f"{_HERE}:ReorderingAdamW"),
-    # published conventions
-    "independent_adamw": Honest("harness.optimizers:IndependentAdamW", contract={"scale": "schedule"}),
-    "corrected_adamw": Honest("harness.optimizers:CorrectedAdamW", contract={"scale": "lr_squared_over_max"}),
-    "cautious_adamw": Honest("harness.optimizers:CautiousAdamW", contract={"mask": "cautious"}),
-    "proximal_sgd": Honest("harness.optimizers:ProximalSGD", contract={"order": "proximal", "step_rule": "sgd"}),
-    "lion": Honest("harness.optimizers:Lion", contract={"step_rule": "sign"}),
-    "sign_sgd": Honest("harness.optimizers:SignSGD", contract={"step_rule": "sign"}),
-    "sgdw": Honest("tests.mutants.other_optimizers:SgdwTwin", contract={"step_rule": "momentum"}),
-    "lamb": Honest("harness.optimizers:Lamb", contract={"coupling": "through_norm"}),
-    # right by their own contract, mutants by another's
-    "adamw_decaying_after": Honest(f"{_FORMULA}:DecayAfterUpdate", contract={"order": "after"}),
-    "proximal_adamw": Honest(f"{_FORMULA}:ProximalDecay", contract={"order": "proximal"}),
-    "adamw_by_weight_decay_alone": Honest(f"{_FORMULA}:DecayNotTimesLr", contract={"scale": "constant"}),
-    "adamw_of_half_strength": Honest(f"{_FORMULA}:DecayHalved", contract={"strength": 0.5}),
-    "adamw_with_one_weight_decay": Honest(f"{_FORMULA}:DefaultDecayForAllGroups", contract={"groups": "constructor"}),
-    "adamw_sparing_idle_weights": Honest(f"{_FORMULA}:DecayOnlyWhereGradient", contract={"zero_gradient": "untouched"}),
-    "adamw_decaying_without_gradient": Honest(
-        "tests.mutants.handling:DecayWithoutGradient", contract={"none_gradient": "decays"}
+    "torch_adamw": Right("torch.optim:AdamW"),
+    "torch_adamw_foreach": Right(f"{_HERE}:adamw_foreach"),
+    "torch_adamw_fused": Right(f"{_HERE}:adamw_fused", Promise(expected={"gaps_in_memory_do_not_change_decay": _FUSED_GAPS})),
+    "torch_adam": Right("torch.optim:Adam", Promise("coupled")),
+    "torch_adam_decoupled": Right(f"{_HERE}:adam_with_the_flag"),
+    "torch_amsgrad": Right(f"{_HERE}:amsgrad", Promise(contract=_OTHER)),
+    "torch_nadam_decoupled": Right("tests.mutants.other_optimizers:NAdamWTwin", Promise(contract=_OTHER)),
+    "torch_radam_decoupled": Right(f"{_HERE}:radamw", Promise(contract=_OTHER)),
+    "torch_sgd": Right("torch.optim:SGD", Promise("sgd")),
+    "torch_sgd_nesterov": Right(
+        f"{_HERE}:sgd_with_nesterov", Promise("sgd", {"coupling": "coupled_l2", "step_rule": "momentum"})
     ),
-    "adam_by_another_name": Honest(f"{_FORMULA}:CoupledL2", "coupled", {"coupling": "coupled_l2"}),
-    "sgd_with_decoupled_decay": Honest(f"{_FORMULA}:SgdDecayOutsideMomentum", contract={"step_rule": "sgd"}),
+    "torch_adafactor": Right("torch.optim:Adafactor", Promise(contract=_OTHER)),
+    "torch_adagrad": Right("torch.optim:Adagrad", Promise("coupled", _COUPLED_OTHER)),
+    "torch_adamax": Right("torch.optim:Adamax", Promise("coupled", _COUPLED_OTHER)),
+    "torch_rmsprop": Right("torch.optim:RMSprop", Promise("coupled", _COUPLED_OTHER)),
+    "torch_muon": Right("torch.optim:Muon", Promise(contract={"step_rule": "orthogonal"})),
+    # written apart from torch
+    "clean_room_adamw": Right("harness.optimizers.numpy_reference:AdamW"),
+    "clean_room_adam": Right("harness.optimizers.numpy_reference:Adam", Promise("coupled")),
+    "clean_room_sgd": Right("harness.optimizers.numpy_reference:SGD", Promise("sgd")),
+    "reordering_adamw": Right(f"{_HERE}:ReorderingAdamW"),
+    # published conventions
+    "independent_adamw": Right("harness.optimizers:IndependentAdamW", Promise(contract={"scale": "schedule"})),
+    "corrected_adamw": Right("harness.optimizers:CorrectedAdamW", Promise(contract={"scale": "lr_squared_over_max"})),
+    "cautious_adamw": Right("harness.optimizers:CautiousAdamW", Promise(contract={"mask": "cautious"})),
+    "proximal_sgd": Right("harness.optimizers:ProximalSGD", Promise(contract={"order": "proximal", "step_rule": "sgd"})),
+    "lion": Right("harness.optimizers:Lion", Promise(contract={"step_rule": "sign"})),
+    "sign_sgd": Right("harness.optimizers:SignSGD", Promise(contract={"step_rule": "sign"})),
+    "sgdw": Right("tests.mutants.other_optimizers:SgdwTwin", Promise(contract={"step_rule": "momentum"})),
+    "lamb": Right("harness.optimizers:Lamb", Promise(contract={"coupling": "through_norm"})),
+    # right by their own contract, mutants by another's
+    "adamw_decaying_after": Right(f"{_FORMULA}:DecayAfterUpdate", Promise(contract={"order": "after"})),
+    "proximal_adamw": Right(f"{_FORMULA}:ProximalDecay", Promise(contract={"order": "proximal"})),
+    "adamw_by_weight_decay_alone": Right(f"{_FORMULA}:DecayNotTimesLr", Promise(contract={"scale": "constant"})),
+    "adamw_of_half_strength": Right(f"{_FORMULA}:DecayHalved", Promise(contract={"strength": 0.5})),
+    "adamw_with_one_weight_decay": Right(f"{_FORMULA}:DefaultDecayForAllGroups", Promise(contract={"groups": "constructor"})),
+    "adamw_sparing_idle_weights": Right(f"{_FORMULA}:DecayOnlyWhereGradient", Promise(contract={"zero_gradient": "untouched"})),
+    "adamw_decaying_without_gradient": Right(
+        "tests.mutants.handling:DecayWithoutGradient", Promise(contract={"none_gradient": "decays"})
+    ),
+    "adam_by_another_name": Right(f"{_FORMULA}:CoupledL2", Promise("coupled", {"coupling": "coupled_l2"})),
+    "sgd_with_decoupled_decay": Right(f"{_FORMULA}:SgdDecayOutsideMomentum", Promise(contract={"step_rule": "sgd"})),
 }

@@ -1,8 +1,8 @@
-"""Which wrong optimizers must the suite notice? One planted fault each, named after it.
+"""Wrong optimizers whose fault lies in the decay's formula.
 
-The class that a mutant is derived from is its twin: the same step without the fault. Every step here is our own,
-element-wise and written for reading; `test_mutants_are_what_they_say.py` holds the twins to torch.optim.
-Where a public project has shipped the fault, the docstring gives its thread.
+One planted fault each, named after it. The class that a mutant is derived from is its twin: the same step without the fault.
+Every step here is our own, element-wise and written for reading; a self-test holds the twins to torch.optim. Where a public
+project has shipped the fault, the docstring gives its thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Group = dict[str, Any]  # one entry of param_groups
 State = dict[str, Any]  # what one parameter remembers
 
 
-class _Stepwise(torch.optim.Optimizer):
+class Stepwise(torch.optim.Optimizer):
     """Walk the parameters that have a gradient and `update` each."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -34,7 +34,7 @@ class _Stepwise(torch.optim.Optimizer):
         raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
 
-class _AdamMoments(_Stepwise):
+class _AdamMoments(Stepwise):
     """Adam's step with two empty places for weight decay: `decay` moves the weight, `pull` changes the gradient."""
 
     def __init__(
@@ -293,7 +293,7 @@ class AdamSquaredDenominator(AdamTwin):
 # --- SGD with momentum, and what goes wrong with it -----------------------------------------------------------------
 
 
-class SgdTwin(_Stepwise):
+class SgdTwin(Stepwise):
     """Add weight_decay * w to the gradient and let the momentum buffer carry both (as torch's SGD does)."""
 
     def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
@@ -362,11 +362,11 @@ class SgdWrongSign(SgdTwin):
         return grad - group["weight_decay"] * w
 
 
-TWINS: tuple[type[_Stepwise], ...] = (AdamWTwin, AdamTwin, SgdTwin)
-MUTANTS: dict[str, type[_Stepwise]] = {mutant.__name__: mutant for twin in TWINS for mutant in twin.__subclasses__()}
+TWINS: tuple[type[Stepwise], ...] = (AdamWTwin, AdamTwin, SgdTwin)
+MUTANTS: dict[str, type[Stepwise]] = {mutant.__name__: mutant for twin in TWINS for mutant in twin.__subclasses__()}
 
 
-def twin_of(mutant: type[_Stepwise]) -> type[_Stepwise]:
+def twin_of(mutant: type[Stepwise]) -> type[Stepwise]:
     """Return the optimizer that `mutant` is without its fault."""
     (twin,) = mutant.__bases__
     assert twin in TWINS, f"{mutant.__name__} is not derived from a twin"

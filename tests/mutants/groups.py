@@ -1,11 +1,11 @@
-"""Wrong optimizers whose fault lies in what they make of the parameter groups, keywords and shapes that they are given.
+"""Wrong optimizers whose fault lies in what they make of parameter groups, keywords and sizes.
 
-As in `formula`: one planted fault each, named after it, and the class that a mutant is derived from is its twin. All are AdamW
-but for what happens to its groups.
+All are AdamW but for what happens to its groups.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -49,11 +49,34 @@ class EmptyGroupDropped(decay_rule.AdamWTwin):
         super().__init__([one for one in _listed(params) if not isinstance(one, dict) or one["params"]], **options)
 
 
+class EmptyGroupRefused(decay_rule.AdamWTwin):
+    """Look at the first parameter of every group."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.devices = [group["params"][0].device for group in self.param_groups]
+
+
 class ZeroTakenForMissing(decay_rule.AdamWTwin):
     """Give an exempt group the constructor's weight_decay: https://github.com/mindspore-lab/mindcv/pull/752 (it had none)."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group({**param_group, "weight_decay": param_group.get("weight_decay") or self.defaults["weight_decay"]})
+
+
+class StepEndsAtExempt(decay_rule.AdamWTwin):
+    """Leave the whole step at the first group without weight decay."""
+
+    exempt = False
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        self.exempt = False
+        return super().step(closure)
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        self.exempt = self.exempt or group["weight_decay"] == 0
+        if not self.exempt or len(self.param_groups) == 1:
+            super().update(w, grad, group, state)
 
 
 class OwnSchedulerOnly(decay_rule.AdamWTwin):
@@ -75,6 +98,40 @@ class CallersDictsAdopted(decay_rule.AdamWTwin):
             if isinstance(one, dict):
                 one.update(lr=lr, weight_decay=weight_decay)
         super().__init__(given, lr, weight_decay=weight_decay, **options)
+
+
+class CallersGroupsScaled(decay_rule.AdamWTwin):
+    """Write lr x weight_decay into the caller's dicts."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        for group in self.param_groups:
+            group["weight_decay"] = group["lr"] * group["weight_decay"]
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["weight_decay"])
+
+
+class LrOfTheConstructor(decay_rule.AdamWTwin):
+    """Step and decay with the constructor's learning rate in every group."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, {**group, "lr": self.defaults["lr"]}, state)
+
+
+class AddedGroupIgnored(decay_rule.AdamWTwin):
+    """Walk the groups that there were at the start."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.first = len(self.param_groups)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        later, self.param_groups = self.param_groups[self.first :], self.param_groups[: self.first]
+        try:
+            return super().step(closure)
+        finally:
+            self.param_groups = self.param_groups + later
 
 
 class VectorsDecayDespiteTheirGroup(decay_rule.AdamWTwin):
@@ -114,6 +171,18 @@ class PaddingReachesNeighbour(decay_rule.AdamWTwin):
         return super().step(closure)
 
 
+class BucketsDecayAgain(decay_rule.AdamWTwin):
+    """Walk the group once a precision, and decay all of it each time."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        with torch.no_grad():
+            for group in self.param_groups:
+                for _ in range(len({w.dtype for w in group["params"]}) - 1):
+                    for w in group["params"]:
+                        self.decay(w, w, group, {})
+        return super().step(closure)
+
+
 # --- keywords -----------------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +200,34 @@ class ConstructorDecayLost(decay_rule.AdamWTwin):
 
     def __init__(self, params: Any, weight_decay: float = 0.0, **options: Any) -> None:
         super().__init__(params, weight_decay=0.0, **options)
+
+
+class SwallowsOptions(decay_rule.AdamWTwin):
+    """Accept any option."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **rest: Any) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+
+
+class InertOption(decay_rule.AdamWTwin):
+    """Accept an option and never read it: https://github.com/bitsandbytes-foundation/bitsandbytes/pull/2088."""
+
+    def __init__(self, params: Any, betas: tuple[float, float] = (0.9, 0.999), max_norm: float = 1.0, **options: Any) -> None:
+        super().__init__(params, betas=betas, **options)
+
+
+class OneBetaCounts(decay_rule.AdamWTwin):
+    """Take the second beta's place by a constant."""
+
+    def __init__(self, params: Any, betas: tuple[float, float] = (0.9, 0.999), **options: Any) -> None:
+        super().__init__(params, betas=(betas[0], 0.999), **options)
+
+
+class LrTensorCoarse(decay_rule.AdamWTwin):
+    """Keep a learning rate that is a tensor in half precision."""
+
+    def __init__(self, params: Any, lr: Any = 1e-3, **options: Any) -> None:
+        super().__init__(params, float(lr.half()) if isinstance(lr, Tensor) else lr, **options)
 
 
 # --- shapes and sizes ---------------------------------------------------------------------------------------------------

@@ -1,14 +1,15 @@
-"""Wrong optimizers whose fault lies in groups, state, gradients or parameters rather than in the decay's formula.
+"""Wrong optimizers whose fault lies in schedules, checkpoints, gradients, shapes or what is accepted.
 
-As in `formula`: the class that a mutant is derived from is its twin, and where a public project has shipped the fault the
-docstring gives its thread. Twins that `formula` lacks (they check, maximize, load or unscale) stand before their mutants.
+Twins that `decay_rule` lacks (they check, maximize, load or unscale) stand before their mutants.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -54,6 +55,32 @@ class LrInDenominator(decay_rule.AdamWTwin):
         m, v = self.moments(grad, grad, group, state)
         lr = torch.tensor(group["lr"], dtype=w.dtype)
         w.sub_(m / (v.sqrt() / lr + group["eps"] / lr))
+
+
+class ZeroLrDividesZero(decay_rule.AdamWTwin):
+    """Divide the root of the second moment by the learning rate: 0/0 where there was never a gradient."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["t"] = state.get("t", 0) + 1
+        self.decay(w, grad, group, state)
+        m, v = self.moments(grad, grad, group, state)
+        w.sub_(m / (v.sqrt() / group["lr"] + group["eps"]))
+
+
+class ZeroLrDividesBy(decay_rule.AdamWTwin):
+    """Scale by the ratio of this learning rate to the last."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        ratio = torch.tensor(group["lr"]) / state.get("last", group["lr"])
+        state["last"] = group["lr"]
+        super().update(w, grad, {**group, "lr": group["lr"] * float(ratio)}, state)
+
+
+class ZeroLrIsDefault(decay_rule.AdamWTwin):
+    """Take a learning rate of zero for one that was not given."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, {**group, "lr": group["lr"] or 1e-3}, state)
 
 
 # --- parameter groups -------------------------------------------------------------------------------------------------
@@ -157,6 +184,117 @@ class DecayLostInCopy(decay_rule.AdamWTwin):
             group["weight_decay"] = self.defaults["weight_decay"]
 
 
+class StateNotSaved(decay_rule.AdamWTwin):
+    """Keep the moments where state_dict does not look."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.kept: dict[int, State] = {}
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, group, self.kept.setdefault(id(w), {}))
+
+
+class ConstructorLrKept(decay_rule.AdamWTwin):
+    """Keep the constructor's learning rate when a state dict is loaded."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        own = [group["lr"] for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        for group, lr in zip(self.param_groups, own, strict=True):
+            group["lr"] = lr
+
+
+class DecayZeroAfterLoad(decay_rule.AdamWTwin):
+    """Load a state dict without its weight_decay."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["weight_decay"] = 0.0
+
+
+class DecayEndsAtLoad(decay_rule.AdamWTwin):
+    """Never decay again once a state dict was loaded, whatever the groups say."""
+
+    loaded = False
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+        self.loaded = True
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if not self.loaded:
+            super().decay(w, grad, group, state)
+
+
+class HalfTheDecayAfterLoad(decay_rule.AdamWTwin):
+    """Take the mean of the constructor's weight_decay and the loaded one."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        own = [group["weight_decay"] for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        for group, value in zip(self.param_groups, own, strict=True):
+            group["weight_decay"] = (group["weight_decay"] + value) / 2
+
+
+class FirstStepByConstructor(decay_rule.AdamWTwin):
+    """Keep each group's weight_decay of the step before, and the constructor's at first: what is loaded counts a step late."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.before = [group["weight_decay"] for group in self.param_groups]
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        place = next(number for number, one in enumerate(self.param_groups) if one is group)
+        w.mul_(1 - group["lr"] * self.before[place])
+        self.before[place] = group["weight_decay"]
+
+
+class NotPickled(decay_rule.AdamWTwin):
+    """Keep a function in the groups."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        for group in self.param_groups:
+            group["schedule"] = lambda step: 1.0
+
+
+class PickledWithoutState(decay_rule.AdamWTwin):
+    """Leave the moments out of what is pickled and copied."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "state": defaultdict(dict)}
+
+
+class CopySharesState(decay_rule.AdamWTwin):
+    """Copy the weights, and refer to the same moments, which are updated in place."""
+
+    def moments(self, first: Tensor, second: Tensor, group: Group, state: State) -> tuple[Tensor, Tensor]:
+        m, v = (state.get(name, torch.zeros_like(first)) for name in ("m", "v"))
+        corrected = super().moments(first, second, group, state)
+        state["m"], state["v"] = m.copy_(state["m"]), v.copy_(state["v"])
+        return corrected
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CopySharesState:
+        copied = type(self)(copy.deepcopy(self.param_groups, memo))
+        for old, new in zip(self.weights(), copied.weights(), strict=True):
+            copied.state[new] = dict(self.state[old])
+        return copied
+
+    def weights(self) -> Iterator[Tensor]:
+        return (w for group in self.param_groups for w in group["params"])
+
+
+class SingleState(decay_rule.AdamWTwin):
+    """Keep a moment in float32 whatever the weights are, which torch's load_state_dict casts to them."""
+
+    def moments(self, first: Tensor, second: Tensor, group: Group, state: State) -> tuple[Tensor, Tensor]:
+        m, v = super().moments(first, second, group, state)
+        state["v"] = state["v"].float()
+        return m, v
+
+
 class SwitchableAdamTwin(decay_rule.AdamTwin):
     """Adam whose groups say whether decay is decoupled, and take that from a checkpoint (as torch's Adam does)."""
 
@@ -185,7 +323,7 @@ class SwitchableAdamTwin(decay_rule.AdamTwin):
 
 
 class PinnedAdamWTwin(SwitchableAdamTwin):
-    """The same with decay decoupled, whatever a checkpoint says (as torch's AdamW does)."""
+    """Adam with decoupled decay, whatever a checkpoint says (as torch's AdamW does)."""
 
     usual = True
 
@@ -244,6 +382,46 @@ class DecayWithoutGradient(decay_rule.AdamWTwin):
         return loss
 
 
+class _Before(decay_rule.AdamWTwin):
+    """Do something with every parameter before the step: an empty place for faults."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for w in group["params"]:
+                    self.before(w, group)
+        super().step()
+        return loss
+
+    def before(self, w: Tensor, group: Group) -> None:
+        raise NotImplementedError  # abstract: torch's Optimizer is no ABC
+
+
+class TrainableDecayWithoutGradient(_Before):
+    """Decay parameters that could have a gradient and have none, and spare frozen ones: https://github.com/KellerJordan/Muon/issues/54."""
+
+    def before(self, w: Tensor, group: Group) -> None:
+        if w.grad is None and w.requires_grad:
+            w.mul_(1 - group["lr"] * group["weight_decay"])
+
+
+class FrozenDecay(_Before):
+    """Decay what takes no gradient."""
+
+    def before(self, w: Tensor, group: Group) -> None:
+        if not w.requires_grad:
+            w.mul_(1 - group["lr"] * group["weight_decay"])
+
+
+class MomentumGoesOn(_Before):
+    """Go on with the first moment where the gradient is missing."""
+
+    def before(self, w: Tensor, group: Group) -> None:
+        if w.grad is None and "m" in self.state[w]:
+            w.sub_(group["lr"] * self.state[w]["m"])
+
+
 class StepCountsPauses(decay_rule.AdamWTwin):
     """Count the optimizer's steps, and not those that a parameter took."""
 
@@ -262,6 +440,19 @@ class NormOverAllGradients(decay_rule.AdamWTwin):
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         squares = [(one.grad * one.grad).sum() for each in self.param_groups for one in each["params"] if one.grad is not None]
         super().update(w, grad / torch.stack(squares).sum().sqrt(), group, state)
+
+
+class NormOfAll(_Before):
+    """Divide by the norm of all gradients: a right optimizer whose tensors know of each other, and of each other's NaN."""
+
+    norm = 1.0
+
+    def before(self, w: Tensor, group: Group) -> None:
+        grads = [one.grad.detach().double().norm() for own in self.param_groups for one in own["params"] if one.grad is not None]
+        self.norm = float(torch.stack(grads).norm()) if grads else 1.0
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return grad / (self.norm + group["eps"])
 
 
 class UnscalingAdamWTwin(decay_rule.AdamWTwin):
@@ -303,11 +494,55 @@ class ClosureDecaysAgain(decay_rule.AdamWTwin):
         return super().step(closure)
 
 
+class ClosureStepsEachTime(decay_rule.AdamWTwin):
+    """Evaluate the closure twice, and decay after each."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        with torch.no_grad():
+            for group in self.param_groups if closure is not None else []:
+                torch.enable_grad()(closure)()
+                for w in group["params"]:
+                    w.mul_(1 - group["lr"] * group["weight_decay"])
+        return super().step(closure)
+
+
+class ClosureWithoutGrad(decay_rule.AdamWTwin):
+    """Evaluate the closure with gradients off."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        with torch.no_grad():
+            loss = None if closure is None else closure()
+        super().step()
+        return loss
+
+
+class LossLost(decay_rule.AdamWTwin):
+    """Evaluate the closure and forget to return its loss."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> None:
+        super().step(closure)
+
+
 class GradientOverwritten(decay_rule.AdamTwin):
     """Add the penalty's gradient to .grad itself: https://github.com/pytorch/pytorch/issues/12218."""
 
     def pull(self, w: Tensor, grad: Tensor, group: Group) -> Tensor:
         return grad.add_(group["weight_decay"] * w)
+
+
+class GradientCleared(decay_rule.AdamWTwin):
+    """Set .grad to None after the step."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, group, state)
+        w.grad = None
+
+
+class NotANumberAtZero(decay_rule.AdamWTwin):
+    """Divide by the weight's norm."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return super().direction(w, grad, group, state) / w.norm() * w.norm()
 
 
 # --- accumulation and clipping ----------------------------------------------------------------------------------------
@@ -389,6 +624,14 @@ class MaximizeIgnored(MaximizingAdamWTwin):
         super().__init__(params, **options)
 
 
+class MaximizeWithoutDecay(MaximizingAdamWTwin):
+    """Decay only when minimizing."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if not group["maximize"]:
+            super().decay(w, grad, group, state)
+
+
 class ScalarsNotDecayed(decay_rule.AdamWTwin):
     """Exempt what has fewer than two dimensions, unasked: https://github.com/verl-project/verl/issues/5070."""
 
@@ -397,11 +640,57 @@ class ScalarsNotDecayed(decay_rule.AdamWTwin):
             super().decay(w, grad, group, state)
 
 
+class ScalarsSkipped(decay_rule.AdamWTwin):
+    """Leave scalar parameters where they are."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.ndim > 0:
+            super().update(w, grad, group, state)
+
+
+class VectorsNotDecayed(decay_rule.AdamWTwin):
+    """Exempt vectors although their group has a weight decay."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.dim() != 1:
+            super().decay(w, grad, group, state)
+
+
+class ImagesOtherwise(decay_rule.AdamWTwin):
+    """Take half a step for 4-D tensors."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return super().direction(w, grad, group, state) * (0.5 if w.dim() == 4 else 1.0)
+
+
 class DecayOnContiguousCopy(decay_rule.AdamWTwin):
     """Decay a flat view, which is a copy where the weight does not lie in one piece."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.contiguous().view(-1).mul_(1 - group["lr"] * group["weight_decay"])
+
+
+class WritesToACopy(decay_rule.AdamWTwin):
+    """Update what .contiguous() returns, which is a copy of anything that is transposed."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w.detach().contiguous(), grad, group, state)
+
+
+class StridedOtherwise(decay_rule.AdamWTwin):
+    """Take half a step for what is not contiguous."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return super().direction(w, grad, group, state) * (1.0 if w.is_contiguous() else 0.5)
+
+
+class LayoutMatters(decay_rule.AdamWTwin):
+    """Walk the memory of weight and gradient as if both were laid out alike."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.stride() != grad.stride() and w.numel() > 1:
+            grad = grad.t().contiguous().view(w.shape)
+        super().update(w, grad, group, state)
 
 
 class StopsAtEmptyTensor(decay_rule.AdamWTwin):
@@ -417,6 +706,15 @@ class StopsAtEmptyTensor(decay_rule.AdamWTwin):
             super().update(w, grad, group, state)
 
 
+class EmptyEndsTheStep(decay_rule.AdamWTwin):
+    """Return, where it should go on, at a tensor without elements."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if any(w.numel() == 0 for group in self.param_groups for w in group["params"]):
+            return None
+        return super().step(closure)
+
+
 class WeightReplaced(decay_rule.AdamWTwin):
     """Put a new tensor in the weight's place instead of writing into it: whoever shares its memory loses it."""
 
@@ -424,6 +722,15 @@ class WeightReplaced(decay_rule.AdamWTwin):
         moved = w.detach().clone()
         super().update(moved, grad, group, state)
         w.data = moved
+
+
+class RealPartOnly(decay_rule.AdamWTwin):
+    """Update the real part of a complex weight."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.is_complex():
+            w, grad = torch.view_as_real(w.detach())[..., 0], grad.real
+        super().update(w, grad, group, state)
 
 
 # --- what is accepted -------------------------------------------------------------------------------------------------
@@ -529,22 +836,17 @@ class RepeatedWithoutWarning(decay_rule.AdamWTwin):
             super().add_param_group(param_group)
 
 
+class CountsRepeats(decay_rule.AdamWTwin):
+    """Decay a parameter as often as it is listed, each time that it comes up."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        for one in group["params"]:
+            if one is w:
+                w.mul_(1 - group["lr"] * group["weight_decay"])
+
+
 class OverlapAccepted(decay_rule.AdamWTwin):
     """Take a parameter in two groups: https://github.com/rwth-i6/returnn/issues/1319 met one under two policies."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         self.param_groups.append({**self.defaults, **param_group, "params": list(param_group["params"])})
-
-
-MUTANTS: dict[str, type] = {
-    name: one
-    for name, one in dict(vars()).items()
-    if isinstance(one, type) and issubclass(one, torch.optim.Optimizer) and not name.endswith("Twin")
-}
-
-
-def twin_of(mutant: type) -> type:
-    """Return the optimizer that `mutant` is without its fault: torch's own NAdam, or a twin."""
-    (twin,) = mutant.__bases__
-    assert twin is torch.optim.NAdam or twin.__name__.endswith("Twin"), f"{mutant.__name__} is not derived from a twin"
-    return twin

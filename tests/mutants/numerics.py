@@ -1,7 +1,6 @@
 """Wrong optimizers whose fault lies in precision, implementation paths, masks, averages or norms.
 
-As in `formula`: one planted fault each, named after it, and the class that a mutant is derived from is its twin, the same step
-without the fault; some twins are the reference optimizers themselves.
+Some of their twins are the reference optimizers of `harness.optimizers`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Wrong optimizers of other forms than AdamW's and Adam's, and decays of another shape than lr x weight_decay x w.
 
-As in `formula`: one planted fault each, named after it; the class that a mutant is derived from is its twin, the same step
-without the fault. Twins that neither torch nor `harness.optimizers.conventions` has stand before their mutants.
+Twins that neither torch nor `harness.optimizers.conventions` has stand before their mutants.
 """
 
 from __future__ import annotations
@@ -125,7 +124,7 @@ class LambModesTwin(Lamb):
 
 
 class CoupledLambTwin(LambModesTwin):
-    """The same with adam_w_mode=False, as a factory that is put under test sets it."""
+    """LAMB with adam_w_mode=False, as a factory that is put under test sets it."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
         super().__init__(params, lr, weight_decay, adam_w_mode=False)
@@ -385,3 +384,23 @@ class EpsInsideRoot(decay_rule.AdamWTwin):
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         m, v = self.moments(grad, grad, group, state)
         return m / (v + group["eps"]).sqrt()
+
+
+# --- steps that no gradient decides -------------------------------------------------------------------------------------
+
+
+class SeededNoise(decay_rule.AdamWTwin):
+    """Add noise from torch's generator: a right optimizer (Langevin dynamics), which draws random numbers."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        return super().direction(w, grad, group, state) + 0.1 * torch.randn(w.shape, dtype=w.dtype)
+
+
+class UnseededNoise(decay_rule.AdamWTwin):
+    """Depend on how often the process has stepped."""
+
+    taken = 0
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        UnseededNoise.taken += 1
+        return super().direction(w, grad, group, state) * (1 + 0.01 * (UnseededNoise.taken % 7))

@@ -1,11 +1,11 @@
 """Wrong optimizers whose fault shows on some occasions only: at some steps, under a scaler, behind a flag, in a wrapper.
 
-As in `formula`: one planted fault each, named after it, and the class that a mutant is derived from is its twin. Twins that
-warm up, accumulate, switch paths or wrap stand before their mutants.
+Twins that warm up, accumulate, switch paths or wrap stand before their mutants.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -131,6 +131,15 @@ class SkippedStepCounted(handling.UnscalingAdamWTwin):
         super().update(w, grad, group, state)
 
 
+class UnscalesTwice(handling.UnscalingAdamWTwin):
+    """Divide by the scale again that unscale_ has taken out: https://github.com/pytorch/pytorch/pull/94060."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if getattr(self, "grad_scale", None) is None and hasattr(self, "found_inf"):
+            self.grad_scale = torch.tensor(1024.0)
+        return super().step(closure)
+
+
 # --- sparse gradients ---------------------------------------------------------------------------------------------------
 
 
@@ -179,6 +188,22 @@ class ForeachHasAnotherEps(SwitchedPathsTwin):
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, {**group, "eps": 1e-3} if group["foreach"] else group, state)
+
+
+class ForeachDecaysEachTime(SwitchedPathsTwin):
+    """Decay the whole list once for each of its tensors, on the path that goes by lists."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        for one in group["params"] if group["foreach"] else [w]:
+            one.mul_(1 - group["lr"] * group["weight_decay"])
+
+
+class ForeachDecaysEachPrecision(SwitchedPathsTwin):
+    """Decay the whole list once for each precision in it, on the path that goes by lists."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        for _ in {one.dtype for one in group["params"]} if group["foreach"] else [w.dtype]:
+            super().decay(w, grad, group, state)
 
 
 class ForeachDecaysUnviewed(SwitchedPathsTwin):

@@ -1,6 +1,6 @@
-"""What becomes of one optimizer under a contract: which claims and promises are red, and in which words?
+"""The trial of one optimizer under a contract: which claims and fields of the contract are red, and what was measured there.
 
-The same parts as a run of the suite (`subject`, `applicability`, `run`, `outcome`, `promise`), without its pytest processes.
+It takes the same parts as a run of the suite (`subject`, `applicability`, `run`, `outcome`, `contract_check`), without pytest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from harness.catalog import applicability
 from harness.catalog.entry import Entry
 from harness.catalog.load import load
 from harness.fingerprint.ask import ask
-from harness.reporting.failure import explain
 from harness.run import Session, run
 from harness.spec.contract import FIELDS
 from harness.spec.scenario import Claim
@@ -22,9 +21,11 @@ from harness.subject import roles
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Store
 from harness.training.progress import Heartbeat
-from harness.verdicts.contract_check import hold, promised, sentence
+from harness.verdicts.contract_check import hold, promised
 from harness.verdicts.outcome import Outcome, decide
-from tests.mutants.expectations import Mutant, Promise, Right
+from tests.mutants import collection
+from tests.mutants.correct import Promise, Right
+from tests.mutants.expectations import UNKNOWN, Mutant
 
 Row = dict[str, Any]
 CONTRACT = "contract."
@@ -32,41 +33,57 @@ ASKED = ("hidden_decay", "weight_at_zero", *(name for name in FIELDS if name != 
 
 
 @dataclass(frozen=True)
+class Red:
+    """What a red test rests on: the words measured of a field, or the one `arm.measure` that decides a claim.
+
+    `failure` is what kept a claim from being judged: then nothing was measured.
+    """
+
+    words: tuple[str, ...]
+    failure: str = ""
+
+    @property
+    def word(self) -> str:
+        """The words as one text."""
+        return " or ".join(self.words) or UNKNOWN
+
+
+@dataclass(frozen=True)
 class Trial:
-    """What came of one optimizer as the subject: the claims that ran, and the first line of each test that is red.
+    """What came of one optimizer as the subject: the claims that ran, and each test that is red.
 
     A red field of the contract stands in `red` as `contract.<field>`.
     """
 
     ran: tuple[str, ...]
-    red: Mapping[str, str]
+    red: Mapping[str, Red]
 
 
 def trial(path: str, promise: Promise, folder: Path) -> Trial:
     """Hold the optimizer at `path` to every probe's claims that apply to its contract, and to each field of it."""
     subjects = roles.choose([f"{promise.role}={path}"], heard := [], promise.contract)
     session = Session(replace(subjects, contract_file="contract.yaml"), "cpu", Store(folder), Heartbeat(folder, print), heard)
-    outcomes = [(entry, outcome) for entry, claims in _applying(session.subjects) for outcome in _judged(entry, claims, session)]
-    red = {outcome.claim.id: _first_line(outcome, entry, session) for entry, outcome in outcomes if outcome.status == "failed"}
+    outcomes = [outcome for entry, claims in _applying(session.subjects) for outcome in _judged(entry, claims, session)]
+    assert outcomes, f"no claim applies to {path}, so that it would pass whatever it does"
+    red = {outcome.claim.id: _evidence(outcome) for outcome in outcomes if outcome.status == "failed"}
     held = [hold(role, name, session.subjects) for role, name in promised(session.subjects)]
-    red |= {f"{CONTRACT}{one.field}": sentence(one, session.subjects).partition("\n")[0] for one in held if not one.met}
-    return Trial(tuple(outcome.claim.id for _, outcome in outcomes), red)
+    red |= {f"{CONTRACT}{one.field}": Red(one.measured) for one in held if not one.met}
+    return Trial(tuple(outcome.claim.id for outcome in outcomes), red)
 
 
 @dataclass(frozen=True)
 class Kills:
     """What noticed a mutant: tests that are red with it as the subject, and claims that are red with it in an arm of theirs.
 
-    `ran` is how many claims it was held to as the subject; `told` what a fingerprint says of it, by question.
+    `told` is what a fingerprint answers of it, by question.
     """
 
-    ran: int
-    red: Mapping[str, str]
-    in_arm: Mapping[str, str]
+    red: Mapping[str, Red]
+    in_arm: Mapping[str, Red]
     told: Mapping[str, tuple[str, ...]]
 
     @property
-    def all(self) -> Mapping[str, str]:
+    def all(self) -> Mapping[str, Red]:
         return {**self.in_arm, **self.red}
 
 
@@ -76,36 +93,40 @@ def kills(mutant: Mutant, folder: Path) -> Kills:
     beside = [(entry, claim) for entry, claim in _naming(mutant) if claim.id not in found.ran]
     in_arms = {claim.id: in_arm(entry, claim, mutant.path, folder) for entry, claim in beside}
     told = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
-    return Kills(len(found.ran), found.red, {claim: said for claim, said in in_arms.items() if said}, told)
+    return Kills(found.red, {claim: red for claim, red in in_arms.items() if red}, told)
 
 
 def problems(mutant: Mutant, found: Kills) -> list[str]:
-    """Return what is not as the catalogue says: who noticed the fault, in which words, and what a fingerprint says of it."""
-    said = found.all.get(mutant.by)
-    wrong = [] if said else [f"{mutant.by} is green; red: {', '.join(found.all) or 'nothing'}"]
-    if said and mutant.says not in said:
-        wrong.append(f"{mutant.by} is red without the words {mutant.says!r}: {said}")
+    """Return what is not as expected: which test noticed the fault, by what, and what a fingerprint answers."""
+    red = found.all.get(mutant.by)
+    wrong = [] if red else [f"{mutant.by} is green; red: {', '.join(found.all) or 'nothing'}"]
+    if red and mutant.word not in (red.words or (UNKNOWN,)):
+        wrong.append(f"{mutant.by} is red by {red.failure or red.word}, and not by {mutant.word}")
     for question, truth in mutant.truth.items():
         told = found.told[question]
         if question not in mutant.misread and (told if truth is None else truth not in told):
-            wrong.append(f"the fingerprint says {question}: {' or '.join(told) or 'unknown'}, it is {truth or 'not to be told'}")
+            wrong.append(f"the fingerprint says {question}: {' or '.join(told) or UNKNOWN}, it is {truth or 'not to be told'}")
     return wrong
 
 
 def mutant_row(mutant: Mutant, folder: Path) -> Row:
-    """Return what a mutant's line of the kill matrix holds, as JSON gives it back."""
+    """Return what a mutant's line of the kill matrix holds, as JSON gives it back.
+
+    `role` is the one that it takes as the subject, empty for one that only an arm of a claim takes.
+    """
     found = kills(mutant, folder)
+    red = found.all.get(mutant.by)
     return {
         "path": mutant.path,
-        "does": " ".join((mutant.make.__doc__ or "").partition(": http")[0].split()).rstrip(".") + ".",
+        "does": collection.does(mutant.make),
         "bug": mutant.bug,
         "id": mutant.id,
-        "ran": found.ran,
+        "role": mutant.promise.role if mutant.promise else "",
         "claims": sorted(name for name in found.red if not name.startswith(CONTRACT)),
         "fields": sorted(name.removeprefix(CONTRACT) for name in found.red if name.startswith(CONTRACT)),
         "in_arm": sorted(found.in_arm),
         "by": mutant.by,
-        "said": found.all.get(mutant.by, ""),
+        "word": red.word if red else "",
         "truth": {name: value or "" for name, value in mutant.truth.items()},
         "misread": dict(mutant.misread),
         "told": {name: " or ".join(values) for name, values in found.told.items()},
@@ -121,22 +142,21 @@ def right_row(right: Right, folder: Path) -> Row:
         "path": right.path,
         "role": promise.role,
         "contract": dict(promise.contract),
-        "ran": len(found.ran),
         "red": sorted(set(found.red) - set(promise.expected)),
         "expected": {name: why for name, why in promise.expected.items() if name in found.red},
         "told": told,
     }
 
 
-def in_arm(entry: Entry, claim: Claim, path: str, folder: Path) -> str:
-    """Return the first line that a claim is red with when the optimizer at `path` takes its counterexample's arm, or nothing."""
+def in_arm(entry: Entry, claim: Claim, path: str, folder: Path) -> Red | None:
+    """Return what a claim is red by when the optimizer at `path` takes its counterexample's arm, or None where it holds."""
     name = str(claim.counterexample.arm)
     arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
     arms[name] = replace(arms[name], role="fixed", subject=path)
     changed = Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)
     session = Session(Subjects(DEFAULTS), "cpu", Store(folder), Heartbeat(folder, print), heard=[])
     outcome = decide(claim, run(changed, session))
-    return _first_line(outcome, changed, session) if outcome.status == "failed" else ""
+    return _evidence(outcome) if outcome.status == "failed" else None
 
 
 def _naming(mutant: Mutant) -> Iterator[tuple[Entry, Claim]]:
@@ -164,5 +184,6 @@ def _judged(entry: Entry, claims: list[Claim], session: Session) -> list[Outcome
     return [decide(claim, result) for claim in claims]
 
 
-def _first_line(outcome: Outcome, entry: Entry, session: Session) -> str:
-    return explain(outcome, entry, session)[0].partition("\n")[0]
+def _evidence(outcome: Outcome) -> Red:
+    decided = outcome.deciding
+    return Red((f"{decided.expectation.arm}.{decided.expectation.measure}",)) if decided else Red((), outcome.failure)

@@ -9,6 +9,12 @@ sources:
   a_page: {title: A page, author: somebody, where: on a shelf}
 """
 
+MUTANTS = """\
+mutants:
+  DecayForgotten: {does: Forget the decay., noticed_by: claims}
+  NormOfAll: {does: Divide by the norm., noticed_by: fingerprint}
+"""
+
 _CLAIM = """\
   - id: {id}
     statement: what is claimed
@@ -82,7 +88,8 @@ claims:
 """
 )
 
-FILES = {"probes/row.yaml": PROBE, "studies/training.yaml": STUDY, "arithmetic/time.yaml": ARITHMETIC, "sources.yaml": SOURCES}
+FILES = {"probes/row.yaml": PROBE, "studies/training.yaml": STUDY, "arithmetic/time.yaml": ARITHMETIC}
+FILES |= {"sources.yaml": SOURCES, "mutants.yaml": MUTANTS}
 
 
 def write(folder: Path, **changed: str) -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.catalog.entry import formula_arguments, measures_of, recipe_of, settings_of
-from harness.catalog.load import load
+from harness.catalog.load import load, load_mutants
 from harness.errors import ScenarioError
 from harness.training.measures import MEASURES
-from tests.selftest.scenario_files import ARITHMETIC, PROBE, SOURCES, STUDY, edited, line_of, write
+from tests.selftest.scenario_files import ARITHMETIC, MUTANTS, PROBE, SOURCES, STUDY, edited, line_of, write
 
 STUDY_MEASURES = ", ".join(sorted(MEASURES))
 
@@ -347,6 +347,56 @@ def test_wrong_sources_are_refused(tmp_path: Path, text: str, message: str) -> N
     assert said.startswith(message)
 
 
+def test_an_unknown_mutant_is_refused_where_it_is_named(tmp_path: Path) -> None:
+    """With the key, the line of the name, and the nearest that is known."""
+    text = edited(PROBE, "[DecayForgotten]", "[DecayForgotten,\n      DecayForgoten]")
+
+    said = refusal(tmp_path, row=text)
+
+    assert said == (
+        "scenarios/probes/row.yaml: claims[0].counterexample.mutants[1]: unknown mutant 'DecayForgoten'; "
+        f"did you mean 'DecayForgotten'? (known: DecayForgotten, NormOfAll) (line {line_of(text, 'DecayForgoten]')})"
+    )
+
+
+def test_one_of_many_mutants_is_refused_with_the_command(tmp_path: Path) -> None:
+    """The list is too long for a line."""
+    many = "".join(f"  Mutant{number}: {{does: Nothing., noticed_by: claims}}\n" for number in range(80))
+
+    said = refusal(tmp_path, mutants=MUTANTS + many, row=edited(PROBE, "DecayForgotten", "DecayForgoten"))
+
+    assert "unknown mutant 'DecayForgoten'; did you mean 'DecayForgotten'? (" in said
+    assert "vocabulary prints all 82)" in said
+
+
+def test_a_mutant_of_the_fingerprint_alone_fails_no_claim(tmp_path: Path) -> None:
+    """Nobody has written down which claim must notice it."""
+    said = refusal(tmp_path, row=edited(PROBE, "DecayForgotten", "NormOfAll"))
+
+    assert said.startswith("scenarios/probes/row.yaml: claims[0].counterexample.mutants[0]: 'NormOfAll' is noticed by the finger")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "scenarios/mutants.yaml: the file is empty"),
+        (edited(MUTANTS, "does: Forget the decay., ", ""), "scenarios/mutants.yaml: mutants.DecayForgotten: the key 'does' is"),
+        (edited(MUTANTS, "noticed_by: claims", "noticed_by: claim"), "scenarios/mutants.yaml: mutants.DecayForgotten.noticed_by"),
+    ],
+)
+def test_a_wrong_file_of_mutants_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """Each says what it does and what notices it."""
+    assert refusal(tmp_path, mutants=text).startswith(message)
+
+
+def test_every_named_mutant_is_written_down() -> None:
+    """In the shipped file, by a sentence."""
+    named = {name for entry in load().values() for claim in entry.scenario.claims for name in claim.counterexample.mutants}
+
+    assert named <= set(load_mutants())
+    assert all(mutant.does.endswith(".") for mutant in load_mutants().values())
+
+
 @pytest.mark.parametrize("key", ["claims", "arms"])
 def test_a_scenario_without_claims_or_arms_is_refused(tmp_path: Path, key: str) -> None:
     """It would run nothing and be green."""
@@ -366,6 +416,7 @@ def test_a_scenario_without_claims_or_arms_is_refused(tmp_path: Path, key: str) 
 def test_a_folder_without_scenarios_is_refused(tmp_path: Path) -> None:
     """A wrong path must not be a green run of nothing."""
     (tmp_path / "sources.yaml").write_text(SOURCES, encoding="utf-8")
+    (tmp_path / "mutants.yaml").write_text(MUTANTS, encoding="utf-8")
 
     with pytest.raises(ScenarioError, match="no scenarios found"):
         load(tmp_path)

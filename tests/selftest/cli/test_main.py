@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.catalog.load import load
+from harness.catalog.load import load, load_mutants
 from harness.cli.main import main
 from harness.environment.paths import ROOT
 from harness.environment.requirements import NEEDED
@@ -63,12 +63,14 @@ def test_list_keeps_to_the_claims_that_a_role_would_run(capsys: pytest.CaptureFi
 
 
 def test_the_vocabulary_names_everything_that_a_scenario_may(capsys: pytest.CaptureFixture[str]) -> None:
-    """Probes, measures, formulas, relations and sources."""
+    """Probes, measures, formulas, relations, sources and mutants."""
     assert main(["vocabulary"]) == 0
 
     said = capsys.readouterr().out
     for name in (*PROBES, *MEASURES, "decay_time", "within_fraction_of_closed_form", "loshchilov_hutter_2019"):
         assert name in said
+    for name, mutant in load_mutants().items():
+        assert any(line.startswith(f"  {name}") and mutant.does in line and mutant.thread in line for line in said.splitlines())
 
 
 def test_the_vocabulary_of_a_probe_is_its_settings_and_measures(capsys: pytest.CaptureFixture[str]) -> None:

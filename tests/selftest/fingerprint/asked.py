@@ -14,7 +14,6 @@ from harness.fingerprint.measuring.subject_runner import Lab
 
 QUESTIONS = (*update.QUESTIONS, *decay.QUESTIONS)
 MUTANTS = "tests.mutants.decay_rule:"
-CONVENTIONS = "tests.mutants.conventions:"
 
 
 COSTLY = "smallest_decay"  # a search by bisection, which has a test module of its own and on which no other question builds

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
 import torch
 
 from harness.fingerprint import handling
@@ -16,7 +15,6 @@ from harness.spec.contract import FIELDS
 from harness.subject.output import listening
 
 QUESTIONS = {question.name: question for question in handling.QUESTIONS}
-FAULTS = "tests.mutants.mishandled:"
 MUTANTS = "tests.mutants.decay_rule:"
 TWIN = MUTANTS + "AdamWTwin"
 SAID = 140  # characters of a line
@@ -49,16 +47,3 @@ def words(question: Question) -> set[str]:
 def usual(question: str, path: str, given: Mapping[str, Any] | None = None) -> bool:
     """Say whether nobody needs to look at what a question finds."""
     return bool(set(found(question, path, given).values) & set(QUESTIONS[question].usual))
-
-
-def of_torch(questions: Sequence[Question], truth: Mapping[str, Mapping[str, str]]) -> list[Any]:
-    """Return a case for each class of torch.optim and each question: (class, options, question, expected word).
-
-    `truth` holds by question the word of most classes ("" as its key), and of those that differ.
-    """
-    assert set(truth) == {question.name for question in questions}
-    return [
-        pytest.param(name, given, question, said.get(name, said[""]), id=f"{name}-{question}")
-        for name, given in TORCH.items()
-        for question, said in truth.items()
-    ]

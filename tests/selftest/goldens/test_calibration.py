@@ -212,7 +212,7 @@ def test_the_command_trains_what_is_not_there_yet_in_processes_of_its_own(tmp_pa
 SCRIPT = """
 import sys
 from pathlib import Path
-from harness import determinism
+from harness.environment import determinism
 if __name__ == "__main__":
     determinism.fix_environment()
     from harness.calibration import Job, calibrate

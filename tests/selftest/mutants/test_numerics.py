@@ -15,7 +15,7 @@ from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Store
 from harness.training.progress import Heartbeat
 from harness.verdicts.outcome import decide
-from tests.mutants import numerics
+from tests.mutants import collection, numerics
 
 OWN = {name for name, found in vars(numerics).items() if getattr(found, "__module__", "") == numerics.__name__}
 NAMED = [
@@ -29,8 +29,7 @@ NAMED = [
 
 def twin_path(mutant: str) -> str:
     """Return the import path of the optimizer that a mutant is without its fault: its base."""
-    base = getattr(numerics, mutant).__bases__[0]
-    return "torch.optim:Adafactor" if base.__module__.startswith("torch.optim") else f"{base.__module__}:{base.__name__}"
+    return collection.path_of(collection.CLASSES[mutant].__bases__[0])
 
 
 @pytest.mark.parametrize(("entry", "claim", "mutant"), [pytest.param(*one, id=f"{one[1].id}-{one[2]}") for one in NAMED])

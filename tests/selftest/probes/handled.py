@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from types import ModuleType
 
 from harness.catalog.entry import settings_of
 from harness.measurement import Reading
@@ -13,11 +12,10 @@ from harness.spec.scenario import Claim
 from harness.subject import loading
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.verdicts.outcome import decide
-from tests.mutants import decay_rule, groups, handling, numerics, other_optimizers, timing
+from tests.mutants import collection
 from tests.selftest.probes.judged import scenario
 from tests.selftest.probes.subjects import exact
 
-HOMES = (decay_rule, handling, numerics, other_optimizers, groups, timing)
 SCENARIOS = (
     "accumulation",
     "checkpoint",
@@ -41,21 +39,12 @@ def read(name: str, arm: str, path: str = "") -> dict[str, Reading]:
 
 def path_of(name: str) -> str:
     """Return the import path of a mutant or twin, or the path itself."""
-    if ":" in name:
-        return name
-    return f"{home_of(name).__name__}:{name}"
-
-
-def home_of(name: str) -> ModuleType:
-    """Return the module in which a mutant or twin is written."""
-    (home,) = [one for one in HOMES if getattr(getattr(one, name, None), "__module__", "") == one.__name__]
-    return home
+    return name if ":" in name else collection.path(name)
 
 
 def twin_name(mutant: str) -> str:
     """Return the path of the optimizer that a mutant is without its fault."""
-    twin = getattr(home_of(mutant), mutant).__bases__[0]
-    return f"{twin.__module__}:{twin.__name__}"
+    return collection.path_of(collection.CLASSES[mutant].__bases__[0])
 
 
 @cache

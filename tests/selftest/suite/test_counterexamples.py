@@ -16,9 +16,7 @@ from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Store
 from harness.training.progress import Heartbeat
 from harness.verdicts.outcome import decide
-from tests.mutants.expectations import BY_NAME, TWINS, path_of
-
-PATHS = {make.__name__: path_of(make) for make in (*TWINS, *(mutant.make for mutant in BY_NAME.values()))}
+from tests.mutants.collection import path
 
 
 def _cases(kind: str) -> list:
@@ -64,5 +62,5 @@ def _mutated(entry: Entry, claim: Claim, mutant: str) -> Entry:
     """Return the scenario with only the claim's arms, and the mutant in place of the arm that the claim names."""
     name = str(claim.counterexample.arm)
     arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
-    arms[name] = replace(arms[name], role="fixed", subject=PATHS[mutant])
+    arms[name] = replace(arms[name], role="fixed", subject=path(mutant))
     return Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)

@@ -170,7 +170,7 @@ def test_an_equivalent_optimizer_is_held_to_the_goldens_of_the_other(project: Pa
 MISTAKES = {
     "--contract=none.yaml": "none.yaml: cannot be read (No such file or directory)",
     "--contract=unknown.yaml": "unknown.yaml: steprule: unknown contract field 'steprule'; did you mean 'step_rule'?",
-    "--expected-failures=typo.yaml": f"typo.yaml: {ROW[:-1]}: unknown claim {ROW[:-1]!r}; near it: {ROW}",
+    "--expected-failures=typo.yaml": f"typo.yaml: {ROW[:-1]}: unknown claim {ROW[:-1]!r}; did you mean {ROW!r}",
     "--optimizer=sgd=optim.lion:Copy": "--contract declares one optimizer: expected one --optimizer, got 2",
     "--contract=nobody.yaml": "nobody:Optimizer: cannot import 'nobody' (ModuleNotFoundError: No module named 'nobody'); ",
 }

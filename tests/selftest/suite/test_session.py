@@ -104,7 +104,8 @@ def copied(folder: Path, *scenarios: str) -> Path:
     root = folder / "suite"
     for name in ("harness", "tests"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "selftest"))
-    for name in ("conftest.py", "pyproject.toml", "scenarios/sources.yaml", *(f"scenarios/{one}.yaml" for one in scenarios)):
+    listed = ("sources", "mutants", *scenarios)
+    for name in ("conftest.py", "pyproject.toml", *(f"scenarios/{one}.yaml" for one in listed)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     for name in (one.split("/")[-1] for one in scenarios):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.fingerprint.decay import group_values
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
-from tests.selftest.fingerprint.handled_subjects import FAULTS
+from tests.mutants.collection import path
+from tests.selftest.fingerprint.asked import MUTANTS, asked
 
 SUBJECTS = [
     ("torch.optim:AdamW", "own"),
@@ -17,7 +17,7 @@ SUBJECTS = [
     (MUTANTS + "DefaultDecayForAllGroups", "constructor"),
     (MUTANTS + "DecayCaptured", "captured"),
     (MUTANTS + "DecayForgotten", ""),
-    (CONVENTIONS + "FirstGroupForAll", ""),
+    (path("FirstGroupForAll"), ""),
 ]
 
 
@@ -35,6 +35,6 @@ def test_a_group_of_its_own_moves_by_far_more_than_rounding() -> None:
 
 
 def test_an_optimizer_that_keeps_fewer_groups_is_said_to() -> None:
-    found = asked(group_values.QUESTION.name, FAULTS + "OneGroupKept")
+    found = asked(group_values.QUESTION.name, path("GroupsFlattened"))
     assert found.values == ()
     assert "keeps 1 groups of the 2" in found.says

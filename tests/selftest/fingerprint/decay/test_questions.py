@@ -13,7 +13,8 @@ import pytest
 from harness.fingerprint.decay import REFUSED
 from harness.subject.loading import Watched
 from tests.mutants import decay_rule
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, QUESTIONS, asked, findings
+from tests.mutants.collection import path
+from tests.selftest.fingerprint.asked import QUESTIONS, asked, findings
 
 Row = dict[str, str]
 
@@ -130,7 +131,7 @@ PLANTED: list[tuple[str, dict[str, Any], Row]] = [
 ]
 INSIDE: Row = {"step_rule": "sign", "coupling": "inside_sign", "scale": "gradient", "order": "inside"}
 NAMED: list[tuple[str, dict[str, Any], Row]] = [
-    ("LionInsideSign", {}, INSIDE),
+    ("LionDecayInsideSign", {}, INSIDE),
     ("LionDirectionInsideSign", {}, INSIDE | {"strength": "", "mask": ""}),
     (
         "Lars",
@@ -149,7 +150,7 @@ NAMED: list[tuple[str, dict[str, Any], Row]] = [
     ("DecaySkipsFirstStep", {}, {}),
     ("DecayAtRandom", {}, UNKNOWN),
     ("DecayByFanIn", {}, {"strength": "", "other_shapes": "differs"}),
-    ("MatricesOnly", {}, {"other_shapes": "differs"}),
+    ("MatricesDecayTwin", {}, {"other_shapes": "differs"}),
     ("ConstantShift", {}, UNKNOWN | {"weight_at_zero": "moves", "zero_gradient": ""}),
     ("OnceCautious", {}, {"mask": "", "zero_gradient": "untouched"}),
     ("FirstGroupForAll", {}, {"groups": ""}),
@@ -161,12 +162,12 @@ NAMED: list[tuple[str, dict[str, Any], Row]] = [
     ("KeepsRemainder", {}, {}),
 ]
 TRUTH = [
-    pytest.param(prefix + name, options, ADAMW | row, id="-".join([name, *map(str, options)]))
-    for prefix, rows in (
-        ("torch.optim:", TORCH),
-        ("harness.optimizers:", OURS),
-        (MUTANTS, PLANTED),
-        (CONVENTIONS, NAMED),
+    pytest.param(where(name), options, ADAMW | row, id="-".join([name, *map(str, options)]))
+    for where, rows in (
+        ("torch.optim:{}".format, TORCH),
+        ("harness.optimizers:{}".format, OURS),
+        (path, PLANTED),
+        (path, NAMED),
     )
     for name, options, row in rows
 ]
@@ -228,4 +229,4 @@ def test_what_is_usual_is_said_with_its_numbers() -> None:
 
 
 def test_an_inverted_mask_is_said() -> None:
-    assert "cautious inverted" in asked("mask", CONVENTIONS + "OnceCautious").says
+    assert "cautious inverted" in asked("mask", path("OnceCautious")).says

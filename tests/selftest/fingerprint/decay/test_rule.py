@@ -11,8 +11,9 @@ from torch import Tensor
 from harness.fingerprint.decay.rule import Law, law, law_on
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, draw
 from harness.fingerprint.measuring.subject_runner import Lab
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamTwin, AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS
+from tests.selftest.fingerprint.asked import MUTANTS
 
 
 class AddsMore(AdamTwin):
@@ -92,15 +93,15 @@ def test_what_is_no_form_of_decay_is_described(name: str, words: str) -> None:
 
 
 def test_a_constant_shift_is_described() -> None:
-    assert "without w" in found(CONVENTIONS + "ConstantShift").says
+    assert "without w" in found(path("ConstantShift")).says
 
 
 def test_a_decay_with_a_momentum_of_its_own_is_described() -> None:
-    assert "earlier decay lives on" in found(CONVENTIONS + "SgdDecayBuffer").says
+    assert "earlier decay lives on" in found(path("SgdDecayBuffer")).says
 
 
 def test_a_norm_that_spares_the_decay_is_decoupled() -> None:
-    assert found(CONVENTIONS + "LambDecoupledFloored").coupling == ("decoupled",)
+    assert found(path("LambDecoupledFloored")).coupling == ("decoupled",)
     assert found("harness.optimizers:Lamb").coupling == ("through_norm",)
 
 
@@ -108,7 +109,7 @@ def test_before_and_after_are_told_apart_below_the_floor_of_a_norm() -> None:
     """Above it an update in proportion to the decayed weight makes them one map, and without a floor they stay one."""
     orders = []
     for name in ("LambDecoupledFloored", "LambDecoupledFlooredAfter", "LambDecoupled"):
-        lab = Lab(CONVENTIONS + name, {})
+        lab = Lab(path(name), {})
         lab.known["update_depends_on_weight"] = type("Found", (), {"values": ("proportional",)})()
         orders.append(law(lab).order)
     assert orders == [("before",), ("after",), ("before", "after")]
@@ -121,10 +122,10 @@ def test_a_mask_by_the_gradient_is_found_in_coupled_decay_too() -> None:
 
 
 def test_a_step_without_any_decay_takes_a_share_of_nothing() -> None:
-    shares = found(CONVENTIONS + "DecaySkipsFirstStep").shares
+    shares = found(path("DecaySkipsFirstStep")).shares
     assert [one.taken for one in shares if one.number == 0] == [0.0, 0.0]
     assert all(one.taken > 0.04 for one in shares if one.number)
-    assert found(CONVENTIONS + "DecaySkipsFirstStep").says.startswith("decoupled: from step 2 of 20 on decay takes 0.045 to 0.12")
+    assert found(path("DecaySkipsFirstStep")).says.startswith("decoupled: from step 2 of 20 on decay takes 0.045 to 0.12")
 
 
 def test_a_law_of_few_steps_is_the_law() -> None:

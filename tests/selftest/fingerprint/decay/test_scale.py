@@ -12,8 +12,9 @@ from torch import Tensor
 from harness.fingerprint.decay.scale import FORMS, PROXIMAL, SCALES, Rates, measured
 from harness.fingerprint.measuring.gradient_sequence import LRS, OTHER_BUILT, OTHER_LRS
 from harness.fingerprint.measuring.subject_runner import Lab
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, asked
 
 GIVEN = {
     "plain": lambda x: x,
@@ -162,7 +163,7 @@ def test_proximal_decay_is_decay_after_with_another_share() -> None:
 
 
 def test_factors_that_differ_between_tensors_are_shown() -> None:
-    strength = asked("strength", CONVENTIONS + "DecayByFanIn")
+    strength = asked("strength", path("DecayByFanIn"))
     assert strength.values == ()
     assert "0.5, 0.4" in strength.says
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.decay.smallest import QUESTIONS
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamTwin, AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, asked
 
 SMALLEST, DEFAULT = (question.name for question in QUESTIONS)
 
@@ -23,13 +24,13 @@ def test_plain_rounding_loses_what_is_below_half_a_unit(path: str) -> None:
 
 
 def test_stochastic_rounding_is_said() -> None:
-    found = asked(SMALLEST, CONVENTIONS + "StochasticRounding")
+    found = asked(SMALLEST, path("StochasticRounding"))
     assert found.values == ("rounded", "stochastic")  # float32, bfloat16
     assert "by chance" in found.says
 
 
 def test_a_remainder_that_is_kept_is_said() -> None:
-    found = asked(SMALLEST, CONVENTIONS + "KeepsRemainder")
+    found = asked(SMALLEST, path("KeepsRemainder"))
     assert found.values == ("accumulates",)
     assert found.numbers["bfloat16"] > 0.95 * 2**-9  # one step is rounded like any other
 
@@ -43,7 +44,7 @@ def test_a_hidden_decay_does_not_count() -> None:
 
 
 def test_a_decay_that_starts_late_is_waited_for() -> None:
-    assert asked(SMALLEST, CONVENTIONS + "DecaySkipsFirstStep").values == ("rounded",)
+    assert asked(SMALLEST, path("DecaySkipsFirstStep")).values == ("rounded",)
 
 
 class OnlyCollectsFirst(AdamTwin):

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from harness.fingerprint.decay.without_gradient import LR, QUESTIONS, STEPS
 from harness.fingerprint.measuring.gradient_sequence import LRS
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, asked
 
 
 class SkipsSilentTensors(AdamWTwin):
@@ -84,7 +85,7 @@ def test_a_trust_ratio_is_no_hidden_decay() -> None:
 
 
 def test_a_shift_that_does_not_know_the_weight_moves_zero() -> None:
-    found = asked("weight_at_zero", CONVENTIONS + "ConstantShift")
+    found = asked("weight_at_zero", path("ConstantShift"))
     assert found.values == ("moves",)
     assert found.numbers["moved"] == pytest.approx(STEPS * LR * 0.3, rel=1e-9)
     assert asked("weight_at_zero", MUTANTS + "SignDecay").values == ("stays",)
@@ -124,4 +125,4 @@ def test_growth_is_no_decay(name: str) -> None:
 
 
 def test_a_shift_that_grows_half_of_the_weights_is_no_decay() -> None:
-    assert asked("zero_gradient", CONVENTIONS + "ConstantShift").values == ()
+    assert asked("zero_gradient", path("ConstantShift")).values == ()

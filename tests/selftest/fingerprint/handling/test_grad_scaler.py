@@ -7,30 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.fingerprint.handling import grad_scaler
 from tests.mutants.decay_rule import AdamWTwin
-from tests.selftest.fingerprint.handled_subjects import FAULTS, QUESTIONS, TWIN, found, of_torch, usual
-
-TRUTH = {"grad_scaler": {"": "skipped"}}
-PLANTED = (
-    ("SkippedStepDecays", "weights_change"),
-    ("SkippedStepCounts", "state_changes"),
-    ("UnscalesTwice", "differs"),
-)
-
-
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(grad_scaler.QUESTIONS, TRUTH))
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """For-loop, and fused where there is a fused step, in float64."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
-
-
-@pytest.mark.parametrize(("fault", "expected"), PLANTED)
-def test_a_fault_is_named(fault: str, expected: str) -> None:
-    """And is marked as unusual, while the same optimizer without it is not."""
-    assert found("grad_scaler", FAULTS + fault).values == (expected,)
-    assert expected not in QUESTIONS["grad_scaler"].usual
-    assert usual("grad_scaler", TWIN)
+from tests.selftest.fingerprint.handled_subjects import found
 
 
 class CountsForAll(AdamWTwin):

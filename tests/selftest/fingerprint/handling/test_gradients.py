@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from torch import Tensor
 
-from harness.fingerprint.handling import gradients
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import Group, SgdTwin, State
-from tests.selftest.fingerprint.handled_subjects import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
-
-TRUTH = {
-    "none_gradient": {"": "untouched"},  # every step collects the parameters that have a gradient
-    "unseen_rows": {"": "decays"},  # dense: a zero gradient is a gradient
-    # SGD adds weight_decay * w to the gradient, which a sparse one does not take; Adagrad says so itself; others refuse all.
-    "sparse_gradient": {"": "refused", "SGD": "without_decay_only", "Adagrad": "without_decay_only"},
-    "frozen": {"": "untouched"},
-    "nan_gradient": {"": "isolated"},
-    "zero_start": {"": "finite"},
-}
-PLANTED = (
-    ("none_gradient", FAULTS + "DecaysWithoutGradient", "decays"),
-    ("none_gradient", FAULTS + "MomentumGoesOn", "moves"),
-    ("frozen", FAULTS + "DecaysFrozen", "changed"),
-    ("unseen_rows", MUTANTS + "DecayOnlyWhereGradient", "untouched"),
-    ("nan_gradient", FAULTS + "NormOfAll", "spreads"),
-    ("zero_start", FAULTS + "NotANumberAtZero", "not_finite"),
-)
-
-
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(gradients.QUESTIONS, TRUTH))
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """For-loop, in float64."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
-
-
-@pytest.mark.parametrize(("question", "path", "expected"), PLANTED)
-def test_a_fault_is_named(question: str, path: str, expected: str) -> None:
-    """And is marked as unusual, while the same optimizer without it is not."""
-    assert found(question, path).values == (expected,)
-    assert expected not in QUESTIONS[question].usual
-    assert usual(question, TWIN)
+from tests.selftest.fingerprint.handled_subjects import MUTANTS, QUESTIONS, found
 
 
 def test_what_decays_without_gradient_is_measured_before_and_after_it_had_some() -> None:
     """Decay of 6 % a step: over ten steps 46 % are gone, over the six after the last gradient 31 %."""
-    numbers = found("none_gradient", FAULTS + "DecaysWithoutGradient").numbers
+    numbers = found("none_gradient", path("TrainableDecayWithoutGradient")).numbers
 
     assert numbers["never_had_one"] == pytest.approx(1 - 0.94**10, rel=1e-9)
     assert numbers["had_one_before"] == pytest.approx(1 - 0.94**6, rel=1e-9)

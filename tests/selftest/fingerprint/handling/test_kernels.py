@@ -8,18 +8,8 @@ import pytest
 
 from harness.fingerprint.handling import kernels
 from harness.fingerprint.measuring.subject_runner import Lab
-from tests.selftest.fingerprint.handled_subjects import FAULTS, QUESTIONS, TORCH, found, of_torch
-
-TRUTH = {
-    # Differentiable, Adam's family corrects its bias with the count of steps, a float32 tensor; so does foreach ASGD its rate.
-    "paths": {"": "agree", "Muon": "absent"} | dict.fromkeys(("AdamW", "Adam", "NAdam", "ASGD"), "agree_in_single")
-}
-
-
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(kernels.QUESTIONS, TRUTH))
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """In float64."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
+from tests.mutants.collection import path
+from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, found
 
 
 @pytest.mark.parametrize(("name", "given"), TORCH.items())
@@ -32,7 +22,7 @@ def test_foreach_and_fused_take_the_step_of_the_loop(name: str, given: dict[str,
 
 def test_a_list_that_decays_once_for_each_of_its_tensors_is_seen() -> None:
     """On the path that goes by lists, and not on the other."""
-    finding = found("paths", FAULTS + "ForeachDecaysEachTime")
+    finding = found("paths", path("ForeachDecaysEachTime"))
 
     assert finding.values == ("differs",)
     assert "differs" not in QUESTIONS["paths"].usual
@@ -41,7 +31,7 @@ def test_a_list_that_decays_once_for_each_of_its_tensors_is_seen() -> None:
 
 def test_a_list_that_decays_once_for_each_of_its_precisions_is_seen() -> None:
     """Weights of one precision decay once."""
-    finding = found("paths", FAULTS + "ForeachDecaysEachPrecision")
+    finding = found("paths", path("ForeachDecaysEachPrecision"))
 
     assert finding.values == ("differs",)
     assert finding.says.startswith("beside float32 weights")

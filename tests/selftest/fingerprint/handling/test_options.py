@@ -7,41 +7,14 @@ from typing import Any
 import pytest
 
 from harness.errors import RunError
-from harness.fingerprint.handling import options
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin
-from tests.selftest.fingerprint.handled_subjects import FAULTS, MUTANTS, QUESTIONS, TWIN, found, of_torch, usual
-
-OWN = (*options.DEFAULTS, *options.QUESTIONS)
-TRUTH = {
-    "default_options": {"": "stated"},
-    "inert_options": {"": "none"},
-    "unknown_option": {"": "refused"},
-    "rejects": {"": "some"},  # infinite weight_decay is accepted
-}
-PLANTED = (
-    ("inert_options", "InertOption", "some"),
-    ("inert_options", "OneBetaCounts", "some"),
-    ("unknown_option", "SwallowsOptions", "swallowed"),
-)
-
-
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(OWN, TRUTH))
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """For-loop, in float64."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
-
-
-@pytest.mark.parametrize(("question", "fault", "expected"), PLANTED)
-def test_a_fault_is_named(question: str, fault: str, expected: str) -> None:
-    """And is marked as unusual, while the same optimizer without it is not."""
-    assert found(question, FAULTS + fault).values == (expected,)
-    assert expected not in QUESTIONS[question].usual
-    assert usual(question, TWIN)
+from tests.selftest.fingerprint.handled_subjects import MUTANTS, found
 
 
 def test_an_inert_option_is_named_and_the_others_are_not() -> None:
     """max_norm is accepted and never read; betas and eps are."""
-    assert found("inert_options", FAULTS + "InertOption").says.endswith(": max_norm")
+    assert found("inert_options", path("InertOption")).says.endswith(": max_norm")
 
 
 def test_an_option_that_needs_another_is_not_inert() -> None:

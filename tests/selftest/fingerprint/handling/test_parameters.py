@@ -7,25 +7,12 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from harness.fingerprint.handling import parameters
 from harness.fingerprint.measuring.subject_runner import Lab
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
 from tests.selftest.fingerprint.asked import asked
-from tests.selftest.fingerprint.handled_subjects import FAULTS, QUESTIONS, TORCH, TWIN, found, of_torch, usual
+from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, found, usual
 
-TRUTH = {
-    "tied": {"": "once"},  # model.parameters() names a shared weight once
-    "repeated": {"": "twice"},  # torch warns of it, and steps twice
-    "repeated_across_groups": {"": "refused"},
-    "parameter_order": {"": "independent"},
-    "mixed_dtypes": {"": "as_alone"},
-}
-PLANTED = (
-    ("repeated", "CountsRepeats", "differs"),
-    ("parameter_order", "StepsShared", "depends_on_order"),
-    ("parameter_order", "NormOfAll", "depends_on_others"),
-    ("mixed_dtypes", "BucketsDecayAgain", "differs"),
-)
 DRAWN = ("parameter_order", "mixed_dtypes", "add_param_group", "group_options", "exempt_first")
 
 
@@ -47,23 +34,9 @@ class AddsIntoGradient(SgdTwin):
         return grad.add_(w, alpha=group["weight_decay"])
 
 
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(parameters.QUESTIONS, TRUTH))
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """For-loop, in float64."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
-
-
-@pytest.mark.parametrize(("question", "fault", "expected"), PLANTED)
-def test_a_fault_is_named(question: str, fault: str, expected: str) -> None:
-    """And is marked as unusual, while the same optimizer without it is not."""
-    assert found(question, FAULTS + fault).values == (expected,)
-    assert expected not in QUESTIONS[question].usual
-    assert usual(question, TWIN)
-
-
 def test_the_decays_of_a_repeated_parameter_are_counted() -> None:
     """Listed twice and decayed for each pair."""
-    numbers = found("repeated", FAULTS + "CountsRepeats").numbers
+    numbers = found("repeated", path("CountsRepeats")).numbers
 
     assert numbers["decays"] == pytest.approx(4, rel=1e-9)
 
@@ -90,7 +63,7 @@ def test_two_decays_are_two_however_much_each_takes(name: str, word: str) -> Non
 @pytest.mark.parametrize("name", ["SeededNoise", "NormOfAll"])
 def test_runs_that_need_not_agree_are_not_held_against_each_other(question: str, name: str) -> None:
     """An optimizer that draws random numbers, and one whose tensors know of each other, are right and not comparable."""
-    finding = found(question, FAULTS + name)
+    finding = found(question, path(name))
 
     assert finding.values in ((), ("depends_on_others",))
     assert finding.values or "not known, because" in finding.says

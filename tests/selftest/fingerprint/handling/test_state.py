@@ -2,51 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from harness.fingerprint.handling import state
-from tests.selftest.fingerprint.handled_subjects import FAULTS, QUESTIONS, TWIN, found, of_torch, usual
-
-TRUTH = {
-    # NAdam keeps a product of float32 numbers, which loading casts to the weights' precision.
-    "state_dict": {"": "identical", "NAdam": "to_single_rounding"},
-    "resume_weight_decay": {"": "checkpoint"},
-    "resume_lr": {"": "checkpoint"},
-    "pickle": {"": "same"},
-    "deepcopy": {"": "same"},
-    "state_precision": {"": "kept", "NAdam": "cast", "ASGD": "cast"},
-}
-PLANTED = (
-    ("state_dict", "StateNotSaved", "differs"),
-    ("resume_weight_decay", "ConstructorsDecayAfterLoad", "constructor"),
-    ("resume_weight_decay", "StaleDecayAfterLoad", "stale_first_step"),
-    ("resume_weight_decay", "FirstStepByConstructor", "stale_first_step"),
-    ("resume_weight_decay", "DecayZeroAfterLoad", "neither"),
-    ("resume_weight_decay", "DecayEndsAtLoad", "neither"),
-    ("resume_weight_decay", "HalfTheDecayAfterLoad", "neither"),
-    ("resume_lr", "ConstructorsLrAfterLoad", "constructor"),
-    ("pickle", "NotPickled", "refused"),
-    ("pickle", "PickledWithoutState", "differs"),
-    ("deepcopy", "CopySharesState", "shares_state"),
-    ("deepcopy", "PickledWithoutState", "differs"),
-    ("state_precision", "SingleState", "cast"),
-)
-
-
-@pytest.mark.parametrize(("name", "given", "question", "expected"), of_torch(state.QUESTIONS, TRUTH))
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """For-loop, in float64."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
-
-
-@pytest.mark.parametrize(("question", "fault", "expected"), PLANTED)
-def test_a_fault_is_named(question: str, fault: str, expected: str) -> None:
-    """And is marked as unusual, while the same optimizer without it is not."""
-    assert found(question, FAULTS + fault).values == (expected,)
-    assert expected not in QUESTIONS[question].usual
-    assert usual(question, TWIN)
+from tests.mutants.collection import path
+from tests.selftest.fingerprint.handled_subjects import found, usual
 
 
 def test_an_optimizer_without_state_has_nothing_to_lose() -> None:
@@ -69,9 +26,9 @@ def test_a_state_that_loading_casts_is_named() -> None:
 
 def test_whose_weight_decay_counts_is_not_known_where_the_state_is_lost() -> None:
     """The path is neither's, for another reason."""
-    assert found("resume_weight_decay", FAULTS + "StateNotSaved").values == ()
+    assert found("resume_weight_decay", path("StateNotSaved")).values == ()
 
 
 def test_an_optimizer_that_draws_random_numbers_goes_on_as_it_was() -> None:
     """From the same seed at the same step."""
-    assert usual("state_dict", FAULTS + "SeededNoise")
+    assert usual("state_dict", path("SeededNoise"))

@@ -13,8 +13,9 @@ from harness.fingerprint.ask import ask
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring import self_comparison
 from harness.fingerprint.measuring.subject_runner import Lab
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.handled_subjects import FAULTS, MUTANTS
+from tests.selftest.fingerprint.handled_subjects import MUTANTS
 
 ADAMW = Lab("torch.optim:AdamW", {})
 
@@ -73,7 +74,7 @@ def test_a_tolerance_follows_from_steps_and_precision() -> None:
 
 def test_what_draws_and_what_is_entangled_is_known() -> None:
     """Neither is AdamW."""
-    noise, norm = Lab(FAULTS + "SeededNoise", {}), Lab(FAULTS + "NormOfAll", {})
+    noise, norm = Lab(path("SeededNoise"), {}), Lab(path("NormOfAll"), {})
 
     assert [self_comparison.draws(lab) for lab in (ADAMW, noise, norm)] == [False, True, False]
     assert [self_comparison.entangled(lab) for lab in (ADAMW, norm)] == [False, True]
@@ -81,7 +82,7 @@ def test_what_draws_and_what_is_entangled_is_known() -> None:
 
 def test_paths_that_part_are_a_difference_unless_they_may() -> None:
     """Chance is an excuse always, neighbours only where there are other ones."""
-    norm = Lab(FAULTS + "NormOfAll", {})
+    norm = Lab(path("NormOfAll"), {})
 
     assert self_comparison.compared(ADAMW, 0.1, what="it", same="same").values == ("differs",)
     assert self_comparison.compared(ADAMW, 1e-16, what="it", same="same").values == ("same",)

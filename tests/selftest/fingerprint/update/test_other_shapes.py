@@ -6,8 +6,9 @@ import pytest
 from torch import Tensor
 
 from harness.fingerprint.update.other_shapes import QUESTION
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import CONVENTIONS, asked
+from tests.selftest.fingerprint.asked import asked
 
 
 class SignsForVectors(AdamWTwin):
@@ -22,7 +23,7 @@ class SignsForVectors(AdamWTwin):
     [
         ("torch.optim:AdamW", "same", "1-D: as a matrix; 4-D: as a matrix"),
         (f"{__name__}:SignsForVectors", "differs", "1-D: update sign, the same decay; 4-D: as a matrix"),
-        (CONVENTIONS + "MatricesOnly", "differs", "1-D: update adam, decay none; 4-D: as a matrix"),
+        (path("MatricesDecayTwin"), "differs", "1-D: update adam, decay none; 4-D: as a matrix"),
         ("torch.optim:Adafactor", "differs", "1-D: update other, the same decay; 4-D: update other, the same decay"),
     ],
 )
@@ -42,4 +43,4 @@ def test_a_shape_that_is_refused_is_said_with_the_reason() -> None:
 
 
 def test_another_strength_for_another_shape_is_said() -> None:
-    assert "decay decoupled of 0.0075 x w" in asked(QUESTION.name, CONVENTIONS + "DecayByFanIn").says
+    assert "decay decoupled of 0.0075 x w" in asked(QUESTION.name, path("DecayByFanIn")).says

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.update.precision import QUESTIONS
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import CONVENTIONS, MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, asked
 
 (QUESTION,) = QUESTIONS
 
@@ -73,7 +74,7 @@ def test_a_rule_that_keeps_signs_or_few_bits_is_judged_by_its_weights(path: str)
     [("SingleInside", "is a float32 number"), ("SingleUpdate", "single inside"), ("RefusesDouble", "float64 is refused")],
 )
 def test_single_precision_is_found(name: str, words: str) -> None:
-    found = asked(QUESTION.name, CONVENTIONS + name)
+    found = asked(QUESTION.name, path(name))
     assert found.values == ("float32",)
     assert words in found.says
 
@@ -90,9 +91,7 @@ def test_a_decay_in_single_precision_is_found_under_an_update_in_double(name: st
     assert found.says.startswith("single decay")
 
 
-@pytest.mark.parametrize(
-    "path", [MUTANTS + "SignDecay", MUTANTS + "DecayInsideMoments", "torch.optim:Adam", CONVENTIONS + "Lars"]
-)
+@pytest.mark.parametrize("path", [MUTANTS + "SignDecay", MUTANTS + "DecayInsideMoments", "torch.optim:Adam", path("Lars")])
 def test_a_decay_of_any_form_in_double_is_not_called_single(path: str) -> None:
     assert asked(QUESTION.name, path).values == ("float64",)
 

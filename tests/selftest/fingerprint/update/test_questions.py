@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.fingerprint.update import other_shapes
 from harness.fingerprint.update.questions import QUESTIONS
 from tests.mutants.decay_rule import AdamWTwin, Group, State
 from tests.selftest.fingerprint.asked import asked, findings
@@ -34,7 +35,7 @@ class WaitsOneStep(AdamWTwin):
 
 
 def test_the_questions_are_named_as_the_contract_and_the_report_name_them() -> None:
-    assert [question.name for question in QUESTIONS] == [
+    assert [question.name for question in (*QUESTIONS, other_shapes.QUESTION)] == [
         "element_wise",
         "scale_free",
         "update_depends_on_weight",

@@ -1,0 +1,54 @@
+"""The command that writes scenarios/mutants.yaml from the docstrings of this folder.
+
+python -m tests.mutants
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+from harness.environment.paths import ROOT
+from tests.mutants import collection
+from tests.mutants.expectations import noticed_by
+
+FILE = ROOT / "scenarios" / "mutants.yaml"
+HEAD = """\
+# The optimizers of tests/mutants: what each does, the thread of the real bug, and what notices it.
+#   claims       a claim's counterexample may name it, and the kill matrix tries it
+#   fingerprint  only a question of the fingerprint notices it, and the fingerprint's self-tests try it
+#   nothing      it is right under its own contract; a claim about another optimizer may still name it
+# Made by `python -m tests.mutants` from the docstrings; a self-test holds it to the folder.
+mutants:
+"""
+
+
+def text() -> str:
+    """Return the file's text: a block for each class, in the order in which the modules define them."""
+    blocks = (_title(module.__file__) + "".join(_block(one) for one in _own(module.__name__)) for module in collection.MODULES)
+    return HEAD + "".join(blocks)
+
+
+def _title(file: str | None) -> str:
+    docstring = ast.get_docstring(ast.parse(Path(str(file)).read_text(encoding="utf-8"))) or ""
+    return f"  # {Path(str(file)).stem}: {docstring.splitlines()[0]}\n"
+
+
+def _own(module: str) -> list[type]:
+    return [one for one in collection.CLASSES.values() if one.__module__ == module]
+
+
+def _block(make: type) -> str:
+    keys = {"does": collection.does(make), "thread": collection.thread(make)}
+    lines = [f"    {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items() if value]
+    return f"  {make.__name__}:\n{''.join(lines)}    noticed_by: {noticed_by(make)}\n"
+
+
+def main() -> None:
+    """Write the file."""
+    FILE.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

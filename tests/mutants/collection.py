@@ -1,0 +1,41 @@
+"""Every class of this folder by name: its import path, what it does, and the thread of the bug."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch.optim import Optimizer
+
+from tests.mutants import conventions, correct, decay_rule, groups, handling, numerics, other_optimizers, timing
+
+MODULES = (decay_rule, handling, groups, numerics, timing, other_optimizers, conventions, correct)
+CLASSES: Mapping[str, type] = {
+    name: one
+    for module in MODULES
+    for name, one in vars(module).items()
+    if isinstance(one, type) and issubclass(one, Optimizer) and one.__module__ == module.__name__
+    if not name.startswith("_") and one is not decay_rule.Stepwise  # a base alone is no optimizer
+}
+
+
+def path(name: str) -> str:
+    """Return the import path of a class of this folder."""
+    return path_of(CLASSES[name])
+
+
+def path_of(make: type) -> str:
+    """Return an optimizer's import path. torch's own classes are named as torch shows them."""
+    module = "torch.optim" if make.__module__.startswith("torch.optim") else make.__module__
+    return f"{module}:{make.__name__}"
+
+
+def does(make: type) -> str:
+    """Return what an optimizer does, in the one sentence of its docstring, without the thread."""
+    return " ".join((make.__doc__ or "").partition(": http")[0].split()).rstrip(".") + "."
+
+
+def thread(make: type) -> str:
+    """Return the thread of the real bug that a docstring gives, or nothing."""
+    found = re.search(r"https://\S+?(?=[.,:;]?(\s|$))", make.__doc__ or "")
+    return found[0] if found else ""

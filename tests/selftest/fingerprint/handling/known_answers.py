@@ -1,0 +1,143 @@
+"""Known answers of the questions about handling: of each class of torch.optim, and of each planted fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MATRICES_ONLY = {"": "as_usual", "Muon": "refused"}
+# By question: the word of most classes ("" as its key), and of those that differ. All are for-loops, in float64.
+TORCH_ANSWERS: Mapping[str, Mapping[str, str]] = {
+    # gradients
+    "none_gradient": {"": "untouched"},  # every step collects the parameters that have a gradient
+    "unseen_rows": {"": "decays"},  # dense: a zero gradient is a gradient
+    # SGD adds weight_decay * w to the gradient, which a sparse one does not take; Adagrad says so itself; others refuse all.
+    "sparse_gradient": {"": "refused", "SGD": "without_decay_only", "Adagrad": "without_decay_only"},
+    "frozen": {"": "untouched"},
+    "nan_gradient": {"": "isolated"},
+    "zero_start": {"": "finite"},
+    # parameters
+    "tied": {"": "once"},  # model.parameters() names a shared weight once
+    "repeated": {"": "twice"},  # torch warns of it, and steps twice
+    "repeated_across_groups": {"": "refused"},
+    "parameter_order": {"": "independent"},
+    "mixed_dtypes": {"": "as_alone"},
+    # shapes
+    "zero_dim": MATRICES_ONLY,
+    "one_dim": MATRICES_ONLY,
+    "four_dim": MATRICES_ONLY,
+    "empty": {"": "as_usual", "Adafactor": "refused"},  # it divides by the length of a row
+    "non_contiguous": {"": "as_usual"},
+    "expanded": {"": "refused"},  # torch does not write in place into memory that is shared
+    "complex": {"": "as_usual", "Muon": "refused", "Adafactor": "refused"},  # both say so
+    # groups
+    "add_param_group": {"": "as_fresh"},
+    "group_options": {"": "own"},
+    "exempt_first": {"": "decayed"},
+    "empty_group": {"": "accepted"},
+    "callers_groups": {"": "defaults_written"},  # Optimizer.add_param_group sets defaults in the dict that it is given
+    "weight_decay_schedule": {"": "counts"},
+    # steps
+    "gradient_kept": {"": "kept"},
+    "zero_lr": {"": "identity", "ASGD": "moves"},  # ASGD computes its rate at the end of a step, for the next one
+    "lr_tensor": {"": "same"},
+    "maximize": {"": "as_minimize_of_minus_g", "Muon": "absent"},
+    "closure": {"": "as_plain"},
+    "deterministic": {"": "yes"},
+    "micro_steps": {"": "once"},
+    # Decoupled, or under a rule that does not rescale (SGD, ASGD): the decay does not know of the gradient.
+    "clip": {"": "decay_too"} | dict.fromkeys(("AdamW", "Muon", "Adafactor", "SGD", "ASGD"), "gradient_only"),
+    # grad_scaler
+    "grad_scaler": {"": "skipped"},
+    # state
+    # NAdam keeps a product of float32 numbers, which loading casts to the weights' precision.
+    "state_dict": {"": "identical", "NAdam": "to_single_rounding"},
+    "resume_weight_decay": {"": "checkpoint"},
+    "resume_lr": {"": "checkpoint"},
+    "pickle": {"": "same"},
+    "deepcopy": {"": "same"},
+    "state_precision": {"": "kept", "NAdam": "cast", "ASGD": "cast"},
+    # options
+    "default_options": {"": "stated"},
+    "inert_options": {"": "none"},
+    "unknown_option": {"": "refused"},
+    "rejects": {"": "some"},  # infinite weight_decay is accepted
+    # kernels
+    # Differentiable, Adam's family corrects its bias with the count of steps, a float32 tensor; so does foreach ASGD its rate.
+    "paths": {"": "agree", "Muon": "absent"} | dict.fromkeys(("AdamW", "Adam", "NAdam", "ASGD"), "agree_in_single"),
+}
+# The question, a wrong optimizer of tests/mutants, and the word by which its fault is named.
+FAULT_ANSWERS: tuple[tuple[str, str, str], ...] = (
+    # gradients
+    ("none_gradient", "TrainableDecayWithoutGradient", "decays"),
+    ("none_gradient", "MomentumGoesOn", "moves"),
+    ("frozen", "FrozenDecay", "changed"),
+    ("unseen_rows", "DecayOnlyWhereGradient", "untouched"),
+    ("nan_gradient", "NormOfAll", "spreads"),
+    ("zero_start", "NotANumberAtZero", "not_finite"),
+    # parameters
+    ("repeated", "CountsRepeats", "differs"),
+    ("parameter_order", "StepCountedPerParameter", "depends_on_order"),
+    ("parameter_order", "NormOfAll", "depends_on_others"),
+    ("mixed_dtypes", "BucketsDecayAgain", "differs"),
+    # shapes
+    ("zero_dim", "ScalarsSkipped", "not_moved"),
+    ("one_dim", "VectorsNotDecayed", "not_decayed"),
+    ("four_dim", "ImagesOtherwise", "differs"),
+    ("non_contiguous", "WritesToACopy", "not_moved"),
+    ("non_contiguous", "StridedOtherwise", "differs"),
+    ("non_contiguous", "LayoutMatters", "needs_alike_layout"),
+    ("empty", "EmptyEndsTheStep", "differs"),
+    # groups
+    ("add_param_group", "AddedGroupIgnored", "ignored"),
+    ("add_param_group", "DefaultDecayForAllGroups", "decay_of_constructor"),
+    ("add_param_group", "LrOfTheConstructor", "lr_of_constructor"),
+    ("group_options", "DefaultDecayForAllGroups", "decay_of_constructor"),
+    ("group_options", "FirstGroupForAll", "decay_of_first_group"),
+    ("group_options", "LrOfTheConstructor", "lr_of_constructor"),
+    ("exempt_first", "DecayEndsAtExemptGroup", "not_decayed"),
+    ("exempt_first", "StepEndsAtExempt", "not_moved"),
+    ("exempt_first", "DefaultDecayForAllGroups", "exempt_decays"),
+    ("empty_group", "EmptyGroupRefused", "refused"),
+    ("empty_group", "EmptyGroupDropped", "dropped"),
+    ("callers_groups", "CallersGroupsScaled", "values_changed"),
+    ("weight_decay_schedule", "DefaultDecayForAllGroups", "ignored"),
+    # steps
+    ("gradient_kept", "GradientOverwritten", "changed"),
+    ("gradient_kept", "GradientCleared", "cleared"),
+    ("zero_lr", "ZeroLrIsDefault", "moves"),
+    ("zero_lr", "ZeroLrDividesBy", "not_finite"),
+    ("zero_lr", "ZeroLrDividesZero", "not_finite"),
+    ("zero_lr", "DecayNotTimesLr", "decays"),
+    ("lr_tensor", "LrTensorCoarse", "differs"),
+    ("maximize", "MaximizeFlipsDecay", "decay_flipped"),
+    ("maximize", "MaximizeIgnored", "ignored"),
+    ("maximize", "MaximizeWithoutDecay", "decay_lost"),
+    ("closure", "ClosureStepsEachTime", "differs"),
+    ("closure", "ClosureIgnored", "not_called"),
+    ("closure", "ClosureWithoutGrad", "without_grad"),
+    ("closure", "LossLost", "loss_lost"),
+    ("deterministic", "UnseededNoise", "no"),
+    ("micro_steps", "DecayPerMicroBatch", "differs"),
+    # grad_scaler
+    ("grad_scaler", "DecayOnSkippedStep", "weights_change"),
+    ("grad_scaler", "SkippedStepCounted", "state_changes"),
+    ("grad_scaler", "UnscalesTwice", "differs"),
+    # state
+    ("state_dict", "StateNotSaved", "differs"),
+    ("resume_weight_decay", "ConstructorDecayKept", "constructor"),
+    ("resume_weight_decay", "ConstructorDecayAtFirst", "stale_first_step"),
+    ("resume_weight_decay", "FirstStepByConstructor", "stale_first_step"),
+    ("resume_weight_decay", "DecayZeroAfterLoad", "neither"),
+    ("resume_weight_decay", "DecayEndsAtLoad", "neither"),
+    ("resume_weight_decay", "HalfTheDecayAfterLoad", "neither"),
+    ("resume_lr", "ConstructorLrKept", "constructor"),
+    ("pickle", "NotPickled", "refused"),
+    ("pickle", "PickledWithoutState", "differs"),
+    ("deepcopy", "CopySharesState", "shares_state"),
+    ("deepcopy", "PickledWithoutState", "differs"),
+    ("state_precision", "SingleState", "cast"),
+    # options
+    ("inert_options", "InertOption", "some"),
+    ("inert_options", "OneBetaCounts", "some"),
+    ("unknown_option", "SwallowsOptions", "swallowed"),
+)
