@@ -215,9 +215,9 @@ from pathlib import Path
 from harness.environment import determinism
 if __name__ == "__main__":
     determinism.fix_environment()
-    from harness.calibration import Job, calibrate
-    from harness.catalogue import load
-    from harness.subject import DEFAULTS, Subjects
+    from harness.goldens.calibration import Job, calibrate
+    from harness.catalog.load import load
+    from harness.subject.roles import DEFAULTS, Subjects
     folder = Path(sys.argv[1])
     job = Job(Subjects(DEFAULTS), 16, "cpu", folder / "golden", folder / "runs")
     calibrate([load(folder / "scenarios")["training"]], job, print)

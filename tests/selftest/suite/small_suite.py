@@ -17,7 +17,7 @@ from harness.environment.paths import ROOT
 
 CONFTEST = """
 from pathlib import Path
-from harness.golden import GoldenExtension
+from harness.goldens.store import GoldenExtension
 
 def pytest_configure(config):
     GoldenExtension.place(Path(__file__).parent / "golden", "default")
@@ -31,9 +31,9 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 import pytest
-from harness.comparison import Ensemble, Exact, Information
-from harness.golden import GoldenExtension, check
-from harness.provenance import Origin
+from harness.goldens.values import Ensemble, Exact, Information
+from harness.goldens.store import GoldenExtension, check
+from harness.goldens.origin import Origin
 
 NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
 KINDS = {

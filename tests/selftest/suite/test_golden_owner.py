@@ -115,9 +115,9 @@ def test_a_golden_whose_signals_stay_unknown_keeps_every_byte_too(tmp_path: Path
 
 ODD = """
 import pytest
-from harness.comparison import Exact
-from harness.golden import GoldenExtension, check
-from harness.provenance import Origin
+from harness.goldens.values import Exact
+from harness.goldens.store import GoldenExtension, check
+from harness.goldens.origin import Origin
 
 def ask(snapshot, times=1):
     snapshot = snapshot.use_extension(GoldenExtension)

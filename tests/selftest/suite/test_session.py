@@ -285,7 +285,7 @@ def test_an_optimizer_that_raises_is_red_in_one_line(home: Path) -> None:
 def test_a_fault_of_ours_is_an_error_and_not_a_verdict(home: Path) -> None:
     """A claim whose test breaks is counted as an error, with the last line of what happened."""
     (home / "sabotage.py").write_text(
-        "import harness.arithmetic\n"
+        "import harness.catalog.formulas\n"
         "def broken(*arguments):\n"
         "    raise ZeroDivisionError('ours')\n"
         "harness.catalog.formulas.evaluate = broken\n",

@@ -21,11 +21,11 @@ SHORT = "recipe: {steps: 8, warmup_steps: 2, evaluate_every: 4}"
 WORKER = """
 import sys
 from pathlib import Path
-from harness import determinism
+from harness.environment import determinism
 determinism.fix_environment()
 determinism.fix_torch()
-from tests.selftest.test_sharing import cut
-from harness.store import Store
+from tests.selftest.suite.test_sharing import cut
+from harness.training.chunk_cache import Store
 store, pieces = cut(Path(sys.argv[1]), Path(sys.argv[2]))
 store.work_through(pieces)
 """

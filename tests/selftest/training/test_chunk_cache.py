@@ -21,7 +21,7 @@ WORKER = """
 import os, sys, time
 from pathlib import Path
 from harness.errors import RunError
-from harness.store import Piece, Store
+from harness.training.chunk_cache import Piece, Store
 
 folder, how = Path(sys.argv[1]), sys.argv[2]
 
