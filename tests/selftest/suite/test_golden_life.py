@@ -1,4 +1,4 @@
-"""Does a golden (harness/golden.py) live as it should: recorded once, compared always, changed on request and line by line?"""
+"""Does a golden (harness/goldens) live as it should: recorded once, compared always, changed on request and line by line?"""
 
 from __future__ import annotations
 
