@@ -18,6 +18,7 @@ from harness.goldens.extract import gates
 from harness.goldens.pool import Pool, path_of, read
 from harness.goldens.values import Ensemble, Exact
 from harness.policy import LEVEL
+from harness.spec.relations import relation_of
 from harness.spec.scenario import Expectation
 from harness.verdicts.judge import false_red, judge
 
@@ -155,8 +156,7 @@ def verdict_rates(found: Sequence[Study]) -> Iterator[Gate]:
                 red = plain.fmean(not judge(item, readings).holds for readings in drawn)
                 effect = effect_of(item, study.pool)
                 declared = false_red(item, study.runs)
-                sides = round(declared / stats.chance_not_shown(effect=item.pilot, n=study.runs, level=LEVEL))
-                there = sides * stats.chance_not_shown(effect=effect, n=study.runs, level=LEVEL)
+                there = relation_of(item).region.sides * stats.chance_not_shown(effect=effect, n=study.runs, level=LEVEL)
                 yield Gate(f"{claim.id}[{number}] {item.arm}.{item.measure}", red, item.pilot, effect, declared, there)
 
 
@@ -170,18 +170,10 @@ def effect_of(item: Expectation, pool: Pool) -> float:
         assert target is not None, "the catalogue lets no expectation without a target pass"
         distances = [a - target for a in own]
     mean, sd = stats.moments(distances)
-    match item.relation:
-        case "at_least" | "greater_than":
-            return mean / sd
-        case "at_most" | "less_than":
-            return -mean / sd
-        case "close_to":
-            return ((item.tolerance or 0.0) - abs(mean)) / sd
-        case "differs_from":
-            return (abs(mean) - (item.tolerance or 0.0)) / sd
-        case _:
-            room = (item.fraction or 0.0) * abs(pool.expected[item.arm, item.measure])
-            return (room - abs(mean)) / sd
+    tolerance = item.tolerance or 0.0
+    if item.fraction is not None:
+        tolerance = item.fraction * abs(pool.expected[item.arm, item.measure])
+    return relation_of(item).region.margin(mean, 0.0, tolerance) / sd
 
 
 def exact_gates() -> list[tuple[str, Exact]]:

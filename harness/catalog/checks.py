@@ -15,12 +15,11 @@ from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES
 from harness.probes import PROBES
 from harness.spec.contract import ANY, FIELDS
 from harness.spec.contract import check as contract_problem
+from harness.spec.relations import RELATIONS, key_problem, relation_of
 from harness.spec.scenario import Arm, Claim, Expectation, Scenario
 from harness.spec.yaml_binding import Raw, entries, unknown
 from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS
 
-_VALUED = ("close_to", "differs_from", "at_least", "at_most", "greater_than", "less_than")
-_TOLERANT = ("close_to", "differs_from")
 KEYS = {
     "probe": ("probe", "settings"),
     "study": ("task", "model", "recipe", "seeds", "golden"),
@@ -134,28 +133,16 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
     _check_place(expectation.arm, expectation.measure, scenario, where)
     if expectation.than:
         _check_place(expectation.than.arm, expectation.than.measure, scenario, where)
-    if expectation.relation in _VALUED and (expectation.value is None) == (expectation.than is None):
-        raise where.fail(f"{expectation.relation} compares with either 'value' or 'than'")
-    _check_room(expectation, where)
-    if scenario.kind == "study" and expectation.relation in ("equals_closed_form", "within_standard_errors"):
+    if expectation.relation not in RELATIONS:
+        raise _named(where, "relation", expectation.relation, RELATIONS, what="relation")
+    if problem := key_problem(expectation):
+        raise where.fail(problem)
+    if scenario.kind == "study" and not relation_of(expectation).ensembles:
         raise where.fail(f"{expectation.relation} is exact; a study's measures are ensembles")
     if expectation.tolerance is not None and not expectation.tolerance > 0.0:
         raise where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
     if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
         raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
-
-
-def _check_room(expectation: Expectation, where: Raw) -> None:
-    """Refuse a relation without a key that it reads, and with one that it does not: it would look as if it were used."""
-    relation = expectation.relation
-    read = {"value": relation in _VALUED, "than": relation in _VALUED, "tolerance": relation in _TOLERANT}
-    read["fraction"] = relation == "within_fraction_of_closed_form"
-    for key in ("tolerance", "fraction"):
-        if read[key] and getattr(expectation, key) is None:
-            raise where.fail(f"{relation} needs the key {key!r}")
-    for key in read:
-        if not read[key] and getattr(expectation, key) is not None:
-            raise where.fail(f"{relation} does not read the key {key!r}")
 
 
 def _check_counterexample(claim: Claim, scenario: Scenario, where: Raw) -> None:

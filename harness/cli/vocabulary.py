@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
-from typing import get_args
 
 from harness.catalog.formulas import FORMULAS
 from harness.catalog.load import load, load_mutants, load_sources
 from harness.errors import UsageError
 from harness.probes import PROBES
-from harness.spec.scenario import Relation
+from harness.spec.relations import RELATIONS
 from harness.spec.yaml_binding import unknown
 from harness.tables import text_table
 from harness.training.measures import MEASURES
@@ -46,7 +45,7 @@ def _all_words() -> Iterator[str]:
     yield from (f"  {name} ({measure.unit}): {measure.says}" for name, measure in MEASURES.items())
     yield "formulas of arithmetic"
     yield from (f"  {name}: {formula.measure}" for name, formula in FORMULAS.items())
-    yield f"relations\n  {', '.join(get_args(Relation))}"
+    yield f"relations\n  {', '.join(RELATIONS)}"
     yield "sources"
     yield from (f"  {key}: {source.title} ({source.author})" for key, source in load_sources().items())
     yield "mutants (a counterexample may name all but those that only the fingerprint notices)"

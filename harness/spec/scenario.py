@@ -13,17 +13,6 @@ from harness.spec.yaml_binding import Plain, Raw
 
 Role = Literal["decoupled", "coupled", "sgd", "any", "fixed"]  # any: the subject under test, whatever it promises
 Established = Literal["holds", "holds_when", "refuted"]
-Relation = Literal[
-    "equals_closed_form",
-    "within_standard_errors",
-    "within_fraction_of_closed_form",
-    "close_to",
-    "differs_from",
-    "at_least",
-    "at_most",
-    "greater_than",
-    "less_than",
-]
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,7 @@ class Other:
 
 @dataclass(frozen=True)
 class Expectation:
-    """One relation that a claim asserts of one measure in one arm.
+    """One relation that a claim asserts of one measure in one arm; `relation` is a name in `relations.RELATIONS`.
 
     `pilot` is the standardised effect (paired d_z) seen in the pilot of a study; a study's expectation is a gate only
     with it. Without, it is reported with its interval.
@@ -54,7 +43,7 @@ class Expectation:
 
     arm: str
     measure: str
-    relation: Relation
+    relation: str
     value: float | None = None
     than: Other | None = None
     tolerance: float | None = None

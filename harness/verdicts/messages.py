@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.policy import LEVEL
+from harness.spec.relations import relation_of
 from harness.verdicts.judge import Verdict
 from harness.verdicts.outcome import Outcome
-
-_RELATIONS = {
-    "equals_closed_form": "its closed form",
-    "within_standard_errors": "its closed form",
-    "within_fraction_of_closed_form": "near its closed form",
-    "close_to": "",
-    "differs_from": "away from",
-    "at_least": "at least",
-    "at_most": "at most",
-    "greater_than": "more than",
-    "less_than": "less than",
-}
 
 
 def headline(outcome: Outcome, behaviours: Sequence[str] = ()) -> str:
@@ -40,14 +29,12 @@ def sentence(verdict: Verdict) -> str:
 
 def expected(verdict: Verdict) -> str:
     """Return what a verdict expected, with its tolerance or with what it was compared to."""
-    item, words = verdict.expectation, _RELATIONS[verdict.expectation.relation]
-    text = f"{words} {number(verdict.expected)}".strip()
-    if item.relation == "differs_from":
-        text = f"at least {number(item.tolerance or 0.0)} {text}"
+    item, target = verdict.expectation, number(verdict.expected)
     if item.than:
         times = f"{item.than.times:g} x " if item.than.times != 1.0 else ""
-        text += f" ({times}{item.than.measure} of {item.than.arm})"
-    return f"{text} within {number(verdict.tolerance)}" if verdict.tolerance is not None else text
+        target += f" ({times}{item.than.measure} of {item.than.arm})"
+    tolerance = item.tolerance or 0.0 if verdict.tolerance is None else verdict.tolerance
+    return relation_of(item).words.format(expected=target, tolerance=number(tolerance))
 
 
 def details(outcome: Outcome, *, place: str, behaviours: Sequence[str], rerun: str) -> str:

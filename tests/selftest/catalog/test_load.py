@@ -105,7 +105,7 @@ PROBE_REFUSALS = [
     (
         "equals_closed_form",
         "equal",
-        "claims[0].expect[0].relation: unknown value 'equal' (known: at_least, at_most, close_to, differs",
+        "claims[0].expect[0].relation: unknown relation 'equal' (known: at_least, at_most, close_to, differs",
     ),
     ("equals_closed_form", "at_least, value: no", "claims[0].expect[0].value: expected number, got 'no' (bool) (line 18)"),
     ("equals_closed_form", "at_least", "claims[0].expect[0]: at_least compares with either 'value' or 'than' (line 18)"),

@@ -11,7 +11,7 @@ import pytest
 from harness import stats
 from harness.measurement import Reading
 from harness.policy import LEVEL
-from harness.spec.scenario import Expectation, Other, Relation
+from harness.spec.scenario import Expectation, Other
 from harness.verdicts.judge import Verdict, false_red, judge
 
 EXACT = Reading(1.0, "u", expected=1.0, tolerance=1e-6, effect=1.0)
@@ -20,7 +20,7 @@ PLAIN = Reading(1.0, "u")
 PILOT = 4.0
 
 
-def verdict(relation: Relation, own: Reading, compared: Reading | None = None, **keys: float) -> Verdict:
+def verdict(relation: str, own: Reading, compared: Reading | None = None, **keys: float) -> Verdict:
     """Judge `own` (arm a), against `compared` (arm b) times `times` where it is given."""
     times = keys.pop("times", 1.0)
     than = Other("b", "m", times) if compared else None
@@ -52,7 +52,7 @@ def ensemble(*samples: float, expected: float | None = None) -> Reading:
     ],
 )
 def test_a_closeness_holds_within_its_tolerance_on_both_sides(
-    side: int, relation: Relation, like: Reading, tolerance: float, keys: dict[str, float]
+    side: int, relation: str, like: Reading, tolerance: float, keys: dict[str, float]
 ) -> None:
     """At 0.99 of it, and not at 1.01."""
     inside = verdict(relation, at(1.0 + side * 0.99 * tolerance, like), **keys)
@@ -74,7 +74,7 @@ def test_a_closeness_holds_within_its_tolerance_on_both_sides(
         ("less_than", 1.99, 2.01, False),
     ],
 )
-def test_an_order_holds_on_its_own_side(relation: Relation, holding: float, failing: float, when_equal: bool) -> None:
+def test_an_order_holds_on_its_own_side(relation: str, holding: float, failing: float, when_equal: bool) -> None:
     """The strict ones not at the bound itself; `than` is the same with `times` x the other arm's measure."""
     other = at(0.5)
 
@@ -120,7 +120,7 @@ def test_a_difference_is_larger_than_its_tolerance(side: int) -> None:
         ("within_standard_errors", replace(NOISY, expected=None), "no closed form"),
     ],
 )
-def test_a_comparison_that_shows_nothing_is_not_judged(relation: Relation, reading: Reading, problem: str) -> None:
+def test_a_comparison_that_shows_nothing_is_not_judged(relation: str, reading: Reading, problem: str) -> None:
     """Although the value is exactly the expected one."""
     obtained = verdict(relation, reading)
 
@@ -136,7 +136,7 @@ def test_a_comparison_that_shows_nothing_is_not_judged(relation: Relation, readi
         ("within_standard_errors", replace(NOISY, effect=0.101)),
     ],
 )
-def test_an_effect_just_large_enough_is_judged(relation: Relation, reading: Reading) -> None:
+def test_an_effect_just_large_enough_is_judged(relation: str, reading: Reading) -> None:
     """1e4 tolerances, or ten standard errors."""
     obtained = verdict(relation, reading)
 
@@ -154,7 +154,7 @@ def test_what_is_not_finite_is_not_judged(field: str, bad: float) -> None:
 
 @pytest.mark.parametrize("relation", ["at_least", "at_most", "greater_than", "less_than", "differs_from"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_no_relation_holds_of_or_against_what_is_not_finite(relation: Relation, bad: float) -> None:
+def test_no_relation_holds_of_or_against_what_is_not_finite(relation: str, bad: float) -> None:
     """On either side of it, alone or in an ensemble."""
     keys = {"tolerance": 0.1} if relation == "differs_from" else {}
 
@@ -177,7 +177,7 @@ HALF = stats.student_critical(LEVEL, 7) * stats.moments(SPREAD)[1] / math.sqrt(8
 
 
 @pytest.mark.parametrize(("relation", "sign"), [("at_least", 1), ("greater_than", 1), ("at_most", -1), ("less_than", -1)])
-def test_an_order_is_shown_when_its_bound_is_outside_the_interval(relation: Relation, sign: int) -> None:
+def test_an_order_is_shown_when_its_bound_is_outside_the_interval(relation: str, sign: int) -> None:
     """A mean on the right side is not enough: at 0.99 of the half width nothing is shown, at 1.01 it is."""
     shown = verdict(relation, around(2.0 + sign * 1.01 * HALF), value=2.0, pilot=PILOT)
     not_shown = verdict(relation, around(2.0 + sign * 0.99 * HALF), value=2.0, pilot=PILOT)
@@ -243,7 +243,7 @@ def test_a_closed_form_is_near_when_the_whole_interval_is_within_its_fraction(si
     ],
 )
 @pytest.mark.parametrize("samples", [(2.0,) * 8, (2.0,)])
-def test_samples_without_spread_show_nothing(relation: Relation, keys: dict[str, float], samples: tuple[float, ...]) -> None:
+def test_samples_without_spread_show_nothing(relation: str, keys: dict[str, float], samples: tuple[float, ...]) -> None:
     """Zero variance, or a single seed, would look like certainty."""
     obtained = verdict(relation, ensemble(*samples, expected=2.0), pilot=PILOT, **keys)
 
@@ -305,7 +305,7 @@ def test_a_green_that_nothing_deserves_is_as_rare_as_the_level_says() -> None:
 def test_two_sided_relations_have_twice_the_chance_and_reported_ones_none() -> None:
     """Either bound of an equality may miss; what does not gate cannot be red."""
 
-    def chance(relation: Relation, pilot: float | None = 3.0) -> float:
+    def chance(relation: str, pilot: float | None = 3.0) -> float:
         return false_red(Expectation("a", "m", relation, pilot=pilot), 8)
 
     assert chance("close_to") == chance("within_fraction_of_closed_form") == 2 * chance("at_least")
