@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.catalog import formulas
-from harness.catalog.entry import Entry, formula_arguments, recipe_of, settings_of
+from harness.catalog.entry import Entry, LoadedScenario, StudyEntry, formula_arguments, recipe_of, settings_of
 from harness.errors import RunError, one_line
 from harness.measurement import Reading, Readings
 from harness.probes import PROBES
-from harness.spec.scenario import Arm, Scenario
+from harness.spec.scenario import ArithmeticScenario, Arm, ProbeScenario, Scenario, StudyScenario
 from harness.subject import loading
 from harness.subject.float32 import coarse, in_single
 from harness.subject.output import listening
@@ -47,10 +47,16 @@ class Result:
 
 def run(entry: Entry, session: Session) -> Result:
     """Run one scenario. A subject's failure is part of the result and never an exception."""
-    return {"probe": _probe, "study": _study, "arithmetic": _arithmetic}[entry.scenario.kind](entry, session)
+    match entry.scenario:
+        case ProbeScenario() as scenario:
+            return _probe(scenario, session)
+        case StudyScenario() as scenario:
+            return _study(LoadedScenario(entry.id, scenario, entry.raw), session)
+        case ArithmeticScenario() as scenario:
+            return _arithmetic(scenario)
 
 
-def pieces(entry: Entry, session: Session) -> list[Piece]:
+def pieces(entry: StudyEntry, session: Session) -> list[Piece]:
     """Return the pieces of work that a study is made of, its trajectory last."""
     import torch
 
@@ -66,8 +72,8 @@ def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
     return chosen.subject or subjects.path(chosen.role)
 
 
-def _probe(entry: Entry, session: Session) -> Result:
-    scenario, readings, failures = entry.scenario, dict[str, Readings](), dict[str, str]()
+def _probe(scenario: ProbeScenario, session: Session) -> Result:
+    readings, failures = dict[str, Readings](), dict[str, str]()
     probe = PROBES[scenario.probe]
     for name, arm in scenario.arms.items():
         path = path_of(scenario, name, session.subjects)
@@ -82,7 +88,7 @@ def _probe(entry: Entry, session: Session) -> Result:
     return Result(readings, {}, failures)
 
 
-def ensemble(entry: Entry, session: Session) -> Result:
+def ensemble(entry: StudyEntry, session: Session) -> Result:
     """Return what the ensemble lane of a study gave, without its trajectory."""
     recipe = recipe_of(entry.scenario)
     try:
@@ -96,7 +102,7 @@ def ensemble(entry: Entry, session: Session) -> Result:
     return Result(readings, {}, {})
 
 
-def _study(entry: Entry, session: Session) -> Result:
+def _study(entry: StudyEntry, session: Session) -> Result:
     found = ensemble(entry, session)
     if found.failures:
         return found
@@ -116,11 +122,9 @@ def _momentum(arm: Arm) -> float:
     return float(betas[0]) if isinstance(betas, tuple) else 0.9
 
 
-def _arithmetic(entry: Entry, session: Session) -> Result:
-    del session  # no optimizer takes part
-    scenario = entry.scenario
+def _arithmetic(scenario: ArithmeticScenario) -> Result:
     readings: dict[str, Mapping[str, Reading]] = {
-        name: formulas.evaluate(scenario.formula, formula_arguments(scenario, name)) for name in scenario.arms
+        name: formulas.evaluate(scenario.formula, formula_arguments(arm)) for name, arm in scenario.arms.items()
     }
     return Result(readings, {}, {})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.attribution import witnesses
 from harness.attribution.decide import ASKED, Attribution, Cast, Gave, Name, Runs, arm_of, attribute, moved
-from harness.catalog.entry import Entry
+from harness.catalog.entry import Entry, is_study
 from harness.environment import determinism
 from harness.goldens.compare import Row
 from harness.goldens.file_format import parse
@@ -65,9 +65,9 @@ def _explain(entry: Entry, rows: Sequence[Row], session: Session, shipped: Mappi
     asked: list[Name] = [name for name in ("reference", "torch") if any(name in ASKED[known.runs[arm]] for arm in arms)]
     if not asked:
         return attribute(lane, {}, known)
-    if exact:
+    if exact or not is_study(entry):
         return attribute(lane, {name: witnesses.hear(name, entry, session, shipped=shipped) for name in asked}, known)
-    most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(entry, arms)
+    most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(entry.scenario, arms)
     if steps > most:
         return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {most}")
     # One witness, so that a red study takes no more than twice its time: torch's own, unless that is what is under test.

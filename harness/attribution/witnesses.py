@@ -10,13 +10,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from harness.attribution.decide import Name
-from harness.catalog.entry import Entry, recipe_of
+from harness.catalog.entry import Entry, is_study, recipe_of
 from harness.errors import RunError
 from harness.goldens.compare import Row, compare
 from harness.goldens.extract import entries
 from harness.goldens.values import Entry as Recorded
 from harness.optimizers import numpy_reference
 from harness.run import Result, Session, pieces, run
+from harness.spec.scenario import StudyScenario
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.records import load_runs
 
@@ -40,20 +41,19 @@ def hear_ends(
     return _compared(own, replace(run(own, stage), trajectory={}), shipped)
 
 
-def cost(entry: Entry, arms: Collection[str]) -> int:
+def cost(scenario: StudyScenario, arms: Collection[str]) -> int:
     """Return what it takes to train these arms of a study to the end, in run-steps."""
-    return recipe_of(entry.scenario).steps * len(entry.scenario.seeds) * len(arms)
+    return recipe_of(scenario).steps * len(scenario.seeds) * len(arms)
 
 
 def _staged(name: Name, entry: Entry, session: Session, arms: Collection[str]) -> tuple[Entry, Session]:
     """Return the scenario under a name of its own, by which the store knows its pieces, and a session with the witness."""
-    chosen = {arm: one for arm, one in entry.scenario.arms.items() if arm in arms}
-    own = replace(entry, id=f"{entry.id}.{name}", scenario=replace(entry.scenario, arms=chosen))
+    own = replace(entry, id=f"{entry.id}.{name}", scenario=entry.scenario.with_arms(arms))
     return own, replace(session, subjects=CASTS[name], heard=[])
 
 
 def _exact(entry: Entry, session: Session) -> Result:
-    if entry.scenario.kind != "study":
+    if not is_study(entry):
         return run(entry, session)
     try:
         found = load_runs(session.store.obtain(pieces(entry, session)[-1]))

@@ -7,59 +7,65 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from harness.catalog.entry import SNAKE_CASE, KnownMutant, Source, measures_of, recipe_of, settings_of
 from harness.catalog.formulas import FORMULAS
 from harness.errors import ScenarioError
-from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES
+from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES, MOST_GOLDEN_RTOL
 from harness.probes import PROBES
 from harness.spec.contract import ANY, FIELDS
 from harness.spec.contract import check as contract_problem
 from harness.spec.relations import RELATIONS, key_problem, relation_of
-from harness.spec.scenario import Arm, Claim, Expectation, Scenario
+from harness.spec.scenario import (
+    FIXED,
+    ArithmeticScenario,
+    Arm,
+    Claim,
+    Expectation,
+    ProbeScenario,
+    Role,
+    Scenario,
+    StudyScenario,
+)
 from harness.spec.yaml_binding import Raw, entries, unknown
 from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS
 
-KEYS = {
-    "probe": ("probe", "settings"),
-    "study": ("task", "model", "recipe", "seeds", "golden"),
-    "arithmetic": ("formula",),
-}  # those of a scenario that belong to one kind
+
+def check_scenario(scenario: Scenario, raw: Raw) -> None:
+    """Refuse a scenario with a name that is not known, or a number outside its limits. Raises ScenarioError."""
+    if not 0.0 < scenario.golden_rtol <= MOST_GOLDEN_RTOL:
+        raise raw.fail(f"golden_rtol: expected more than 0 and at most {MOST_GOLDEN_RTOL}, got {scenario.golden_rtol}")
+    match scenario:
+        case ProbeScenario():
+            _check_subjects(scenario.arms, raw)
+            _check_probe(scenario, raw)
+        case StudyScenario():
+            _check_subjects(scenario.arms, raw)
+            _check_study(scenario, raw)
+        case ArithmeticScenario():
+            _check_arithmetic(scenario, raw)
 
 
-def check_arm(name: str, arm: Arm, scenario: Scenario, where: Raw) -> None:
-    """Refuse an arm without a role, or with keys that its scenario's kind does not read. Raises ScenarioError."""
-    if scenario.kind == "arithmetic":
-        return
-    if (arm.role == "fixed") != bool(arm.subject):
-        raise where.fail("an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute")
-    trained = arm.lr is not None and arm.weight_decay is not None
-    if scenario.kind == "study" and not trained:
-        raise where.fail("an arm of a study gives lr and weight_decay")
-    if scenario.kind == "probe" and (arm.lr is not None or arm.weight_decay is not None):
-        raise where.fail("an arm of a probe gives lr and weight_decay under settings")
+def _check_subjects(arms: Mapping[str, Arm], raw: Raw) -> None:
+    known = ", ".join(role for role in get_args(Role) if role != FIXED)
+    for name, part in entries(entries(raw)["arms"]).items():
+        if (arms[name].role == FIXED) != bool(arms[name].subject):
+            raise part.fail(f"an arm has either a role ({known}) or role: {FIXED} and subject: module:attribute")
 
 
-def check_probe(scenario: Scenario, raw: Raw) -> None:
-    """Refuse a probe's scenario with an unknown probe, or settings that do not fit it. Raises ScenarioError."""
+def _check_probe(scenario: ProbeScenario, raw: Raw) -> None:
     if scenario.probe not in PROBES:
-        raise _named(raw, "probe", scenario.probe, PROBES, what="probe")
-    if scenario.settings is None or scenario.golden_rtol is None:
-        raise raw.fail(f"the key {'settings' if scenario.settings is None else 'golden_rtol'!r} is missing")
+        raise _unknown_name(raw, "probe", scenario.probe, PROBES)
     for name in scenario.arms:
         settings_of(scenario, name)
 
 
-def check_study(scenario: Scenario, raw: Raw) -> None:
-    """Refuse a study without recipe, seeds or gates, or with unknown names. Raises ScenarioError."""
+def _check_study(scenario: StudyScenario, raw: Raw) -> None:
     if scenario.task not in TASKS:
-        raise _named(raw, "task", scenario.task, TASKS, what="task")
+        raise _unknown_name(raw, "task", scenario.task, TASKS)
     if scenario.model not in MODELS:
-        raise _named(raw, "model", scenario.model, MODELS, what="model")
-    for key in ("recipe", "golden", "golden_rtol"):
-        if getattr(scenario, key) is None:
-            raise raw.fail(f"the key {key!r} is missing")
-    assert scenario.golden is not None
+        raise _unknown_name(raw, "model", scenario.model, MODELS)
     recipe = recipe_of(scenario)
     if recipe.schedule == "cosine" and recipe.warmup_steps < TRAJECTORY_STEPS:
         # The trajectory lane trains only the first steps; a cosine that has begun by then would depend on its length.
@@ -72,19 +78,14 @@ def check_study(scenario: Scenario, raw: Raw) -> None:
         _check_place(gate.arm, gate.measure, scenario, raw.child("golden.gates", entries(raw)["golden"].node))
 
 
-def check_arithmetic(scenario: Scenario, raw: Raw) -> None:
-    """Refuse an arithmetic scenario whose arms do not give the formula's arguments. Raises ScenarioError."""
+def _check_arithmetic(scenario: ArithmeticScenario, raw: Raw) -> None:
     if scenario.formula not in FORMULAS:
-        raise _named(raw, "formula", scenario.formula, FORMULAS, what="formula")
-    if scenario.golden_rtol is None:
-        raise raw.fail("the key 'golden_rtol' is missing")
+        raise _unknown_name(raw, "formula", scenario.formula, FORMULAS)
     wanted = set(inspect.signature(FORMULAS[scenario.formula].of).parameters)
-    for name, arm in scenario.arms.items():
-        given = set(entries(arm.settings)) if arm.settings else set()
+    for arm in scenario.arms.values():
+        given = set(entries(arm.settings))
         if given != wanted:
-            raise raw.fail(
-                f"arms.{name}.settings: expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}"
-            )
+            raise arm.settings.fail(f"expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}")
 
 
 def check_claim(
@@ -134,7 +135,7 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
     if expectation.than:
         _check_place(expectation.than.arm, expectation.than.measure, scenario, where)
     if expectation.relation not in RELATIONS:
-        raise _named(where, "relation", expectation.relation, RELATIONS, what="relation")
+        raise _unknown_name(where, "relation", expectation.relation, RELATIONS)
     if problem := key_problem(expectation):
         raise where.fail(problem)
     if scenario.kind == "study" and not relation_of(expectation).ensembles:
@@ -175,7 +176,5 @@ def _check_place(arm: str, measure: str, scenario: Scenario, where: Raw) -> None
         raise where.fail(f"measure: {unknown(measure, known, what='measure')}")
 
 
-def _named(raw: Raw, key: str, name: str, known: Iterable[str], *, what: str) -> ScenarioError:
-    if not name:
-        return raw.fail(f"the key {key!r} is missing (known: {', '.join(sorted(known))})")
-    return raw.child(key, entries(raw)[key].node).fail(unknown(name, list(known), what=what))
+def _unknown_name(raw: Raw, key: str, name: str, known: Iterable[str]) -> ScenarioError:
+    return raw.child(key, entries(raw)[key].node).fail(unknown(name, list(known), what=key))

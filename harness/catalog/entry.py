@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeGuard, TypeVar
 
 from harness.catalog.formulas import FORMULAS
 from harness.probes import PROBES
-from harness.spec.scenario import Scenario
+from harness.spec.scenario import ArithmeticArm, ArithmeticScenario, ProbeScenario, Scenario, StudyScenario
 from harness.spec.yaml_binding import Plain, Raw, bind, bind_fields, entries, plain
 from harness.training.measures import MEASURES
 from harness.training.recipe import Recipe
 
+Kind = TypeVar("Kind", bound=Scenario, covariant=True)
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -42,12 +43,21 @@ class KnownMutant:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LoadedScenario(Generic[Kind]):
     """A scenario under its id (the file's stem), with the file that it came from."""
 
     id: str
-    scenario: Scenario
+    scenario: Kind
     raw: Raw
+
+
+Entry = LoadedScenario[Scenario]
+StudyEntry = LoadedScenario[StudyScenario]
+
+
+def is_study(entry: Entry) -> TypeGuard[StudyEntry]:
+    """Return True for a study."""
+    return isinstance(entry.scenario, StudyScenario)
 
 
 @dataclass(frozen=True)
@@ -64,36 +74,30 @@ class Mutants:
     mutants: Mapping[str, KnownMutant]
 
 
-def settings_of(scenario: Scenario, arm: str) -> Any:
-    """Return the probe's (or the formula's) settings of one arm: the scenario's, overridden by the arm's own."""
-    merged: dict[str, Raw] = {}
-    for raw in (scenario.settings, scenario.arms[arm].settings):
-        merged.update(entries(raw) if raw else {})
-    home = scenario.arms[arm].settings or scenario.settings
-    assert home is not None, "checked when the scenario was loaded"
-    return bind_fields(PROBES[scenario.probe].settings, merged, home)
+def settings_of(scenario: ProbeScenario, arm: str) -> Any:
+    """Return the probe's settings in one arm: the scenario's, overridden by the arm's own."""
+    own = scenario.arms[arm].settings
+    merged = {**entries(scenario.settings), **(entries(own) if own else {})}
+    return bind_fields(PROBES[scenario.probe].settings, merged, own or scenario.settings)
 
 
-def formula_arguments(scenario: Scenario, arm: str) -> dict[str, Plain]:
-    """Return the arguments of one arm of an arithmetic scenario."""
-    raw = scenario.arms[arm].settings
-    assert raw is not None, "checked when the scenario was loaded"
-    return {key: plain(part) for key, part in entries(raw).items()}
+def formula_arguments(arm: ArithmeticArm) -> dict[str, Plain]:
+    """Return the arguments of the formula in one arm of an arithmetic scenario."""
+    return {key: plain(part) for key, part in entries(arm.settings).items()}
 
 
-def recipe_of(scenario: Scenario) -> Recipe:
+def recipe_of(scenario: StudyScenario) -> Recipe:
     """Return what all arms of a study share."""
-    assert scenario.recipe is not None, "checked when the scenario was loaded"
     recipe: Recipe = bind(Recipe, scenario.recipe)
     return recipe
 
 
 def measures_of(scenario: Scenario) -> list[str]:
     """Return the measures that a scenario's expectations may name."""
-    match scenario.kind:
-        case "probe":
+    match scenario:
+        case ProbeScenario():
             return list(PROBES[scenario.probe].measures)
-        case "study":
+        case StudyScenario():
             return list(MEASURES)
-        case "arithmetic":
+        case ArithmeticScenario():
             return [FORMULAS[scenario.formula].measure]

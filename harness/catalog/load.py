@@ -7,12 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.catalog.checks import KEYS, check_arithmetic, check_arm, check_claim, check_probe, check_study
+from harness.catalog.checks import check_claim, check_scenario
 from harness.catalog.entry import SNAKE_CASE, Entry, KnownMutant, Mutants, Source, Sources
 from harness.environment.paths import ROOT
 from harness.errors import ScenarioError
-from harness.policy import MOST_GOLDEN_RTOL
-from harness.spec.scenario import Scenario
+from harness.spec.scenario import bind_scenario
 from harness.spec.yaml_binding import Raw, bind, entries, read
 
 FOLDERS = ("arithmetic", "probes", "studies")
@@ -61,24 +60,12 @@ def _entry(path: Path, root: Path) -> Entry:
     raw = read(path, root=root)
     if not SNAKE_CASE.fullmatch(path.stem):
         raise raw.fail(f"a scenario's file name is its id: expected snake_case, got {path.stem!r}")
-    scenario: Scenario = bind(Scenario, raw)
+    scenario = bind_scenario(raw)
     if not scenario.claims or not scenario.arms:
         raise raw.fail("a scenario carries at least one claim and one arm")
-    for name, arm in scenario.arms.items():
-        check_arm(name, arm, scenario, raw.child(f"arms.{name}", _part(raw, "arms", name)))
-    for key, part in entries(raw).items():
-        homes = [kind for kind, keys in KEYS.items() if key in keys]
-        if homes and scenario.kind not in homes:
-            raise part.fail(f"belongs to kind: {homes[0]}, got kind: {scenario.kind}")
-    if scenario.golden_rtol is not None and not 0.0 < scenario.golden_rtol <= MOST_GOLDEN_RTOL:
-        raise raw.fail(f"golden_rtol: expected more than 0 and at most {MOST_GOLDEN_RTOL}, got {scenario.golden_rtol}")
-    {"probe": check_probe, "study": check_study, "arithmetic": check_arithmetic}[scenario.kind](scenario, raw)
+    check_scenario(scenario, raw)
     return Entry(path.stem, scenario, raw)
 
 
 def _claims_node(raw: Raw) -> Any:
     return entries(raw)["claims"].node
-
-
-def _part(raw: Raw, key: str, name: str) -> Any:
-    return entries(entries(raw)[key])[name].node

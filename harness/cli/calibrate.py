@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from harness.catalog.entry import is_study
 from harness.catalog.load import load
 from harness.environment import determinism
 from harness.environment.paths import ROOT
@@ -23,7 +24,7 @@ def calibrate(given: argparse.Namespace) -> int:
 
     determinism.fix_torch()
     sys.path.append(str(Path.cwd()))
-    studies = {name: entry for name, entry in load().items() if entry.scenario.kind == "study"}
+    studies = {name: entry for name, entry in load().items() if is_study(entry)}
     for name in given.only:
         if name not in studies:
             raise UsageError(unknown(name, list(studies), what="study"))

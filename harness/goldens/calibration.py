@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness import run
 from harness.catalog import applicability
-from harness.catalog.entry import Entry, recipe_of
+from harness.catalog.entry import StudyEntry, recipe_of
 from harness.environment import commands, determinism
 from harness.environment.paths import ROOT
 from harness.errors import UsageError
@@ -56,16 +56,16 @@ class Job:
         return self.golden / self.subjects.folder
 
 
-def widened(entry: Entry, seeds: int) -> Entry:
+def widened(entry: StudyEntry, seeds: int) -> StudyEntry:
     """Return a study with `seeds` consecutive seeds, from its own first one on. Raises UsageError for too few of them."""
     own = entry.scenario.seeds
     more = tuple(range(min(own), min(own) + seeds))
     if seeds < LEAST or not set(own) <= set(more):
         raise UsageError(f"--seeds {seeds}: expected at least {max(LEAST, max(own) - min(own) + 1)}, {entry.id}'s own among them")
-    return Entry(entry.id, replace(entry.scenario, seeds=more), entry.raw)
+    return replace(entry, scenario=replace(entry.scenario, seeds=more))
 
 
-def calibrate(studies: Sequence[Entry], job: Job, say: Callable[[str], None]) -> bool:
+def calibrate(studies: Sequence[StudyEntry], job: Job, say: Callable[[str], None]) -> bool:
     """Calibrate studies one after another, and return whether all of them were written; `say` gets one line each."""
     written = []
     for entry in studies:
@@ -79,13 +79,13 @@ def calibrate(studies: Sequence[Entry], job: Job, say: Callable[[str], None]) ->
     return all(written)
 
 
-def applying(entry: Entry, subjects: Subjects) -> list[Claim]:
+def applying(entry: StudyEntry, subjects: Subjects) -> list[Claim]:
     """Return the claims of a study that say something about these subjects."""
     involved = [claim for claim in entry.scenario.claims if applicability.involved(entry, claim, subjects)]
     return [claim for claim in involved if not applicability.obstacle(entry, claim, subjects)]
 
 
-def blockers(entry: Entry, drawn: Pool, subjects: Subjects) -> list[str]:
+def blockers(entry: StudyEntry, drawn: Pool, subjects: Subjects) -> list[str]:
     """Return why a pool may not become a golden, one reason a line: `entry` is the study as the suite has it."""
     result = run.Result(drawn.readings(), {}, {})
     failed = [claim for claim in applying(entry, subjects) if decide(claim, result).status == "failed"]
@@ -95,7 +95,7 @@ def blockers(entry: Entry, drawn: Pool, subjects: Subjects) -> list[str]:
     return [*found, *shortfalls(Recording(entry.id, {name: line for name, line in lines.items() if not unusable(line)}))]
 
 
-def recorded(entry: Entry, folder: Path) -> tuple[Path, Recording]:
+def recorded(entry: StudyEntry, folder: Path) -> tuple[Path, Recording]:
     """Return a study's golden and where it lies. Raises GoldenError where there is none: its other numbers come from a run."""
     path = folder / "test_claims" / f"{entry.id}.json"
     if not path.exists():
@@ -104,7 +104,7 @@ def recorded(entry: Entry, folder: Path) -> tuple[Path, Recording]:
     return path, parse(path.read_text(encoding="utf-8"))
 
 
-def write(entry: Entry, drawn: Pool, folder: Path) -> list[str]:
+def write(entry: StudyEntry, drawn: Pool, folder: Path) -> list[str]:
     """Write a study's pool, and into its golden the lines that follow; return the names of the lines that changed.
 
     Raises GoldenError for a golden that is missing or unreadable.
@@ -127,7 +127,7 @@ def _holds(place: Path, drawn: Pool) -> bool:
         return False
 
 
-def _calibrate(entry: Entry, job: Job, say: Callable[[str], None]) -> str:
+def _calibrate(entry: StudyEntry, job: Job, say: Callable[[str], None]) -> str:
     if not applying(entry, job.subjects):
         return "none of its claims applies to this optimizer"
     wide = widened(entry, job.seeds)
@@ -148,7 +148,7 @@ def _calibrate(entry: Entry, job: Job, say: Callable[[str], None]) -> str:
     return f"{job.seeds} seeds, {len(changed)} lines of its golden changed"
 
 
-def _train(entry: Entry, job: Job, runs: Path, say: Callable[[str], None]) -> None:
+def _train(entry: StudyEntry, job: Job, runs: Path, say: Callable[[str], None]) -> None:
     """Train the chunks that are not there yet, on all cores of a CPU; one process takes what a GPU has room for."""
     session = _session(job, runs, say)
     chunks = run.pieces(entry, session)[:-1]
@@ -168,7 +168,7 @@ def _train(entry: Entry, job: Job, runs: Path, say: Callable[[str], None]) -> No
         raise UsageError(f"{every - done} of {every} chunks were not trained; the same command goes on with them")
 
 
-def _work(entry: Entry, job: Job, runs: Path) -> None:
+def _work(entry: StudyEntry, job: Job, runs: Path) -> None:
     """Train chunks that nobody holds, in a process of its own."""
     determinism.fix_torch()
     session = _session(job, runs, lambda line: print(line, file=sys.stderr, flush=True))
@@ -179,7 +179,7 @@ def _session(job: Job, runs: Path, say: Callable[[str], None]) -> Session:
     return Session(job.subjects, job.device, Store(runs), Heartbeat(runs, say), heard=[])
 
 
-def _fingerprint(entry: Entry, job: Job) -> str:
+def _fingerprint(entry: StudyEntry, job: Job) -> str:
     """Return what a chunk's numbers depend on in a few letters, so that chunks of another code are never taken up."""
     facts = [repr(entry.scenario.arms), repr(recipe_of(entry.scenario)), repr(job.seeds)]
     facts += [repr(sorted(determinism.describe(job.device).items())), repr(sorted(job.subjects.by_role.items()))]

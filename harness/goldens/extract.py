@@ -13,7 +13,7 @@ from harness.goldens.values import Ensemble, Entry, Exact, Information, vacuous,
 from harness.measurement import Reading
 from harness.policy import SINGLE_RTOL
 from harness.run import Result
-from harness.spec.scenario import Scenario
+from harness.spec.scenario import ArithmeticScenario, ProbeScenario, StudyScenario
 from harness.training.records import Run
 
 RECORDED_STEPS = (1, 10, 30, 60, 100)  # few, so that a diff stays readable; rounding grows to 1e-10 only after step 140
@@ -31,23 +31,20 @@ def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, Entry]:
     }
 
 
-def ensemble(scenario: Scenario, samples: Mapping[str, Sequence[float]], arm: str) -> Ensemble:
+def ensemble(scenario: StudyScenario, samples: Mapping[str, Sequence[float]], arm: str) -> Ensemble:
     """Return the gate of `arm`, given one measure's samples by arm; later runs have as many seeds as the scenario."""
-    assert scenario.golden is not None, "checked when the scenario was loaded"
     entry = Ensemble.of(samples[arm], alpha=scenario.golden.false_alarm, runs=len(scenario.seeds))
     worth_here = distance(scenario, {name: stats.moments(one)[0] for name, one in samples.items()}, arm)
     return entry if worth_here is None else worth(entry, worth_here)
 
 
-def gates(scenario: Scenario) -> list[tuple[str, str]]:
+def gates(scenario: StudyScenario) -> list[tuple[str, str]]:
     """Return the (arm, measure) that the golden of a study gates."""
-    assert scenario.golden is not None, "checked when the scenario was loaded"
     return [(gate.arm, gate.measure) for gate in scenario.golden.gates]
 
 
-def _exact(scenario: Scenario, reading: Reading) -> Entry:
+def _exact(scenario: ProbeScenario | ArithmeticScenario, reading: Reading) -> Entry:
     """Return a reading under its rule; what decay has no part in, or what float32 hides decay's part of, is information."""
-    assert scenario.golden_rtol is not None, "checked when the scenario was loaded"
     told = Information.of([reading.value])
     if reading.information:
         return told
@@ -65,7 +62,7 @@ def _absolute(reading: Reading) -> float:
     return reading.tolerance if reading.tolerance is not None and reading.standard_error is None else 0.0
 
 
-def _ensemble(scenario: Scenario, result: Result) -> dict[str, Entry]:
+def _ensemble(scenario: StudyScenario, result: Result) -> dict[str, Entry]:
     gated, found = gates(scenario), dict[str, Entry]()
     for arm, readings in result.readings.items():
         for measure, reading in readings.items():
@@ -77,7 +74,7 @@ def _ensemble(scenario: Scenario, result: Result) -> dict[str, Entry]:
     return found
 
 
-def _trajectory(scenario: Scenario, result: Result) -> dict[str, Entry]:
+def _trajectory(scenario: StudyScenario, result: Result) -> dict[str, Entry]:
     """Return the numbers of the first steps; the signal of a measure in an arm is that of its best step."""
     at = {step: {arm: _at(run, step) for arm, run in result.trajectory.items()} for step in RECORDED_STEPS}
     found: dict[str, Entry] = {}
@@ -90,9 +87,8 @@ def _trajectory(scenario: Scenario, result: Result) -> dict[str, Entry]:
     return found
 
 
-def _number(scenario: Scenario, values: Mapping[str, float], arm: str) -> Exact:
+def _number(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> Exact:
     """Return one measure of one arm at one step, given its values in every arm."""
-    assert scenario.golden_rtol is not None, "checked when the scenario was loaded"
     entry, worth_here = Exact(values[arm], scenario.golden_rtol, 0.0), distance(scenario, values, arm)
     return entry if worth_here is None else worth(entry, worth_here)
 

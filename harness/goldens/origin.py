@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from harness.environment import determinism
 from harness.environment.paths import ROOT
-from harness.spec.scenario import Scenario
+from harness.spec.scenario import FIXED, Scenario
 from harness.subject.roles import Subjects
 
 UNKNOWN = "unknown"
@@ -48,13 +48,12 @@ def origin_of(scenario: Scenario, subjects: Subjects, device: str) -> Origin:
 
     A subject that promises another's numbers (equivalent_to) is held to goldens of that other one.
     """
-    roles = sorted({arm.role for arm in scenario.arms.values()} - {"fixed"}) if scenario.kind != "arithmetic" else []
+    roles = sorted({arm.role for arm in scenario.arms.values()} - {FIXED})
     paths = {role: (subjects.tests(role) and subjects.reference) or subjects.path(role) for role in roles}
-    study = scenario.kind == "study"
     facts = {f"{ROLE}{role}": path for role, path in paths.items()}
     facts |= {f"{PACKAGE}{role}": package for role, path in paths.items() if (package := package_of(path))}
-    facts |= seeds_of(scenario.seeds) if study else {}
-    return Origin(facts | {"commit": commit_of(ROOT)} | _environment(device if study else "cpu"))
+    facts |= seeds_of(scenario.seeds) if scenario.kind == "study" else {}
+    return Origin(facts | {"commit": commit_of(ROOT)} | _environment(device if scenario.kind == "study" else "cpu"))
 
 
 def seeds_of(seeds: Sequence[int]) -> dict[str, str]:

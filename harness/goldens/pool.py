@@ -18,7 +18,7 @@ from harness.goldens.extract import ensemble, gates
 from harness.goldens.origin import Origin, origin_problem
 from harness.goldens.values import Ensemble
 from harness.measurement import Reading, Readings
-from harness.spec.scenario import Scenario
+from harness.spec.scenario import StudyScenario
 from harness.stats import moments
 from harness.training.measures import MEASURES
 
@@ -51,7 +51,7 @@ class Pool:
         return found
 
 
-def wanted(scenario: Scenario) -> list[Place]:
+def wanted(scenario: StudyScenario) -> list[Place]:
     """Return the (arm, measure) that a study's gates and expectations read, and each gate's measure in every other arm."""
     places = {(arm, measure) for _, measure in gates(scenario) for arm in scenario.arms}
     for claim in scenario.claims:
@@ -61,7 +61,7 @@ def wanted(scenario: Scenario) -> list[Place]:
     return sorted(places)
 
 
-def draw(study: str, scenario: Scenario, readings: Mapping[str, Readings], origin: Origin) -> Pool:
+def draw(study: str, scenario: StudyScenario, readings: Mapping[str, Readings], origin: Origin) -> Pool:
     """Return the pool of a study that was run over `scenario.seeds`."""
     samples: dict[Place, tuple[float, ...]] = {}
     expected: dict[Place, float] = {}
@@ -73,7 +73,7 @@ def draw(study: str, scenario: Scenario, readings: Mapping[str, Readings], origi
     return Pool(study, tuple(sorted(scenario.seeds)), origin, samples, expected)
 
 
-def calibrated(pool: Pool, scenario: Scenario) -> dict[str, Ensemble]:
+def calibrated(pool: Pool, scenario: StudyScenario) -> dict[str, Ensemble]:
     """Return the ensemble lines that a study's golden holds if it is calibrated from this pool, by name."""
     found: dict[str, Ensemble] = {}
     for arm, measure in gates(scenario):

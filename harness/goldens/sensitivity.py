@@ -16,13 +16,13 @@ from harness.catalog.entry import settings_of
 from harness.goldens.values import Entry, Exact, Information, worth
 from harness.probes import PROBES
 from harness.run import Session, path_of
-from harness.spec.scenario import Arm, Scenario
+from harness.spec.scenario import ProbeScenario, StudyArm, StudyScenario
 from harness.subject import loading
 from harness.subject.loading import Factory
 from harness.subject.output import listening
 
 
-def partners(scenario: Scenario, arm: str) -> list[tuple[str, str]]:
+def partners(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
     """Return the pairs of a study's arms whose distance is what this arm's weight decay is worth.
 
     The first of a pair has this arm's weight decay; the second is the first but for its weight decay, batches included: a null
@@ -37,7 +37,7 @@ def partners(scenario: Scenario, arm: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def distance(scenario: Scenario, values: Mapping[str, float], arm: str) -> float | None:
+def distance(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> float | None:
     """Return how far from `arm` the farthest arm with another weight decay is, given one measure by arm; None without one."""
     known = [pair for pair in partners(scenario, arm) if set(pair) <= set(values)]
     return max((abs(values[one] - values[other]) for one, other in known), default=None)
@@ -49,11 +49,11 @@ def measured(found: Mapping[str, Entry], entry: ScenarioEntry, session: Session)
     A probe that breaks without decay shows nothing, and its signals stay unknown.
     """
     open_ones = {name: one for name, one in found.items() if isinstance(one, Exact) and one.signal is None}
-    if entry.scenario.kind != "probe" or not open_ones:
+    if not isinstance(entry.scenario, ProbeScenario) or not open_ones:
         return dict(found)
     signals: dict[str, Entry] = {}
     for arm in sorted({name.partition(".")[0] for name in open_ones}):
-        without = _without_decay(entry, arm, session)
+        without = _without_decay(entry.scenario, arm, session)
         for name, one in open_ones.items():
             place, _, measure = name.partition(".")
             if place == arm and measure in without:
@@ -67,12 +67,12 @@ def unknown(found: Mapping[str, Entry]) -> list[str]:
     return [f"{name}: what weight decay is worth in it is not known, and its probe declares no effect" for name in gates]
 
 
-def _without_decay(entry: ScenarioEntry, arm: str, session: Session) -> Mapping[str, float]:
-    chosen, path = entry.scenario.arms[arm], path_of(entry.scenario, arm, session.subjects)
+def _without_decay(scenario: ProbeScenario, arm: str, session: Session) -> Mapping[str, float]:
+    chosen, path = scenario.arms[arm], path_of(scenario, arm, session.subjects)
     try:
         with listening(session.heard):
             make = undecayed(loading.factory(path, chosen.options, training=False))
-            found = PROBES[entry.scenario.probe].run(make, settings_of(entry.scenario, arm))
+            found = PROBES[scenario.probe].run(make, settings_of(scenario, arm))
     except Exception:  # a division by a decay that is gone, among others
         return {}
     return {measure: reading.value for measure, reading in found.items()}
@@ -111,6 +111,6 @@ class Undecayed:
                 group["weight_decay"] = decay
 
 
-def _but(arm: Arm, *, decay: float | None = None, batches: int | None = None) -> Arm:
+def _but(arm: StudyArm, *, decay: float = 0.0, batches: int | None = None) -> StudyArm:
     """Return an arm with its weight decay, and its batches where they are given, replaced: what is left can be compared."""
     return replace(arm, weight_decay=decay, batch_seed_offset=arm.batch_seed_offset if batches is None else batches)

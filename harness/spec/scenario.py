@@ -1,17 +1,18 @@
-"""What does a scenario say? One experiment and the claims that it carries, as frozen dataclasses.
+"""Scenario files as frozen dataclasses, one for each kind: an experiment and the claims that it carries.
 
-Names (of probes, measures, sources, arms) are checked by `catalogue`, which knows the vocabularies.
+Names (of probes, measures, sources, arms) are checked by `catalog`, which knows the vocabularies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
-from harness.spec.yaml_binding import Plain, Raw
+from harness.spec.yaml_binding import Plain, Raw, bind_fields, entries, one_of, refuse_keys_of_others
 
 Role = Literal["decoupled", "coupled", "sgd", "any", "fixed"]  # any: the subject under test, whatever it promises
+FIXED: Role = "fixed"  # the role of an arm whose optimizer the scenario names itself
 Established = Literal["holds", "holds_when", "refuted"]
 
 
@@ -90,15 +91,37 @@ class Claim:
 
 @dataclass(frozen=True)
 class Arm:
-    """One configuration of a scenario: whose role, which constructor options, which settings of its own."""
+    """One configuration of a scenario: which optimizer runs in it, by its role or its import path, with which options."""
 
     role: Role = "fixed"
     subject: str = ""
     options: Mapping[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProbeArm(Arm):
+    """An arm of a probe, with settings of its own that override the scenario's."""
+
     settings: Raw | None = None
-    lr: float | None = None
-    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class StudyArm(Arm):
+    """An arm of a study. Arms with another `batch_seed_offset` see other batches."""
+
+    lr: float = field(kw_only=True)
+    weight_decay: float = field(kw_only=True)
     batch_seed_offset: int = 0
+
+
+@dataclass(frozen=True)
+class ArithmeticArm(Arm):
+    """The arguments of a formula; no optimizer runs in it."""
+
+    role: Role = field(default="fixed", init=False)
+    subject: str = field(default="", init=False)
+    options: Mapping[str, Plain] = field(default_factory=dict, init=False)
+    settings: Raw = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -117,24 +140,67 @@ class EnsembleGolden:
     gates: tuple[Gate, ...]
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """One scenario file. Which of the fields below `arms` are set depends on the kind; `catalogue` checks it.
+@dataclass(frozen=True, kw_only=True)
+class AnyScenario:
+    """The keys of every scenario file, whatever its kind.
 
     `golden_rtol` is the relative tolerance of the exact numbers in the golden: all of a probe's, a study's trajectory.
     """
 
     title: str
-    kind: Literal["probe", "study", "arithmetic"]
     claims: tuple[Claim, ...]
     arms: Mapping[str, Arm]
-    probe: str = ""
-    formula: str = ""
-    settings: Raw | None = None
-    golden_rtol: float | None = None
-    task: str = ""
-    model: str = ""
-    recipe: Raw | None = None
-    seeds: tuple[int, ...] = ()
+    golden_rtol: float
     long: bool = False
-    golden: EnsembleGolden | None = None
+
+    def with_arms(self, names: Collection[str]) -> Self:
+        """Return the scenario with these of its arms only."""
+        return replace(self, arms={name: arm for name, arm in self.arms.items() if name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeScenario(AnyScenario):
+    """An experiment on the optimizer alone, without training."""
+
+    kind: Literal["probe"] = "probe"
+    probe: str
+    settings: Raw
+    arms: Mapping[str, ProbeArm]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyScenario(AnyScenario):
+    """A short training of a small model in every arm, over several seeds."""
+
+    kind: Literal["study"] = "study"
+    task: str
+    model: str
+    recipe: Raw
+    seeds: tuple[int, ...]
+    golden: EnsembleGolden
+    arms: Mapping[str, StudyArm]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArithmeticScenario(AnyScenario):
+    """A calculation with the numbers of a source."""
+
+    kind: Literal["arithmetic"] = "arithmetic"
+    formula: str
+    arms: Mapping[str, ArithmeticArm]
+
+
+Scenario = ProbeScenario | StudyScenario | ArithmeticScenario
+KINDS: Mapping[str, type[Scenario]] = {"probe": ProbeScenario, "study": StudyScenario, "arithmetic": ArithmeticScenario}
+_ARMS: Mapping[str, type[Arm]] = {"probe": ProbeArm, "study": StudyArm, "arithmetic": ArithmeticArm}
+
+
+def bind_scenario(raw: Raw) -> Scenario:
+    """Return a scenario file as the dataclass of its kind. Raises ScenarioError."""
+    parts = entries(raw)
+    kind = one_of("kind", KINDS, raw)
+    refuse_keys_of_others(raw, kind, KINDS)
+    for arm in entries(parts["arms"]).values() if "arms" in parts else ():
+        refuse_keys_of_others(arm, kind, _ARMS)
+    scenario: Scenario = bind_fields(KINDS[kind], parts, raw)
+    return scenario

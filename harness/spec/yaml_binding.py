@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -121,7 +121,7 @@ def bind(kind: Any, raw: Raw) -> Any:
 def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
     """Return the dataclass `kind` made of `parts`; `raw` is where a missing key is reported."""
     hints = _hints(kind)
-    known = {field.name: field for field in fields(kind) if field.init}
+    known = _bound(kind)
     for key, part in parts.items():
         if key not in known:
             raise part.fail(unknown(key, tuple(known), what="key"))
@@ -129,6 +129,28 @@ def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
         if name not in parts and field.default is MISSING and field.default_factory is MISSING:
             raise raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})")
     return kind(**{key: bind(hints[key], part) for key, part in parts.items()})
+
+
+def one_of(key: str, known: Collection[str], raw: Raw) -> str:
+    """Return the name at `key` of a mapping, which says what its other keys mean. Raises ScenarioError for another name."""
+    parts = entries(raw)
+    if key not in parts:
+        raise raw.fail(f"the key {key!r} is missing (known: {', '.join(sorted(known))})")
+    return _one_of(tuple(known), parts[key])
+
+
+def refuse_keys_of_others(raw: Raw, kind: str, kinds: Mapping[str, Any]) -> None:
+    """Refuse a key that the dataclass of `kind` does not have and that of another kind has. Raises ScenarioError."""
+    own = _bound(kinds[kind])
+    for key, part in entries(raw).items():
+        homes = [name for name, other in kinds.items() if key in _bound(other)]
+        if homes and key not in own:
+            raise part.fail(f"belongs to kind: {' or '.join(homes)}, got kind: {kind}")
+
+
+def _bound(kind: Any) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that a file gives."""
+    return {field.name: field for field in fields(kind) if field.init}
 
 
 @cache

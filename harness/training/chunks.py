@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from harness.spec.scenario import Scenario
+from harness.spec.scenario import StudyScenario
 from harness.subject import loading
 from harness.subject.float32 import in_single
 from harness.subject.output import listening
@@ -36,7 +36,7 @@ class Place:
     heard: list[str]
 
 
-def chunks(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> list[Piece]:
+def chunks(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> list[Piece]:
     """Return the pieces of the ensemble lane: float32, every arm with four seeds each."""
     pieces = []
     starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
@@ -47,7 +47,7 @@ def chunks(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> list[
     return pieces
 
 
-def trajectory(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> Piece:
+def trajectory(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> Piece:
     """Return the piece of the trajectory lane: float64, the first steps of the first seed in every arm."""
     short = replace(recipe, steps=TRAJECTORY_STEPS, evaluate_every=TRAJECTORY_STEPS)
     chunk = _Chunk(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)
@@ -57,7 +57,7 @@ def trajectory(name: str, scenario: Scenario, recipe: Recipe, place: Place) -> P
 @dataclass(frozen=True)
 class _Chunk:
     what: str
-    scenario: Scenario
+    scenario: StudyScenario
     recipe: Recipe
     seeds: Sequence[int]
     dtype: torch.dtype
@@ -86,7 +86,5 @@ def _arm_runs(chunk: _Chunk, subjects: Subjects) -> list[ArmRun]:
         make = loading.factory(arm.subject or subjects.path(arm.role), arm.options, training=True)
         if subjects.single(arm.role) and chunk.dtype == torch.float64:
             make = in_single(make)
-        assert arm.lr is not None, "checked when the scenario was loaded"
-        assert arm.weight_decay is not None, "checked when the scenario was loaded"
         runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in chunk.seeds]
     return runs

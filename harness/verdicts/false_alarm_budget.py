@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.catalog.entry import Entry
+from harness.catalog.entry import Entry, is_study
+from harness.spec.scenario import StudyScenario
 from harness.verdicts.judge import false_red
 
 
 def chance(entries: Iterable[Entry]) -> float:
     """Return the summed chance of a false red over the studies among `entries` (exact gates have none)."""
-    return sum(_of_study(entry) for entry in entries if entry.scenario.kind == "study")
+    return sum(_of_study(entry.scenario) for entry in entries if is_study(entry))
 
 
-def _of_study(entry: Entry) -> float:
-    scenario = entry.scenario
+def _of_study(scenario: StudyScenario) -> float:
     gates = [false_red(item, len(scenario.seeds)) for claim in scenario.claims for item in claim.expect]
-    golden = scenario.golden.false_alarm * len(scenario.golden.gates) if scenario.golden else 0.0
-    return sum(gates) + golden
+    return sum(gates) + scenario.golden.false_alarm * len(scenario.golden.gates)

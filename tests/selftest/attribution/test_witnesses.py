@@ -88,7 +88,7 @@ def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_a
 
 def test_what_training_again_takes_is_known_before() -> None:
     """In run-steps: steps x seeds x arms."""
-    assert witnesses.cost(load()["verb_forms"], ["control"]) == 2000 * 8
+    assert witnesses.cost(load()["verb_forms"].scenario, ["control"]) == 2000 * 8
 
 
 def test_an_arm_that_a_witness_cannot_run_gives_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from harness.catalog.applicability import involved, needs, obstacle
 from harness.catalog.entry import Entry
 from harness.catalog.load import load
 from harness.spec.contract import PROMISES, Contract, complete
-from harness.spec.scenario import Arm, Claim, Expectation, Other
+from harness.spec.scenario import Claim, Expectation, Other, ProbeArm
 from harness.subject.roles import DEFAULTS, Subjects
 from tests.selftest.scenario_files import write
 
@@ -42,7 +42,7 @@ def test_a_claim_involves_the_subject_when_an_arm_that_it_reads_has_its_role(row
 def test_a_fixed_arm_and_arithmetic_involve_no_subject(tmp_path: Path) -> None:
     """Nothing of the user's runs there."""
     found = load(write(tmp_path))
-    arms = {**found["row"].scenario.arms, "adamw": Arm("fixed", "torch.optim:AdamW")}
+    arms = {**found["row"].scenario.arms, "adamw": ProbeArm("fixed", "torch.optim:AdamW")}
     fixed = Entry("row", replace(found["row"].scenario, arms=arms), found["row"].raw)
 
     for entry in (fixed, found["time"]):
@@ -52,7 +52,7 @@ def test_a_fixed_arm_and_arithmetic_involve_no_subject(tmp_path: Path) -> None:
 
 def test_a_claim_about_any_optimizer_involves_whoever_is_under_test(row: Entry) -> None:
     """Whatever its role."""
-    anyone = Entry("row", replace(row.scenario, arms={**row.scenario.arms, "adamw": Arm("any")}), row.raw)
+    anyone = Entry("row", replace(row.scenario, arms={**row.scenario.arms, "adamw": ProbeArm("any")}), row.raw)
 
     for role in DEFAULTS:
         assert involved(anyone, row.scenario.claims[0], Subjects(DEFAULTS, (role,)))

@@ -52,7 +52,7 @@ def test_a_recipe_and_a_formulas_arguments_are_bound(tmp_path: Path) -> None:
     found = load(write(tmp_path))
 
     assert (recipe_of(found["training"].scenario).steps, recipe_of(found["training"].scenario).batch_size) == (200, 4)
-    assert formula_arguments(found["time"].scenario, "usual") == {"lr": 1e-3, "weight_decay": 0.1}
+    assert formula_arguments(found["time"].scenario.arms["usual"]) == {"lr": 1e-3, "weight_decay": 0.1}
 
 
 def test_each_kind_has_its_own_vocabulary_of_measures(tmp_path: Path) -> None:
@@ -66,9 +66,10 @@ def test_each_kind_has_its_own_vocabulary_of_measures(tmp_path: Path) -> None:
 
 PROBE_REFUSALS = [
     ("probe: unseen_row", "probe: unseen_rwo", "probe: unknown probe 'unseen_rwo'; did you mean 'unseen_row'? (known: "),
-    ("probe: unseen_row\n", "", "the key 'probe' is missing (known: "),
-    ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (line 1)"),
-    ("settings: {lr: 0.01, weight_decay: 3.0, steps: 300}\n", "", "the key 'settings' is missing (line 1)"),
+    ("probe: unseen_row\n", "", "the key 'probe' is missing (expected: arms, claims, golden_rtol, kind, long, probe, settings, "),
+    ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (expected: arms, claims, golden_rtol, "),
+    ("settings: {lr: 0.01, weight_decay: 3.0, steps: 300}\n", "", "the key 'settings' is missing (expected: arms, claims, "),
+    ("kind: probe\n", "", "the key 'kind' is missing (known: arithmetic, probe, study) (line 1)"),
     ("steps: 300", "step: 300", "settings.step: unknown key 'step'; did you mean 'steps'? (known: "),
     ("weight_decay: 3.0, ", "", "settings: the key 'weight_decay' is missing (expected: "),
     ("schedule: warmup_cosine", "schedule: cosine", "arms.sgd_l2.settings.schedule: unknown value 'cosine'"),
@@ -90,7 +91,7 @@ PROBE_REFUSALS = [
     (
         "role: decoupled",
         "role: decoupled, lr: 1.0",
-        "arms.adamw: an arm of a probe gives lr and weight_decay under settings (line 7)",
+        "arms.adamw.lr: belongs to kind: study, got kind: probe (line 7)",
     ),
     (
         "{arm: adamw, measure: unseen_ratio,",
@@ -198,10 +199,11 @@ def test_a_wrong_probe_scenario_is_refused_with_its_place(tmp_path: Path, old: s
 STUDY_REFUSALS = [
     ("task: verb_forms", "task: verbs", "task: unknown task 'verbs'; did you mean 'verb_forms'? (known: verb_forms) (line 3)"),
     ("model: gpt", "model: gtp", "model: unknown model 'gtp'; did you mean 'gpt'? (known: gpt) (line 4)"),
-    ("model: gpt\n", "", "the key 'model' is missing (known: gpt) (line 1)"),
-    ("recipe: {steps: 200}\n", "", "the key 'recipe' is missing (line 1)"),
+    ("model: gpt\n", "", "the key 'model' is missing (expected: arms, claims, golden, golden_rtol, kind, long, model, recipe, "),
+    ("recipe: {steps: 200}\n", "", "the key 'recipe' is missing (expected: arms, claims, "),
+    ("seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n", "", "the key 'seeds' is missing (expected: arms, claims, "),
     ("recipe: {steps: 200}", "recipe: {stpes: 200}", "recipe.stpes: unknown key 'stpes'; did you mean 'steps'? (known: "),
-    ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (line 1)"),
+    ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (expected: arms, claims, "),
     ("golden_rtol: 1.0e-9", "golden_rtol: 0.1", "golden_rtol: expected more than 0 and at most 1e-06, got 0.1 (line 1)"),
     (
         "recipe: {steps: 200}",
@@ -228,7 +230,7 @@ STUDY_REFUSALS = [
     (
         "{role: decoupled, lr: 3.0e-3, weight_decay: 0.0}",
         "{role: decoupled, lr: 3.0e-3}",
-        "arms.no_decay: an arm of a study gives lr and",
+        "arms.no_decay: the key 'weight_decay' is missing (expected: batch_seed_offset, lr, options, role, subject, weight_decay) (",
     ),
     (
         "{arm: no_decay, measure: gap}\narms",
@@ -239,6 +241,11 @@ STUDY_REFUSALS = [
         "    - {arm: no_decay, measure: gap}\n",
         "    - {arm: no_decay, measure: gap}\n" * 5,
         "golden.gates: expected 1 to 5 gated measures, got 6 (line 1)",
+    ),
+    (
+        "lr: 3.0e-3, weight_decay: 0.0",
+        "settings: {lr: 1.0}",
+        "arms.no_decay.settings: belongs to kind: probe or arithmetic, got ",
     ),
     ("recipe:", "probe: unseen_row\nrecipe:", "probe: belongs to kind: probe, got kind: study (line 5)"),
 ]
@@ -271,13 +278,18 @@ def test_a_study_with_five_gates_is_not_refused(tmp_path: Path) -> None:
             "formula: decay_tim",
             "formula: unknown formula 'decay_tim'; did you mean 'decay_time'? (known: ",
         ),
-        ("lr: 1.0e-3, weight_decay: 0.1", "lr: 1.0e-3", "arms.usual.settings: expected lr, weight_decay, got lr (line 1)"),
+        ("lr: 1.0e-3, weight_decay: 0.1", "lr: 1.0e-3", "arms.usual.settings: expected lr, weight_decay, got lr (line 6)"),
         (
             "usual: {settings: {lr: 1.0e-3, weight_decay: 0.1}}",
             "usual: {}",
-            "arms.usual.settings: expected lr, weight_decay, got nothing",
+            "arms.usual: the key 'settings' is missing (expected: settings) (line 6)",
         ),
-        ("golden_rtol: 1.0e-12\n", "", "the key 'golden_rtol' is missing (line 1)"),
+        (
+            "usual: {settings",
+            "usual: {role: sgd, settings",
+            "arms.usual.role: belongs to kind: probe or study, got kind: arithmetic",
+        ),
+        ("golden_rtol: 1.0e-12\n", "", "the key 'golden_rtol' is missing (expected: arms, claims, formula, "),
         ("measure: steps", "measure: years", "claims[0].expect[0]: measure: unknown measure 'years' (known: steps) (line 16)"),
     ],
 )
