@@ -21,7 +21,7 @@ from harness import stats
 from harness.catalog.entry import Entry
 from harness.catalog.load import load
 from harness.measurement import Reading, Readings
-from harness.run import Result, Session, pieces, run
+from harness.run import Result, Session, run, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.tables import markdown_table
 from harness.training.chunk_cache import Store
@@ -97,7 +97,7 @@ def _run(names: list[str], folder: Path, workers: int) -> dict[str, Result]:
 def _work(names: list[str], folder: Path) -> None:
     determinism.fix_torch()
     session = _session(folder)
-    session.store.work_through([piece for name in names for piece in pieces(load()[name], session)])
+    session.store.work_through([piece for name in names for piece in study_work(load()[name], session).pieces])
 
 
 def _session(folder: Path) -> Session:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
+
 from harness.catalog import formulas
 from harness.catalog.entry import Entry, LoadedScenario, StudyEntry, formula_arguments, recipe_of, settings_of
 from harness.errors import RunError, one_line
@@ -16,7 +18,7 @@ from harness.subject.float32 import coarse, in_single
 from harness.subject.output import listening
 from harness.subject.roles import Subjects
 from harness.training import chunks
-from harness.training.chunk_cache import Piece, Store
+from harness.training.chunk_cache import Store
 from harness.training.measures import read_ensemble
 from harness.training.progress import Heartbeat
 from harness.training.records import Run, load_runs
@@ -56,14 +58,15 @@ def run(entry: Entry, session: Session) -> Result:
             return _arithmetic(scenario)
 
 
-def pieces(entry: StudyEntry, session: Session) -> list[Piece]:
-    """Return the pieces of work that a study is made of, its trajectory last."""
-    import torch
-
+def study_work(entry: StudyEntry, session: Session) -> chunks.StudyWork:
+    """Return the pieces of work that a study is made of."""
     place = chunks.Place(session.subjects, torch.device(session.device), session.heartbeat, session.heard)
-    recipe = recipe_of(entry.scenario)
-    ensemble = chunks.chunks(entry.id, entry.scenario, recipe, place)
-    return [*ensemble, chunks.trajectory(entry.id, entry.scenario, recipe, place)]
+    return chunks.study_work(entry.id, entry.scenario, recipe_of(entry.scenario), place)
+
+
+def trajectory(entry: StudyEntry, session: Session) -> dict[str, Run]:
+    """Return the float64 run of each arm of a study, over its first steps. Raises RunError."""
+    return {one.arm: one for one in load_runs(session.store.obtain(study_work(entry, session).trajectory))}
 
 
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
@@ -92,7 +95,7 @@ def ensemble(entry: StudyEntry, session: Session) -> Result:
     """Return what the ensemble lane of a study gave, without its trajectory."""
     recipe = recipe_of(entry.scenario)
     try:
-        runs = [one for piece in pieces(entry, session)[:-1] for one in load_runs(session.store.obtain(piece))]
+        runs = [one for piece in study_work(entry, session).ensemble for one in load_runs(session.store.obtain(piece))]
     except RunError as error:
         return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
     readings: dict[str, Readings] = {}
@@ -107,7 +110,7 @@ def _study(entry: StudyEntry, session: Session) -> Result:
     if found.failures:
         return found
     try:
-        first = {one.arm: one for one in load_runs(session.store.obtain(pieces(entry, session)[-1]))}
+        first = trajectory(entry, session)
     except RunError as error:
         return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
     for name, arm in entry.scenario.arms.items():

@@ -151,7 +151,7 @@ def _calibrate(entry: StudyEntry, job: Job, say: Callable[[str], None]) -> str:
 def _train(entry: StudyEntry, job: Job, runs: Path, say: Callable[[str], None]) -> None:
     """Train the chunks that are not there yet, on all cores of a CPU; one process takes what a GPU has room for."""
     session = _session(job, runs, say)
-    chunks = run.pieces(entry, session)[:-1]
+    chunks = run.study_work(entry, session).ensemble
     done, every = session.store.progress(chunks)
     if done == every:
         return
@@ -172,7 +172,7 @@ def _work(entry: StudyEntry, job: Job, runs: Path) -> None:
     """Train chunks that nobody holds, in a process of its own."""
     determinism.fix_torch()
     session = _session(job, runs, lambda line: print(line, file=sys.stderr, flush=True))
-    session.store.work_through(run.pieces(entry, session)[:-1])
+    session.store.work_through(run.study_work(entry, session).ensemble)
 
 
 def _session(job: Job, runs: Path, say: Callable[[str], None]) -> Session:

@@ -36,7 +36,25 @@ class Place:
     heard: list[str]
 
 
-def chunks(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> list[Piece]:
+@dataclass(frozen=True)
+class StudyWork:
+    """The pieces of work that a study is made of: those of its ensemble lane, and the one of its trajectory lane."""
+
+    ensemble: tuple[Piece, ...]
+    trajectory: Piece
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """All of them."""
+        return (*self.ensemble, self.trajectory)
+
+
+def study_work(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> StudyWork:
+    """Return the work of a study, whose pieces are kept under `name`."""
+    return StudyWork(_ensemble(name, scenario, recipe, place), _trajectory(name, scenario, recipe, place))
+
+
+def _ensemble(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> tuple[Piece, ...]:
     """Return the pieces of the ensemble lane: float32, every arm with four seeds each."""
     pieces = []
     starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
@@ -44,10 +62,10 @@ def chunks(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> 
         seeds = scenario.seeds[start : start + SEEDS_PER_CHUNK]
         chunk = _Chunk(f"{name}, chunk {index + 1} of {len(starts)}", scenario, recipe, seeds, torch.float32)
         pieces.append(Piece(f"{name}.chunk{index}", chunk.cost, partial(_produce, chunk, place)))
-    return pieces
+    return tuple(pieces)
 
 
-def trajectory(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> Piece:
+def _trajectory(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> Piece:
     """Return the piece of the trajectory lane: float64, the first steps of the first seed in every arm."""
     short = replace(recipe, steps=TRAJECTORY_STEPS, evaluate_every=TRAJECTORY_STEPS)
     chunk = _Chunk(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.catalog.entry import Entry
-from harness.run import Result, Session, pieces, run
+from harness.run import Result, Session, run, study_work
 from harness.training.chunk_cache import Store
 from harness.training.progress import Heartbeat
 from harness.verdicts.contract_check import promised
@@ -43,7 +43,7 @@ def result_of(request: pytest.FixtureRequest, session: Session) -> Callable[[Ent
     def of(entry: Entry) -> Result:
         if entry.id not in results:
             if entry.scenario.kind == "study":
-                session.store.work_through([piece for one in _studies(request) for piece in pieces(one, session)])
+                session.store.work_through([piece for one in _studies(request) for piece in study_work(one, session).pieces])
             results[entry.id] = run(entry, session)
         return results[entry.id]
 

@@ -15,7 +15,7 @@ from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.goldens.file_format import parse
 from harness.goldens.values import Entry as Recorded
-from harness.run import Result, Session, pieces
+from harness.run import Result, Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Store
 from harness.training.progress import Heartbeat
@@ -72,7 +72,7 @@ def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_a
     ran: list[str] = []
 
     def noted(entry: Entry, here: Session) -> Result:
-        pieces_of = [piece.name for piece in pieces(entry, here)]
+        pieces_of = [piece.name for piece in study_work(entry, here).ensemble]
         ran.append(f"{here.subjects.path('decoupled')} {' '.join(entry.scenario.arms)}: {pieces_of[0]}")
         return Result({}, {}, {})
 

@@ -230,7 +230,7 @@ STUDY_REFUSALS = [
     (
         "{role: decoupled, lr: 3.0e-3, weight_decay: 0.0}",
         "{role: decoupled, lr: 3.0e-3}",
-        "arms.no_decay: the key 'weight_decay' is missing (expected: batch_seed_offset, lr, options, role, subject, weight_decay) (",
+        "arms.no_decay: the key 'weight_decay' is missing (expected: batch_seed_offset, lr, options, role, ",
     ),
     (
         "{arm: no_decay, measure: gap}\narms",

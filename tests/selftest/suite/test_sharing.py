@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.catalog.load import load
 from harness.environment.paths import ROOT
-from harness.run import Session, pieces
+from harness.run import Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Piece, Store
 from harness.training.progress import Heartbeat
@@ -36,7 +36,7 @@ def cut(scenarios: Path, folder: Path) -> tuple[Store, list[Piece]]:
     folder.mkdir(exist_ok=True)
     store = Store(folder)
     session = Session(Subjects(DEFAULTS), "cpu", store, Heartbeat(folder, print), heard=[])
-    return store, [_counted(piece, folder) for piece in pieces(load(scenarios)["training"], session)]
+    return store, [_counted(piece, folder) for piece in study_work(load(scenarios)["training"], session).pieces]
 
 
 def _counted(piece: Piece, folder: Path) -> Piece:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalog.entry import Entry
 from harness.catalog.load import load
-from harness.run import Session, pieces, run
+from harness.run import Session, run, study_work
 from harness.subject.loading import Watched
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Store
@@ -41,6 +41,6 @@ def test_all_probes_stay_within_their_steps(session: Session) -> None:
 
 def test_all_training_stays_within_its_run_steps(session: Session) -> None:
     """Every chunk and trajectory of the default run together: under 250,000 run-steps."""
-    cost = sum(piece.cost for entry in _default_run("study") for piece in pieces(entry, session))
+    cost = sum(piece.cost for entry in _default_run("study") for piece in study_work(entry, session).pieces)
 
     assert 0 < cost < MOST_RUN_STEPS

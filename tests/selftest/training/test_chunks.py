@@ -10,10 +10,11 @@ import torch
 
 from harness.catalog.entry import Entry
 from harness.catalog.load import load
-from harness.run import Session, pieces
+from harness.run import Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training import chunks
 from harness.training.chunk_cache import Piece, Store
+from harness.training.chunks import StudyWork
 from harness.training.progress import Heartbeat
 from tests.selftest.scenario_files import STUDY, edited, write
 
@@ -28,10 +29,10 @@ def entry(tmp_path: Path) -> Entry:
     return load(write(tmp_path, training=text))["training"]
 
 
-def cut(entry: Entry, folder: Path) -> list[Piece]:
-    """Return the study's pieces for the shipped subjects."""
+def cut(entry: Entry, folder: Path) -> StudyWork:
+    """Return the study's work for the shipped subjects."""
     heartbeat = Heartbeat(folder, print)
-    return pieces(entry, Session(Subjects(DEFAULTS), "cpu", Store(folder), heartbeat, heard=[]))
+    return study_work(entry, Session(Subjects(DEFAULTS), "cpu", Store(folder), heartbeat, heard=[]))
 
 
 def trained(piece: Piece, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(entry: Entry,
     """All arms in each; a piece costs its steps x seeds x arms."""
     found = cut(entry, tmp_path)
 
-    assert [(piece.name, piece.cost) for piece in found] == [
+    assert [(piece.name, piece.cost) for piece in found.pieces] == [
         ("training.chunk0", 200 * 4 * 2),
         ("training.chunk1", 200 * 4 * 2),
         ("training.chunk2", 200 * 2 * 2),
@@ -56,7 +57,7 @@ def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(entry: Entry,
 
 def test_every_seed_is_trained_once_in_every_arm(entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In float32, with the arm's own rate, decay and batches."""
-    chunks = [trained(piece, tmp_path, monkeypatch) for piece in cut(entry, tmp_path)[:-1]]
+    chunks = [trained(piece, tmp_path, monkeypatch) for piece in cut(entry, tmp_path).ensemble]
 
     runs = [run for chunk in chunks for run in chunk["runs"]]
     assert {chunk["dtype"] for chunk in chunks} == {torch.float32}
@@ -72,7 +73,7 @@ def test_the_trajectory_is_the_first_seeds_first_steps_in_float64(
     entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred, however long the study is, and one run an arm."""
-    seen = trained(cut(entry, tmp_path)[-1], tmp_path, monkeypatch)
+    seen = trained(cut(entry, tmp_path).trajectory, tmp_path, monkeypatch)
 
     assert seen["dtype"] == torch.float64
     assert (seen["recipe"].steps, seen["recipe"].evaluate_every) == (100, 100)
