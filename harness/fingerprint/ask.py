@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from harness.errors import one_line
+from harness.errors import RunError, UsageError, error_line, one_line
 from harness.fingerprint import decay, handling, update
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.preconditions import unmet
@@ -46,8 +46,8 @@ def _answer(question: Question, lab: Lab) -> Finding:
     except NeedsClosureError:
         return Finding((), f"not known: {NEEDS_CLOSURE}")
     except Exception as error:
-        text = one_line(error)
-        said = text if text.startswith(lab.path) else f"{type(error).__name__}: {text}"
+        ours = isinstance(error, RunError | UsageError)  # their messages begin with the optimizer's path
+        said = one_line(error) if ours else error_line(error)
         return Finding((), f"not known, the experiment broke: {said}")
 
 

@@ -21,7 +21,7 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
     wrong = [one.name for one in QUESTIONS if one.role == "rule" and not _as_declared(_promised(one, declared), values[one.name])]
     besides = "; ".join(odd[:MOST])
     if wrong:
-        text = phrases.decay(values, {name: finding.says for name, finding in found.items()})
+        text = phrases.decay(found)
         single = (
             ", computed in single precision, where the claims need float64"
             if "precision" in wrong and values["precision"] == ("float32",)
@@ -31,7 +31,7 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
         return f"{path} behaves like {text}{single}" + (f"; {besides}" if besides and unknown_groups else "")
     if not options and not _as_declared(declared["step_rule"], values["step_rule"]):
         # Options (a momentum) are the claim's own: a rule that follows from them is no reason.
-        rule = phrases.step(values)
+        rule = phrases.step(found)
         return f"{path} has the weight decay that is asked for, so it differs in its update: it takes {rule}"
     reason = f"but {besides}" if besides else "so it differs in something else: a case that this claim tries"
     return f"{path} has the weight decay that is asked for, {reason}"

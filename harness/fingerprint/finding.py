@@ -21,3 +21,9 @@ class Finding:
 
 
 Findings = Mapping[str, Finding]  # question -> finding
+_UNKNOWN = "unknown: "
+
+
+def reason(says: str) -> str:
+    """Return what the line of a finding without values says, for a sentence that says itself that nothing is known."""
+    return says.removeprefix(_UNKNOWN)

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
-Values = Mapping[str, tuple[str, ...]]  # question -> the values found; a question that was not asked is missing
-Says = Mapping[str, str]  # question -> its line
+from harness.fingerprint.finding import reason
+
+
+class Answer(Protocol):
+    """What was found for a question: a finding, or the line of a fingerprint."""
+
+    @property
+    def values(self) -> tuple[str, ...]: ...
+
+    @property
+    def says(self) -> str: ...
+
+    @property
+    def numbers(self) -> Mapping[str, float]: ...
+
+
+Answers = Mapping[str, Answer]  # by question; one that was not asked is missing
 
 STEP = {
     "adam": "Adam's step",
@@ -43,45 +59,54 @@ _EXCEPTIONS = {
 }
 
 
-def step(values: Values) -> str:
+def step(found: Answers) -> str:
     """Return what the update rule takes: 'Adam's step'."""
-    if "step_rule" not in values:
+    if "step_rule" not in found:
         return "steps"
-    return _one(values["step_rule"], STEP, "steps of an unknown rule")
+    return _one(found["step_rule"].values, STEP, "steps of an unknown rule")
 
 
-def decay(values: Values, says: Says) -> str:
+def decay(found: Answers) -> str:
     """Return what the weight decay is, with its exceptions: 'decoupled weight decay, times the current learning rate, ...'."""
-    exceptions = [text for (question, value), text in _EXCEPTIONS.items() if value in values.get(question, ())]
-    if values.get("groups") == () and values.get("coupling") and values["coupling"] != ("none",):
-        exceptions.append(f"but not by each group's own weight_decay ({says['groups'].removeprefix('unknown: ')})")
-    return ", ".join([_form(values, says), *exceptions])
+    exceptions = [text for (question, value), text in _EXCEPTIONS.items() if value in _values(found, question)]
+    if "groups" in found and not found["groups"].values and _values(found, "coupling") not in ((), ("none",)):
+        exceptions.append(f"but not by each group's own weight_decay ({reason(found['groups'].says)})")
+    return ", ".join([_form(found), *exceptions])
 
 
-def _form(values: Values, says: Says) -> str:
-    if "coupling" not in values:
+def _form(found: Answers) -> str:
+    if "coupling" not in found:
         return "weight decay that was not measured"
-    coupling = values["coupling"]
+    coupling = found["coupling"].values
     if not coupling:
-        return f"weight decay of no known form ({says['coupling'].removeprefix('unknown: ')})"
+        return f"weight decay of no known form ({reason(found['coupling'].says)})"
     if {"decoupled", "coupled_l2"} <= set(coupling):
-        return f"weight decay that is coupled L2 and decoupled at once, without momentum to tell them{_strength(values, says)}"
+        return f"weight decay that is coupled L2 and decoupled at once, without momentum to tell them{_strength(found)}"
     if coupling != ("decoupled",):
-        return _one(coupling, _COUPLING, "") + _strength(values, says)
-    parts = [_COUPLING["decoupled"] + _strength(values, says)]
+        return _one(coupling, _COUPLING, "") + _strength(found)
+    parts = [_COUPLING["decoupled"] + _strength(found)]
     for question, words, unknown in (("scale", _SCALE, "of an unknown scale"), ("order", _ORDER, "in an unknown order")):
-        parts += [_one(values[question], words, unknown)] if question in values else []
-    parts += ["only where the update shrinks the weight too"] if values.get("mask") == ("cautious",) else []
+        parts += [_one(found[question].values, words, unknown)] if question in found else []
+    parts += ["only where the update shrinks the weight too"] if _values(found, "mask") == ("cautious",) else []
     return ", ".join(parts)
 
 
-def _strength(values: Values, says: Says) -> str:
+def _strength(found: Answers) -> str:
     """Return how strong the decay is where that is not as asked; a decay without any, or one that a norm hides, has none."""
-    found, coupling = values.get("strength", ("1",)), values.get("coupling", ())
-    if found:
-        return "" if found[0] == "1" else " " + _STRENGTH.get(found[0], f"of {found[0]} times the strength")
-    return f" ({says['strength']})" if coupling == ("decoupled",) and not says["strength"].startswith("unknown") else ""
+    if "strength" not in found:
+        return ""
+    answer = found["strength"]
+    if answer.values:
+        strength = answer.values[0]
+        return "" if strength == "1" else " " + _STRENGTH.get(strength, f"of {strength} times the strength")
+    # A decay that is no constant factor has one to first order, and its line says how it acts.
+    acts_otherwise = "first_order" in answer.numbers and _values(found, "coupling") == ("decoupled",)
+    return f" ({answer.says})" if acts_otherwise else ""
 
 
-def _one(found: tuple[str, ...], words: Mapping[str, str], unknown: str) -> str:
-    return " or ".join(dict.fromkeys(words.get(value, value) for value in found)) or unknown
+def _values(found: Answers, question: str) -> tuple[str, ...]:
+    return found[question].values if question in found else ()
+
+
+def _one(values: tuple[str, ...], words: Mapping[str, str], unknown: str) -> str:
+    return " or ".join(dict.fromkeys(words.get(value, value) for value in values)) or unknown

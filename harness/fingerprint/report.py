@@ -34,9 +34,8 @@ def text(fingerprint: Fingerprint) -> Iterator[str]:
 def sentence(fingerprint: Fingerprint) -> str:
     """Return what the optimizer does, in one sentence of plain English; what is unusual or not known comes after it."""
     name = fingerprint.path.rpartition(":")[2]
-    values = {line.question: line.values for line in fingerprint.lines}
-    says = {line.question: line.says for line in fingerprint.lines}
-    said = f"{name} takes {phrases.step(values)} with {phrases.decay(values, says)}."
+    found = {line.question: line for line in fingerprint.lines}
+    said = f"{name} takes {phrases.step(found)} with {phrases.decay(found)}."
     odd = [
         f"{line.question} ({', '.join(line.values)})" for line in fingerprint.lines if _mark(line) == "!" and not line.in_sentence
     ]

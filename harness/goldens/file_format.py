@@ -18,7 +18,6 @@ from harness.goldens.compare import compare
 from harness.goldens.origin import Origin, origin_problem, strangers
 from harness.goldens.values import Ensemble, Entry, Exact, Information, smallest_change, unusable, vacuous, worth
 
-WIDER = "times as wide"  # marks what a recording has lost, so that a run's summary can say it
 REFRESH = 0.01  # a recording renews information only where it left its own prediction at this rate
 
 
@@ -61,7 +60,7 @@ def widened(written: Recording, golden: Recording) -> list[str]:
         old = golden.entries.get(name)
         if isinstance(new, Ensemble) and isinstance(old, Ensemble) and new.n < old.n:
             times = new.tolerance / old.tolerance
-            found.append(f"{name}: {new.n} seeds instead of {old.n}, its tolerance is {times:.1f} {WIDER}")
+            found.append(f"{name}: {new.n} seeds instead of {old.n}, its tolerance is {times:.1f} times as wide")
     return found
 
 

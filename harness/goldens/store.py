@@ -45,22 +45,28 @@ _GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a golden test. `text` opens with `first_line`; `recorded` says that the file at `path` is new or changed.
+    """What came of a golden test. `recorded` says that the file at `path` is new or changed.
 
     `rows` are what was compared with the file as it was before; none when there was no file of this scenario and this
-    optimizer to read. `origin` is what the file says of its numbers.
+    optimizer to read. `origin` is what the file says of its numbers; `widened` that it now holds one on fewer seeds.
     """
 
     status: Status
     first_line: str
-    text: str
+    details: tuple[str, ...]
     path: Path
     rows: tuple[Row, ...] = ()
     origin: Origin | None = None
+    widened: bool = False
 
     @property
     def ok(self) -> bool:
         return self.status != "failed"
+
+    @property
+    def text(self) -> str:
+        """The message: its first line, and what explains it."""
+        return "\n".join([self.first_line, *self.details])
 
 
 class GoldenExtension(SingleFileSnapshotExtension):
@@ -153,8 +159,7 @@ def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, origin: 
     elif not path.exists():
         more = _how_to_record(snapshot, refusals)
     line = f"golden {obtained.scenario}: {what}"
-    text = "\n".join([line, *more, f"golden file: {_short(path)}"])
-    return Outcome("failed", line, text, path, before.rows, before.origin)
+    return Outcome("failed", line, (*more, f"golden file: {_short(path)}"), path, before.rows, before.origin)
 
 
 @dataclass(frozen=True)
@@ -205,8 +210,8 @@ def _agreed(snapshot: SnapshotAssertion, obtained: Recording, before: _Before, *
         wider = widened(merge(obtained, before.golden), before.golden) if before.golden else []
         more = [*wider, f"hold it on as many seeds again: {harness('calibrate')}"] if wider else []
         line = f"{line}; {'; '.join(more)}" if more else line
-        return Outcome("recorded", line, "\n".join([line, *more]), path, before.rows, obtained.origin)
-    return Outcome("compared", line, line, path, before.rows, before.origin)
+        return Outcome("recorded", line, tuple(more), path, before.rows, obtained.origin, widened=bool(wider))
+    return Outcome("compared", line, (), path, before.rows, before.origin)
 
 
 def _how_to_record(snapshot: SnapshotAssertion, refusals: Sequence[str]) -> list[str]:

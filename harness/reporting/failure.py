@@ -47,8 +47,7 @@ def attributed(golden: Golden, entry: Entry, session: Session) -> tuple[str, str
     if session.subjects.folder != "default":
         shipped = ROOT / "golden" / "default" / golden.path.parent.name / golden.path.name
     moved = attribute(entry, golden.rows, session, shipped=shipped).sentence
-    first, _, rest = golden.text.partition("\n")
-    return f"{first}\n{moved}\n{rest}", moved
+    return "\n".join([golden.first_line, moved, *golden.details]), moved
 
 
 def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:

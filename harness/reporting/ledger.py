@@ -47,7 +47,8 @@ class Line:
 class Golden:
     """What came of a scenario's golden: compared, recorded, not_applicable, failed or error.
 
-    `origin` is what its file says of its numbers, nothing for an older file; `attribution` what has moved, where it was asked.
+    `origin` is what its file says of its numbers, nothing for an older file; `attribution` what has moved, where it was asked;
+    `widened`: a number is recorded from fewer seeds than before, which the end of the run says and results.json does not.
     """
 
     scenario: str
@@ -55,6 +56,7 @@ class Golden:
     origin: Mapping[str, str]
     message: str
     attribution: str = ""
+    widened: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.reporting.ledger import Ledger
+from harness.reporting.ledger import Golden, Ledger
 from harness.subject.roles import Subjects
 
 SCHEMA = 1
@@ -33,10 +33,14 @@ def results(
         "heard": list(heard),
         "contract": [asdict(one) for one in ledger.promises],
         "tests": dict(tests),
-        "golden": [asdict(one) for one in ledger.goldens],
+        "golden": [_golden(one) for one in ledger.goldens],
         "golden_counts": ledger.golden_counts(),
         "claims": [asdict(one) for one in ledger.lines],
     }
+
+
+def _golden(golden: Golden) -> dict[str, Any]:
+    return {key: value for key, value in asdict(golden).items() if key != "widened"}
 
 
 def write_results(folder: Path, content: Mapping[str, Any]) -> Path:

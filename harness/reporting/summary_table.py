@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from harness.goldens.file_format import WIDER
 from harness.reporting.ledger import Ledger, Line
 from harness.verdicts.messages import number
 
 _VERDICTS = {"held": "held", "refuted_as_documented": "refuted, as known", "failed": "FAILED", "error": "ERROR"}
+_RED = ("failed", "error")
 
 
-def rows(lines: Sequence[Line]) -> list[str]:
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; `red` for a claim that failed."""
+
+    text: str
+    red: bool = False
+
+
+def rows(lines: Sequence[Line]) -> list[Row]:
     """Return the table: claim, verdict, measured, expected, margin; failures last, so that they stand above the prompt."""
-    ordered = sorted(lines, key=lambda line: (line.status in ("failed", "error"), line.scenario))
+    ordered = sorted(lines, key=lambda line: (line.status in _RED, line.scenario))
     name = max([len(line.id) for line in ordered] + [5])
     head = f"{'claim':<{name}}  {'verdict':<17}  {'measured':>12}  {'margin':>10}  expected"
-    return [head, *(_row(line, name).rstrip() for line in ordered)]
+    return [Row(head), *(Row(_row(line, name).rstrip(), line.status in _RED) for line in ordered)]
 
 
 def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget: float) -> list[str]:
@@ -25,7 +34,7 @@ def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget
     whole = len(ledger.selected) + apart == len(ledger.expected)
     said = [] if whole else [f"selected {len(ledger.selected)} of {len(ledger.expected)} claims"]
     said += left_out
-    said += [one.message for one in ledger.goldens if one.status == "recorded" and WIDER in one.message]
+    said += [one.message for one in ledger.goldens if one.widened]
     said += [f"chance of a false red, all gated verdicts and goldens: {false_red:.1e} (declared: at most {budget:.0e})"]
     return [*said, ledger.sentence()]
 

@@ -31,7 +31,7 @@ def resolve(path: str) -> Factory:
     try:
         found = sys.modules.get(module_name)
         if found is None:
-            with deadline(f"{path}: its import", times=10.0):
+            with deadline(path, "its import", times=10.0):
                 found = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise SubjectError(f"{path}: cannot import {module_name!r} ({error_line(error)}); {_where(module_name)}") from error
@@ -59,7 +59,7 @@ def factory(path: str, options: Mapping[str, Any], *, training: bool, constructi
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
         try:
-            with deadline(f"{path}: its constructor"), random_numbers_of(construction):
+            with deadline(path, "its constructor"), random_numbers_of(construction):
                 optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
         except RunError:
             raise
@@ -92,7 +92,7 @@ class Watched:
         self._steps += 1
         Watched.steps_taken += 1
         try:
-            with deadline(f"{self._path}: step {self._steps}"):
+            with deadline(self._path, f"step {self._steps}"):
                 return self._optimizer.step(*args, **options)
         except RunError:
             raise
@@ -140,7 +140,7 @@ def _builds_without_decay(path: str, options: Mapping[str, Any]) -> bool:
     import torch
 
     try:
-        with deadline(f"{path}: its constructor"):
+        with deadline(path, "its constructor"):
             optimizer = resolve(path)([torch.nn.Parameter(torch.ones(2, 2))], lr=1e-3, **options)
     except (Exception, SystemExit):
         return False
@@ -153,7 +153,7 @@ def _try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) 
     build = resolve(path)
     weight = torch.nn.Parameter(torch.ones(2, 2))
     try:
-        with deadline(f"{path}: its constructor"):
+        with deadline(path, "its constructor"):
             optimizer = build([weight], lr=1e-3, weight_decay=1e-2, **options)
     except (Exception, SystemExit) as error:
         raise SubjectError(

@@ -21,12 +21,11 @@ class _LateError(BaseException):
 
 
 @contextlib.contextmanager
-def deadline(what: str, times: float = 1.0) -> Iterator[None]:
+def deadline(subject: str, doing: str, times: float = 1.0) -> Iterator[None]:
     """Give the block `times` its seconds, on the main thread of a system that has timers. Raises RunError in one line.
 
-    `what` begins with the subject's import path and a colon and a space; a subject that was late once is not waited for again.
+    `subject` is an import path, `doing` what it does in the block; a subject that was late once is not waited for again.
     """
-    subject = what.partition(": ")[0]
     if subject in _late:
         raise RunError(f"{subject} did not come back before, and is not tried again")
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
@@ -39,7 +38,7 @@ def deadline(what: str, times: float = 1.0) -> Iterator[None]:
         yield
     except _LateError:
         _late.append(subject)
-        raise RunError(f"{what} did not come back within {seconds:g} s") from None
+        raise RunError(f"{subject}: {doing} did not come back within {seconds:g} s") from None
     finally:
         signal.signal(signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, *others)

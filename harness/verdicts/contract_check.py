@@ -11,7 +11,7 @@ from harness.environment import commands
 from harness.errors import error_line
 from harness.fingerprint.ask import ask
 from harness.fingerprint.equivalence import equivalence
-from harness.fingerprint.finding import Finding, Findings
+from harness.fingerprint.finding import Finding, Findings, reason
 from harness.spec.contract import FIELDS, UNSPECIFIED, Declared
 from harness.subject.roles import Subjects
 
@@ -50,7 +50,7 @@ def sentence(promise: Promise, subjects: Subjects) -> str:
     path = subjects.by_role[promise.role]
     found = " or ".join(promise.measured) or "unknown"
     whose = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
-    why = promise.says.removeprefix("unknown: ")
+    why = promise.says if promise.measured else reason(promise.says)
     said = f"contract, {promise.field}: {whose} {promise.declared}, the measurement of {path} says {found}: {why}"
     if subjects.contract_file or not subjects.under_test:
         return said

@@ -84,7 +84,8 @@ def test_golden(
     outcome = check(golden, numbers, origin=origin, blockers=blockers)
     facts = dict(outcome.origin.facts) if outcome.origin else {}
     message, moved = (outcome.text, "") if recording else attributed(outcome, entry, session)
-    record_property("decaygate-golden", asdict(Golden(entry.id, outcome.status, facts, outcome.first_line, moved)))
+    golden_record = Golden(entry.id, outcome.status, facts, outcome.first_line, moved, outcome.widened)
+    record_property("decaygate-golden", asdict(golden_record))
 
     if not outcome.ok:
         pytest.fail(message, pytrace=False)

@@ -185,8 +185,8 @@ class Reporter:
                 terminalreporter.write_line(line, bold=True)
             return
         terminalreporter.section("claims about weight decay")
-        for line in summary_table.rows(book.lines):
-            terminalreporter.write_line(line, red=" FAILED " in line or " ERROR " in line)
+        for row in summary_table.rows(book.lines):
+            terminalreporter.write_line(row.text, red=row.red)
         for line in self.heard[:20]:
             terminalreporter.write_line(f"the subject {line}")
         chosen = set(book.selected)

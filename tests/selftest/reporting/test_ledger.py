@@ -249,11 +249,13 @@ def test_the_table_has_one_row_a_claim_and_failures_last() -> None:
 
     rows = summary_table.rows(lines)
 
-    assert [row.split()[0] for row in rows] == ["claim", "right", "refuted", "broken", "wrong"]
-    assert rows[1].split() == ["right", "held", "0.123457", "1", "at", "most", "2"]
-    assert rows[2].split("  ")[1].strip() == "refuted, as known"
-    assert rows[3].split() == ["broken", "ERROR", "-", "-", "it", "raised"]
-    assert rows[4].split() == ["wrong", "FAILED", "2.5", "-0.5", "at", "most", "2"]
+    texts = [row.text for row in rows]
+    assert [text.split()[0] for text in texts] == ["claim", "right", "refuted", "broken", "wrong"]
+    assert [row.red for row in rows] == [False, False, False, True, True]
+    assert texts[1].split() == ["right", "held", "0.123457", "1", "at", "most", "2"]
+    assert texts[2].split("  ")[1].strip() == "refuted, as known"
+    assert texts[3].split() == ["broken", "ERROR", "-", "-", "it", "raised"]
+    assert texts[4].split() == ["wrong", "FAILED", "2.5", "-0.5", "at", "most", "2"]
 
 
 def test_a_partial_run_says_what_was_selected() -> None:
@@ -280,7 +282,8 @@ def test_a_whole_run_does_not_speak_of_a_selection() -> None:
 
 def test_a_recording_that_holds_a_mean_on_fewer_seeds_says_so_at_the_end() -> None:
     """It is green, and nobody reads what a green test says; what is recorded without a loss needs no word."""
-    lost = Golden("net", "recorded", {}, "golden net: updated; a.gap: 8 seeds instead of 64, its tolerance is 2.8 times as wide")
+    message = "golden net: updated; a.gap: 8 seeds instead of 64, its tolerance is 2.8 times as wide"
+    lost = Golden("net", "recorded", {}, message, widened=True)
     goldens = (lost, Golden("ball", "recorded", {}, "golden ball: updated"))
 
     said = summary_table.summary(replace(book("held"), goldens=goldens), left_out=[], false_red=0.0, budget=1e-3)

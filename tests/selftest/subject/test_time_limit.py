@@ -33,22 +33,22 @@ def test_a_block_that_hangs_is_ended_and_named() -> None:
             except Exception:
                 continue
 
-    with pytest.raises(RunError, match=r"mine:Hangs: step 3 did not come back within 0\.05 s"), deadline("mine:Hangs: step 3"):
+    with pytest.raises(RunError, match=r"mine:Hangs: step 3 did not come back within 0\.05 s"), deadline("mine:Hangs", "step 3"):
         hang()
 
 
 def test_nobody_is_waited_for_twice() -> None:
     """The second time it is refused at once; others are not."""
-    with pytest.raises(RunError, match="within"), deadline("mine:Hangs: step 3"):
+    with pytest.raises(RunError, match="within"), deadline("mine:Hangs", "step 3"):
         time.sleep(5.0)
 
     entered = []
     with (
         pytest.raises(RunError, match="mine:Hangs did not come back before, and is not tried again"),
-        deadline("mine:Hangs: step 1"),
+        deadline("mine:Hangs", "step 1"),
     ):
         entered.append("hangs")
-    with deadline("mine:Quick: step 1"):
+    with deadline("mine:Quick", "step 1"):
         entered.append("quick")
 
     assert entered == ["quick"]
@@ -59,7 +59,7 @@ def test_what_comes_back_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(module.VARIABLE, "60")
     signal.setitimer(signal.ITIMER_REAL, 1000.0)
     try:
-        with pytest.raises(KeyError), deadline("mine:Quick: step 1"):
+        with pytest.raises(KeyError), deadline("mine:Quick", "step 1"):
             raise KeyError("its own")
         assert 900.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 1000.0
     finally:
@@ -71,7 +71,7 @@ def test_beside_the_main_thread_there_is_no_timer() -> None:
     ran = []
 
     def beside() -> None:
-        with deadline("mine:Slow: step 1"):
+        with deadline("mine:Slow", "step 1"):
             time.sleep(0.1)
             ran.append(True)
 
