@@ -1,8 +1,10 @@
-"""Where does a golden lie, and when is it written? The only module that knows syrupy.
+"""The goldens' place on disk, and their comparison and recording. The only module that knows syrupy.
 
-syrupy finds the test's place, writes a file per test at once, and compares through `matches`, so that nothing is rewritten
-within tolerance. Its search for unused snapshots is switched off: outside the tests' folder, after `-x`, a crash or with
-node ids it takes goldens of tests that did not run for unused ones, and an update deletes them. Deleting is for people.
+syrupy finds the test's place, writes a file per test at once, and asks `matches`, so that nothing is rewritten within
+tolerance. A golden is read, parsed and compared once, by `check`; the extension tells syrupy what came of it.
+
+syrupy's search for unused snapshots is switched off: outside the tests' folder, after `-x`, a crash or with node ids it takes
+goldens of tests that did not run for unused ones, and an update deletes them. Deleting is for people.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from syrupy.assertion import SnapshotAssertion
+from syrupy.assertion import AssertionResult, SnapshotAssertion
 from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
@@ -38,17 +41,21 @@ from harness.goldens.file_format import (
 from harness.goldens.origin import Origin, changes
 from harness.goldens.values import Entry
 
-Status = Literal["compared", "recorded", "failed"]
+Status = Literal["compared", "recorded", "not_applicable", "failed", "error"]
+
+Snapshot = SnapshotAssertion  # of syrupy: what a test asks for its golden
 
 _GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a golden test. `recorded` says that the file at `path` is new or changed.
+    """What came of a golden test.
 
-    `rows` are what was compared with the file as it was before; none when there was no file of this scenario and this
-    optimizer to read. `origin` is what the file says of its numbers; `widened` that it now holds one on fewer seeds.
+    `recorded`: the file at `path` is new or changed; `not_applicable` and `error`: nothing was compared. `details` follow
+    `first_line` in a message. `rows` are what was compared with the file as it was before; none when there was no file of
+    this scenario and this optimizer to read. `origin` is what the file says of its numbers; `widened`: it holds one of them on
+    fewer seeds than before.
     """
 
     status: Status
@@ -61,12 +68,16 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        return self.status != "failed"
+        return self.status not in ("failed", "error")
 
-    @property
-    def text(self) -> str:
-        """The message: its first line, and what explains it."""
-        return "\n".join([self.first_line, *self.details])
+
+@dataclass(frozen=True)
+class Decision:
+    """What syrupy asks of a golden: whether its file is there, whether it agrees, and the text to write if it does not."""
+
+    exists: bool
+    agrees: bool
+    text: str
 
 
 class GoldenExtension(SingleFileSnapshotExtension):
@@ -75,6 +86,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
     file_extension = "json"
     _write_mode = WriteMode.TEXT
     folder: ClassVar[Path | None] = None
+    decision: Decision
 
     @classmethod
     def place(cls, golden: Path, subject: str) -> None:
@@ -104,22 +116,22 @@ class GoldenExtension(SingleFileSnapshotExtension):
     def discover_snapshots(self, **_: Any) -> SnapshotCollections:
         return SnapshotCollections()
 
-    def serialize(self, data: Recording, **_: Any) -> str:
-        return dump(data)
+    def read_snapshot_data_from_location(self, **_: Any) -> str | None:
+        return "" if self.decision.exists else None
 
-    def matches(self, *, serialized_data: str | bytes, snapshot_data: str | bytes) -> bool:
-        obtained, golden = parse(str(serialized_data)), parse(str(snapshot_data))
-        return not foreign(obtained, golden) and all(row.ok for row in compare(obtained.entries, golden.entries))
+    def serialize(self, data: Recording, **_: Any) -> str:
+        del data
+        return self.decision.text
+
+    def matches(self, **_: Any) -> bool:
+        return self.decision.agrees
 
     @classmethod
     def write_snapshot_collection(
         cls, *, snapshot_collection: SnapshotCollection, name_order: dict[str, int] | None = None
     ) -> None:
         (snapshot,) = snapshot_collection
-        path, recording = Path(snapshot_collection.location), parse(str(snapshot.data))
-        if path.exists():
-            recording = merge(recording, parse(path.read_text(encoding="utf-8")))
-        write(path, dump(recording))
+        write(Path(snapshot_collection.location), str(snapshot.data))
 
 
 def golden_path(item: Any) -> Path:
@@ -127,94 +139,128 @@ def golden_path(item: Any) -> Path:
     return Path(GoldenExtension.get_location(test_location=PyTestLocation(item), index=0))
 
 
-def is_recorded(snapshot: SnapshotAssertion) -> bool:
-    """Say whether the test has a golden, readable or not."""
-    return Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0)).exists()
+def location(snapshot: Snapshot) -> Path:
+    """Return where the test's golden lies, if it has one."""
+    return Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0))
 
 
-def check(snapshot: SnapshotAssertion, entries: Mapping[str, Entry], *, origin: Origin, blockers: Sequence[str]) -> Outcome:
+def is_recording(snapshot: Snapshot) -> bool:
+    """Return True if pytest was asked to record goldens, all or those that are missing."""
+    return snapshot.update_snapshots or snapshot.update_new_snapshots_only
+
+
+def check(snapshot: Snapshot, entries: Mapping[str, Entry], *, origin: Origin, blockers: Sequence[str]) -> Outcome:
     """Compare `entries` with the test's golden, and record them when pytest was asked to and nothing is in the way.
 
     `origin` says whose numbers they are and where they were made. `blockers` are the reasons why they may not become a
     golden, such as a claim of the scenario that fails.
     """
-    path = Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0))
-    obtained = Recording(path.stem, entries, origin)
-    refusals = [*blockers, *problems(obtained)]
-    before = _before(obtained, path)
-    asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not path.exists())
-    if asked and not refusals:  # what is kept of the golden is not judged by what this run would have made of it
-        refusals = [*before.lost(), *shortfalls(merge(obtained, before.golden) if before.golden else obtained)]
-    if refusals:
-        snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
-    if snapshot == obtained:
-        return _agreed(snapshot, obtained, before, may_write=asked and not refusals)
-    error = snapshot.executions[0].exception
-    if error is not None and not isinstance(error, GoldenError):
-        raise error  # syrupy swallows it: a full disk, or a fault of ours
-    what, more = before.difference(origin)
+    path = location(snapshot)
+    before = _compared(Recording(path.stem, entries, origin), path)
+    asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not before.exists)
+    refusals = [*blockers, *before.flaws] or (before.losses() if asked else [])
+    writes = asked and not refusals and before.readable
+    done = _told(snapshot, Decision(before.exists, before.agrees, dump(before.merged) if writes else ""), writes=writes)
+    if done.exception is not None:
+        raise done.exception  # syrupy swallows it: a full disk, or a fault of ours
+    if done.success:
+        return _agreed(before, done, writes=writes)
+    what, more = before.difference()
     if asked and refusals:
-        more = [*refusals, *([what, *more] if path.exists() else [])]
+        more = [*refusals, *([what, *more] if before.exists else [])]
         what = f"not recorded: {refusals[0]}"
-    elif not path.exists():
+    elif not before.exists:
         more = _how_to_record(snapshot, refusals)
-    line = f"golden {obtained.scenario}: {what}"
+    line = f"golden {path.stem}: {what}"
     return Outcome("failed", line, (*more, f"golden file: {_short(path)}"), path, before.rows, before.origin)
 
 
 @dataclass(frozen=True)
-class _Before:
-    """What lay at a golden's place before the test: its comparison, or `problem`, why there is none."""
+class _Comparison:
+    """What a run obtained beside what lay at the golden's place before, in `rows`; `problem` is why there are none.
 
-    golden: Recording | None
-    problem: str
+    `flaws` are why the obtained numbers may not become a golden, whatever lies there. A file that is not `readable` is for a
+    person to mend.
+    """
+
+    obtained: Recording
+    path: Path
+    flaws: Sequence[str]
+    golden: Recording | None = None
+    problem: str = ""
     rows: tuple[Row, ...] = ()
+    exists: bool = True
+    readable: bool = True
 
     @property
     def origin(self) -> Origin | None:
         return self.golden.origin if self.golden else None
 
-    def lost(self) -> list[str]:
-        """Return the measures that recording would take out of the file: a subject that gives fewer is no new truth."""
-        gone = [row.measure for row in self.rows if row.status == "missing"]
-        return [f"{name}: is in the golden and was not obtained (if it is meant to go, delete its line there)" for name in gone]
+    @property
+    def agrees(self) -> bool:
+        return self.golden is not None and not self.flaws and all(row.ok for row in self.rows)
 
-    def difference(self, origin: Origin) -> tuple[str, list[str]]:
+    @cached_property
+    def merged(self) -> Recording:
+        """What to write: of a golden, the numbers that have not moved stay."""
+        return merge(self.obtained, self.golden) if self.golden else self.obtained
+
+    def losses(self) -> list[str]:
+        """Return what recording would lose: a subject that gives fewer measures is no new truth, nor is an insensitive gate.
+
+        What stays of the golden is not held against the sensitivity of this run.
+        """
+        gone = [row.measure for row in self.rows if row.status == "missing"]
+        said = [f"{name}: is in the golden and was not obtained (if it is meant to go, delete its line there)" for name in gone]
+        return [*said, *shortfalls(self.merged)]
+
+    def difference(self) -> tuple[str, list[str]]:
         """Return what is different in one line, and the lines that show it."""
         if self.problem:
             return self.problem, ["restore the file from git, or delete it and record it again"]
-        return headline(self.rows), [changes(self.origin, origin), table(self.rows)]
+        return headline(self.rows), [changes(self.origin, self.obtained.origin), table(self.rows)]
 
 
-def _before(obtained: Recording, path: Path) -> _Before:
+def _compared(obtained: Recording, path: Path) -> _Comparison:
+    """Read the golden at `path` and compare it, once."""
+    before = _Comparison(obtained, path, problems(obtained))
     try:
         golden = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return _Before(None, f"nothing is recorded in {_short(path)}")
+        return dataclasses.replace(before, problem=f"nothing is recorded in {_short(path)}", exists=False)
     except (GoldenError, UnicodeDecodeError) as error:
-        return _Before(None, f"cannot be read: {error}")
+        return dataclasses.replace(before, problem=f"cannot be read: {error}", readable=False)
     if whose := foreign(obtained, golden):
-        return _Before(None, whose)
-    return _Before(golden, "", tuple(compare(obtained.entries, golden.entries)))
+        return dataclasses.replace(before, problem=whose)
+    return dataclasses.replace(before, golden=golden, rows=tuple(compare(obtained.entries, golden.entries)))
 
 
-def _agreed(snapshot: SnapshotAssertion, obtained: Recording, before: _Before, *, may_write: bool) -> Outcome:
-    path, result = Path(snapshot.executions[0].snapshot_location), snapshot.executions[0]
-    if may_write and before.golden and incomplete(before.golden) and merge(obtained, before.golden) != before.golden:
-        write(path, dump(merge(obtained, before.golden)))  # the numbers stay; whose they are, and what they see, is added
+def _told(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionResult:
+    """Tell syrupy what was decided, and return what it made of it: the file is then written, if it was to be."""
+    if not writes:
+        snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
+    extension = snapshot.extension
+    assert isinstance(extension, GoldenExtension)
+    extension.decision = decision
+    _ = snapshot == decision
+    return snapshot.executions[0]
+
+
+def _agreed(before: _Comparison, done: AssertionResult, *, writes: bool) -> Outcome:
+    path, golden = before.path, before.golden
+    wrote = "recorded" if done.created else "updated" if done.updated else ""
+    if writes and golden and before.agrees and incomplete(golden) and before.merged != golden:
+        write(path, dump(before.merged))  # the numbers stay; whose they are, and what they see, is added
         wrote = "origin and signals added"
-    else:
-        wrote = "recorded" if result.created else "updated" if result.updated else ""
-    line = f"golden {path.stem}: {wrote or 'as recorded'}"
-    if wrote:
-        wider = widened(merge(obtained, before.golden), before.golden) if before.golden else []
-        more = [*wider, f"hold it on as many seeds again: {harness('calibrate')}"] if wider else []
-        line = f"{line}; {'; '.join(more)}" if more else line
-        return Outcome("recorded", line, tuple(more), path, before.rows, obtained.origin, widened=bool(wider))
-    return Outcome("compared", line, (), path, before.rows, before.origin)
+    if not wrote:
+        return Outcome("compared", f"golden {path.stem}: as recorded", (), path, before.rows, before.origin)
+    wider = widened(before.merged, golden) if golden else []
+    more = [*wider, f"hold it on as many seeds again: {harness('calibrate')}"] if wider else []
+    line = "; ".join([f"golden {path.stem}: {wrote}", *more])
+    return Outcome("recorded", line, tuple(more), path, before.rows, before.obtained.origin, widened=bool(wider))
 
 
-def _how_to_record(snapshot: SnapshotAssertion, refusals: Sequence[str]) -> list[str]:
+def _how_to_record(snapshot: Snapshot, refusals: Sequence[str]) -> list[str]:
     location = snapshot.test_location
     scenario = GoldenExtension.get_file_basename(test_location=location, index=0)
     return [

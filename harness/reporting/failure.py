@@ -36,18 +36,25 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     return f"{headline}\n{body}", line
 
 
-def attributed(golden: Golden, entry: Entry, session: Session) -> tuple[str, str]:
-    """Return a red golden's message with a line, under the first, that says what moved: the optimizer or the environment.
+def explain_golden(golden: Golden, entry: Entry, session: Session, *, recording: bool) -> tuple[str, dict[str, Any]]:
+    """Return a golden's message and its record in the ledger.
 
-    The second is that line. Where nothing was compared nothing has moved, and the message stays as it is.
+    The message of a red one has a line, under the first, that says what moved: the optimizer or the environment.
     """
+    moved = "" if recording else _moved(golden, entry, session)
+    facts = dict(golden.origin.facts) if golden.origin else {}
+    record = ledger.Golden(entry.id, golden.status, facts, golden.first_line, moved, golden.widened)
+    return "\n".join([golden.first_line, *([moved] if moved else []), *golden.details]), asdict(record)
+
+
+def _moved(golden: Golden, entry: Entry, session: Session) -> str:
+    """Return what moved the numbers of a red golden; nothing where none were compared."""
     if golden.ok or not golden.rows:
-        return golden.text, ""
+        return ""
     shipped = golden.path
     if session.subjects.folder != "default":
         shipped = ROOT / "golden" / "default" / golden.path.parent.name / golden.path.name
-    moved = attribute(entry, golden.rows, session, shipped=shipped).sentence
-    return "\n".join([golden.first_line, moved, *golden.details]), moved
+    return attribute(entry, golden.rows, session, shipped=shipped).sentence
 
 
 def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:

@@ -55,8 +55,13 @@ def outcome_of(place: Place, result: Result, setup: Setup) -> Outcome:
     return expected_to_fail(outcome, reason) if reason and outcome.status != "not_applicable" else outcome
 
 
-def at_stake(entry: Entry, claim: Claim, setup: Setup) -> bool:
-    """Say whether a claim decides about the optimizer under test: it applies, and is not expected to fail."""
+def outcomes_at_stake(entry: Entry, result: Result, setup: Setup) -> list[Outcome]:
+    """Return the outcomes of a scenario's claims that decide about the optimizer under test."""
+    return [outcome_of(Place(entry, one), result, setup) for one in entry.scenario.claims if _at_stake(entry, one, setup)]
+
+
+def _at_stake(entry: Entry, claim: Claim, setup: Setup) -> bool:
+    """Return True for a claim that applies and is not expected to fail."""
     subjects = setup.subjects
     applies = applicability.involved(entry, claim, subjects) and not applicability.obstacle(entry, claim, subjects)
     return applies and claim.id not in setup.expected

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from harness.goldens.extract import entries
-from harness.goldens.origin import origin_of
-from harness.goldens.sensitivity import measured, unknown
-from harness.goldens.store import GoldenExtension, check, is_recorded
-from harness.reporting.failure import attributed, explain
-from harness.reporting.ledger import Golden
+from harness.goldens.check import check
+from harness.goldens.store import is_recording
+from harness.reporting.failure import explain, explain_golden
 from harness.run import Result, Session
 from harness.verdicts.outcome import decide, swapped
 from tests.claims import cases
-from tests.claims.cases import Entry, Place, at_stake, outcome_of
+from tests.claims.cases import Entry, Place, outcome_of
 from tests.plugin.completeness import leave_out
 from tests.plugin.run_setup import Setup
 
@@ -60,32 +56,11 @@ def test_golden(
 ) -> None:
     """The scenario's numbers are those that were recorded."""
     result = result_of(entry)
-    stake = [Place(entry, claim) for claim in entry.scenario.claims if at_stake(entry, claim, setup)]
-    broken = [result.failures[arm] for place in stake for arm in place.claim.arms if arm in result.failures]
-    if broken:
-        pytest.fail(f"golden {entry.id}: nothing to compare; {broken[0]}", pytrace=False)
-    golden = snapshot.use_extension(GoldenExtension)
-    if not result.readings and (setup.subjects.reference or not is_recorded(golden)):
-        # Nothing to compare and nothing to hold against the optimizer: what its author expects to fail failed in every arm.
-        why = "no arm ran, and its claims are expected to fail or do not apply"
-        record_property("decaygate-golden", asdict(Golden(entry.id, "not_applicable", {}, why)))
-        leave_out(record_property, why)
-    outcomes = [outcome_of(place, result, setup) for place in stake]
-    blockers = [f"claim {outcome.claim.id} fails" for outcome in outcomes if outcome.status == "failed"]
-    if setup.subjects.reference:
-        blockers.append(f"these are the goldens of {setup.subjects.reference}, to which the contract is equivalent_to")
+    golden = check(entry, result, session, cases.outcomes_at_stake(entry, result, setup), snapshot)
+    message, record = explain_golden(golden, entry, session, recording=is_recording(snapshot))
+    record_property("decaygate-golden", record)
 
-    numbers = entries(entry, result)
-    recording = snapshot.update_snapshots or snapshot.update_new_snapshots_only
-    if recording:
-        numbers = measured(numbers, entry, session)
-        blockers += unknown(numbers)
-    origin = origin_of(entry.scenario, setup.subjects, session.device)
-    outcome = check(golden, numbers, origin=origin, blockers=blockers)
-    facts = dict(outcome.origin.facts) if outcome.origin else {}
-    message, moved = (outcome.text, "") if recording else attributed(outcome, entry, session)
-    golden_record = Golden(entry.id, outcome.status, facts, outcome.first_line, moved, outcome.widened)
-    record_property("decaygate-golden", asdict(golden_record))
-
-    if not outcome.ok:
+    if golden.status == "not_applicable":
+        leave_out(record_property, message)
+    if not golden.ok:
         pytest.fail(message, pytrace=False)

@@ -83,6 +83,7 @@ TESTED_IN = {
 # The same, where the test reaches the module only through another one.
 REACHED_THROUGH = {
     "catalog.checks": "catalog/test_load.py",
+    "goldens.check": "suite/test_own_project.py",
     "goldens.store": "suite/test_golden_life.py",
     "optimizers.per_tensor": "optimizers/test_conventions.py",
     "__main__": "suite/test_session.py",

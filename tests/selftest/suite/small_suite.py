@@ -65,7 +65,7 @@ def test_golden(scenario, snapshot, monkeypatch):
     origin = Origin(told["origin"])
     outcome = check(snapshot.use_extension(GoldenExtension), entries, origin=origin, blockers=told.get("blockers", []))
     if not outcome.ok:
-        pytest.fail(outcome.text, pytrace=False)
+        pytest.fail("\\n".join([outcome.first_line, *outcome.details]), pytrace=False)
 """
 
 KILLED = "ignore:syrupy. received .* xdist worker snapshot reports:UserWarning"  # when a worker is killed; as in pyproject

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.selftest.suite.small_suite import SAMPLES, changed_lines, make_suite, numbers, recorded, scenario
 
 
@@ -154,3 +156,36 @@ def test_new_only_records_what_is_missing_and_still_fails_on_drift(tmp_path: Pat
     assert "golden ball: adamw.height +7" in done.stdout
     assert suite.golden("ball").read_text() == before
     assert suite.golden("bell").exists()
+
+
+COUNTING = """
+from harness.goldens import store
+
+calls = []
+
+def count(name):
+    real = getattr(store, name)
+    def counted(*given):
+        calls.append(name)
+        return real(*given)
+    setattr(store, name, counted)
+
+count("parse")
+count("compare")
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"calls: {' '.join(sorted(calls))}")
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("--snapshot-update",)])
+def test_a_golden_is_parsed_and_compared_once(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """syrupy is given what came of it, whether it agrees or has moved."""
+    suite = recorded(tmp_path)
+    with (suite.folder / "conftest.py").open("a") as file:
+        file.write(COUNTING)
+    told = numbers()
+    for value in (2.0, 3.0):
+        told["ball"]["entries"]["adamw.height"]["value"] = value
+        suite.obtains(told)
+        assert "calls: compare parse\n" in suite.run("-k", "ball", *flags).stdout
