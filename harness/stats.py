@@ -1,8 +1,8 @@
-"""How sure can one be of a mean over a few seeds?
+"""Student's t, central and not: the interval of a mean over a few seeds, and what such a mean can show.
 
-Student's t, central and not: one-sided tests, the chance that a true effect is not shown, and how far a new mean may lie
-from a recorded one. Samples are taken as independent and normal; the tails beyond what a pool of seeds can show rest on that.
-Too few samples, a number that is not finite and zero variance are errors, because each would look like certainty.
+Also the chance that a true effect is not shown, and how far a new mean may lie from a recorded one. Samples are taken as
+independent and normal; the tails beyond what a pool of seeds can show rest on that. Too few samples, a number that is not
+finite and zero variance are errors, because each would look like certainty.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import NormalDist
-from typing import Literal
 
 import numpy as np
 
@@ -20,32 +18,9 @@ NO_VARIANCE = 1e-12  # a standard deviation under this fraction of the samples' 
 NODES = 4001  # of the noncentral t's integral; twice as many change it by less than 1e-13
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """A one-sided t test: `p` is the chance of a `t` as large if the mean lay at the threshold.
-
-    `low` and `high` are one-sided bounds of the mean, each at the test's level, in the samples' unit; `effect` is the
-    distance from the threshold in standard deviations (d_z for paired samples), positive in the direction of the test.
-    """
-
-    n: int
-    mean: float
-    sd: float
-    t: float
-    p: float
-    low: float
-    high: float
-    effect: float
-
-
 def normal_cdf(x: float) -> float:
     """Return P(Z <= x), accurate in both tails."""
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
-
-
-def normal_quantile(p: float) -> float:
-    """Return the x with P(Z <= x) = p, for 0 < p < 1."""
-    return NormalDist().inv_cdf(_probability(p))
 
 
 def student_cdf(t: float, df: float) -> float:
@@ -95,31 +70,9 @@ def interval(samples: Sequence[float], *, level: float) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def one_sided(samples: Sequence[float], threshold: float, direction: Literal["above", "below"], *, level: float) -> Evidence:
-    """Test that the mean lies on the `direction` side of `threshold`; raises like `interval`."""
-    low, high = interval(samples, level=level)
-    mean, sd = moments(samples)
-    effect = (mean - threshold) / sd * (1.0 if direction == "above" else -1.0)
-    t = effect * math.sqrt(len(samples))
-    return Evidence(len(samples), mean, sd, t, student_cdf(-t, len(samples) - 1), low, high, effect)
-
-
-def paired(first: Sequence[float], second: Sequence[float], direction: Literal["above", "below"], *, level: float) -> Evidence:
-    """Test that `first` lies on the `direction` side of `second`, seed by seed; raises like `interval`."""
-    return one_sided([a - b for a, b in zip(first, second, strict=True)], 0.0, direction, level=level)
-
-
 def chance_not_shown(*, effect: float, n: int, level: float) -> float:
     """Return the chance that a one-sided t test over `n` samples misses a true `effect` in standard deviations."""
     return noncentral_cdf(student_critical(level, n - 1), n - 1, effect * math.sqrt(n))
-
-
-def samples_needed(*, effect: float, level: float, chance: float, most: int = 1000) -> int:
-    """Return the smallest n whose `chance_not_shown` is at most `chance`; raises ValueError when `most` is too few."""
-    for n in range(2, most + 1):
-        if chance_not_shown(effect=effect, n=n, level=level) <= chance:
-            return n
-    raise ValueError(f"an effect of {effect} standard deviations needs more than {most} samples")
 
 
 def prediction_tolerance(*, sd: float, n: int, n_new: int, alpha: float) -> float:

@@ -36,7 +36,6 @@ from harness.training.progress import Heartbeat
 from harness.verdicts.outcome import decide
 
 HOME = ROOT / ".decaygate" / "calibration"
-SEEDS = 64
 LEAST = 16  # fewer hardly know the spread better than a run does
 
 
