@@ -1,10 +1,11 @@
-"""What ran, out of what should have? Counts that make a claim that silently did not run visible."""
+"""The ledger of a run: what ran out of what should have, so that a claim that silently did not run is visible."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.catalog.entry import Entry
 from harness.spec.scenario import Claim
@@ -28,19 +29,24 @@ _SAID_OF_GOLDENS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """One claim of results.json; `expected` is in words, as a relation has more than a number."""
 
     id: str
     scenario: str
-    sources: tuple[str, ...]
-    established: str
+    sources: tuple[str, ...] = ()
+    established: str = ""
     status: str
-    measured: float | None
-    expected: str
-    margin: float | None
+    measured: float | None = None
+    expected: str = ""
+    margin: float | None = None
     message: str
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Line:
+        """Return the line that a test has recorded; in a record from another process, tuples have become lists."""
+        return cls(**{**record, "sources": tuple(record["sources"])})
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Lin
     return Line(
         id=claim.id,
         scenario=scenario,
-        sources=tuple(f"{item.source}, {item.section}" for item in claim.sources),
+        sources=_sources(claim),
         established=claim.established,
         status=outcome.status,
         measured=_finite(verdict.measured) if verdict else None,
@@ -113,8 +119,18 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Lin
 
 def not_applicable(entry: Entry, claim: Claim, why: str) -> Line:
     """Return the ledger's line of a claim that says nothing about the optimizer under test."""
-    sources = tuple(f"{item.source}, {item.section}" for item in claim.sources)
-    return Line(claim.id, entry.id, sources, claim.established, "not_applicable", None, "", None, why)
+    return Line(
+        id=claim.id,
+        scenario=entry.id,
+        sources=_sources(claim),
+        established=claim.established,
+        status="not_applicable",
+        message=why,
+    )
+
+
+def _sources(claim: Claim) -> tuple[str, ...]:
+    return tuple(f"{item.source}, {item.section}" for item in claim.sources)
 
 
 def _finite(value: float) -> float | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from harness.environment import commands
 from harness.errors import error_line
@@ -28,6 +29,11 @@ class Promise:
     measured: tuple[str, ...]
     says: str
     met: bool
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Promise:
+        """Return the promise that a test has recorded; in a record from another process, tuples have become lists."""
+        return cls(**{**record, "measured": tuple(record["measured"])})
 
 
 def promised(subjects: Subjects) -> Iterator[tuple[str, str]]:

@@ -98,9 +98,9 @@ class Reporter:
         self.endings[report.nodeid] = completeness.ending(report)
         for name, value in report.user_properties:
             if name == "decaygate":
-                self.lines[value["id"]] = Line(**value | {"sources": tuple(value["sources"])})
+                self.lines[value["id"]] = Line.from_record(value)
             elif name == "decaygate-contract":
-                self.promises.append(Promise(**value | {"measured": tuple(value["measured"])}))
+                self.promises.append(Promise.from_record(value))
             elif name == "decaygate-golden":
                 self.goldens[value["scenario"]] = Golden(**value)
         if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
@@ -111,7 +111,7 @@ class Reporter:
 
     def _note_error(self, report: pytest.TestReport) -> None:
         scenario, _, claim = report.nodeid.rpartition("[")[2].rstrip("]").partition(".")
-        self.lines[claim] = Line(claim, scenario, (), "", "error", None, "", None, _last_line(report))
+        self.lines[claim] = Line(id=claim, scenario=scenario, status="error", message=_last_line(report))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:

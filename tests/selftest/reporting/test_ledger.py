@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,17 @@ from harness.verdicts.contract_check import Promise
 from harness.verdicts.outcome import Outcome, Status, decide
 from tests.selftest.scenario_files import write
 
-LINE = Line("it_is_so", "row", ("a_page, one",), "holds", "held", 1.0, "at most 2", 1.0, "")
+LINE = Line(
+    id="it_is_so",
+    scenario="row",
+    sources=("a_page, one",),
+    established="holds",
+    status="held",
+    measured=1.0,
+    expected="at most 2",
+    margin=1.0,
+    message="",
+)
 
 
 def book(*statuses: Status, expected: int = 9, selected: int = 7) -> Ledger:
@@ -81,9 +91,25 @@ def test_a_line_holds_what_decided() -> None:
     """The sources with their sections, the number, its margin and the words around it."""
     line = ledger.line(outcome(1.5), "row", expected="at most 2", message="m")
 
-    assert line == Line(
-        "it_is_so", "row", ("a_page, one", "b_page, two"), "refuted", "refuted_as_documented", 1.5, "at most 2", 0.5, "m"
+    assert line == replace(
+        LINE,
+        sources=("a_page, one", "b_page, two"),
+        established="refuted",
+        status="refuted_as_documented",
+        measured=1.5,
+        margin=0.5,
+        message="m",
     )
+
+
+def test_a_line_comes_back_from_its_record() -> None:
+    """As JSON and xdist carry it, with lists for tuples, and with its keys in their order."""
+    record = json.loads(json.dumps(asdict(LINE)))
+
+    assert Line.from_record(record) == LINE
+    assert list(record) == [
+        *("id", "scenario", "sources", "established", "status", "measured", "expected", "margin", "message"),
+    ]
 
 
 @pytest.mark.parametrize("case", [outcome(math.nan), outcome(1.0, failure="it raised")])
