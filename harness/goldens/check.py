@@ -13,7 +13,7 @@ from harness.run import Result, Session
 from harness.verdicts.outcome import Outcome as Decided
 
 
-def check(entry: Entry, result: Result, session: Session, at_stake: Sequence[Decided], snapshot: Snapshot) -> Outcome:
+def check_golden(entry: Entry, result: Result, session: Session, at_stake: Sequence[Decided], snapshot: Snapshot) -> Outcome:
     """Compare what a scenario gave with its golden, and record it when pytest was asked to and nothing is in the way.
 
     `at_stake` are the outcomes of its claims that decide about the optimizer under test. Numbers are recorded only if all of

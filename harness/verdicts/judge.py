@@ -1,4 +1,4 @@
-"""Does what a claim expects hold of what was read?
+"""The verdict on an expectation: does it hold of what was measured?
 
 A verdict compares numbers and does not format them. Exact readings are compared within the rounding error that they
 declare themselves; ensembles by a one-sided test over paired seeds at `LEVEL`, so that a claim that is not shown fails.

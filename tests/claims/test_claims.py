@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from harness.goldens.check import check
+from harness.goldens.check import check_golden
 from harness.goldens.store import is_recording
 from harness.reporting.failure import explain, explain_golden
 from harness.run import Result, Session
@@ -56,7 +56,7 @@ def test_golden(
 ) -> None:
     """The scenario's numbers are those that were recorded."""
     result = result_of(entry)
-    golden = check(entry, result, session, cases.outcomes_at_stake(entry, result, setup), snapshot)
+    golden = check_golden(entry, result, session, cases.outcomes_at_stake(entry, result, setup), snapshot)
     message, record = explain_golden(golden, entry, session, recording=is_recording(snapshot))
     record_property("decaygate-golden", record)
 
