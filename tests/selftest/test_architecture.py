@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 import harness
 from harness.environment.paths import ROOT
 
@@ -96,11 +94,11 @@ REACHED_THROUGH = {
 LINES_OF_A_FUNCTION = 40
 PARAMETERS = 6
 
-HARNESS = sorted((ROOT / "harness").rglob("*.py"))
+VAGUE_NAMES = ("utils", "util", "common", "base", "manager", "helpers", "misc")
 SELFTEST = ROOT / "tests" / "selftest"
 SOURCES = [
     ROOT / "conftest.py",
-    *HARNESS,
+    *sorted((ROOT / "harness").rglob("*.py")),
     *sorted((ROOT / "tests").rglob("*.py")),
     *sorted((ROOT / "benchmarks").rglob("*.py")),
 ]
@@ -112,6 +110,8 @@ def module_of(path: Path) -> str:
 
 
 MODULES = {module_of(path): path for path in SOURCES}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+HARNESS = [name for name in MODULES if name.split(".")[0] == "harness"]
 
 
 def room_of(module: str) -> str:
@@ -126,11 +126,6 @@ def rows() -> dict[str, int]:
     """Return the row of each room and folder."""
     listed = re.findall(r"^    (\d+) +(\w+) ", str(harness.__doc__), re.MULTILINE)
     return {room: int(row) for row, room in listed} | ROWS_BESIDE_THE_HARNESS
-
-
-def tree_of(path: Path) -> ast.Module:
-    """Return a module's syntax tree."""
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -149,14 +144,12 @@ def ours(tree: ast.AST) -> set[str]:
     return {name for name in imported(tree) if name in MODULES}
 
 
+IMPORTS = {name: ours(tree) for name, tree in TREES.items()}
+
+
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
     """Yield every function and method."""
     yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-
-
-def files(paths: list[Path]) -> pytest.MarkDecorator:
-    """Return the parametrization over files, named from the root."""
-    return pytest.mark.parametrize("path", paths, ids=[str(path.relative_to(ROOT)) for path in paths])
 
 
 def test_the_map_lists_every_room_and_module() -> None:
@@ -172,102 +165,129 @@ def test_few_modules_lie_directly_in_the_harness() -> None:
     assert len(list((ROOT / "harness").glob("*.py"))) <= MOST_TOP_MODULES
 
 
-@files(SOURCES)
-def test_a_room_imports_only_lower_rows(path: Path) -> None:
+def test_a_room_imports_only_lower_rows() -> None:
     """And its own room. `python -m harness` and the package itself stand above all rooms."""
-    mine, table = room_of(module_of(path)), rows()
-    if mine in ("", "__main__", "tests"):
-        return
-    seen = {room_of(name) for name in ours(tree_of(path))} - {mine, "", "tests"}
+    table = rows()
+    above = {"", "__main__", "tests"}
+    upward = [
+        f"{name} imports {other}"
+        for name in MODULES
+        if room_of(name) not in above
+        for other in sorted(IMPORTS[name])
+        if room_of(other) not in above | {room_of(name)} and table[room_of(other)] >= table[room_of(name)]
+    ]
 
-    assert {room for room in seen if table[room] >= table[mine]} == set()
+    assert upward == []
 
 
 def test_no_two_modules_import_each_other() -> None:
     """There is an order of all modules in which each imports only earlier ones, benchmarks and tests included."""
-    graph = {name: ours(tree_of(path)) - {name} for name, path in MODULES.items()}
+    graph = {name: found - {name} for name, found in IMPORTS.items()}
 
     assert set(TopologicalSorter(graph).static_order()) == set(graph)
 
 
-@files(SOURCES)
-def test_imports_stand_at_the_top(path: Path) -> None:
+def test_imports_stand_at_the_top() -> None:
     """An import inside a function would hide a circle; two modules have another reason for it."""
-    tree = tree_of(path)
-    inside = {name for function in functions(tree) for name in ours(function)}
+    inside = {name: sorted({other for function in functions(TREES[name]) for other in ours(function)}) for name in MODULES}
 
-    assert bool(inside) == (module_of(path) in DEFERRED_IMPORTS), sorted(inside)
+    assert {name: found for name, found in inside.items() if bool(found) != (name in DEFERRED_IMPORTS)} == {}
 
 
-@files([path for path in HARNESS if "probes" in path.parts and path.stem not in SHARED_BY_PROBES])
-def test_a_probe_imports_no_other_probe(path: Path) -> None:
+def test_a_probe_imports_no_other_probe() -> None:
     """It imports the subject, closed forms, what all probes share, and its declaration."""
-    names = {name.removeprefix("harness.") for name in ours(tree_of(path))} - {f"probes.{path.parent.name}"}
+    probes = [name for name in MODULES if name.startswith("harness.probes.") and MODULES[name].stem not in SHARED_BY_PROBES]
+    found = {name: {other.removeprefix("harness.") for other in IMPORTS[name]} for name in probes}
 
-    assert {name for name in names if not name.startswith(PROBES_MAY_IMPORT)} == set()
+    others = {name: {one for one in found[name] if not one.startswith(PROBES_MAY_IMPORT)} for name in probes}
+
+    assert len(probes) > 30
+    assert {name: seen for name, seen in others.items() if seen != {f"probes.{MODULES[name].parent.name}"}} == {}
 
 
-@files(HARNESS)
-def test_optimizers_are_stepped_in_one_place(path: Path) -> None:
+def test_optimizers_are_stepped_in_one_place() -> None:
     """All others call `harness.subject.stepping`; a wrapper passes the step on, and torch's GradScaler takes one itself."""
-    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
-    stepped = {ast.unparse(call.func) for call in calls if ast.unparse(call.func).endswith(".step")}
+    stepped = {name: set(_step_calls(TREES[name])) - NOT_OPTIMIZERS for name in HARNESS}
 
-    assert bool(stepped - NOT_OPTIMIZERS) == (module_of(path) in STEP_OPTIMIZERS), stepped
+    assert {name: calls for name, calls in stepped.items() if bool(calls) != (name in STEP_OPTIMIZERS)} == {}
 
 
-@files(HARNESS)
-def test_each_outside_package_has_one_door(path: Path) -> None:
+def _step_calls(tree: ast.Module) -> Iterator[str]:
+    calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    yield from (call for call in calls if call.endswith(".step"))
+
+
+def test_each_outside_package_has_one_door() -> None:
     """Nothing in the harness imports pytest, tests or benchmarks; one module each imports yaml, syrupy and filelock."""
-    outside = {name.split(".")[0] for name in imported(tree_of(path))}
+    outside = {name: {one.split(".")[0] for one in imported(TREES[name])} for name in HARNESS}
 
-    assert {package for package, doors in ONLY_IN.items() if package in outside and module_of(path) not in doors} == set()
+    wrong = [
+        f"{name} imports {package}"
+        for name in HARNESS
+        for package, doors in ONLY_IN.items()
+        if package in outside[name] and name not in doors
+    ]
+
+    assert wrong == []
 
 
-@files(SOURCES)
-def test_a_module_has_a_docstring_and_a_noun_for_a_name(path: Path) -> None:
+def test_a_module_has_a_docstring_and_a_noun_for_a_name() -> None:
     """An empty __init__.py needs no docstring."""
-    text = path.read_text(encoding="utf-8")
+    bare = [name for name, tree in TREES.items() if tree.body and not ast.get_docstring(tree)]
+    vague = [name for name, path in MODULES.items() if path.stem in VAGUE_NAMES]
 
-    assert not text or ast.get_docstring(ast.parse(text))
-    assert path.stem not in ("utils", "util", "common", "base", "manager", "helpers", "misc")
+    assert (bare, vague) == ([], [])
 
 
-@files(SOURCES)
-def test_a_function_is_small(path: Path) -> None:
+def test_a_function_is_small() -> None:
     """At most 40 lines without its docstring, and six parameters beside self. A file may be long where its shape repeats."""
-    for node in functions(tree_of(path)):
-        lines = (node.end_lineno or 0) - node.lineno + 1
-        if ast.get_docstring(node):
-            lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
-        arguments = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-        assert lines <= LINES_OF_A_FUNCTION, f"{node.name} has {lines} lines"
-        assert len([name for name in arguments if name not in ("self", "cls")]) <= PARAMETERS, node.name
+    large = [
+        f"{name}: {node.name} has {lines} lines and {parameters} parameters"
+        for name, tree in TREES.items()
+        for node in functions(tree)
+        for lines, parameters in [_size(node)]
+        if lines > LINES_OF_A_FUNCTION or parameters > PARAMETERS
+    ]
+
+    assert large == []
 
 
-@files(HARNESS)
-def test_a_public_name_has_a_docstring(path: Path) -> None:
-    """Every class, and every function that another module may call."""
-    tops = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    bare = [node.name for node in tops if not node.name.startswith("_") and not ast.get_docstring(node)]
+def _size(node: ast.FunctionDef) -> tuple[int, int]:
+    """Return how many lines a function has without its docstring, and how many parameters beside self."""
+    lines = (node.end_lineno or 0) - node.lineno + 1
+    if ast.get_docstring(node):
+        lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    arguments = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return lines, len([name for name in arguments if name not in ("self", "cls")])
+
+
+def test_a_public_name_has_a_docstring() -> None:
+    """Every class of the harness, and every function that another module may call."""
+    tops = [(name, node) for name in HARNESS for node in TREES[name].body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    bare = [f"{name}.{node.name}" for name, node in tops if not node.name.startswith("_") and not ast.get_docstring(node)]
 
     assert bare == []
 
 
-@files([path for path in HARNESS if path.stem != "__init__"])
-def test_a_module_has_a_self_test(path: Path) -> None:
+def test_a_module_has_a_self_test() -> None:
     """At the same place below tests/selftest, or one that is named here and uses the module."""
-    name = module_of(path).removeprefix("harness.")
-    own = SELFTEST / Path(*name.split(".")[:-1]) / f"test_{path.stem}.py"
-    if name in REACHED_THROUGH:
-        assert (SELFTEST / REACHED_THROUGH[name]).exists()
-        assert not own.exists(), f"{name} has a self-test now: take it out of REACHED_THROUGH"
-        return
-    home = SELFTEST / TESTED_IN[name] if name in TESTED_IN else own
+    problems = [problem for name in HARNESS if MODULES[name].stem != "__init__" if (problem := _untested(name))]
 
-    assert home.exists(), f"{home.relative_to(ROOT)} is missing; test {name} there or name the test that does"
-    assert path.stem in home.read_text(encoding="utf-8")
-    assert home == own or not own.exists(), f"{name} has a self-test now: take it out of TESTED_IN"
+    assert problems == []
+
+
+def _untested(module: str) -> str:
+    """Return what is wrong with the self-test of a module, or nothing."""
+    name, stem = module.removeprefix("harness."), MODULES[module].stem
+    own = SELFTEST / Path(*name.split(".")[:-1]) / f"test_{stem}.py"
+    named = TESTED_IN.get(name) or REACHED_THROUGH.get(name)
+    home = SELFTEST / named if named else own
+    if not home.exists():
+        return f"{home.relative_to(ROOT)} is missing; test {name} there or name the test that does"
+    if named and own.exists():
+        return f"{name} has a self-test now: take it out of TESTED_IN and REACHED_THROUGH"
+    uses = name in REACHED_THROUGH or stem in home.read_text(encoding="utf-8")
+    return "" if uses else f"{home.relative_to(ROOT)} does not name {stem}"
 
 
 def test_the_tables_name_no_module_that_is_gone() -> None:
@@ -277,17 +297,20 @@ def test_the_tables_name_no_module_that_is_gone() -> None:
     assert named - set(MODULES) == set()
 
 
-@files(sorted(SELFTEST.rglob("test_*.py")))
-def test_a_self_test_can_fail(path: Path) -> None:
+def test_a_self_test_can_fail() -> None:
     """Each test asserts something, by itself or through a function of its file."""
-    tree = tree_of(path)
+    files = [name for name in MODULES if name.startswith("tests.selftest.") and MODULES[name].stem.startswith("test_")]
+
+    idle = [f"{name}: {test}" for name in files for test in _idle(TREES[name])]
+
+    assert len(files) > 100
+    assert idle == []
+
+
+def _idle(tree: ast.Module) -> list[str]:
     checking = {node.name for node in functions(tree) if any(_checks(part, set()) for part in ast.walk(node))}
     tests = [node for node in functions(tree) if node.name.startswith("test_")]
-
-    idle = [node.name for node in tests if not any(_checks(part, checking) for part in ast.walk(node))]
-
-    assert ast.get_docstring(tree)
-    assert idle == []
+    return [node.name for node in tests if not any(_checks(part, checking) for part in ast.walk(node))]
 
 
 def _checks(node: ast.AST, checking: set[str]) -> bool:
@@ -300,8 +323,8 @@ def _checks(node: ast.AST, checking: set[str]) -> bool:
 def test_every_skip_and_xfail_gives_a_reason() -> None:
     """Anywhere in the tests; an xfail is strict, which is set for the whole suite."""
     silent = []
-    for path in (ROOT / "tests").rglob("*.py"):
-        for node in ast.walk(tree_of(path)):
+    for path, tree in ((MODULES[name], tree) for name, tree in TREES.items() if name.split(".")[0] == "tests"):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.mark.skip", "pytest.mark.xfail", "pytest.skip"):
                 silent += [path.name] if not node.args and not any(key.arg == "reason" for key in node.keywords) else []
             elif isinstance(node, ast.Attribute) and ast.unparse(node) in ("pytest.mark.skip", "pytest.mark.xfail"):
