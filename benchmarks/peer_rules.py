@@ -18,6 +18,7 @@ from benchmarks.peers import golden_runs, library_tests, torch_tests
 from benchmarks.peers.planted import Planted, planted
 from benchmarks.peers.rule import APART, CAUGHT, MISSED, Rule, false_alarms, says
 from harness.environment.paths import ROOT
+from harness.tables import markdown_table
 
 MATRIX = ROOT / "docs" / "results" / "kill-matrix.json"
 RULES = (*torch_tests.RULES, *library_tests.RULES, *golden_runs.RULES)
@@ -109,15 +110,15 @@ def page(rules: Sequence[Rule]) -> Iterator[str]:
 
 
 def _table(groups: Mapping[str, Sequence[str]], rows: Mapping[str, Row], columns: Sequence[str]) -> Iterator[str]:
-    yield f"| planted bug | {' | '.join(columns)} |"
-    yield "|---" * (len(columns) + 1) + "|"
+    lines: list[tuple[str, ...]] = []
     for group, names in groups.items():
         if len(groups) > 1:
-            yield f"| **{group}** |" + " |" * len(columns)
-        for name in names:
-            yield f"| {name} | {' | '.join(rows[name][column] for column in columns)} |"
+            lines.append((f"**{group}**", *[""] * len(columns)))
+        lines += [(name, *(rows[name][column] for column in columns)) for name in names]
     shown = [rows[name] for names in groups.values() for name in names]
-    yield f"| **caught / faced / planted** | {' | '.join(count(shown, column) for column in columns)} |\n"
+    lines.append(("**caught / faced / planted**", *(count(shown, column) for column in columns)))
+    yield from markdown_table(("planted bug", *columns), lines, "l" * (len(columns) + 1))
+    yield ""
 
 
 def _alarms(bugs: Sequence[Planted], rules: Sequence[Rule]) -> Iterator[str]:

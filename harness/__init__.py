@@ -6,10 +6,10 @@ else in this list; tests/selftest/test_architecture.py reads the list and holds 
     1   errors        the exceptions
     1   policy        the numbers that decide between red and green
     1   measurement   one measured number, and what judges it
-    1   stats         Student's t, intervals, detectable changes
     1   tables        tables for the terminal and for Markdown
     1   environment   versions, threads, GPUs, folders, commands
     1   optimizers    reference optimizers that scenarios name
+    2   stats         Student's t, intervals, detectable changes
     2   decay_laws    closed forms of weight decay, and the tolerances to which they hold
     3   spec          what people write: scenarios, contracts, options, expected failures
     4   subject       the optimizer under test: its role, loading, stepping, time limit, output

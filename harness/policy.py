@@ -22,6 +22,13 @@ MINIMUM_SEEDS = 8  # of a study: fewer leave the spread of the paired difference
 MOST_GATES = 5  # gated measures of a study: each takes its part of the chance of a false red
 DECLARED_FALSE_RED = 1e-3  # the chance of a false red, of all gated verdicts and goldens of a run, that is not exceeded
 
+NO_VARIANCE = 1e-12  # of the samples' size: a smaller standard deviation is rounding, and zero variance is never a pass
+LEAST_POOL_SEEDS = 16  # of a calibrated golden: fewer hardly know the spread better than a run does
+
+# What a subject must do
+STEP_SECONDS = 30.0  # for one step of a few small tensors, or one constructor: thousands of times what they take
+SAME_STRENGTH = 1e-6  # relative: a measured strength is a fit; the nearest strength that anybody means is far from another
+
 # What a golden accepts
 MOST_GOLDEN_RTOL = 1e-6  # an exact number that may move by more is not held to anything
 SAME_TOLERANCE = 1e-9  # relative: what the same formula may give on another platform
@@ -29,4 +36,5 @@ DERIVED = 1e-3  # relative: an absolute tolerance that follows from a run's magn
 FULL_SIZE = 1.0  # a relative tolerance from here on accepts zero, and so anything
 SINGLE_RTOL = 1e-4  # an optimizer that computes in float32: a thousand roundings, as other machines order them
 EXACT_FLOOR = SIGNAL  # of the signal of an exact number, in its tolerances: as of a verdict
+REFRESH_RATE = 0.01  # a recording renews information only where it left its own prediction at this rate
 ENSEMBLE_FLOOR = 1.0  # of the signal of an ensemble, in the changes that it detects

@@ -14,7 +14,8 @@ from functools import cache
 
 import numpy as np
 
-NO_VARIANCE = 1e-12  # a standard deviation under this fraction of the samples' size is rounding
+from harness.policy import NO_VARIANCE
+
 NODES = 4001  # of the noncentral t's integral; twice as many change it by less than 1e-13
 
 

@@ -24,7 +24,7 @@ from harness import stats
 from harness.catalog.load import load
 from harness.goldens.extract import gates
 from harness.goldens.values import Ensemble, smallest_change
-from harness.policy import DECLARED_FALSE_RED
+from harness.policy import DECLARED_FALSE_RED, LEVEL
 from harness.stats import NOT_NORMAL
 from harness.tables import markdown_table
 from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
@@ -66,7 +66,7 @@ def page(found: Sequence[Study]) -> Iterator[str]:
         ensembles=len(ensembles),
         alpha=max(one.golden.false_alarm for one in scenarios if one.golden),
         verdicts=len(verdicts),
-        level=0.01,
+        level=LEVEL,
         chance=chance_of_false_red(load().values()),
         most=DECLARED_FALSE_RED,
     )

@@ -10,6 +10,7 @@ import torch
 
 from harness.catalog.load import load
 from harness.spec.contract import FIELDS, UNSPECIFIED, complete
+from harness.tables import markdown_table
 
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -95,25 +96,22 @@ def _head(mutants: Rows, right: Rows, how: str) -> str:
 
 
 def _mutant_table(rows: Rows) -> list[str]:
-    lines = [
-        "| mutant | what it does | claims | fields | noticed for its fault by | which measured |",
-        "|---|---|--:|--:|---|---|",
-    ]
+    lines = []
     for name, one in rows.items():
         does = one["does"] + (f" ([thread]({one['bug']}))" if one["bug"] else "")
         claims = len(one["claims"]) or ("." if one["fields"] else "arm")
-        lines.append(f"| {name} | {does} | {claims} | {len(one['fields']) or '.'} | {one['by']} | {one['word']} |")
-    return lines
+        lines.append((name, does, str(claims), str(len(one["fields"]) or "."), one["by"], one["word"]))
+    head = ("mutant", "what it does", "claims", "fields", "noticed for its fault by", "which measured")
+    return markdown_table(head, lines, "llrrll")
 
 
 def _right_table(rows: Rows) -> list[str]:
-    lines = ["| optimizer | role | declares | red | right to fail |", "|---|---|---|---|---|"]
+    lines = []
     for name, one in rows.items():
         declares = ", ".join(f"{key}: {value}" for key, value in one["contract"].items()) or "what the role promises"
         excused = "; ".join(f"{claim}: {why}" for claim, why in one["expected"].items()) or "-"
-        cells = [name, one["role"], declares, ", ".join(one["red"]) or "-", excused]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        lines.append((name, one["role"], declares, ", ".join(one["red"]) or "-", excused))
+    return markdown_table(("optimizer", "role", "declares", "red", "right to fail"), lines, "lllll")
 
 
 COLUMNS = ("told", "none", "other", "unknown")
@@ -123,7 +121,7 @@ ODD = ("other", "unknown", "lost")
 def _confusion(mutants: Rows, right: Rows) -> list[str]:
     """Count, for each question, what a fingerprint says against what is so, and list the rest."""
     head = ("question", "changed", "told", "rightly none", "told otherwise", "not known", "unchanged", "still so", "right", "so")
-    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    lines: list[tuple[str, ...]] = []
     odd: list[str] = []
     for question in dict.fromkeys(name for one in mutants.values() for name in one["told"]):
         count = Counter(_judged(one, question) for one in mutants.values())
@@ -133,8 +131,9 @@ def _confusion(mutants: Rows, right: Rows) -> list[str]:
         unchanged = count["kept"] + count["lost"]
         cells = [sum(count[one] for one in COLUMNS), *(count[one] for one in COLUMNS), unchanged, count["kept"]]
         cells += [peace[True] + peace[False], peace[True]]
-        lines.append(f"| {question} | " + " | ".join(str(cell) if cell else "." for cell in cells) + " |")
-    return [*lines, "", *(["Off the diagonal:\n", *odd] if odd else ["Nothing is off the diagonal."])]
+        lines.append((question, *(str(cell) if cell else "." for cell in cells)))
+    table = markdown_table(head, lines, "l" + "r" * (len(head) - 1))
+    return [*table, "", *(["Off the diagonal:\n", *odd] if odd else ["Nothing is off the diagonal."])]
 
 
 def _judged(one: Mapping[str, Any], question: str) -> str:
@@ -180,10 +179,11 @@ def _matrix(rows: Rows) -> list[str]:
 
 
 def _by_claim(rows: Rows) -> list[str]:
-    lines = ["What each claim fails for, and three instances.\n", "| claim | fails for | for instance |", "|---|--:|---|"]
+    lines = []
     for entry in load().values():
         for claim in entry.scenario.claims:
             own = [name for name, one in rows.items() if claim.id in {*one["claims"], *one["in_arm"]}]
             shown = INSTEAD.get(entry.scenario.kind, ", ".join(own[:3]))
-            lines.append(f"| {claim.id} | {len(own) or 1} | {shown} |")
-    return lines
+            lines.append((claim.id, str(len(own) or 1), shown))
+    table = markdown_table(("claim", "fails for", "for instance"), lines, "lrl")
+    return ["What each claim fails for, and three instances.\n", *table]

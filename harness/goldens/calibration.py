@@ -27,6 +27,7 @@ from harness.goldens.file_format import GoldenError, Recording, dump, parse, sho
 from harness.goldens.origin import origin_of
 from harness.goldens.pool import Pool, PoolError
 from harness.goldens.values import unusable
+from harness.policy import LEAST_POOL_SEEDS
 from harness.run import Session
 from harness.spec.scenario import Claim
 from harness.subject import loading
@@ -36,7 +37,6 @@ from harness.training.progress import Heartbeat
 from harness.verdicts.outcome import decide
 
 HOME = ROOT / ".decaygate" / "calibration"
-LEAST = 16  # fewer hardly know the spread better than a run does
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ def widened(entry: StudyEntry, seeds: int) -> StudyEntry:
     """Return a study with `seeds` consecutive seeds, from its own first one on. Raises UsageError for too few of them."""
     own = entry.scenario.seeds
     more = tuple(range(min(own), min(own) + seeds))
-    if seeds < LEAST or not set(own) <= set(more):
-        raise UsageError(f"--seeds {seeds}: expected at least {max(LEAST, max(own) - min(own) + 1)}, {entry.id}'s own among them")
+    if seeds < LEAST_POOL_SEEDS or not set(own) <= set(more):
+        raise UsageError(
+            f"--seeds {seeds}: expected at least {max(LEAST_POOL_SEEDS, max(own) - min(own) + 1)}, {entry.id}'s own among them"
+        )
     return replace(entry, scenario=replace(entry.scenario, seeds=more))
 
 

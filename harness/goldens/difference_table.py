@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.goldens.compare import Row
 from harness.goldens.values import Entry, center, rule
+from harness.tables import text_table
 
 MOST_ROWS = 20
 MOST_NAMES = 3
@@ -23,8 +24,7 @@ def table(rows: Sequence[Row]) -> str:
     """Show the failed rows, at most twenty, and count the others."""
     failed = [row for row in rows if not row.ok]
     cells = [HEADER, *(_cells(row) for row in failed[:MOST_ROWS])]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
-    lines = [_aligned(line, widths) for line in cells]
+    lines = text_table(cells, "l" + "r" * (len(HEADER) - 1))
     notes = ["", *(_note(row) for row in failed[:MOST_ROWS])]
     shown = [f"{line}  {note}".rstrip() for line, note in zip(lines, notes, strict=True)]
     if len(failed) > MOST_ROWS:
@@ -76,11 +76,6 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = line
-    return "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))])
 
 
 def _count(rows: Sequence[Row]) -> str:

@@ -17,8 +17,7 @@ from harness.errors import UsageError
 from harness.goldens.compare import compare
 from harness.goldens.origin import Origin, origin_problem, strangers
 from harness.goldens.values import Ensemble, Entry, Exact, Information, smallest_change, unusable, vacuous, worth
-
-REFRESH = 0.01  # a recording renews information only where it left its own prediction at this rate
+from harness.policy import REFRESH_RATE
 
 
 class GoldenError(UsageError):
@@ -149,7 +148,7 @@ def _same(obtained: Entry, golden: Entry) -> bool:
 def _still_informs(obtained: Information, golden: Information) -> bool:
     if golden.n < 2 or golden.sd == 0:
         return obtained.mean == golden.mean
-    allowed = stats.prediction_tolerance(sd=golden.sd, n=golden.n, n_new=golden.n, alpha=REFRESH)
+    allowed = stats.prediction_tolerance(sd=golden.sd, n=golden.n, n_new=golden.n, alpha=REFRESH_RATE)
     return abs(obtained.mean - golden.mean) <= allowed
 
 

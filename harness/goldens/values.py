@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness import stats
-from harness.policy import ENSEMBLE_FLOOR, EXACT_FLOOR, FULL_SIZE, SINGLE_RTOL, SINGLE_SIGNAL
+from harness.policy import ENSEMBLE_FLOOR, EXACT_FLOOR, FULL_SIZE, NO_VARIANCE, SINGLE_RTOL, SINGLE_SIGNAL
 
 MOST_SIGNAL = 1e16  # a tolerance of zero: no ratio of two float64 numbers near 1 says more
 
@@ -88,7 +88,7 @@ def unusable(entry: Entry) -> str:
     """Return why an entry can be neither recorded nor compared, or nothing."""
     if isinstance(entry, Ensemble) and (entry.n < 2 or entry.runs < 1):
         return f"an ensemble of {entry.n}" + (f" for runs of {entry.runs}" if entry.runs != entry.n else "")
-    if isinstance(entry, Ensemble) and entry.sd <= stats.NO_VARIANCE * abs(entry.mean):
+    if isinstance(entry, Ensemble) and entry.sd <= NO_VARIANCE * abs(entry.mean):
         return "zero variance"
     if not all(math.isfinite(number) for number in vars(entry).values() if number is not None):
         return "not finite"

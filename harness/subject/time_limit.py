@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.errors import RunError
+from harness.policy import STEP_SECONDS
 
 VARIABLE = "DECAYGATE_TIME_LIMIT"
-SECONDS = 30.0  # for one step of a few small tensors, or one constructor: thousands of times what they take
 _late: list[str] = []  # who did not come back in this process: nobody waits for it twice
 
 
@@ -31,7 +31,7 @@ def deadline(subject: str, doing: str, times: float = 1.0) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
-    seconds = times * float(os.environ.get(VARIABLE) or SECONDS)
+    seconds = times * float(os.environ.get(VARIABLE) or STEP_SECONDS)
     before = signal.signal(signal.SIGALRM, _ring)
     others = signal.setitimer(signal.ITIMER_REAL, seconds)  # a timer that somebody else had set goes on afterwards
     try:

@@ -13,10 +13,9 @@ from harness.errors import error_line
 from harness.fingerprint.ask import ask
 from harness.fingerprint.equivalence import equivalence
 from harness.fingerprint.finding import Finding, Findings, reason
+from harness.policy import SAME_STRENGTH
 from harness.spec.contract import FIELDS, UNSPECIFIED, Declared
 from harness.subject.roles import Subjects
-
-SAME = 1e-6  # a measured strength is a fit; the nearest strength that anybody means is far from another
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def sentence(promise: Promise, subjects: Subjects) -> str:
 
 def _met(name: str, declared: Declared, found: Finding) -> bool:
     if isinstance(declared, float | int):
-        return any(math.isclose(float(value), declared, rel_tol=SAME) for value in found.values)
+        return any(math.isclose(float(value), declared, rel_tol=SAME_STRENGTH) for value in found.values)
     met_by = FIELDS[name].met_by if declared == FIELDS[name].usual else ()
     return bool({declared, *met_by} & set(found.values))
 
