@@ -53,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the page, or write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     known = [rule.column for rule in RULES]
-    parser.add_argument("--only", nargs="+", choices=known, default=known, metavar="RULE", help=f"of: {', '.join(known)}")
+    parser.add_argument(
+        "--only", nargs="+", choices=known, default=known, metavar="RULE", help=f"of: {', '.join(known)}".replace("%", "%%")
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)

@@ -1,11 +1,11 @@
-"""The engine of decaygate: scenario -> run -> measures -> verdict -> golden -> ledger.
+"""The engine of decaygate: a scenario is run; its claims get verdicts, its numbers are compared with goldens.
 
 The rooms, and the row on which each stands. A module imports from rooms of lower rows and from its own room, and from nothing
 else in this list; tests/selftest/test_architecture.py reads the list and holds the code to it.
 
     1   errors        the exceptions
-    1   policy        the numbers that decide between red and green
-    1   measurement   one measured number, and what judges it
+    1   policy        numbers that decide between red and green
+    1   measurement   one measured number, its closed form, its tolerance
     1   tables        tables for the terminal and for Markdown
     1   environment   versions, threads, GPUs, folders, commands
     1   optimizers    reference optimizers that scenarios name

@@ -1,6 +1,7 @@
-"""Every number that decides between red and green, with its reason.
+"""The numbers that decide between red and green for every experiment, each with its reason.
 
-Numbers that follow from one experiment (its steps, its eps) stand beside it; these hold for all of them.
+What follows from one experiment stands beside it: roundings of a probe in `decay_laws/tolerances.py` and in the probe, of a
+question in the fingerprint's room.
 """
 
 from __future__ import annotations

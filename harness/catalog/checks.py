@@ -1,6 +1,6 @@
 """Checks of a scenario against the vocabularies: is every name in it known, and every key at its place?
 
-This is the only module that knows all vocabularies: probes, measures, tasks, models, roles, sources, mutants.
+It knows all vocabularies: probes, measures, tasks, models, roles, sources, mutants.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
     if problem := key_problem(expectation):
         raise where.fail(problem)
     if scenario.kind == "study" and not relation_of(expectation).ensembles:
-        raise where.fail(f"{expectation.relation} is exact; a study's measures are ensembles")
+        raise where.fail(f"{expectation.relation} compares one number, and a study has a mean over seeds")
     if expectation.tolerance is not None and not expectation.tolerance > 0.0:
         raise where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
     if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:

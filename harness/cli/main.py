@@ -1,4 +1,4 @@
-"""What can be asked beside a run? A `fingerprint`, a `contract`, the `list` of claims, the `vocabulary`; and to `calibrate`."""
+"""The command line: its arguments, its commands, its exit codes."""
 
 from __future__ import annotations
 

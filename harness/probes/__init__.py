@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.probes import dynamics, handling, numerics, rule, variants
 from harness.probes.probe import Probe
 
-ROOMS = (dynamics, handling, numerics, rule, variants)
+FOLDERS = (dynamics, handling, numerics, rule, variants)
 PROBES: Mapping[str, Probe] = {
-    probe.name: probe for probe in sorted((probe for room in ROOMS for probe in room.PROBES), key=lambda probe: probe.name)
+    probe.name: probe for probe in sorted((probe for folder in FOLDERS for probe in folder.PROBES), key=lambda probe: probe.name)
 }

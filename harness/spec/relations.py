@@ -156,7 +156,7 @@ RELATIONS: Mapping[str, Relation] = {
     ),
     "close_to": Relation("{expected} within {tolerance}", NEAR, needs=("tolerance",), tolerance=stated_tolerance),
     "differs_from": Relation(
-        "at least {tolerance} away from {expected}", AWAY, needs=("tolerance",), strict=True, tolerance=_written_tolerance
+        "more than {tolerance} away from {expected}", AWAY, needs=("tolerance",), strict=True, tolerance=_written_tolerance
     ),
     "at_least": Relation("at least {expected}", ABOVE),
     "at_most": Relation("at most {expected}", BELOW),

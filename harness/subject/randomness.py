@@ -1,4 +1,4 @@
-"""The random numbers that an optimizer draws: those of its step's number, whatever was drawn before."""
+"""Seeds for the random numbers that an optimizer draws: they follow from the number of its step alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# numpy's global functions draw from this generator inside the block. Exchanging the generator costs a microsecond;
-# copying its state twice would cost more than the step of a small optimizer.
-_NUMPY = np.random.MT19937(0)
-CONSTRUCTION = 0  # the number for which a constructor draws
+CONSTRUCTION = 1_000_003  # the number that a constructor is seeded with; no run has so many steps
 
 
 @contextlib.contextmanager
@@ -31,8 +28,9 @@ def random_numbers_of(step: int) -> Iterator[None]:
     torch.default_generator.manual_seed(step)
     if cuda_states:
         torch.cuda.manual_seed_all(step)
-    np.random.mtrand.set_bit_generator(_NUMPY)
-    np.random.seed(step)
+    # numpy's global functions draw from a generator that is exchanged for the block: copying its state twice would cost more
+    # than the step of a small optimizer.
+    np.random.mtrand.set_bit_generator(np.random.MT19937(step))
     random.seed(step)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The way to give gradients to an optimizer and step it: every probe, fingerprint and study goes through here.
+"""The way to give gradients to an optimizer and step it, for probes, fingerprints and studies.
 
 A subject may change its gradients in place, so it is given copies; it may draw random numbers, so they are seeded from the
 number of the step (`randomness`).
@@ -25,13 +25,18 @@ def give_gradients(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]
         weight.grad = None if gradient is None else gradient.to(weight.dtype, copy=True)
 
 
+def set_group_lr(group: dict[str, Any], lr: float) -> None:
+    """Set the learning rate of a group as torch's schedulers do: a tensor stays the same tensor."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(lr)
+    else:
+        group["lr"] = lr
+
+
 def set_lr(optimizer: Any, lr: float) -> None:
-    """Set the learning rate of every group as torch's schedulers do: a tensor stays the same tensor."""
+    """Set the learning rate of every group."""
     for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(lr)
-        else:
-            group["lr"] = lr
+        set_group_lr(group, lr)
 
 
 def step_once(
@@ -98,7 +103,7 @@ def run_groups(make: Factory, groups: Sequence[GroupInput], *, lrs: Sequence[flo
     paths = [[_mean(pair)] for pair in pairs]
     for step, lr in enumerate(lrs):
         for own, pair, group in zip(optimizer.param_groups, pairs, groups, strict=True):
-            own["lr"] = lr * group.lr_factor
+            set_group_lr(own, lr * group.lr_factor)
             give_gradients(pair, [group.gradient(step, weight.detach()) for weight in pair])
         step_once(optimizer, step)
         for path, pair in zip(paths, pairs, strict=True):

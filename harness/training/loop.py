@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.errors import RunError, error_line, one_line
 from harness.subject.loading import Factory
-from harness.subject.stepping import step_once
+from harness.subject.stepping import set_lr, step_once
 from harness.training.evaluation import Encoded, encode, evaluate
 from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits
 from harness.training.recipe import Recipe
@@ -112,8 +112,7 @@ def clip(gradients: Weights, limit: float) -> Tensor:
 
 def update(run: ArmRun, optimizer: Any, rate: float, step: int) -> None:
     """Set the scheduled rate in every group and take one optimizer step."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    set_lr(optimizer, rate)
     try:
         step_once(optimizer, step)
     except Exception as error:

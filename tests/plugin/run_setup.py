@@ -1,4 +1,4 @@
-"""What the root conftest decided about this run, for the tests and the reporter to read."""
+"""The setup of one run, as `options` decided it, for the tests and the reporter to read."""
 
 from __future__ import annotations
 

@@ -6,12 +6,11 @@ The rows of the rooms stand in `harness/__init__.py`; those of the folders besid
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import harness
+from benchmarks.rooms import rooms
 from harness.environment.paths import ROOT
 
 MOST_TOP_MODULES = 8  # directly in harness/, so that a listing of it shows rooms and not files
@@ -47,27 +46,20 @@ SHARED_BY_PROBES = {"__init__", "probe", "inputs", "scale_invariant_loss"}
 
 # Modules whose self-test has another name, and the one that holds them to what they say.
 TESTED_IN = {
+    "fingerprint.ask": "fingerprint/measuring/test_preconditions.py",
+    "fingerprint.question": "fingerprint/handling/test_every_question.py",
     "errors": "subject/test_loading.py",  # exceptions without behaviour
     "policy": "verdicts/test_judge.py",  # numbers
     "measurement": "verdicts/test_judge.py",  # a record without behaviour
     "catalog.entry": "catalog/test_load.py",
-    "cli.calibrate": "cli/test_main.py",
-    "cli.contract": "spec/test_contract.py",
-    "cli.fingerprint": "fingerprint/test_process.py",
-    "cli.vocabulary": "cli/test_main.py",
     "decay_laws.closed_forms": "probes/rule/test_zero_gradient.py",
     "decay_laws.tolerances": "subject/test_stepping.py",
     "environment.requirements": "cli/test_main.py",
-    "fingerprint.ask": "verdicts/test_contract_check.py",
     "fingerprint.finding": "fingerprint/test_report.py",  # a record without behaviour
     "fingerprint.measuring.subject_runner": "fingerprint/asked.py",
-    "fingerprint.phrases": "fingerprint/test_diagnosis.py",
-    "fingerprint.question": "fingerprint/asked.py",  # a record without behaviour
-    "fingerprint.worker": "fingerprint/test_process.py",
     "goldens.values": "goldens/test_compare.py",
     "probes.inputs": "subject/test_stepping.py",
     "probes.scale_invariant_loss": "probes/dynamics/test_scale_invariance.py",
-    "reporting.failure": "suite/test_session.py",
     "reporting.manifest": "reporting/test_ledger.py",
     "reporting.results_json": "reporting/test_ledger.py",
     "reporting.summary_table": "reporting/test_ledger.py",
@@ -80,6 +72,13 @@ TESTED_IN = {
 }
 # The same, where the test reaches the module only through another one.
 REACHED_THROUGH = {
+    "fingerprint.phrases": "fingerprint/test_diagnosis.py",
+    "reporting.failure": "suite/test_session.py",
+    "fingerprint.worker": "fingerprint/test_process.py",
+    "cli.vocabulary": "cli/test_main.py",
+    "cli.fingerprint": "suite/test_own_project.py",
+    "cli.contract": "spec/test_contract.py",
+    "cli.calibrate": "cli/test_main.py",
     "catalog.checks": "catalog/test_load.py",
     "goldens.check": "suite/test_own_project.py",
     "goldens.store": "suite/test_golden_life.py",
@@ -124,8 +123,7 @@ def room_of(module: str) -> str:
 
 def rows() -> dict[str, int]:
     """Return the row of each room and folder."""
-    listed = re.findall(r"^    (\d+) +(\w+) ", str(harness.__doc__), re.MULTILINE)
-    return {room: int(row) for row, room in listed} | ROWS_BESIDE_THE_HARNESS
+    return {room.name: room.row for room in rooms()} | ROWS_BESIDE_THE_HARNESS
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -148,16 +146,19 @@ IMPORTS = {name: ours(tree) for name, tree in TREES.items()}
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    """Yield every function and method."""
+    """Yield every function and method. There is no async function here, and none is let in."""
+    assert not any(isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(tree)), "an async function is not read here"
     yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
 def test_the_map_lists_every_room_and_module() -> None:
     """`harness/__init__.py` names each folder and module of harness/ once, and nothing that is gone."""
-    listed = re.findall(r"^    \d+ +(\w+) ", str(harness.__doc__), re.MULTILINE)
+    listed = [room.name for room in rooms()]
     there = {path.stem for path in (ROOT / "harness").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
 
-    assert sorted(listed) == sorted(there - {"__init__", "__main__"})
+    assert there - {"__init__", "__main__"} - set(listed) == set(), "add a line to the list in harness/__init__.py"
+    assert set(listed) - there == set(), "listed in harness/__init__.py, and not there"
+    assert len(listed) == len(set(listed))
 
 
 def test_few_modules_lie_directly_in_the_harness() -> None:
@@ -286,8 +287,22 @@ def _untested(module: str) -> str:
         return f"{home.relative_to(ROOT)} is missing; test {name} there or name the test that does"
     if named and own.exists():
         return f"{name} has a self-test now: take it out of TESTED_IN and REACHED_THROUGH"
-    uses = name in REACHED_THROUGH or stem in home.read_text(encoding="utf-8")
-    return "" if uses else f"{home.relative_to(ROOT)} does not name {stem}"
+    uses = name in REACHED_THROUGH or module in IMPORTS[module_of(home)] or _reaches(module_of(home), module)
+    return "" if uses else f"{home.relative_to(ROOT)} does not import {module}: test it there, or name it in REACHED_THROUGH"
+
+
+def _reaches(test: str, module: str) -> bool:
+    """Return True if a self-test imports a module through the helpers beside it, or through the vocabulary that holds it."""
+    helpers = {name for name in IMPORTS[test] if name.startswith("tests.selftest.")}
+    return any(module in IMPORTS[name] or _vocabulary(module) & IMPORTS[name] for name in {test, *helpers})
+
+
+def _vocabulary(module: str) -> set[str]:
+    """Return the modules through which a probe, or a question of the fingerprint, is looked up by its name."""
+    if module.startswith("harness.probes."):
+        return {"harness.probes"}
+    parents = [module.rpartition(".")[0], "harness.fingerprint.ask"]
+    return set(parents) if module.startswith("harness.fingerprint.") else set()
 
 
 def test_the_tables_name_no_module_that_is_gone() -> None:

@@ -21,7 +21,7 @@ from harness.measurement import Reading
 from harness.probes.handling import SchedulesSettings
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
-from harness.subject.stepping import run_steps, step_once
+from harness.subject.stepping import run_steps, set_lr, step_once
 
 SHARES = (1.0, 0.25)  # (weight decay) of the two groups
 SCHEDULERS: Mapping[str, Callable[[Any, float, int], Any]] = {
@@ -105,7 +105,7 @@ def _at_zero(make: Factory, settings: SchedulesSettings) -> Reading:
         gradient[0] = 0.0  # a second moment of zero is where a division by the rate shows
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     before = run_steps(optimizer, weights, rows[:1])
-    optimizer.param_groups[0]["lr"] = 0.0
+    set_lr(optimizer, 0.0)
     return elements(changed(run_steps(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel()))
 
 
@@ -131,7 +131,7 @@ def _survival(make: Factory, settings: SchedulesSettings, lrs: Sequence[float]) 
         weights = parameters([begin])
         optimizer = make(weights, lr=lrs[0], weight_decay=settings.weight_decay)
         for step, lr in enumerate(lrs):
-            optimizer.param_groups[0]["lr"] = lr
+            set_lr(optimizer, lr)
             step_once(optimizer, step, weights, rows[step])
         ends.append(weights[0].detach().clone())
     gaps = (ends[1] - ends[0]).flatten()

@@ -19,7 +19,7 @@ from harness.measurement import Reading
 from harness.probes.inputs import GROUPS, halved_midway, no_gradient
 from harness.probes.rule import ZeroGradientSettings
 from harness.subject.loading import Factory
-from harness.subject.stepping import GroupInput, run_groups, step_once
+from harness.subject.stepping import GroupInput, run_groups, set_group_lr, step_once
 
 SIZES = (1.3e-3, 1.7e-2, 0.21, 1.9, 23.0, 370.0)  # no round lambda makes any of them |lambda w| = 1
 SHOWN = 3  # the column whose factor is reported
@@ -52,7 +52,8 @@ def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: 
     path = []
     for step, (lr, scale) in enumerate(((settings.lr, 1.0), (settings.lr, 2.0), (0.0, 2.0))):
         for group, decay in zip(optimizer.param_groups, decays, strict=True):
-            group["lr"], group["weight_decay"] = lr, scale * decay
+            set_group_lr(group, lr)
+            group["weight_decay"] = scale * decay
         step_once(optimizer, step, weights, [torch.zeros_like(weight) for weight in weights])
         path.append([float(weight.detach()[0, SHOWN]) for weight in weights])
     changed = None

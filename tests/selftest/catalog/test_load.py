@@ -225,7 +225,7 @@ STUDY_REFUSALS = [
     (
         "relation: less_than, than: {arm: no_decay, measure: gap}",
         "relation: equals_closed_form",
-        "claims[0].expect[0]: equals_closed_form is exact; a study's measures are ensembles (line 25)",
+        "claims[0].expect[0]: equals_closed_form compares one number, and a study has a mean over seeds (line 25)",
     ),
     (
         "{role: decoupled, lr: 3.0e-3, weight_decay: 0.0}",

@@ -72,7 +72,7 @@ def test_a_closure_is_called_and_its_loss_returned(optimizer: type) -> None:
     def closure() -> float:
         w.grad = None
         loss = (w * w).sum()
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        loss.backward()
         return loss.item()
 
     assert optimizer([w], lr=LR).step(closure) == 4.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.environment.paths import ROOT
-from harness.probes import PROBES, ROOMS
+from harness.probes import FOLDERS, PROBES
 from harness.probes.probe import Probe
 
 SHARED = {"__init__", "scale_invariant_loss"}
@@ -18,9 +18,9 @@ SHARED = {"__init__", "scale_invariant_loss"}
 
 def test_every_probe_module_is_declared() -> None:
     """In the `__init__` of its own folder, once."""
-    declared = [probe.module for room in ROOMS for probe in room.PROBES]
-    there = {f"{room.__name__}.{path.stem}" for room in ROOMS for path in Path(str(room.__file__)).parent.glob("*.py")} - {
-        f"{room.__name__}.{name}" for room in ROOMS for name in SHARED
+    declared = [probe.module for folder in FOLDERS for probe in folder.PROBES]
+    there = {f"{room.__name__}.{path.stem}" for room in FOLDERS for path in Path(str(room.__file__)).parent.glob("*.py")} - {
+        f"{room.__name__}.{name}" for room in FOLDERS for name in SHARED
     }
 
     assert len(declared) == len(set(declared)) == len(PROBES)

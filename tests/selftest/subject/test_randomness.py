@@ -99,6 +99,20 @@ def test_steps_and_constructors_restore_the_callers_states() -> None:
     assert states() == before
 
 
+def test_blocks_may_be_nested() -> None:
+    """The outer block goes on where it was: a step may build an optimizer."""
+
+    def drawn(*, nested: bool) -> tuple[float, float, float]:
+        with random_numbers_of(3):
+            torch.rand(()), np.random.rand(), random.random()
+            if nested:
+                with random_numbers_of(4):
+                    torch.rand(()), np.random.rand(), random.random()
+            return torch.rand(()).item(), float(np.random.rand()), random.random()
+
+    assert drawn(nested=True) == drawn(nested=False)
+
+
 def test_the_states_are_restored_after_an_exception() -> None:
     """The block may raise."""
     before = states()

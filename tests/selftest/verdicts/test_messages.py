@@ -42,7 +42,7 @@ def said(expectation: Expectation) -> str:
         (Expectation("a", "m", "within_standard_errors"), "its closed form 1 within 0.05"),
         (Expectation("a", "m", "within_fraction_of_closed_form", fraction=0.1), "near its closed form 1 within 0.1"),
         (Expectation("a", "m", "close_to", value=1.5, tolerance=0.1), "1.5 within 0.1"),
-        (Expectation("a", "m", "differs_from", value=1.0, tolerance=0.5), "at least 0.5 away from 1"),
+        (Expectation("a", "m", "differs_from", value=1.0, tolerance=0.5), "more than 0.5 away from 1"),
         (Expectation("a", "m", "at_least", value=3.0), "at least 3"),
         (Expectation("a", "m", "at_most", value=1.0), "at most 1"),
         (Expectation("a", "m", "greater_than", value=3.0), "more than 3"),
