@@ -1,4 +1,4 @@
-"""How is a study cut into pieces that workers share, and what is in each? Chunks of two seeds x all arms, and a trajectory."""
+"""How is a study cut into pieces that workers share, and what is in each? Chunks of 4 seeds x all arms, and a trajectory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.training.recipe import TRAJECTORY_STEPS, Recipe
 from harness.training.records import save_runs
 from harness.training.task import Task, verb_forms
 
-SEEDS_PER_CHUNK = 2  # few, so that many workers find work; more would only save the overhead of a step
+SEEDS_PER_CHUNK = 4
 
 MAKE_TASK: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
 
@@ -55,7 +55,7 @@ def study_work(name: str, scenario: StudyScenario, recipe: Recipe, place: Place)
 
 
 def _ensemble(name: str, scenario: StudyScenario, recipe: Recipe, place: Place) -> tuple[Piece, ...]:
-    """Return the pieces of the ensemble lane: float32, every arm with two seeds each."""
+    """Return the pieces of the ensemble lane: float32, every arm with four seeds each."""
     pieces = []
     starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
     for index, start in enumerate(starts):

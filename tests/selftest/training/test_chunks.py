@@ -43,12 +43,14 @@ def trained(piece: Piece, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict
     return seen
 
 
-def test_a_study_is_cut_into_chunks_of_two_seeds_and_a_trajectory(entry: Entry, tmp_path: Path) -> None:
+def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(entry: Entry, tmp_path: Path) -> None:
     """All arms in each; a piece costs its steps x seeds x arms."""
     found = cut(entry, tmp_path)
 
     assert [(piece.name, piece.cost) for piece in found.pieces] == [
-        *((f"training.chunk{index}", 200 * 2 * 2) for index in range(5)),
+        ("training.chunk0", 200 * 4 * 2),
+        ("training.chunk1", 200 * 4 * 2),
+        ("training.chunk2", 200 * 2 * 2),
         ("training.trajectory", 100 * 1 * 2),
     ]
 
