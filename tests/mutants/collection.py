@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch.optim import Optimizer
 
+from harness import optimizers
 from tests.mutants import conventions, correct, decay_rule, groups, handling, numerics, other_optimizers, timing
 
 MODULES = (decay_rule, handling, groups, numerics, timing, other_optimizers, conventions, correct)
@@ -25,9 +27,9 @@ def path(name: str) -> str:
 
 
 def path_of(make: type) -> str:
-    """Return an optimizer's import path. torch's own classes are named as torch shows them."""
-    module = "torch.optim" if make.__module__.startswith("torch.optim") else make.__module__
-    return f"{module}:{make.__name__}"
+    """Return an optimizer's import path: that of the package, where torch.optim or harness.optimizers exports it."""
+    exporting = [package.__name__ for package in (torch.optim, optimizers) if getattr(package, make.__name__, None) is make]
+    return f"{exporting[0] if exporting else make.__module__}:{make.__name__}"
 
 
 def does(make: type) -> str:
