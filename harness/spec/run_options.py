@@ -15,7 +15,7 @@ KNOWN = ("optimizer", "contract", "expected_failures", "golden_dir")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunOptions:
     """The [ROLE=]module:attribute values, and the files and the folder that belong to them; None where none was named."""
 
     optimizers: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Asked:
     golden_dir: Path | None = None
 
 
-def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
+def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: Path) -> RunOptions:
     """Return what a run in `folder` is asked for, given what its options say.
 
     A contract belongs to an optimizer: options that name another one than the table take neither its contract nor its
@@ -33,8 +33,8 @@ def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
     table = _from_pyproject(folder / "pyproject.toml")
     named = given.optimizers or tuple(environment.get(VARIABLE, "").replace(",", " ").split())
     other = bool(named) and set(named) != set(table.optimizers)
-    fallback = Asked() if other else table
-    return Asked(
+    fallback = RunOptions() if other else table
+    return RunOptions(
         named or table.optimizers,
         given.contract or fallback.contract,
         given.expected_failures or fallback.expected_failures,
@@ -42,10 +42,10 @@ def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
     )
 
 
-def _from_pyproject(path: Path) -> Asked:
+def _from_pyproject(path: Path) -> RunOptions:
     """Return what a pyproject's table asks for; its paths are meant from its folder."""
     if not path.exists():
-        return Asked()
+        return RunOptions()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("decaygate", {})
     except tomllib.TOMLDecodeError as error:
@@ -56,7 +56,7 @@ def _from_pyproject(path: Path) -> Asked:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")
     places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in KNOWN[1:] if key in table}
-    return Asked(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
+    return RunOptions(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
