@@ -17,14 +17,14 @@ from harness.errors import UsageError
 from harness.goldens.extract import ensemble, gates
 from harness.goldens.origin import Origin, origin_problem
 from harness.goldens.values import Ensemble
-from harness.measurement import Measurement, Measurements
+from harness.measurement import Reading, Readings
 from harness.spec.scenario import StudyScenario
 from harness.stats import moments
 from harness.training.measures import MEASURES
 
 FOLDER = "pools"
 DIGITS = 9  # float32 has seven
-ArmMeasure = tuple[str, str]  # arm, measure
+Place = tuple[str, str]  # arm, measure
 
 
 class PoolError(UsageError):
@@ -38,22 +38,20 @@ class Pool:
     study: str
     seeds: tuple[int, ...]
     origin: Origin
-    samples: Mapping[ArmMeasure, tuple[float, ...]]
-    expected: Mapping[ArmMeasure, float]
+    samples: Mapping[Place, tuple[float, ...]]
+    expected: Mapping[Place, float]
 
-    def readings(self, rows: Sequence[int] | None = None) -> Mapping[str, Measurements]:
+    def readings(self, rows: Sequence[int] | None = None) -> Mapping[str, Readings]:
         """Return readings by arm over all seeds, or over those at `rows`: what a verdict takes."""
-        found: dict[str, dict[str, Measurement]] = {}
+        found: dict[str, dict[str, Reading]] = {}
         for (arm, measure), every in self.samples.items():
             some = every if rows is None else tuple(every[row] for row in rows)
-            reading = Measurement(
-                moments(some)[0], MEASURES[measure].unit, expected=self.expected.get((arm, measure)), samples=some
-            )
+            reading = Reading(moments(some)[0], MEASURES[measure].unit, expected=self.expected.get((arm, measure)), samples=some)
             found.setdefault(arm, {})[measure] = reading
         return found
 
 
-def wanted(scenario: StudyScenario) -> list[ArmMeasure]:
+def wanted(scenario: StudyScenario) -> list[Place]:
     """Return the (arm, measure) that a study's gates and expectations read, and each gate's measure in every other arm."""
     places = {(arm, measure) for _, measure in gates(scenario) for arm in scenario.arms}
     for claim in scenario.claims:
@@ -63,10 +61,10 @@ def wanted(scenario: StudyScenario) -> list[ArmMeasure]:
     return sorted(places)
 
 
-def draw(study: str, scenario: StudyScenario, readings: Mapping[str, Measurements], origin: Origin) -> Pool:
+def draw(study: str, scenario: StudyScenario, readings: Mapping[str, Readings], origin: Origin) -> Pool:
     """Return the pool of a study that was run over `scenario.seeds`."""
-    samples: dict[ArmMeasure, tuple[float, ...]] = {}
-    expected: dict[ArmMeasure, float] = {}
+    samples: dict[Place, tuple[float, ...]] = {}
+    expected: dict[Place, float] = {}
     for arm, measure in wanted(scenario):
         reading = readings[arm][measure]
         samples[arm, measure] = tuple(float(f"{one:.{DIGITS}g}") for one in reading.samples)
@@ -130,11 +128,11 @@ def read(path: Path) -> Pool:
         raise PoolError(f"{path}: {error}") from None
 
 
-def _name(place: ArmMeasure) -> str:
+def _name(place: Place) -> str:
     return ".".join(place)
 
 
-def _place(name: str) -> ArmMeasure:
+def _place(name: str) -> Place:
     arm, _, measure = name.partition(".")
     if measure not in MEASURES:
         raise PoolError(f"{name}: expected <arm>.<measure> with a measure of studies")

@@ -15,7 +15,7 @@ KNOWN = ("optimizer", "contract", "expected_failures", "golden_dir")
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class Asked:
     """The [ROLE=]module:attribute values, and the files and the folder that belong to them; None where none was named."""
 
     optimizers: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class RunOptions:
     golden_dir: Path | None = None
 
 
-def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: Path) -> RunOptions:
+def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
     """Return what a run in `folder` is asked for, given what its options say.
 
     A contract belongs to an optimizer: options that name another one than the table take neither its contract nor its
@@ -33,8 +33,8 @@ def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: P
     table = _from_pyproject(folder / "pyproject.toml")
     named = given.optimizers or tuple(environment.get(VARIABLE, "").replace(",", " ").split())
     other = bool(named) and set(named) != set(table.optimizers)
-    fallback = RunOptions() if other else table
-    return RunOptions(
+    fallback = Asked() if other else table
+    return Asked(
         named or table.optimizers,
         given.contract or fallback.contract,
         given.expected_failures or fallback.expected_failures,
@@ -42,10 +42,10 @@ def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: P
     )
 
 
-def _from_pyproject(path: Path) -> RunOptions:
+def _from_pyproject(path: Path) -> Asked:
     """Return what a pyproject's table asks for; its paths are meant from its folder."""
     if not path.exists():
-        return RunOptions()
+        return Asked()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("decaygate", {})
     except tomllib.TOMLDecodeError as error:
@@ -56,7 +56,7 @@ def _from_pyproject(path: Path) -> RunOptions:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")
     places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in KNOWN[1:] if key in table}
-    return RunOptions(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
+    return Asked(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class Setup:
     subjects: Subjects
     folder: Path
     golden: Path
-    subject_output: list[str]
+    heard: list[str]
     expected: Expected
     golden_asked: bool = False
 
