@@ -6,6 +6,8 @@ What docs/results/kill-matrix.json records is found again, optimizer by optimize
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -82,3 +84,13 @@ def test_mutants_that_the_same_tests_notice_are_different_bugs() -> None:
 
     same = [[one.name for one in group] for group in alike.values() if len({one.bug for one in group}) < len(group)]
     assert same == []
+
+
+def test_the_command_tries_optimizers_in_processes() -> None:
+    """A spawned process imports nothing of a package's `__main__`, so the work must stand elsewhere."""
+    command = ["-m", "benchmarks.kill_matrix", "--only", "DecayForgotten", "--processes", "1"]
+
+    ran = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "| DecayForgotten |" in ran.stdout
