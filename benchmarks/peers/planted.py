@@ -32,7 +32,7 @@ class Maker:
         return resolve(self.path)(params, **taken)
 
     def takes(self, name: str) -> bool:
-        """Say whether the constructor names this option, or hands what it does not name to a base that does."""
+        """Return True if the constructor names this option, or hands what it does not name to a base that does."""
         return name in _options(self.path)
 
 

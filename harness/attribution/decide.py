@@ -73,7 +73,7 @@ def arm_of(measure: str) -> str:
 
 
 def moved(row: Row) -> bool:
-    """Say whether a number left its golden under the rule by which it was recorded, or can no more be compared with it.
+    """Return True if a number left its golden under the rule by which it was recorded, or can no more be compared with it.
 
     The rounding error that a probe allows follows its numbers: one that went elsewhere with them is no other rule.
     """
@@ -125,7 +125,7 @@ def _unexplained(row: Row, known: Sequence[Row], *, alike: bool, quiet: bool) ->
 
 
 def _apart(row: Row, said: Row) -> bool:
-    """Say whether two shifts differ by more than their tolerances allow, as shifts in opposite directions do."""
+    """Return True if two shifts differ by more than their tolerances allow, as shifts in opposite directions do."""
     return abs(_shift(row) - _shift(said)) > _room(row, said)
 
 
@@ -136,7 +136,7 @@ def _shift(row: Row) -> float:
 
 
 def _out(row: Row) -> bool:
-    """Say whether a number is lost, or is out of its tolerance, by the wider rule where two stand there."""
+    """Return True if a number is lost, or is out of its tolerance, by the wider rule where two stand there."""
     if row.golden is None or unusable(row.golden) or vacuous(row.golden):
         return False
     if row.status == "tolerance changed":
@@ -157,7 +157,7 @@ def _tolerance(row: Row) -> float:
 
 
 def _alike(arm: str, rows: Sequence[Row], said: Mapping[str, Row]) -> bool:
-    """Say whether the golden of an arm holds what was shipped, as that of an optimizer with the same formula does.
+    """Return True if the golden of an arm holds what was shipped, as that of an optimizer with the same formula does.
 
     The environment moves such a one as it moves the witnesses; by how much it moves another, they cannot tell.
     """
@@ -167,7 +167,7 @@ def _alike(arm: str, rows: Sequence[Row], said: Mapping[str, Row]) -> bool:
 
 
 def _quiet(gave: Gave) -> bool:
-    """Say whether no witness moved anything."""
+    """Return True if no witness moved anything."""
     return not any(moved(row) for rows in gave.values() for row in rows.values())
 
 

@@ -33,8 +33,9 @@ class Question:
     `ask(lab)` returns a Finding and may raise anything: what a subject breaks is reported as such by who asks.
     `usual` are the values that nobody needs to look at; others are marked in the print.
     `role`: a `rule` says what the decay is; `handling` is where a right decay can still go wrong.
-    `in_sentence`: the closing sentence of a fingerprint says it. `without_decay`: it is asked of an optimizer that takes no
-    weight_decay, too. `preconditions` must be met before it is asked; they are those of its section unless given.
+    `in_sentence`: the closing sentence of a fingerprint mentions the answer. `without_decay`: an optimizer that takes no
+    weight_decay gets the question too. `preconditions` must hold before it is asked; the section gives them unless they are
+    given here.
     """
 
     name: str

@@ -121,7 +121,7 @@ def write(entry: StudyEntry, drawn: Pool, folder: Path) -> list[str]:
 
 
 def _holds(place: Path, drawn: Pool) -> bool:
-    """Say whether the file has these samples already, wherever they were made: then its origin stays true."""
+    """Return True if the file has these samples already, wherever they were made: then its origin stays true."""
     try:
         return replace(pool.read(place), origin=drawn.origin) == drawn
     except PoolError:

@@ -92,7 +92,7 @@ def _sigmas(delta: float, golden: Entry) -> float | None:
 
 
 def _stored_as_computed(golden: Entry) -> bool:
-    """Say whether a recorded tolerance is the one that its own numbers give: nobody has edited it."""
+    """Return True if a recorded tolerance follows from the recorded numbers, so that nobody has edited it."""
     if not isinstance(golden, Ensemble):
         return True
     computed = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, runs=golden.runs, alpha=golden.alpha)

@@ -47,7 +47,7 @@ def shortfalls(recording: Recording) -> list[str]:
 
 
 def incomplete(recording: Recording) -> bool:
-    """Say whether a golden is of before goldens said whose they are and what weight decay is worth in each number."""
+    """Return True for a golden in the old format, without origin or sensitivity."""
     gates = [entry for entry in recording.entries.values() if not isinstance(entry, Information)]
     return recording.origin is None or any(gate.signal is None for gate in gates)
 

@@ -15,7 +15,7 @@ def read_manifest(path: Path) -> Mapping[str, str]:
 
 
 def write_manifest(path: Path, lines: Mapping[str, str]) -> None:
-    """Record every id with what is said of it, one a line, sorted: what disappears or changes is a line that does."""
+    """Write one line for each id, sorted. An id that is removed or changed shows as a changed line."""
     text = "".join(f"{one} {said}".rstrip() + "\n" for one, said in sorted(lines.items()))
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")

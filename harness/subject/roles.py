@@ -35,7 +35,7 @@ class Subjects:
         return self.by_role[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
     def tests(self, role: str) -> bool:
-        """Say whether an arm of this role runs a subject that the user put under test."""
+        """Return True if an arm of this role runs an optimizer of the user."""
         return role in self.under_test or (role == ANY and bool(self.under_test))
 
     def contract(self, role: str) -> Contract:
@@ -43,7 +43,7 @@ class Subjects:
         return self.declared[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
     def single(self, role: str) -> bool:
-        """Say whether an arm of this role runs an optimizer whose contract says that it computes in float32."""
+        """Return True if an arm of this role runs an optimizer whose contract declares float32."""
         return self.tests(role) and self.contract(role)["precision"] == "float32"
 
     @property

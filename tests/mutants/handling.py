@@ -296,7 +296,7 @@ class SingleState(decay_rule.AdamWTwin):
 
 
 class SwitchableAdamTwin(decay_rule.AdamTwin):
-    """Adam whose groups say whether decay is decoupled, and take that from a checkpoint (as torch's Adam does)."""
+    """Adam with a group key for decoupled decay, which a checkpoint sets (as in torch's Adam)."""
 
     usual = False
 

@@ -165,7 +165,7 @@ class RowsNotNamedStay(SparseTakenTwin):
 
 
 class SwitchedPathsTwin(numerics.PathsTwin):
-    """AdamW that knows which of torch's paths it was told to take, and takes the same step on each."""
+    """AdamW that stores foreach and fused, and takes the same step on every path."""
 
     def __init__(self, params: Any, foreach: bool = False, **options: Any) -> None:
         super().__init__(params, **options)

@@ -168,7 +168,7 @@ def _spoke(nodeid: str, one: Ending) -> bool:
 
 
 def _belied(one: Ending, expected: Collection[str]) -> bool:
-    """Say whether what a test said of itself is no pass."""
+    """Return True if what a test said of itself is no pass."""
     claim, swap, golden, contract = (one.said.get(name) for name in SAYS.values())
     return any(
         (
@@ -181,7 +181,7 @@ def _belied(one: Ending, expected: Collection[str]) -> bool:
 
 
 def _nothing_to_try(nodeid: str, call: Call) -> bool:
-    """Say whether pytest made the test up because its list of parameters is empty, and rightly so."""
+    """Return True if pytest made the test up because its list of parameters is empty, and rightly so."""
     test = nodeid.removesuffix("[NOTSET]")
     return test != nodeid and not any(other.startswith(f"{short(test)}[") for other in call.absent)
 
@@ -198,7 +198,7 @@ def _line(what: str, names: Iterable[str]) -> list[str]:
 
 
 def _pointed_at(config: pytest.Config, file: str) -> bool:
-    """Say whether the run was given a file of tests/claims, or a folder around it, and no single test of it."""
+    """Return True if the run was given a file of tests/claims, or a folder around it, and no single test of it."""
     path = ROOT / "tests" / "claims" / file
     places = [Path(config.invocation_params.dir, one).resolve() for one in config.args if "::" not in one]
     return any(place == path or place in path.parents for place in places)

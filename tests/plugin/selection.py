@@ -44,29 +44,29 @@ class Selection:
         return {claim: why for claim, why in found.items() if why}
 
     def _stranger(self, item: pytest.Item) -> bool:
-        """Say whether neither the item's claim nor its golden involves the subject under test."""
+        """Return True if neither the item's claim nor its golden involves the subject under test."""
         claims = _claims(item)
         return bool(claims) and not any(applicability.involved(*one, self.setup.subjects) for one in claims)
 
     def _of_the_shipped_subject(self, item: pytest.Item) -> bool:
-        """Say whether the item tries a claim on the shipped subject's records, and another subject is under test."""
+        """Return True if the item tries a claim on the shipped subject's records, and another subject is under test."""
         return bool(self.setup.subjects.under_test) and parameter(item, "test_swapped_arms_fail_the_claim", "place") is not None
 
     def _inapplicable(self, item: pytest.Item) -> bool:
-        """Say whether no claim of the item rests on what the contract declares, or its golden is of another kind of run."""
+        """Return True if no claim of the item rests on what the contract declares, or its golden is of another kind of run."""
         subjects = self.setup.subjects
         claims = [one for one in _claims(item) if applicability.involved(*one, subjects)]
         return bool(claims) and (self._of_another(item) or all(applicability.obstacle(*one, subjects) for one in claims))
 
     def _of_another(self, item: pytest.Item) -> bool:
-        """Say whether the item's golden is a shipped one of claims about any optimizer: those are of the decoupled one."""
+        """Return True if the item's golden is a shipped one of claims about any optimizer: those are of the decoupled one."""
         subjects, entry = self.setup.subjects, golden_of(item)
         any_of = entry is not None and any(arm.role == ANY for arm in entry.scenario.arms.values())
         shipped = bool(subjects.reference) and subjects.folder == "default"
         return any_of and shipped and "decoupled" not in subjects.under_test
 
     def _unrecorded(self, item: pytest.Item) -> bool:
-        """Say whether the item is a golden test of a user's subject that has no goldens yet, nor a folder named for them."""
+        """Return True if the item is a golden test of a user's subject that has no goldens yet, nor a folder named for them."""
         recording = self.config.getoption("--snapshot-update", default=False)
         known = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
         known = known or self.setup.golden_asked

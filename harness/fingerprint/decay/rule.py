@@ -113,7 +113,7 @@ def _shares(seen: Record, order: str) -> tuple[Share, ...]:
 
 
 def _masked(step: Step, due: Tensor) -> bool:
-    """Say whether the coordinates that do not decay though some is due are those of a mask: by gradient or by sign.
+    """Return True if the coordinates that do not decay though some is due are those of a mask: by gradient or by sign.
 
     Otherwise what fits the few that were seen to decay is no share of the weight.
     """
@@ -123,17 +123,17 @@ def _masked(step: Step, due: Tensor) -> bool:
 
 
 def _carries_on(step: Step) -> bool:
-    """Say whether no earlier decay sits in the update: on the same weights a run that never decayed takes the same one."""
+    """Return True if no earlier decay sits in the update: on the same weights a run that never decayed takes the same one."""
     return float((step.update - step.unburdened).abs().max()) <= step.tolerance
 
 
 def _carries_on_alike(step: Step) -> bool:
-    """Say whether the update is that of the run without decay, with no factor: it does not depend on the weight."""
+    """Return True if the update is that of the run without decay, with no factor: it does not depend on the weight."""
     return float((step.update - step.alone).abs().max()) <= step.tolerance
 
 
 def _regular(seen: Record) -> bool:
-    """Say whether w itself takes the learning rate's share, or the same one, at every step: no norm has rescaled the decay.
+    """Return True if w itself takes the learning rate's share, or the same one, at every step: no norm has rescaled the decay.
 
     What else decay then changes of a step is the update, whose norm sees the decayed weight.
     """
@@ -143,7 +143,7 @@ def _regular(seen: Record) -> bool:
 
 
 def _coordinates_meet(lab: Lab, seen: Record) -> bool:
-    """Say whether moving one weight's start changes the path of another in its tensor, as it must where a norm is at work."""
+    """Return True if moving one weight's start changes the path of another in its tensor, as it must where a norm is at work."""
     places = [int(start.abs().argmax()) for start in seen.walk.starts]
     starts = tuple(start.clone() for start in seen.walk.starts)
     for start, place in zip(starts, places, strict=True):
@@ -155,13 +155,13 @@ def _coordinates_meet(lab: Lab, seen: Record) -> bool:
 
 
 def _spanned(step: Step) -> bool:
-    """Say whether the decay is a combination of weight, update and gradient, one for the whole tensor."""
+    """Return True if the decay is a combination of weight, update and gradient, one for the whole tensor."""
     left, parts = residual(step.decay, step.weight, step.update, step.gradient)
     return left <= step.tolerance and abs(float(parts[0])) * float(step.weight.abs().max()) > step.tolerance
 
 
 def _keeps_signs(seen: Record) -> bool:
-    """Say whether every coordinate moves by the learning rate or not at all, with the decay in it."""
+    """Return True if every coordinate moves by the learning rate or not at all, with the decay in it."""
     for path in seen.decayed:
         lengths = path.diff(dim=0).abs().flatten(1)
         for length, lr in zip(lengths, seen.walk.lrs, strict=True):

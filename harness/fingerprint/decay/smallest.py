@@ -77,7 +77,7 @@ def _measure(lab: Lab, steps: int, *, decoupled: bool) -> tuple[dict[str, float]
 
 
 def _unlike(changed: Tensor) -> bool:
-    """Say whether equal weights did not all do the same."""
+    """Return True if equal weights did not all do the same."""
     return bool((changed != changed[0]).any())
 
 

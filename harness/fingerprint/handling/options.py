@@ -103,7 +103,7 @@ def _changes(value: Any) -> Iterator[Any]:
 
 
 def _lives(lab: Lab, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
-    """Say whether some other value of an option, beside other options, leads elsewhere."""
+    """Return True if some other value of an option, beside other options, leads elsewhere."""
     if isinstance(_defaults(lab)[name], tuple | list):
         return _each_lives(lab, name, values, beside, usual)
     return any(_fate(lab, {**beside, name: value}) not in (usual, None) for value in values)
@@ -118,7 +118,7 @@ def _each_lives(lab: Lab, name: str, values: list[Any], beside: Mapping[str, Any
 
 
 def _accepted(lab: Lab, name: str, values: list[Any]) -> bool:
-    """Say whether any other value is taken: what is refused whatever it is has not been tried."""
+    """Return True if any other value is taken: what is refused whatever it is has not been tried."""
     return any(_fate(lab, {name: value}) is not None for value in values)
 
 

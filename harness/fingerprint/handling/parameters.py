@@ -151,7 +151,7 @@ def _times(once: Tensor, often: Tensor, weight: Tensor) -> float:
 
 
 def _counts(lab: Lab) -> bool:
-    """Say whether two decays are twice one: not so of a decay that the update rule rescales."""
+    """Return True if two decays are twice one: not so of a decay that the update rule rescales."""
     coupling, scale = lab.known.get("coupling"), lab.known.get("scale")
     return (coupling is None or "decoupled" in coupling.values) and (scale is None or bool(scale.values))
 

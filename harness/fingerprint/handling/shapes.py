@@ -130,7 +130,7 @@ def complex_numbers(lab: Lab) -> Finding:
 
 
 def element_wise(lab: Lab) -> bool:
-    """Say whether a coordinate's path depends on its own gradients and start alone."""
+    """Return True if a coordinate's path depends on its own gradients and start alone."""
     one, other = (_corner(lab, factor) for factor in (1.0, 3.0))
     return gap(one, other) <= tolerance(lab)
 

@@ -114,24 +114,24 @@ def tolerance(lab: Lab, steps: int = STEPS) -> float:
 
 
 def decay_shows(lab: Lab) -> bool:
-    """Say whether weight_decay changes the usual path by more than rounding could."""
+    """Return True if weight_decay changes the usual path by more than rounding could."""
     return gap(alone(lab).path, alone(lab, weight_decay=0.0).path) > VISIBLE * tolerance(lab)
 
 
 @lru_cache(maxsize=8)
 def waits(lab: Lab) -> bool:
-    """Say whether no weight moves in the steps of an experiment, so that nothing can be seen in it."""
+    """Return True if no weight moves in the steps of an experiment, so that nothing can be seen in it."""
     path = alone(lab).path
     return all(one.equal(path[0]) for one in path)
 
 
 def draws(lab: Lab) -> bool:
-    """Say whether the optimizer draws random numbers: runs from two seeds differ."""
+    """Return True if the optimizer draws random numbers: runs from two seeds differ."""
     return not seeded_end(lab, 3, 0).equal(seeded_end(lab, 3, 77))
 
 
 def entangled(lab: Lab) -> bool:
-    """Say whether a parameter's path depends on the others in the list."""
+    """Return True if a parameter's path depends on the others in the list."""
     pair = [track(lab, 1), track(lab, 2)]
     drive(build(lab, pair), pair, range(STEPS))
     return gap(pair[0].path, alone(lab, 1).path) > tolerance(lab)

@@ -118,7 +118,7 @@ class Lab:
 
 
 def _needs_closure(optimizer: Any) -> bool:
-    """Say whether step() must be given something."""
+    """Return True if step() must be given something."""
     try:
         known = inspect.signature(optimizer.step).parameters.values()
     except (TypeError, ValueError, AttributeError):

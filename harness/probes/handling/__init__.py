@@ -123,7 +123,7 @@ PROBES = (
         AccumulationSettings,
         {
             "summed_survival": (
-                "what is left of a difference of two starts when gradients are summed, worst coordinate (fraction)"
+                "share of the distance between two starts that remains when gradients are summed, at the worst coordinate"
             ),
             "averaged_survival": "the same when the sum is divided by the four micro-batches (fraction)",
             "clipped_survival": "the same when each gradient is clipped to a norm of 0.05 before the step (fraction)",
@@ -168,8 +168,8 @@ PROBES = (
                 "worst distance of padded pieces, for 1, 2, 4 and 7 ranks, from the parameters (of the decay's effect)"
             ),
             "padding": "largest number that ever stands in the padding at the end (1)",
-            "exempt_left_in_one_buffer": "what is left of an exempt parameter laid into one buffer with the others (of w0)",
-            "exempt_left_in_its_own": "what is left of an exempt parameter in a buffer of its group (of w0)",
+            "exempt_left_in_one_buffer": "share of an exempt parameter that remains in one buffer with the others (of w0)",
+            "exempt_left_in_its_own": "share of an exempt parameter that remains in a buffer of its own group (of w0)",
         },
     ),
     Probe(
@@ -199,7 +199,7 @@ PROBES = (
             "frozen_changed": "elements that change in a weight that requires no gradient (elements)",
             "with_gradient_changed": "elements that change in their neighbour, which has a gradient (elements)",
             "pause_error": "a weight without gradient in two steps of six against its four steps alone (fraction of max |w|)",
-            "hooked_factor": "what is left of a weight whose gradients a hook has made zero (fraction of w)",
+            "hooked_factor": "share of a weight that remains when a hook sets its gradients to zero (fraction of w)",
             "beside_bad_changed": "elements that change in a weight because its neighbour's gradient is NaN (elements)",
             "skipped_changed": "elements that change in a step that torch's GradScaler skips (elements)",
             "after_skip_changed": "elements in which the run with the skipped step differs from one without it (elements)",
@@ -250,7 +250,7 @@ PROBES = (
             "decays_written": "groups whose weight_decay is another after a schedule of the learning rate (elements)",
             "decay_schedule_error": "departure from prod(1 - lr x weight_decay_t) when each step has its own (fraction of w)",
             "moved_at_zero_lr": "weights with a gradient that a step at a learning rate of zero changes (elements)",
-            "falling_survival": "what is left of a difference of two starts under a falling rate, worst coordinate (fraction)",
+            "falling_survival": "share of the distance between two starts that a falling rate leaves, at the worst coordinate",
             "rising_survival": "the same under the same rates backwards (fraction)",
             "order_effect": "distance of the ends of the falling and the rising run (of a weight)",
             "tensor_lr_factor": "one step at a learning rate given as a float32 tensor, with `tensor_lr` (fraction of w)",

@@ -81,7 +81,7 @@ def _scalar(make: Factory, settings: LayoutsSettings) -> Reading:
 
 
 def _expanded(make: Factory, settings: LayoutsSettings) -> Reading:
-    """Say whether a step on a tensor that holds one number three times is refused."""
+    """Return whether a step on a tensor that holds one number three times is refused."""
     # With memory behind it: a kernel that takes the three for neighbours writes there, and not into somebody else's.
     weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)

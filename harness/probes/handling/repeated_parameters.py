@@ -107,7 +107,7 @@ def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, 
 
 
 def _overlapping(make: Factory, settings: RepeatedParametersSettings) -> Reading:
-    """Say whether two groups with one weight in common are refused."""
+    """Return whether two groups with one weight in common are refused."""
     weights = parameters(matrices(1, seed=settings.seed))
     try:
         make([{"params": weights}, {"params": weights, "weight_decay": 0.0}], lr=settings.lr, weight_decay=settings.weight_decay)

@@ -131,7 +131,7 @@ PROBES = (
         SparseGradientSettings,
         {
             "refused": "whether a step on a sparse gradient raises (1 if so)",
-            "untouched_left": "mean of what is left of the rows that no gradient named (of w0)",
+            "untouched_left": "mean share that remains of the rows without a gradient (of w0)",
             "unlike_dense": (
                 "largest distance of rows that no gradient named from their place under dense ones; 0 if refused (of w)"
             ),

@@ -220,7 +220,7 @@ PROBES = (
         "Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step.",
         TwoInitsSettings,
         {
-            "survival": "what is left of the difference after one decay time, mean over coordinates (fraction of d)",
+            "survival": "share of the difference that remains after one decay time, mean over coordinates (fraction of d)",
             "survival_spread": "largest minus smallest of it over coordinates with gradients of different sizes (fraction of d)",
             "worst_error": "worst departure from the law over steps, coordinates and groups (fraction of d)",
         },

@@ -50,8 +50,8 @@ PROBES = (
         "Return what is left of the averaged weights, the lag of the average, and what swapping changes.",
         AveragedWeightsSettings,
         {
-            "averaged_left": "what is left of the averaged weights after the steps without gradient, the worst of them (of w0)",
-            "trained_left": "what is left of the weights that were trained, at the end of the run (of w0)",
+            "averaged_left": "share of the averaged weights that remains after the steps without gradient, the worst one (of w0)",
+            "trained_left": "share of the trained weights that remains at the end of the run (of w0)",
             "lag": "averaged weight over trained weight at the end (ratio)",
             "swap_error": "worst change by showing the average and putting the trained weights back, twice (of w0)",
         },

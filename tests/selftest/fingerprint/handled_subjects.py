@@ -45,5 +45,5 @@ def words(question: Question) -> set[str]:
 
 
 def usual(question: str, path: str, given: Mapping[str, Any] | None = None) -> bool:
-    """Say whether nobody needs to look at what a question finds."""
+    """Return True if nobody needs to look at what a question finds."""
     return bool(set(found(question, path, given).values) & set(QUESTIONS[question].usual))

@@ -54,7 +54,7 @@ def usual(name: str, arm: str) -> dict[str, Reading]:
 
 
 def fails(name: str, claim: Claim, path: str) -> bool:
-    """Say whether a claim is red with the optimizer at `path` in the arm of its counterexample."""
+    """Return True if a claim is red with the optimizer at `path` in the arm of its counterexample."""
     arm = str(claim.counterexample.arm)
     readings = {one: read(name, one, path) if one == arm else usual(name, one) for one in claim.arms}
     return decide(claim, Result(readings, {}, {})).status == "failed"

@@ -26,7 +26,7 @@ def _named(path: str, options: dict[str, object]) -> Factory:
 
 
 def exact(reading: Reading, *, margin: float = 2.0) -> bool:
-    """Say whether a reading meets its closed form with room to spare, and could see what it looks for."""
+    """Return True if a reading meets its closed form with room to spare, and could see what it looks for."""
     assert reading.expected is not None
     assert reading.tolerance is not None
     assert reading.effect is not None

@@ -37,6 +37,7 @@ def mark(test: str, decorator: str) -> tuple[str, str]:
     return f"def {test}(", f"{decorator}\ndef {test}("
 
 
+# Skips and xfails stand here as text only: each is planted in a copy of the suite, which must then be red.
 SKIPPED = "NOT GREEN: was skipped without a reason in the ledger: "
 SILENT = "NOT GREEN: passed without saying what came of it: "
 HOOK = "def pytest_generate_tests"

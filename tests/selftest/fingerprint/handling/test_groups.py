@@ -16,7 +16,7 @@ class LrOverConstructor(AdamWTwin):
         w.mul_(1 - group["lr"] ** 2 / self.defaults["lr"] * group["weight_decay"])
 
 
-def test_a_decay_of_the_constructors_lr_is_not_taken_for_another_groups() -> None:
+def test_the_constructors_lr_is_not_read_as_anothers_decay() -> None:
     """What a group's lr changes of its decay must be no ratio of the weight decays that are tried."""
     assert found("group_options", f"{__name__}:LrOverConstructor").values == ("differs",)
 

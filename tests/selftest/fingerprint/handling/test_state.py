@@ -24,7 +24,7 @@ def test_a_state_that_loading_casts_is_named() -> None:
     assert "mu_product float32 to float64 (float64 weights)" in found("state_precision", "torch.optim:NAdam").says
 
 
-def test_whose_weight_decay_counts_is_not_known_where_the_state_is_lost() -> None:
+def test_lost_state_leaves_the_weight_decay_unknown() -> None:
     """The path is neither's, for another reason."""
     assert found("resume_weight_decay", path("StateNotSaved")).values == ()
 

@@ -28,7 +28,7 @@ def test_a_rate_that_is_kept_in_float32_is_the_same_to_its_rounding() -> None:
     assert 1e-12 < finding.numbers["gap"] < 1e-6
 
 
-def test_a_gradient_of_zero_that_is_too_much_by_itself_is_not_laid_on_the_learning_rate() -> None:
+def test_a_zero_gradient_fault_is_not_blamed_on_the_lr() -> None:
     """Without eps, Adam divides 0 by 0 at any learning rate."""
     assert found("zero_lr", "torch.optim:AdamW", {"eps": 0.0}).values == ("identity",)
 
