@@ -42,7 +42,7 @@ def _own(module: str) -> list[type]:
 def _block(make: type) -> str:
     keys = {"does": collection.does(make), "thread": collection.thread(make)}
     lines = [f"    {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items() if value]
-    return f"  {make.__name__}:\n{''.join(lines)}    noticed_by: {noticed_by(make)}\n"
+    return f"  {make.__name__}:\n{''.join(lines)}    noticed_by: {noticed_by(make.__name__)}\n"
 
 
 def main() -> None:

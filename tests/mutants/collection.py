@@ -9,9 +9,37 @@ import torch
 from torch.optim import Optimizer
 
 from harness import optimizers
-from tests.mutants import conventions, correct, decay_rule, groups, handling, numerics, other_optimizers, timing
+from tests.mutants import (
+    checkpoints,
+    conventions,
+    correct,
+    decay_rule,
+    gradients,
+    groups,
+    numerics,
+    options,
+    other_optimizers,
+    parameters,
+    schedules,
+    shapes,
+    timing,
+)
 
-MODULES = (decay_rule, handling, groups, numerics, timing, other_optimizers, conventions, correct)
+MODULES = (
+    decay_rule,
+    schedules,
+    parameters,
+    checkpoints,
+    gradients,
+    shapes,
+    options,
+    groups,
+    numerics,
+    timing,
+    other_optimizers,
+    conventions,
+    correct,
+)
 CLASSES: Mapping[str, type] = {
     name: one
     for module in MODULES

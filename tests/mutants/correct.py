@@ -134,7 +134,7 @@ CORRECT: Mapping[str, Right] = {
     "adamw_with_one_weight_decay": Right(f"{_FORMULA}:DefaultDecayForAllGroups", Promise(contract={"groups": "constructor"})),
     "adamw_sparing_idle_weights": Right(f"{_FORMULA}:DecayOnlyWhereGradient", Promise(contract={"zero_gradient": "untouched"})),
     "adamw_decaying_without_gradient": Right(
-        "tests.mutants.handling:DecayWithoutGradient", Promise(contract={"none_gradient": "decays"})
+        "tests.mutants.gradients:DecayWithoutGradient", Promise(contract={"none_gradient": "decays"})
     ),
     "adam_by_another_name": Right(f"{_FORMULA}:CoupledL2", Promise("coupled", {"coupling": "coupled_l2"})),
     "sgd_with_decoupled_decay": Right(f"{_FORMULA}:SgdDecayOutsideMomentum", Promise(contract={"step_rule": "sgd"})),

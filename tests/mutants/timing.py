@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.mutants import decay_rule, handling, numerics
+from tests.mutants import decay_rule, gradients, numerics
 from tests.mutants.decay_rule import Group, State
 
 # --- some steps ---------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class SmallWeightsFlushed(decay_rule.AdamWTwin):
 # --- under a scaler -----------------------------------------------------------------------------------------------------
 
 
-class InfinityNotPassedOn(handling.UnscalingAdamWTwin):
+class InfinityNotPassedOn(gradients.UnscalingAdamWTwin):
     """Unscale by itself and step in spite of an infinity: https://github.com/pytorch/pytorch/pull/94060."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -112,7 +112,7 @@ class InfinityNotPassedOn(handling.UnscalingAdamWTwin):
         decay_rule.AdamWTwin.update(self, w, grad if scale is None else grad / scale, group, state)
 
 
-class ScaleKept(handling.UnscalingAdamWTwin):
+class ScaleKept(gradients.UnscalingAdamWTwin):
     """Remember the scale of the step before and divide by it in unscaled steps: https://github.com/pytorch/pytorch/issues/90752."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -121,7 +121,7 @@ class ScaleKept(handling.UnscalingAdamWTwin):
         super().update(w, grad if scale is not None else grad / state["scale"], group, state)
 
 
-class SkippedStepCounted(handling.UnscalingAdamWTwin):
+class SkippedStepCounted(gradients.UnscalingAdamWTwin):
     """Advance the step count in steps that GradScaler skips: https://github.com/LibreYOLO/libreyolo/pull/771."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -131,7 +131,7 @@ class SkippedStepCounted(handling.UnscalingAdamWTwin):
         super().update(w, grad, group, state)
 
 
-class UnscalesTwice(handling.UnscalingAdamWTwin):
+class UnscalesTwice(gradients.UnscalingAdamWTwin):
     """Divide by the scale again that unscale_ has taken out: https://github.com/pytorch/pytorch/pull/94060."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

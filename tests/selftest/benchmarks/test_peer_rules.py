@@ -13,7 +13,7 @@ from benchmarks import peer_rules
 from benchmarks.peer_rules import OURS, RULES, WELL_KNOWN, killed, unseen
 from benchmarks.peers.planted import OTHER, Maker, Planted, planted, step_of
 from benchmarks.peers.rule import APART, CAUGHT, MISSED, ROUNDED, Rule, false_alarms, says
-from tests.mutants import decay_rule, handling, numerics
+from tests.mutants import decay_rule, numerics, options
 
 RIGHT = ("torch.optim:AdamW", "tests.mutants.decay_rule:AdamWTwin")
 BY_COLUMN = {rule.column: rule for rule in RULES}
@@ -134,7 +134,7 @@ def test_what_raises_is_red() -> None:
         (decay_rule.SgdTwin, "sgd"),
         (numerics.PathsTwin, "adamw"),
         (decay_rule.DecayAfterUpdate, OTHER),
-        (handling.UndecayedSgdTwin, OTHER),
+        (options.UndecayedSgdTwin, OTHER),
     ],
 )
 def test_the_step_of_an_optimizer_is_measured(make: type, step: str) -> None:
@@ -146,7 +146,7 @@ def test_an_option_that_a_constructor_does_not_know_is_left_out() -> None:
     """One that it hands to its base is not."""
     weight = torch.nn.Parameter(torch.ones(2))
 
-    plain = maker(handling.UndecayedSgdTwin)([weight], lr=0.5, weight_decay=0.1, betas=(0.1, 0.2))
+    plain = maker(options.UndecayedSgdTwin)([weight], lr=0.5, weight_decay=0.1, betas=(0.1, 0.2))
     handed = maker(numerics.PathsTwin)([weight], lr=0.5, betas=(0.1, 0.2), momentum=0.9)
 
     assert set(plain.defaults) >= {"lr"}

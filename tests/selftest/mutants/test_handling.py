@@ -1,4 +1,4 @@
-"""Are the wrong optimizers of `handling` right but for how they are handled, and does every twin pass?"""
+"""Faults in schedules, parameters, checkpoints, gradients, shapes and options: hidden in an ordinary run; their twins pass."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from harness.spec.scenario import Claim
-from tests.mutants import handling
+from tests.mutants import checkpoints, gradients, options, parameters, schedules, shapes
 from tests.mutants.expectations import BY_NAME
 from tests.selftest.probes.handled import SCENARIOS, fails, twin_name
 from tests.selftest.probes.judged import scenario
 
-MUTANTS = {name: mutant for name, mutant in BY_NAME.items() if mutant.make.__module__ == handling.__name__}
+HANDLING = {one.__name__ for one in (schedules, parameters, checkpoints, gradients, shapes, options)}
+MUTANTS = {name: mutant for name, mutant in BY_NAME.items() if mutant.make.__module__ in HANDLING}
 CLAIMS = [(name, claim) for name in SCENARIOS for claim in scenario(name).claims]
 TWINS = sorted({(name, claim.id, twin_name(mutant)) for name, claim in CLAIMS for mutant in claim.counterexample.mutants})
 

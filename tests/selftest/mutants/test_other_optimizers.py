@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.catalog.load import load
-from tests.mutants import expectations, groups, handling, other_optimizers, timing
+from tests.mutants import expectations, gradients, groups, other_optimizers, timing
 from tests.mutants.collection import path_of
 from tests.mutants.correct import CORRECT, ReorderingAdamW
 from tests.mutants.expectations import BY_NAME, MUTANTS
@@ -176,6 +176,6 @@ def test_an_optimizer_that_steps_in_another_order_keeps_its_groups() -> None:
 
 def test_the_scaler_mutants_take_plain_steps_like_their_twin() -> None:
     """Without a scaler they are it, bit for bit."""
-    plain = drive(handling.UnscalingAdamWTwin)
+    plain = drive(gradients.UnscalingAdamWTwin)
 
     assert all(torch.equal(drive(CLASSES[name]), plain) for name in ("InfinityNotPassedOn", "ScaleKept", "SkippedStepCounted"))

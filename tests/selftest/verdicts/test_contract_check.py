@@ -55,7 +55,7 @@ def test_adamw_keeps_what_its_role_promises(name: str) -> None:
         ("tests.mutants.decay_rule:DecayHalved", {}, "strength", "0.5"),
         (ADAMW, {"step_rule": "sign"}, "step_rule", "adam"),
         (ADAMW, {"precision": "float32"}, "precision", "float64"),
-        ("tests.mutants.handling:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
+        ("tests.mutants.shapes:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
     ],
 )
 def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contract, name: str, measured: str) -> None:

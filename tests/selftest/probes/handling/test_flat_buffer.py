@@ -46,7 +46,7 @@ def test_an_exempt_parameter_decays_in_a_buffer_with_others() -> None:
 
 def test_a_decay_that_moves_zeros_fills_the_padding() -> None:
     """Five steps of 0.06 and five of 0.03."""
-    found = run(factory("tests.mutants.handling:ConstantShift", {}, training=False), FlatBufferSettings())
+    found = run(factory("tests.mutants.shapes:ConstantShift", {}, training=False), FlatBufferSettings())
 
     assert found["padding"].value == pytest.approx(0.45, rel=1e-12)
 

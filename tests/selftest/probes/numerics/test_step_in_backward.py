@@ -29,7 +29,7 @@ def test_decays_are_counted(passes: int) -> None:
 
 def test_a_shared_step_count_is_seen_wherever_there_is_a_gradient() -> None:
     """All but the twelve elements whose gradient is always zero, of 72."""
-    found = run(factory("tests.mutants.handling:StepCountedPerParameter", {}, training=False), StepInBackwardSettings())
+    found = run(factory("tests.mutants.parameters:StepCountedPerParameter", {}, training=False), StepInBackwardSettings())
 
     assert found["differing"].value == 60
 
