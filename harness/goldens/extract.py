@@ -14,9 +14,10 @@ from harness.measurement import Reading
 from harness.policy import SINGLE_RTOL
 from harness.run import Result
 from harness.spec.scenario import ArithmeticScenario, ProbeScenario, StudyScenario
+from harness.training.recipe import TRAJECTORY_STEPS
 from harness.training.records import Run
 
-RECORDED_STEPS = (1, 10, 30, 60, 100)  # few, so that a diff stays readable; rounding grows to 1e-10 only after step 140
+RECORDED_STEPS = (1, 10, 30, 60, TRAJECTORY_STEPS)  # few, so that a diff stays readable
 
 
 def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, Entry]:

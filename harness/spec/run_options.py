@@ -11,7 +11,8 @@ from typing import Any
 from harness.errors import UsageError
 
 VARIABLE = "DECAYGATE_OPTIMIZER"
-KNOWN = ("optimizer", "contract", "expected_failures", "golden_dir")
+PATHS = ("contract", "expected_failures", "golden_dir")
+KNOWN = ("optimizer", *PATHS)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _from_pyproject(path: Path) -> Asked:
     for key in table:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")
-    places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in KNOWN[1:] if key in table}
+    places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in PATHS if key in table}
     return Asked(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
 
 

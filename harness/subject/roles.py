@@ -52,6 +52,11 @@ class Subjects:
         return str(self.contract(self.under_test[0])["equivalent_to"]) if len(self.under_test) == 1 else ""
 
     @property
+    def shares_shipped_goldens(self) -> bool:
+        """Whether the subject under test promises the numbers of a shipped one, and so is held to the shipped goldens."""
+        return bool(self.reference) and self.folder == "default"
+
+    @property
     def folder(self) -> str:
         """The golden folder: `default` for the shipped subjects, else the paths with ':' written '.', joined by '+'."""
         if self.reference:

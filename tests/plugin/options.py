@@ -68,8 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not worker:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-")
         os.environ[run_options.VARIABLE] = " ".join(asked.optimizers)
-    shipped = bool(subjects.reference) and subjects.folder == "default"
-    golden = (ROOT / "golden" if shipped else asked.golden_dir or ROOT / "golden").resolve()
+    own = None if subjects.shares_shipped_goldens else asked.golden_dir
+    golden = (own or ROOT / "golden").resolve()
     config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard, expected, bool(asked.golden_dir))
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _given(config: pytest.Config) -> Asked:
     """Return what the options of this run name."""
-    named = {name: config.getoption(f"--{name.replace('_', '-')}") for name in run_options.KNOWN[1:]}
+    named = {name: config.getoption(f"--{name.replace('_', '-')}") for name in run_options.PATHS}
     places = {name: Path(value) for name, value in named.items() if value}
     return Asked(tuple(config.getoption("--optimizer")), **places)
 

@@ -62,8 +62,7 @@ class Selection:
         """Return True if the item's golden is a shipped one of claims about any optimizer: those are of the decoupled one."""
         subjects, entry = self.setup.subjects, golden_of(item)
         any_of = entry is not None and any(arm.role == ANY for arm in entry.scenario.arms.values())
-        shipped = bool(subjects.reference) and subjects.folder == "default"
-        return any_of and shipped and "decoupled" not in subjects.under_test
+        return any_of and subjects.shares_shipped_goldens and "decoupled" not in subjects.under_test
 
     def _unrecorded(self, item: pytest.Item) -> bool:
         """Return True if the item is a golden test of a user's subject that has no goldens yet, nor a folder named for them."""

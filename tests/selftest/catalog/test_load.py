@@ -9,6 +9,7 @@ import pytest
 from harness.catalog.entry import formula_arguments, measures_of, recipe_of, settings_of
 from harness.catalog.load import load, load_mutants
 from harness.errors import ScenarioError
+from harness.probes import PROBES
 from harness.training.measures import MEASURES
 from tests.selftest.scenario_files import ARITHMETIC, MUTANTS, PROBE, SOURCES, STUDY, edited, line_of, write
 
@@ -438,3 +439,12 @@ def test_the_shipped_scenarios_are_right() -> None:
     """All of them load, under one id each."""
     assert len(load()) == len({entry.raw.file for entry in load().values()})
     assert all(entry.id in entry.raw.file for entry in load().values())
+
+
+def test_a_probes_scenario_lies_in_the_folder_of_its_probe() -> None:
+    """So that a reader finds both under the same name."""
+    found = [entry for entry in load().values() if entry.scenario.kind == "probe"]
+
+    folders = {entry.id: (Path(entry.raw.file).parent.name, PROBES[entry.scenario.probe].module.split(".")[2]) for entry in found}
+
+    assert {name: pair for name, pair in folders.items() if pair[0] != pair[1]} == {}

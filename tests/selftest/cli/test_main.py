@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from harness.environment.paths import ROOT
 from harness.environment.requirements import NEEDED
 from harness.errors import ScenarioError
 from harness.probes import PROBES
+from harness.spec.scenario import FIXED, KINDS, Role
 from harness.training.measures import MEASURES
 
 
@@ -176,3 +178,11 @@ def test_a_calibration_of_what_is_not_there_trains_nothing(
     assert main(["calibrate", *arguments]) == 4
 
     assert said in capsys.readouterr().err
+
+
+def test_the_list_can_be_limited_to_every_kind_and_role(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line types them by hand, because `ready` must answer where YAML is missing."""
+    for option, values in (("--kind", KINDS), ("--role", [role for role in get_args(Role) if role != FIXED])):
+        for value in values:
+            assert main(["list", option, value]) == 0
+    capsys.readouterr()
