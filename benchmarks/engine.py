@@ -26,9 +26,9 @@ from harness.training.evaluation import Encoded, encode, evaluate
 from harness.training.loop import ArmRun, batch_loss, clip, draw_batches, train, update
 from harness.training.model import Shape, initial_weights
 from harness.training.recipe import Recipe
-from harness.training.recorder import Tape
+from harness.training.recorder import Recorder
 from harness.training.schedule import Schedule, learning_rates
-from harness.training.stacked_weights import Stack
+from harness.training.stacked_weights import StackedWeights
 from harness.training.task import Sentences, verb_forms
 
 CPU = torch.device("cpu")
@@ -123,7 +123,7 @@ class Chunk:
     """A chunk of runs laid out as `train` lays it out, so that the parts of a step can be timed one by one."""
 
     setting: Setting
-    stack: Stack
+    stack: StackedWeights
     splits: list[Encoded]
     batches: Tensor
 
@@ -133,7 +133,7 @@ class Chunk:
         initial = [initial_weights(shape(), 0.30, 2 * run.seed) for run in runs]
         splits = [encode(split, shape().symbols, CPU, torch.float32) for split in (task.train, task.held_out)]
         batches = torch.stack([draw_batches(setting.recipe, run, 240) for run in runs], dim=1)
-        return cls(setting, Stack([run.label for run in runs], initial, CPU, torch.float32), splits, batches)
+        return cls(setting, StackedWeights([run.label for run in runs], initial, CPU, torch.float32), splits, batches)
 
     def evaluation(self) -> float:
         """Return the seconds of one evaluation of all runs on both splits."""
@@ -143,7 +143,7 @@ class Chunk:
         """Return the median seconds of each part of a step, all runs together."""
         runs = self.setting.runs
         optimizers = [_optimizer(run, leaves) for run, leaves in zip(runs, self.stack.leaves, strict=True)]
-        tape = Tape(self.stack, self.setting.steps)
+        recorder = Recorder(self.stack, self.setting.steps)
         times: dict[str, list[float]] = {}
         for step in range(1, self.setting.steps + 1):
             mark = _Stopwatch(times)
@@ -156,14 +156,14 @@ class Chunk:
             mark("gradient norms and clipping")
             self.stack.hand_out(gradients)
             mark("hand gradients to the leaves")
-            tape.mark(self.stack)
+            recorder.snapshot_weights(self.stack)
             mark("copy of the weights, for the update norm")
             for run, optimizer in zip(runs, optimizers, strict=True):
                 update(run, optimizer, 0.02, step)
             mark("optimizers")
-            self.stack.recall(step)
+            self.stack.restore_storage(step)
             mark("look for rebound weights")
-            tape.write_step(step, self.stack, loss=loss.detach(), gradient_norm=norm)
+            recorder.write_step(step, self.stack, loss=loss.detach(), gradient_norm=norm)
             mark("record norms")
         return {name: statistics.median(values) for name, values in times.items()}
 

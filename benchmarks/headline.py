@@ -20,13 +20,13 @@ determinism.fix_environment()
 from harness import stats
 from harness.catalog.entry import Entry
 from harness.catalog.load import load
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.run import Result, Session, run, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.tables import markdown_table
-from harness.training.chunk_cache import Store
+from harness.training.chunk_cache import ChunkCache
 from harness.training.measures import MEASURES
-from harness.training.progress import Heartbeat
+from harness.training.progress import Progress
 
 LEVEL = 0.01
 MOST_SHOWN = 1000.0  # standard deviations; beyond, the seeds differ by rounding only
@@ -97,12 +97,12 @@ def _run(names: list[str], folder: Path, workers: int) -> dict[str, Result]:
 def _work(names: list[str], folder: Path) -> None:
     determinism.fix_torch()
     session = _session(folder)
-    session.store.work_through([piece for name in names for piece in study_work(load()[name], session).pieces])
+    session.store.train_unclaimed([piece for name in names for piece in study_work(load()[name], session).pieces])
 
 
 def _session(folder: Path) -> Session:
-    heartbeat = Heartbeat(folder, lambda line: print(line, file=sys.__stderr__, flush=True))
-    return Session(Subjects(DEFAULTS), "cpu", Store(folder), heartbeat, heard=[])
+    heartbeat = Progress(folder, lambda line: print(line, file=sys.__stderr__, flush=True))
+    return Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), heartbeat, subject_output=[])
 
 
 def _page(entry: Entry, result: Result) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _page(entry: Entry, result: Result) -> Iterator[str]:
     yield ""
 
 
-def _row(reading: Reading, documented: str, control: Readings | None, measure: str, *, own: bool) -> list[str]:
+def _row(reading: Measurement, documented: str, control: Measurements | None, measure: str, *, own: bool) -> list[str]:
     mean, sd = stats.moments(reading.samples)
     closed = f"{reading.expected:.3f}" if reading.expected is not None else ""
     own_numbers = [documented, f"{mean:.3f}", f"{sd:.3f}", _interval(reading.samples), closed]
@@ -135,7 +135,7 @@ def _interval(samples: tuple[float, ...]) -> str:
     return f"{low:.3f} to {high:.3f}"
 
 
-def _paired(reading: Reading, control: Readings | None, measure: str, *, own: bool) -> list[str]:
+def _paired(reading: Measurement, control: Measurements | None, measure: str, *, own: bool) -> list[str]:
     if own or control is None:
         return ["", ""]
     differences = [a - b for a, b in zip(reading.samples, control[measure].samples, strict=True)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Reading:
+class Measurement:
     """The value of one measure in one arm.
 
     `expected` is the closed form's value; `tolerance` the absolute rounding error that eps, steps and dtype allow;
@@ -31,4 +31,4 @@ class Reading:
     information: bool = False
 
 
-Readings = Mapping[str, Reading]  # measure name -> reading, of one arm
+Measurements = Mapping[str, Measurement]  # measure name -> reading, of one arm

@@ -10,17 +10,17 @@ import torch
 from harness.catalog import formulas
 from harness.catalog.entry import Entry, LoadedScenario, StudyEntry, formula_arguments, recipe_of, settings_of
 from harness.errors import RunError, one_line
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.probes import PROBES
 from harness.spec.scenario import ArithmeticScenario, Arm, ProbeScenario, Scenario, StudyScenario
 from harness.subject import loading
-from harness.subject.float32 import coarse, in_single
-from harness.subject.output import listening
+from harness.subject.float32 import in_float32, widen_tolerances
+from harness.subject.output import capture_output
 from harness.subject.roles import Subjects
 from harness.training import chunks
-from harness.training.chunk_cache import Store
+from harness.training.chunk_cache import ChunkCache
 from harness.training.measures import read_ensemble
-from harness.training.progress import Heartbeat
+from harness.training.progress import Progress
 from harness.training.records import Run, load_runs
 
 
@@ -33,16 +33,16 @@ class Session:
 
     subjects: Subjects
     device: str
-    store: Store
-    heartbeat: Heartbeat
-    heard: list[str]
+    store: ChunkCache
+    heartbeat: Progress
+    subject_output: list[str]
 
 
 @dataclass(frozen=True)
 class Result:
     """What one scenario gave: readings by arm; `trajectory` the float64 run of each arm of a study; `failures` by arm."""
 
-    readings: Mapping[str, Readings]
+    readings: Mapping[str, Measurements]
     trajectory: Mapping[str, Run]
     failures: Mapping[str, str]
 
@@ -60,13 +60,13 @@ def run(entry: Entry, session: Session) -> Result:
 
 def study_work(entry: StudyEntry, session: Session) -> chunks.StudyWork:
     """Return the pieces of work that a study is made of."""
-    place = chunks.Place(session.subjects, torch.device(session.device), session.heartbeat, session.heard)
+    place = chunks.TrainingContext(session.subjects, torch.device(session.device), session.heartbeat, session.subject_output)
     return chunks.study_work(entry.id, entry.scenario, recipe_of(entry.scenario), place)
 
 
 def trajectory(entry: StudyEntry, session: Session) -> dict[str, Run]:
     """Return the float64 run of each arm of a study, over its first steps. Raises RunError."""
-    return {one.arm: one for one in load_runs(session.store.obtain(study_work(entry, session).trajectory))}
+    return {one.arm: one for one in load_runs(session.store.get_or_train(study_work(entry, session).trajectory))}
 
 
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
@@ -76,16 +76,16 @@ def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
 
 
 def _probe(scenario: ProbeScenario, session: Session) -> Result:
-    readings, failures = dict[str, Readings](), dict[str, str]()
+    readings, failures = dict[str, Measurements](), dict[str, str]()
     probe = PROBES[scenario.probe]
     for name, arm in scenario.arms.items():
         path = path_of(scenario, name, session.subjects)
         try:
-            with listening(session.heard):
+            with capture_output(session.subject_output):
                 make = loading.factory(path, arm.options, training=False)
                 single = session.subjects.single(arm.role)
-                found = probe.run(in_single(make) if single else make, settings_of(scenario, name))
-            readings[name] = coarse(found) if single else found
+                found = probe.run(in_float32(make) if single else make, settings_of(scenario, name))
+            readings[name] = widen_tolerances(found) if single else found
         except Exception as error:
             failures[name] = f"arm {name}: {_line(error, path)}"
     return Result(readings, {}, failures)
@@ -95,10 +95,10 @@ def ensemble(entry: StudyEntry, session: Session) -> Result:
     """Return what the ensemble lane of a study gave, without its trajectory."""
     recipe = recipe_of(entry.scenario)
     try:
-        runs = [one for piece in study_work(entry, session).ensemble for one in load_runs(session.store.obtain(piece))]
+        runs = [one for piece in study_work(entry, session).ensemble for one in load_runs(session.store.get_or_train(piece))]
     except RunError as error:
         return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
-    readings: dict[str, Readings] = {}
+    readings: dict[str, Measurements] = {}
     for name, arm in entry.scenario.arms.items():
         own = sorted((one for one in runs if one.arm == name), key=lambda one: one.seed)
         readings[name] = read_ensemble(own, recipe, momentum=_momentum(arm))
@@ -126,7 +126,7 @@ def _momentum(arm: Arm) -> float:
 
 
 def _arithmetic(scenario: ArithmeticScenario) -> Result:
-    readings: dict[str, Mapping[str, Reading]] = {
+    readings: dict[str, Mapping[str, Measurement]] = {
         name: formulas.evaluate(scenario.formula, formula_arguments(arm)) for name, arm in scenario.arms.items()
     }
     return Result(readings, {}, {})

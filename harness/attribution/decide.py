@@ -12,30 +12,30 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.goldens.compare import Row
-from harness.goldens.values import Ensemble, Exact, center, unusable, vacuous
+from harness.goldens.values import Ensemble, Exact, compared_value, insensitive_reason, invalid_reason
 
 Name = Literal["reference", "torch"]
-Gave = Mapping[Name, Mapping[str, Row]]  # by witness and measure: the comparison with the shipped golden
+WitnessRows = Mapping[Name, Mapping[str, Row]]  # by witness and measure: the comparison with the shipped golden
 Kind = Literal["this optimizer", "the environment", "both", "not comparable"]
-Runs = Literal["subject", "torch", "bystander", "fixed"]
-ASKED: Mapping[Runs, tuple[Name, ...]] = {
+ArmOccupant = Literal["subject", "torch", "bystander", "fixed"]
+WITNESSES_FOR: Mapping[ArmOccupant, tuple[Name, ...]] = {
     "subject": ("reference", "torch"),
     "torch": ("reference",),  # torch's own optimizer is under test: it is no witness of itself
     "bystander": ("reference", "torch"),  # torch's own, in a role that the optimizer under test has not taken
     "fixed": ("torch",),  # named by the scenario: every witness runs it as it is
 }  # whose word counts for an arm, by what runs in it
 
-Told = tuple[str, "Finding"]  # an arm, and what moved a number of it
-Finding = Literal["optimizer", "otherwise", "alike", "kernels", "torch", "unwitnessed", "another", "stranger", "noise", "split"]
-_OPTIMIZER: tuple[Finding, ...] = ("optimizer", "otherwise")
-_ENVIRONMENT: tuple[Finding, ...] = ("alike", "kernels", "torch")
-_ACCORD: Mapping[tuple[tuple[Name, ...], tuple[Name, ...]], Finding] = {
+ArmCause = tuple[str, "Cause"]  # an arm, and what moved a number of it
+Cause = Literal["optimizer", "otherwise", "alike", "kernels", "torch", "unwitnessed", "another", "stranger", "noise", "split"]
+_OPTIMIZER: tuple[Cause, ...] = ("optimizer", "otherwise")
+_ENVIRONMENT: tuple[Cause, ...] = ("alike", "kernels", "torch")
+_ACCORD: Mapping[tuple[tuple[Name, ...], tuple[Name, ...]], Cause] = {
     (("reference", "torch"), ("reference", "torch")): "alike",
     (("reference",), ("reference",)): "alike",
     (("torch",), ("reference", "torch")): "kernels",
     (("torch",), ("torch",)): "torch",
 }  # what it means that these witnesses moved as the number did, of those that were asked
-_UNKNOWN: Mapping[Finding, str] = {
+_UNKNOWN: Mapping[Cause, str] = {
     "unwitnessed": "{witnesses} cannot give these numbers here",
     "another": "{witnesses} moved here as well, from other numbers: how far this optimizer should have moved is not known",
     "stranger": "the optimizer under test is not in it, and {witnesses} still {give} what was shipped: a golden from elsewhere?",
@@ -58,10 +58,10 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Cast:
+class ArmSubjects:
     """What runs in each arm, who is torch's witness there, and why nothing can be told of an arm."""
 
-    runs: Mapping[str, Runs]
+    runs: Mapping[str, ArmOccupant]
     names: Mapping[str, str]
     obstacles: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ def moved(row: Row) -> bool:
     return _out(row)
 
 
-def attribute(rows: Sequence[Row], gave: Gave, cast: Cast) -> Attribution:
+def attribute(rows: Sequence[Row], gave: WitnessRows, cast: ArmSubjects) -> Attribution:
     """Say what moved `rows`, the comparison of one lane with its golden, given what the witnesses gave in that lane."""
     left = [row for row in rows if moved(row)]
     if not left:
@@ -100,10 +100,10 @@ def attribute(rows: Sequence[Row], gave: Gave, cast: Cast) -> Attribution:
     return Attribution(kind, say(told, gave, cast) + untold)
 
 
-def _finding(row: Row, rows: Sequence[Row], gave: Gave, cast: Cast) -> Finding:
+def _finding(row: Row, rows: Sequence[Row], gave: WitnessRows, cast: ArmSubjects) -> Cause:
     """Say what moved one number."""
     arm = arm_of(row.measure)
-    asked = [name for name in ASKED[cast.runs[arm]] if name in gave]
+    asked = [name for name in WITNESSES_FOR[cast.runs[arm]] if name in gave]
     known = {name: gave[name][row.measure] for name in asked if _compared(gave[name].get(row.measure))}
     if not asked or len(known) < len(asked):
         return "unwitnessed"
@@ -115,7 +115,7 @@ def _finding(row: Row, rows: Sequence[Row], gave: Gave, cast: Cast) -> Finding:
     return _unexplained(row, list(known.values()), alike=_alike(arm, rows, gave[asked[0]]), quiet=_quiet(gave))
 
 
-def _unexplained(row: Row, known: Sequence[Row], *, alike: bool, quiet: bool) -> Finding:
+def _unexplained(row: Row, known: Sequence[Row], *, alike: bool, quiet: bool) -> Cause:
     """Say what moved a number of the optimizer under test that moved unlike the witnesses'."""
     if not alike and not quiet:
         return "another"
@@ -137,7 +137,7 @@ def _shift(row: Row) -> float:
 
 def _out(row: Row) -> bool:
     """Return True if a number is lost, or is out of its tolerance, by the wider rule where two stand there."""
-    if row.golden is None or unusable(row.golden) or vacuous(row.golden):
+    if row.golden is None or invalid_reason(row.golden) or insensitive_reason(row.golden):
         return False
     if row.status == "tolerance changed":
         return isinstance(row.golden, Exact) and moved(row) and abs(row.delta or 0.0) > _tolerance(row)
@@ -166,7 +166,7 @@ def _alike(arm: str, rows: Sequence[Row], said: Mapping[str, Row]) -> bool:
     return all(abs(_recorded(row) - _recorded(other)) <= _room(row, other) for row, other in known)
 
 
-def _quiet(gave: Gave) -> bool:
+def _quiet(gave: WitnessRows) -> bool:
     """Return True if no witness moved anything."""
     return not any(moved(row) for rows in gave.values() for row in rows.values())
 
@@ -176,23 +176,23 @@ def _compared(row: Row | None) -> bool:
 
 
 def _recorded(row: Row) -> float:
-    return center(row.golden) if row.golden else math.nan
+    return compared_value(row.golden) if row.golden else math.nan
 
 
-def _kind(told: Sequence[Told]) -> Kind:
+def _kind(told: Sequence[ArmCause]) -> Kind:
     optimizer = any(finding in _OPTIMIZER for _, finding in told)
     environment = any(finding in (*_ENVIRONMENT, "otherwise") for _, finding in told)
     return "both" if optimizer and environment else "this optimizer" if optimizer else "the environment"
 
 
-def _by_optimizer(told: Sequence[Told], gave: Gave, cast: Cast) -> str:
+def _by_optimizer(told: Sequence[ArmCause], gave: WitnessRows, cast: ArmSubjects) -> str:
     arms = [arm for arm, _ in told]
     words = _words(arms, gave, cast)
     itself = "{torch} itself; ".format(**words) if all(cast.runs[arm] == "torch" for arm in arms) else ""
     return itself + "{witnesses} still {give} the recorded numbers here".format(**words)
 
 
-def _by_environment(told: Sequence[Told], gave: Gave, cast: Cast) -> str:
+def _by_environment(told: Sequence[ArmCause], gave: WitnessRows, cast: ArmSubjects) -> str:
     found = {finding for _, finding in told}
     deciding = next(finding for finding in _ENVIRONMENT if finding in found)
     words = _words([arm for arm, finding in told if finding == deciding], gave, cast)
@@ -203,7 +203,7 @@ def _by_environment(told: Sequence[Told], gave: Gave, cast: Cast) -> str:
     }[deciding].format(**words)
 
 
-def _by_both(told: Sequence[Told], gave: Gave, cast: Cast) -> str:
+def _by_both(told: Sequence[ArmCause], gave: WitnessRows, cast: ArmSubjects) -> str:
     alike = [arm for arm, finding in told if finding in _ENVIRONMENT]
     if not alike:
         return "{witnesses} moved here too, and this optimizer otherwise".format(**_words([arm for arm, _ in told], gave, cast))
@@ -211,9 +211,9 @@ def _by_both(told: Sequence[Told], gave: Gave, cast: Cast) -> str:
     return "{alike} of {all} numbers moved alike in {torch}, {own} moved otherwise or alone".format(**words)
 
 
-def _words(arms: Sequence[str], gave: Gave, cast: Cast) -> Mapping[str, str]:
+def _words(arms: Sequence[str], gave: WitnessRows, cast: ArmSubjects) -> Mapping[str, str]:
     """Return the names of those whose word counted in these arms."""
-    asked = [name for name in gave if any(name in ASKED[cast.runs[arm]] for arm in arms)]
+    asked = [name for name in gave if any(name in WITNESSES_FOR[cast.runs[arm]] for arm in arms)]
     names = list(dict.fromkeys(cast.names[arm] for arm in arms))
     said = [one for name in asked for one in (names if name == "torch" else ["our float64 reference"])]
     return {"torch": _and(names), "witnesses": _and(said), "give": "give" if len(said) > 1 else "gives"}

@@ -12,13 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.attribution import witnesses
-from harness.attribution.decide import ASKED, Attribution, Cast, Gave, Name, Runs, arm_of, attribute, moved
+from harness.attribution.decide import (
+    WITNESSES_FOR,
+    ArmOccupant,
+    ArmSubjects,
+    Attribution,
+    Name,
+    WitnessRows,
+    arm_of,
+    attribute,
+    moved,
+)
 from harness.catalog.entry import Entry, is_study
 from harness.environment import determinism
 from harness.goldens.compare import Row
 from harness.goldens.file_format import parse
 from harness.goldens.origin import Origin
-from harness.goldens.values import Entry as Recorded
+from harness.goldens.values import GoldenValue as Recorded
 from harness.run import Session, path_of
 from harness.subject.roles import ANY, DEFAULTS
 
@@ -42,9 +52,9 @@ def explain(entry: Entry, rows: Sequence[Row], session: Session, *, shipped: Pat
         return Attribution("not comparable", f"asking ended in {type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def cast(entry: Entry, session: Session) -> Cast:
+def arm_subjects(entry: Entry, session: Session) -> ArmSubjects:
     """Return what runs in the arms of a scenario, and of which arms nothing can be told."""
-    runs: dict[str, Runs] = {}
+    runs: dict[str, ArmOccupant] = {}
     names: dict[str, str] = {}
     obstacles: dict[str, str] = {}
     for arm, chosen in entry.scenario.arms.items():
@@ -53,25 +63,25 @@ def cast(entry: Entry, session: Session) -> Cast:
         runs[arm] = _runs(entry, arm, session, usual)
         obstacle = _obstacle(entry, arm, session, runs[arm])
         obstacles |= {arm: obstacle} if obstacle else {}
-    return Cast(runs, names, obstacles)
+    return ArmSubjects(runs, names, obstacles)
 
 
 def _explain(entry: Entry, rows: Sequence[Row], session: Session, shipped: Mapping[str, Recorded]) -> Attribution:
     left = [row for row in rows if moved(row)]
     exact = [row for row in left if not _is_end(row)]
     lane = [row for row in rows if not (exact and _is_end(row))]
-    known = cast(entry, session)
+    known = arm_subjects(entry, session)
     arms = sorted({arm_of(row.measure) for row in exact or left} - set(known.obstacles))
-    asked: list[Name] = [name for name in ("reference", "torch") if any(name in ASKED[known.runs[arm]] for arm in arms)]
+    asked: list[Name] = [name for name in ("reference", "torch") if any(name in WITNESSES_FOR[known.runs[arm]] for arm in arms)]
     if not asked:
         return attribute(lane, {}, known)
     if exact or not is_study(entry):
-        return attribute(lane, {name: witnesses.hear(name, entry, session, shipped=shipped) for name in asked}, known)
+        return attribute(lane, {name: witnesses.run_exact(name, entry, session, shipped=shipped) for name in asked}, known)
     most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(entry.scenario, arms)
     if steps > most:
         return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {most}")
     # One witness, so that a red study takes no more than twice its time: torch's own, unless that is what is under test.
-    gave: Gave = {asked[-1]: witnesses.hear_ends(asked[-1], entry, session, shipped=shipped, arms=arms)}
+    gave: WitnessRows = {asked[-1]: witnesses.run_ensemble(asked[-1], entry, session, shipped=shipped, arms=arms)}
     return attribute(lane, gave, known)
 
 
@@ -85,7 +95,7 @@ def _is_end(row: Row) -> bool:
     return row.measure.startswith("ensemble.")
 
 
-def _runs(entry: Entry, arm: str, session: Session, usual: str) -> Runs:
+def _runs(entry: Entry, arm: str, session: Session, usual: str) -> ArmOccupant:
     role, subjects = entry.scenario.arms[arm].role, session.subjects
     if role == "fixed":
         return "fixed"
@@ -94,7 +104,7 @@ def _runs(entry: Entry, arm: str, session: Session, usual: str) -> Runs:
     return "torch" if path_of(entry.scenario, arm, subjects) == usual else "subject"
 
 
-def _obstacle(entry: Entry, arm: str, session: Session, runs: Runs) -> str:
+def _obstacle(entry: Entry, arm: str, session: Session, runs: ArmOccupant) -> str:
     """Return why nothing can be told of an arm, or nothing."""
     chosen, subjects = entry.scenario.arms[arm], session.subjects
     if entry.scenario.kind == "arithmetic":

@@ -14,7 +14,7 @@ from harness.catalog.entry import Entry, is_study, recipe_of
 from harness.errors import RunError
 from harness.goldens.compare import Row, compare
 from harness.goldens.extract import entries
-from harness.goldens.values import Entry as Recorded
+from harness.goldens.values import GoldenValue as Recorded
 from harness.optimizers import numpy_reference
 from harness.run import Result, Session, run, trajectory
 from harness.spec.scenario import StudyScenario
@@ -26,13 +26,13 @@ CASTS: Mapping[Name, Subjects] = {
 }
 
 
-def hear(name: Name, entry: Entry, session: Session, *, shipped: Mapping[str, Recorded]) -> Mapping[str, Row]:
+def run_exact(name: Name, entry: Entry, session: Session, *, shipped: Mapping[str, Recorded]) -> Mapping[str, Row]:
     """Run a witness in the exact lane (a probe whole, of a study the first steps) and compare, a row a measure."""
     own, stage = _staged(name, entry, session, entry.scenario.arms)
     return _compared(own, _exact(own, stage), shipped)
 
 
-def hear_ends(
+def run_ensemble(
     name: Name, entry: Entry, session: Session, *, shipped: Mapping[str, Recorded], arms: Collection[str]
 ) -> Mapping[str, Row]:
     """Train a witness to the end in these arms of a study, all seeds, and compare, a row a measure."""
@@ -48,7 +48,7 @@ def cost(scenario: StudyScenario, arms: Collection[str]) -> int:
 def _staged(name: Name, entry: Entry, session: Session, arms: Collection[str]) -> tuple[Entry, Session]:
     """Return the scenario under a name of its own, by which the store knows its pieces, and a session with the witness."""
     own = replace(entry, id=f"{entry.id}.{name}", scenario=entry.scenario.with_arms(arms))
-    return own, replace(session, subjects=CASTS[name], heard=[])
+    return own, replace(session, subjects=CASTS[name], subject_output=[])
 
 
 def _exact(entry: Entry, session: Session) -> Result:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Formula:
     of: Callable[..., float]
 
 
-def evaluate(name: str, arguments: Mapping[str, object]) -> dict[str, Reading]:
+def evaluate(name: str, arguments: Mapping[str, object]) -> dict[str, Measurement]:
     """Return the reading of formula `name`. Raises TypeError when an argument is missing or unknown."""
     formula = FORMULAS[name]
-    return {formula.measure: Reading(formula.of(**arguments), formula.unit)}
+    return {formula.measure: Measurement(formula.of(**arguments), formula.unit)}
 
 
 def total_decay(*, lr: float, weight_decay: float, steps: float) -> float:

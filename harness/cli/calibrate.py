@@ -14,7 +14,7 @@ from harness.environment.paths import ROOT
 from harness.errors import UsageError
 from harness.goldens import calibration
 from harness.spec import contract, run_options
-from harness.spec.run_options import Asked
+from harness.spec.run_options import RunOptions
 from harness.spec.yaml_binding import unknown
 from harness.subject import roles
 
@@ -28,8 +28,8 @@ def calibrate(given: argparse.Namespace) -> int:
     for name in given.only:
         if name not in studies:
             raise UsageError(unknown(name, list(studies), what="study"))
-    told = Asked(tuple(given.optimizer), given.contract, None, given.golden_dir)
-    asked = run_options.asked(told, os.environ, Path.cwd())
+    told = RunOptions(tuple(given.optimizer), given.contract, None, given.golden_dir)
+    asked = run_options.resolve_options(told, os.environ, Path.cwd())
     declared = contract.load(asked.contract, root=Path.cwd()) if asked.contract else None
     subjects = roles.choose(asked.optimizers, [], declared)
     if subjects.reference:

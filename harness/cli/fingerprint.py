@@ -28,7 +28,7 @@ def fingerprint(given: argparse.Namespace) -> int:
             print(line)
     if target:
         target.write_text(report.draft(found), encoding="utf-8")
-        run = commands.pytest(f"--optimizer={given.optimizer} --contract={target}")
+        run = commands.pytest_command(f"--optimizer={given.optimizer} --contract={target}")
         print(f"wrote {target}; read it, correct it, and run: {run}", file=sys.stderr)
     return 1 if found.broken else 0
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 
 EPS = sys.float_info.epsilon
 
@@ -24,16 +24,16 @@ def changed(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
     return float(sum(int((one != other).sum()) for one, other in zip(ours, theirs, strict=True)))
 
 
-def rounding(value: float, *, steps: int, effect: float) -> Reading:
+def rounding_measurement(value: float, *, steps: int, effect: float) -> Measurement:
     """Return a distance that rounding alone may make: 16 roundings a step, of which torch's own AdamW takes 10."""
-    return Reading(value, "fraction of max |w|", expected=0.0, tolerance=16 * EPS * steps, effect=effect)
+    return Measurement(value, "fraction of max |w|", expected=0.0, tolerance=16 * EPS * steps, effect=effect)
 
 
-def elements(value: float, *, at_stake: float) -> Reading:
+def count_measurement(value: float, *, at_stake: float) -> Measurement:
     """Return a count of elements that must be zero; any tolerance under 1 would do, and EPS stays one in float32."""
-    return Reading(value, "elements", expected=0.0, tolerance=EPS, effect=at_stake)
+    return Measurement(value, "elements", expected=0.0, tolerance=EPS, effect=at_stake)
 
 
-def factor(value: float, expected: float, *, steps: int = 1, effect: float) -> Reading:
+def factor_measurement(value: float, expected: float, *, steps: int = 1, effect: float) -> Measurement:
     """Return what some steps leave of a weight: 4 roundings a step (1 - h l: two, its product: one, the division: one)."""
-    return Reading(value, "fraction of w", expected=expected, tolerance=4 * EPS * steps, effect=effect)
+    return Measurement(value, "fraction of w", expected=expected, tolerance=4 * EPS * steps, effect=effect)

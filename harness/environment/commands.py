@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.environment.paths import ROOT
 
 
-def pytest(arguments: str, folder: Path | None = None) -> str:
+def pytest_command(arguments: str, folder: Path | None = None) -> str:
     """Return the command that runs tests/claims from `folder` (default: the working directory)."""
     here = folder or Path.cwd()
     if here == ROOT:
@@ -18,7 +18,7 @@ def pytest(arguments: str, folder: Path | None = None) -> str:
     return f"python -P -m pytest -c {root}/pyproject.toml --rootdir={root} {root}/tests/claims {arguments}"
 
 
-def harness(arguments: str, folder: Path | None = None) -> str:
+def harness_command(arguments: str, folder: Path | None = None) -> str:
     """Return the command that runs the harness's own command line from `folder`."""
     here = folder or Path.cwd()
     return f"python -m harness {arguments}" if here == ROOT else f"python {_shown(here)}/harness {arguments}"

@@ -15,7 +15,7 @@ MIB_PER_WORKER = 3072  # a CUDA context, cuBLAS workspaces and a chunk of runs
 MOST_WORKERS_PER_GPU = 6  # short runs are bound by launches and time slices, not by memory
 
 
-def slots(environment: Mapping[str, str], *, cpus: int) -> list[str]:
+def choose_slots(environment: Mapping[str, str], *, cpus: int) -> list[str]:
     """Return one CUDA_VISIBLE_DEVICES value a worker, round robin over the GPUs; empty without a GPU."""
     gpus = visible(environment.get("CUDA_VISIBLE_DEVICES"), _query())
     room = {name: max(1, min(MOST_WORKERS_PER_GPU, free // MIB_PER_WORKER)) for name, free in gpus}

@@ -12,7 +12,7 @@ from harness.errors import RunError, UsageError, error_line, one_line
 from harness.fingerprint import decay, handling, update
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.preconditions import unmet
-from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, Lab, NeedsClosureError
+from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, NeedsClosureError, SubjectRunner
 from harness.fingerprint.question import Question
 
 QUESTIONS: tuple[Question, ...] = (*update.QUESTIONS, *decay.QUESTIONS, *handling.QUESTIONS)
@@ -25,24 +25,24 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
 
     `names` are the questions that are wanted, all when none is given; those that they build on are asked too.
     """
-    lab = Lab(path, given)
+    runner = SubjectRunner(path, given)
     wanted = set(names) or {question.name for question in QUESTIONS}
     last = max(index for index, question in enumerate(QUESTIONS) if question.name in wanted)
     for question in QUESTIONS[: last + 1]:
         if question.name not in wanted and question.section not in BUILT_UPON:
             continue
-        finding = _in_a_line(_answer(question, lab))
+        finding = _in_a_line(_answer(question, runner))
         if question.name == "precision" and finding.values == ("float32",):
-            lab = Lab(path, given, torch.float32)
-        lab.known[question.name] = finding
+            runner = SubjectRunner(path, given, torch.float32)
+        runner.known[question.name] = finding
         if question.name in wanted:
             yield question, finding
 
 
-def _answer(question: Question, lab: Lab) -> Finding:
+def _answer(question: Question, runner: SubjectRunner) -> Finding:
     try:
-        reason = unmet(lab, question)
-        return Finding((), reason) if reason else question.ask(lab)
+        reason = unmet(runner, question)
+        return Finding((), reason) if reason else question.ask(runner)
     except NeedsClosureError:
         return Finding((), f"not known: {NEEDS_CLOSURE}")
     except Exception as error:

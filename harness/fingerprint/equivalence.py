@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 STEPS = 40
 LR, DECAYS = 0.02, (0.0, 4.0)  # lr x weight_decay = 0.08: decay is far from rounding, in either precision
@@ -17,11 +17,11 @@ ROUNDINGS = 1e3  # relative to the weight's own size; a step rounds a dozen time
 
 def equivalence(path: str, reference: str) -> Finding:
     """Return `values = (reference,)` when no weight of 40 steps, with weight decay and without, is further off than rounding."""
-    mine, theirs = Lab(path, {}), Lab(reference, {})
+    mine, theirs = SubjectRunner(path, {}), SubjectRunner(reference, {})
     try:
         worst = max(_difference(mine, theirs, decay) for decay in DECAYS)
     except Exception as error:  # float64 is refused, or the optimizer breaks: it says the same in single precision
-        mine, theirs = Lab(path, {}, torch.float32), Lab(reference, {}, torch.float32)
+        mine, theirs = SubjectRunner(path, {}, torch.float32), SubjectRunner(reference, {}, torch.float32)
         del error
         worst = max(_difference(mine, theirs, decay) for decay in DECAYS)
     allowed = ROUNDINGS * mine.eps
@@ -30,9 +30,9 @@ def equivalence(path: str, reference: str) -> Finding:
     return Finding(("another",), f"up to {worst:.2g} of a weight away from {reference} in {STEPS} steps", {"difference": worst})
 
 
-def _difference(mine: Lab, theirs: Lab, weight_decay: float) -> float:
+def _difference(mine: SubjectRunner, theirs: SubjectRunner, weight_decay: float) -> float:
     """Return the largest difference of two paths, relative to the largest weight on either."""
-    paths = [lab.run(_starts(), _gradients, lrs=_rates(), weight_decay=weight_decay) for lab in (mine, theirs)]
+    paths = [runner.run(_starts(), _gradients, lrs=_rates(), weight_decay=weight_decay) for runner in (mine, theirs)]
     worst = 0.0
     for one, other in zip(*paths, strict=True):
         scale = torch.maximum(one.abs().amax(), other.abs().amax()).item()

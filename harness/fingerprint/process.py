@@ -21,7 +21,7 @@ START = 300.0  # seconds that importing torch and the optimizer may take
 
 
 @dataclass(frozen=True)
-class Line:
+class FingerprintLine:
     """One question and what was found; see `finding.Finding` and `question.Question`."""
 
     question: str
@@ -40,11 +40,11 @@ class Fingerprint:
 
     path: str
     options: Mapping[str, Any]
-    lines: tuple[Line, ...]
+    lines: tuple[FingerprintLine, ...]
     heard: tuple[str, ...] = ()
     broken: str = ""
 
-    def line(self, question: str) -> Line | None:
+    def line(self, question: str) -> FingerprintLine | None:
         """Return the line of a question, or None when it was not reached."""
         return next((line for line in self.lines if line.question == question), None)
 
@@ -54,14 +54,14 @@ def measure(path: str, options: Mapping[str, Any], *, limit: float, questions: S
 
     Raises SubjectError when the optimizer cannot be found. One that hangs or crashes has its fingerprint up to there.
     """
-    lines: list[Line] = []
+    lines: list[FingerprintLine] = []
     heard: tuple[str, ...] = ()
     broken, ended = "", False
     for content in _messages(path, options, limit, questions):
         if "refused" in content:
             raise SubjectError(content["refused"])
         if "question" in content:
-            lines.append(Line(**{**content, "values": tuple(content["values"]), "usual": tuple(content["usual"])}))
+            lines.append(FingerprintLine(**{**content, "values": tuple(content["values"]), "usual": tuple(content["usual"])}))
         ended = ended or "heard" in content
         heard = tuple(content.get("heard", heard))
         broken = content.get("broken", broken)

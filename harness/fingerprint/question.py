@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 Role = Literal["rule", "handling", "information"]
 Precondition = Literal["moves", "finite_with_decay", "few_steps"]
@@ -30,7 +30,7 @@ OF_SECTION: Mapping[str, tuple[Precondition, ...]] = {
 class Question:
     """One experiment: `asks` is shown to people; `values` says what each word means, unless the contract's table does.
 
-    `ask(lab)` returns a Finding and may raise anything: what a subject breaks is reported as such by who asks.
+    `ask(runner)` returns a Finding and may raise anything: what a subject breaks is reported as such by who asks.
     `usual` are the values that nobody needs to look at; others are marked in the print.
     `role`: a `rule` says what the decay is; `handling` is where a right decay can still go wrong.
     `in_sentence`: the closing sentence of a fingerprint mentions the answer. `without_decay`: an optimizer that takes no
@@ -41,7 +41,7 @@ class Question:
     name: str
     section: str
     asks: str
-    ask: Callable[[Lab], Finding]
+    ask: Callable[[SubjectRunner], Finding]
     values: Mapping[str, str] = field(default_factory=dict)
     usual: tuple[str, ...] = ()
     role: Role = "information"

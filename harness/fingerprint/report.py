@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.fingerprint import phrases
-from harness.fingerprint.process import Fingerprint, Line
+from harness.fingerprint.process import Fingerprint, FingerprintLine
 from harness.spec.contract import FIELDS, UNSPECIFIED, role_of
 
 SCHEMA = 1
@@ -57,7 +57,7 @@ def content(fingerprint: Fingerprint) -> dict[str, Any]:
     }
 
 
-def _finding(line: Line) -> dict[str, Any]:
+def _finding(line: FingerprintLine) -> dict[str, Any]:
     return {key: value for key, value in asdict(line).items() if key != "in_sentence"} | {"unusual": _mark(line) == "!"}
 
 
@@ -74,7 +74,7 @@ def draft(fingerprint: Fingerprint) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _declarable(name: str, line: Line | None) -> tuple[str, str]:
+def _declarable(name: str, line: FingerprintLine | None) -> tuple[str, str]:
     """Return what a contract may say of a field, and the evidence; a fault cannot be promised."""
     usual = FIELDS[name].usual
     if line is None:
@@ -91,7 +91,7 @@ def _declarable(name: str, line: Line | None) -> tuple[str, str]:
     return (str(usual) if str(usual) in line.values else line.values[0]), f"Measured: {line.says}"
 
 
-def _mark(line: Line) -> str:
+def _mark(line: FingerprintLine) -> str:
     if not line.values:
         return "?"
     return "!" if line.usual and not set(line.values) & set(line.usual) else " "

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from harness.subject.output import listening
+from harness.subject.output import capture_output
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +32,7 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
     determinism.fix_torch()
     heard: list[str] = []
     try:
-        with listening(heard):
+        with capture_output(heard):
             loading.buildable(path, options)
         for name in names:
             if name not in (known := [question.name for question in QUESTIONS]):
@@ -41,7 +41,7 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
         _say(out, refused=str(error))
         return 4
     _say(out, resolved=path)
-    with listening(heard):
+    with capture_output(heard):
         for question, found in ask(path, options, names):
             _say(
                 out,

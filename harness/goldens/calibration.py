@@ -26,14 +26,14 @@ from harness.goldens import pool, store
 from harness.goldens.file_format import GoldenError, Recording, dump, parse, shortfalls
 from harness.goldens.origin import origin_of
 from harness.goldens.pool import Pool, PoolError
-from harness.goldens.values import unusable
+from harness.goldens.values import invalid_reason
 from harness.policy import LEAST_POOL_SEEDS
 from harness.run import Session
 from harness.spec.scenario import Claim
 from harness.subject import loading
 from harness.subject.roles import Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 from harness.verdicts.outcome import decide
 
 HOME = ROOT / ".decaygate" / "calibration"
@@ -92,15 +92,15 @@ def blockers(entry: StudyEntry, drawn: Pool, subjects: Subjects) -> list[str]:
     failed = [claim for claim in applying(entry, subjects) if decide(claim, result).status == "failed"]
     found = [f"claim {claim.id} fails on its {len(drawn.seeds)} seeds" for claim in failed]
     lines = pool.calibrated(drawn, entry.scenario)
-    found += [f"{name}: {why}" for name, line in lines.items() if (why := unusable(line))]
-    return [*found, *shortfalls(Recording(entry.id, {name: line for name, line in lines.items() if not unusable(line)}))]
+    found += [f"{name}: {why}" for name, line in lines.items() if (why := invalid_reason(line))]
+    return [*found, *shortfalls(Recording(entry.id, {name: line for name, line in lines.items() if not invalid_reason(line)}))]
 
 
 def recorded(entry: StudyEntry, folder: Path) -> tuple[Path, Recording]:
     """Return a study's golden and where it lies. Raises GoldenError where there is none: its other numbers come from a run."""
     path = folder / "test_claims" / f"{entry.id}.json"
     if not path.exists():
-        how = commands.pytest(f"-k {entry.id} --snapshot-update")
+        how = commands.pytest_command(f"-k {entry.id} --snapshot-update")
         raise GoldenError(f"there is no golden to write into; first, with the same optimizer: {how}")
     return path, parse(path.read_text(encoding="utf-8"))
 
@@ -173,11 +173,11 @@ def _work(entry: StudyEntry, job: Job, runs: Path) -> None:
     """Train chunks that nobody holds, in a process of its own."""
     determinism.fix_torch()
     session = _session(job, runs, lambda line: print(line, file=sys.stderr, flush=True))
-    session.store.work_through(run.study_work(entry, session).ensemble)
+    session.store.train_unclaimed(run.study_work(entry, session).ensemble)
 
 
 def _session(job: Job, runs: Path, say: Callable[[str], None]) -> Session:
-    return Session(job.subjects, job.device, Store(runs), Heartbeat(runs, say), heard=[])
+    return Session(job.subjects, job.device, ChunkCache(runs), Progress(runs, say), subject_output=[])
 
 
 def _fingerprint(entry: StudyEntry, job: Job) -> str:

@@ -8,12 +8,14 @@ from harness.catalog.entry import Entry
 from harness.goldens import sensitivity, store
 from harness.goldens.extract import entries
 from harness.goldens.origin import origin_of
-from harness.goldens.store import GoldenExtension, Outcome, Snapshot
+from harness.goldens.store import GoldenExtension, GoldenOutcome, Snapshot
 from harness.run import Result, Session
 from harness.verdicts.outcome import Outcome as Decided
 
 
-def check_golden(entry: Entry, result: Result, session: Session, at_stake: Sequence[Decided], snapshot: Snapshot) -> Outcome:
+def check_golden(
+    entry: Entry, result: Result, session: Session, at_stake: Sequence[Decided], snapshot: Snapshot
+) -> GoldenOutcome:
     """Compare what a scenario gave with its golden, and record it when pytest was asked to and nothing is in the way.
 
     `at_stake` are the outcomes of its claims that decide about the optimizer under test. Numbers are recorded only if all of
@@ -23,10 +25,10 @@ def check_golden(entry: Entry, result: Result, session: Session, at_stake: Seque
     path, reference = store.location(snapshot), session.subjects.reference
     broken = [result.failures[arm] for one in at_stake for arm in one.claim.arms if arm in result.failures]
     if broken:
-        return Outcome("error", f"golden {entry.id}: nothing to compare; {broken[0]}", (), path)
+        return GoldenOutcome("error", f"golden {entry.id}: nothing to compare; {broken[0]}", (), path)
     if not result.readings and (reference or not path.exists()):
         # Nothing to compare and nothing to hold against the optimizer: what its author expects to fail failed in every arm.
-        return Outcome("not_applicable", "no arm ran, and its claims are expected to fail or do not apply", (), path)
+        return GoldenOutcome("not_applicable", "no arm ran, and its claims are expected to fail or do not apply", (), path)
     blockers = [f"claim {one.claim.id} fails" for one in at_stake if one.status == "failed"]
     blockers += [f"these are the goldens of {reference}, to which the contract is equivalent_to"] if reference else []
     numbers = entries(entry, result)

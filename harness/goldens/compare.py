@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness import stats
-from harness.goldens.values import Ensemble, Entry, Exact, Information, center, rule, unusable, vacuous
+from harness.goldens.values import (
+    Ensemble,
+    Exact,
+    GoldenValue,
+    Information,
+    compared_value,
+    insensitive_reason,
+    invalid_reason,
+    rule,
+)
 from harness.policy import DERIVED, SAME_TOLERANCE
 
 Status = Literal["same", "information", "moved", "tolerance changed", "missing", "extra", "unusable"]
@@ -26,8 +35,8 @@ class Row:
 
     measure: str
     status: Status
-    golden: Entry | None
-    obtained: Entry | None
+    golden: GoldenValue | None
+    obtained: GoldenValue | None
     delta: float | None = None
     tolerance: float | None = None
     sigmas: float | None = None
@@ -38,29 +47,31 @@ class Row:
         return self.status in ("same", "information")
 
 
-def compare(received: Mapping[str, Entry], golden: Mapping[str, Entry]) -> list[Row]:
+def compare(received: Mapping[str, GoldenValue], golden: Mapping[str, GoldenValue]) -> list[Row]:
     """Return one row for every measure that is in either, in order of their names."""
     return [_row(name, received.get(name), golden.get(name)) for name in sorted({*received, *golden})]
 
 
-def _row(name: str, obtained: Entry | None, golden: Entry | None) -> Row:
+def _row(name: str, obtained: GoldenValue | None, golden: GoldenValue | None) -> Row:
     if obtained is None:
         return Row(name, "missing", golden, None)
-    if why := unusable(obtained):
+    if why := invalid_reason(obtained):
         return Row(name, "unusable", golden, obtained, why=why)
-    if isinstance(obtained, Exact) and (why := vacuous(obtained)):  # a probe that declares less than its tolerance hides
+    if isinstance(obtained, Exact) and (
+        why := insensitive_reason(obtained)
+    ):  # a probe that declares less than its tolerance hides
         return Row(name, "unusable", golden, obtained, why=why)
     if golden is None:
         return Row(name, "extra", None, obtained)
-    if why := unusable(golden) or vacuous(golden):
+    if why := invalid_reason(golden) or insensitive_reason(golden):
         return Row(name, "unusable", golden, obtained, why=f"in the golden: {why}")
-    delta = center(obtained) - center(golden)
+    delta = compared_value(obtained) - compared_value(golden)
     tolerance = _tolerance(golden)
     status = _status(obtained, golden, moved=tolerance is not None and abs(delta) > tolerance)
     return Row(name, status, golden, obtained, delta, tolerance, _sigmas(delta, golden))
 
 
-def _status(obtained: Entry, golden: Entry, *, moved: bool) -> Status:
+def _status(obtained: GoldenValue, golden: GoldenValue, *, moved: bool) -> Status:
     if not _same_rule(obtained, golden) or not _stored_as_computed(golden):
         return "tolerance changed"
     if moved:
@@ -68,13 +79,13 @@ def _status(obtained: Entry, golden: Entry, *, moved: bool) -> Status:
     return "information" if isinstance(golden, Information) else "same"
 
 
-def _same_rule(obtained: Entry, golden: Entry) -> bool:
+def _same_rule(obtained: GoldenValue, golden: GoldenValue) -> bool:
     if isinstance(obtained, Exact) and isinstance(golden, Exact):
         return obtained.rtol == golden.rtol and math.isclose(obtained.atol, golden.atol, rel_tol=DERIVED)
     return rule(obtained) == rule(golden)
 
 
-def _tolerance(golden: Entry) -> float | None:
+def _tolerance(golden: GoldenValue) -> float | None:
     match golden:
         case Exact():
             return golden.tolerance
@@ -84,14 +95,14 @@ def _tolerance(golden: Entry) -> float | None:
             return None
 
 
-def _sigmas(delta: float, golden: Entry) -> float | None:
+def _sigmas(delta: float, golden: GoldenValue) -> float | None:
     if isinstance(golden, Exact) or golden.sd == 0:
         return None
     runs = golden.runs if isinstance(golden, Ensemble) else golden.n
     return delta / (golden.sd * math.sqrt(1.0 / golden.n + 1.0 / runs))
 
 
-def _stored_as_computed(golden: Entry) -> bool:
+def _stored_as_computed(golden: GoldenValue) -> bool:
     """Return True if a recorded tolerance follows from the recorded numbers, so that nobody has edited it."""
     if not isinstance(golden, Ensemble):
         return True

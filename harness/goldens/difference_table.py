@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.goldens.compare import Row
-from harness.goldens.values import Entry, center, rule
+from harness.goldens.values import GoldenValue, compared_value, rule
 from harness.tables import text_table
 
 MOST_ROWS = 20
@@ -53,7 +53,7 @@ def _note(row: Row) -> str:
             return ""
 
 
-def _changes(golden: Entry | None, obtained: Entry | None) -> str:
+def _changes(golden: GoldenValue | None, obtained: GoldenValue | None) -> str:
     assert golden is not None
     assert obtained is not None
     old, new = rule(golden), rule(obtained)
@@ -62,8 +62,8 @@ def _changes(golden: Entry | None, obtained: Entry | None) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    recorded = None if row.golden is None else center(row.golden)
-    obtained = None if row.obtained is None else center(row.obtained)
+    recorded = None if row.golden is None else compared_value(row.golden)
+    obtained = None if row.obtained is None else compared_value(row.obtained)
     return (
         row.measure,
         _number(recorded, ".10g"),

@@ -9,8 +9,8 @@ from dataclasses import replace
 from harness import stats
 from harness.catalog.entry import Entry as ScenarioEntry
 from harness.goldens.sensitivity import distance
-from harness.goldens.values import Ensemble, Entry, Exact, Information, vacuous, worth
-from harness.measurement import Reading
+from harness.goldens.values import Ensemble, Exact, GoldenValue, Information, insensitive_reason, with_sensitivity
+from harness.measurement import Measurement
 from harness.policy import SINGLE_RTOL
 from harness.run import Result
 from harness.spec.scenario import ArithmeticScenario, ProbeScenario, StudyScenario
@@ -20,7 +20,7 @@ from harness.training.records import Run
 RECORDED_STEPS = (1, 10, 30, 60, TRAJECTORY_STEPS)  # few, so that a diff stays readable
 
 
-def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, Entry]:
+def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, GoldenValue]:
     """Return what the golden of a scenario holds: a probe's numbers exactly, a study's two lanes."""
     scenario = scenario_entry.scenario
     if scenario.kind == "study":
@@ -36,7 +36,7 @@ def ensemble(scenario: StudyScenario, samples: Mapping[str, Sequence[float]], ar
     """Return the gate of `arm`, given one measure's samples by arm; later runs have as many seeds as the scenario."""
     entry = Ensemble.of(samples[arm], alpha=scenario.golden.false_alarm, runs=len(scenario.seeds))
     worth_here = distance(scenario, {name: stats.moments(one)[0] for name, one in samples.items()}, arm)
-    return entry if worth_here is None else worth(entry, worth_here)
+    return entry if worth_here is None else with_sensitivity(entry, worth_here)
 
 
 def gates(scenario: StudyScenario) -> list[tuple[str, str]]:
@@ -44,27 +44,27 @@ def gates(scenario: StudyScenario) -> list[tuple[str, str]]:
     return [(gate.arm, gate.measure) for gate in scenario.golden.gates]
 
 
-def _exact(scenario: ProbeScenario | ArithmeticScenario, reading: Reading) -> Entry:
+def _exact(scenario: ProbeScenario | ArithmeticScenario, reading: Measurement) -> GoldenValue:
     """Return a reading under its rule; what decay has no part in, or what float32 hides decay's part of, is information."""
     told = Information.of([reading.value])
     if reading.information:
         return told
     entry = Exact(reading.value, max(scenario.golden_rtol, SINGLE_RTOL if reading.single else 0.0), _absolute(reading))
     if scenario.kind == "arithmetic":
-        return worth(entry, reading.value)  # a number about decay and nothing else
+        return with_sensitivity(entry, reading.value)  # a number about decay and nothing else
     if not reading.effect:
         return told if reading.single else entry
-    gate = worth(entry, reading.effect)
-    return told if reading.single and vacuous(gate) else gate
+    gate = with_sensitivity(entry, reading.effect)
+    return told if reading.single and insensitive_reason(gate) else gate
 
 
-def _absolute(reading: Reading) -> float:
+def _absolute(reading: Measurement) -> float:
     """Return the rounding error that a reading declares; noise is seeded, so a Monte-Carlo error is none."""
     return reading.tolerance if reading.tolerance is not None and reading.standard_error is None else 0.0
 
 
-def _ensemble(scenario: StudyScenario, result: Result) -> dict[str, Entry]:
-    gated, found = gates(scenario), dict[str, Entry]()
+def _ensemble(scenario: StudyScenario, result: Result) -> dict[str, GoldenValue]:
+    gated, found = gates(scenario), dict[str, GoldenValue]()
     for arm, readings in result.readings.items():
         for measure, reading in readings.items():
             if (arm, measure) in gated:
@@ -75,10 +75,10 @@ def _ensemble(scenario: StudyScenario, result: Result) -> dict[str, Entry]:
     return found
 
 
-def _trajectory(scenario: StudyScenario, result: Result) -> dict[str, Entry]:
+def _trajectory(scenario: StudyScenario, result: Result) -> dict[str, GoldenValue]:
     """Return the numbers of the first steps; the signal of a measure in an arm is that of its best step."""
     at = {step: {arm: _at(run, step) for arm, run in result.trajectory.items()} for step in RECORDED_STEPS}
-    found: dict[str, Entry] = {}
+    found: dict[str, GoldenValue] = {}
     for arm in result.trajectory:
         for measure in at[RECORDED_STEPS[0]][arm]:
             numbers = [_number(scenario, {name: own[measure] for name, own in at[step].items()}, arm) for step in at]
@@ -91,7 +91,7 @@ def _trajectory(scenario: StudyScenario, result: Result) -> dict[str, Entry]:
 def _number(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> Exact:
     """Return one measure of one arm at one step, given its values in every arm."""
     entry, worth_here = Exact(values[arm], scenario.golden_rtol, 0.0), distance(scenario, values, arm)
-    return entry if worth_here is None else worth(entry, worth_here)
+    return entry if worth_here is None else with_sensitivity(entry, worth_here)
 
 
 def _at(run: Run, step: int) -> Mapping[str, float]:

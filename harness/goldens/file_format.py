@@ -15,8 +15,17 @@ from typing import Any, NoReturn, cast
 from harness import stats
 from harness.errors import UsageError
 from harness.goldens.compare import compare
-from harness.goldens.origin import Origin, origin_problem, strangers
-from harness.goldens.values import Ensemble, Entry, Exact, Information, smallest_change, unusable, vacuous, worth
+from harness.goldens.origin import Origin, origin_problem, other_subjects
+from harness.goldens.values import (
+    Ensemble,
+    Exact,
+    GoldenValue,
+    Information,
+    insensitive_reason,
+    invalid_reason,
+    smallest_change,
+    with_sensitivity,
+)
 from harness.policy import REFRESH_RATE
 
 
@@ -29,7 +38,7 @@ class Recording:
     """The numbers of one scenario: what a run obtained, or what its golden file holds. Older files have no origin."""
 
     scenario: str
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, GoldenValue]
     origin: Origin | None = None
 
 
@@ -37,13 +46,13 @@ def problems(recording: Recording) -> list[str]:
     """Return why the recording may not become a golden, one reason a line."""
     if not recording.entries:
         return ["there is no number to record"]
-    found = [(name, unusable(entry)) for name, entry in sorted(recording.entries.items())]
+    found = [(name, invalid_reason(entry)) for name, entry in sorted(recording.entries.items())]
     return [f"{name}: {why}" for name, why in found if why]
 
 
 def shortfalls(recording: Recording) -> list[str]:
     """Return which numbers see too little of weight decay to become gates, one a line."""
-    return [f"{name}: {why}" for name, entry in sorted(recording.entries.items()) if (why := vacuous(entry))]
+    return [f"{name}: {why}" for name, entry in sorted(recording.entries.items()) if (why := insensitive_reason(entry))]
 
 
 def incomplete(recording: Recording) -> bool:
@@ -52,7 +61,7 @@ def incomplete(recording: Recording) -> bool:
     return recording.origin is None or any(gate.signal is None for gate in gates)
 
 
-def widened(written: Recording, golden: Recording) -> list[str]:
+def with_fewer_seeds(written: Recording, golden: Recording) -> list[str]:
     """Return which gates `written` holds on fewer seeds than `golden` did, and how much wider they are, one a line."""
     found = []
     for name, new in written.entries.items():
@@ -98,24 +107,24 @@ def merge(received: Recording, golden: Recording) -> Recording:
 
     The origin is renewed when a number or a rule is.
     """
-    if foreign(received, golden):  # none of its numbers are ours
+    if owner_mismatch(received, golden):  # none of its numbers are ours
         return received
     entries = {name: _kept(entry, golden.entries.get(name)) for name, entry in received.entries.items()}
     origin = golden.origin if golden.origin and entries == golden.entries else received.origin
     return Recording(received.scenario, entries, origin)
 
 
-def foreign(received: Recording, golden: Recording) -> str:
+def owner_mismatch(received: Recording, golden: Recording) -> str:
     """Return whose file `golden` is where it is another scenario's or another optimizer's, else nothing."""
     if received.scenario != golden.scenario:
         return f"its file is a copy of {golden.scenario}'s"
-    whose = strangers(received.origin, golden.origin)
+    whose = other_subjects(received.origin, golden.origin)
     return f"its file holds numbers of {whose}" if whose else ""
 
 
-def _kept(obtained: Entry, golden: Entry | None) -> Entry:
+def _kept(obtained: GoldenValue, golden: GoldenValue | None) -> GoldenValue:
     """Return the recorded numbers under the obtained rule, unless they have moved under that rule."""
-    kept: Entry
+    kept: GoldenValue
     if golden is not None and _same(obtained, golden):
         return _worth(golden, obtained)
     match obtained, golden:
@@ -131,17 +140,17 @@ def _kept(obtained: Entry, golden: Entry | None) -> Entry:
     return kept if _same(obtained, kept) else obtained
 
 
-def _worth(kept: Entry, obtained: Entry) -> Entry:
+def _worth(kept: GoldenValue, obtained: GoldenValue) -> GoldenValue:
     """Return the kept entry with a signal: its own, or where it has none the obtained one in its own units."""
     if isinstance(kept, Information) or isinstance(obtained, Information):
         return kept
     if kept.signal is not None or obtained.signal is None:
         return kept
     own, other = smallest_change(kept), smallest_change(obtained)
-    return replace(kept, signal=obtained.signal) if own == other else worth(kept, obtained.signal * other)
+    return replace(kept, signal=obtained.signal) if own == other else with_sensitivity(kept, obtained.signal * other)
 
 
-def _same(obtained: Entry, golden: Entry) -> bool:
+def _same(obtained: GoldenValue, golden: GoldenValue) -> bool:
     return compare({"": obtained}, {"": golden})[0].status == "same"
 
 
@@ -152,15 +161,15 @@ def _still_informs(obtained: Information, golden: Information) -> bool:
     return abs(obtained.mean - golden.mean) <= allowed
 
 
-KINDS: Sequence[type[Entry]] = (Exact, Ensemble, Information)
+KINDS: Sequence[type[GoldenValue]] = (Exact, Ensemble, Information)
 
 
-def _plain(entry: Entry) -> dict[str, float | bool]:
+def _plain(entry: GoldenValue) -> dict[str, float | bool]:
     mark = {"information": True} if isinstance(entry, Information) else {}
     return {key: value for key, value in asdict(entry).items() if value is not None} | mark
 
 
-def _entry(name: str, node: Any) -> Entry:
+def _entry(name: str, node: Any) -> GoldenValue:
     if not isinstance(node, dict):
         raise GoldenError(f"{name}: expected an object, got {node!r}")
     fields = dict(cast(dict[str, Any], node))

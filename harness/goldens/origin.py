@@ -64,7 +64,7 @@ def seeds_of(seeds: Sequence[int]) -> dict[str, str]:
     return {"seeds": said, "n": str(len(ordered))}
 
 
-def strangers(obtained: Origin | None, recorded: Origin | None) -> str:
+def other_subjects(obtained: Origin | None, recorded: Origin | None) -> str:
     """Return whose numbers were recorded where they are of another optimizer in the same role, else nothing."""
     if obtained is None or recorded is None:
         return ""

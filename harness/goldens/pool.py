@@ -17,14 +17,14 @@ from harness.errors import UsageError
 from harness.goldens.extract import ensemble, gates
 from harness.goldens.origin import Origin, origin_problem
 from harness.goldens.values import Ensemble
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.spec.scenario import StudyScenario
 from harness.stats import moments
 from harness.training.measures import MEASURES
 
 FOLDER = "pools"
 DIGITS = 9  # float32 has seven
-Place = tuple[str, str]  # arm, measure
+ArmMeasure = tuple[str, str]  # arm, measure
 
 
 class PoolError(UsageError):
@@ -38,20 +38,22 @@ class Pool:
     study: str
     seeds: tuple[int, ...]
     origin: Origin
-    samples: Mapping[Place, tuple[float, ...]]
-    expected: Mapping[Place, float]
+    samples: Mapping[ArmMeasure, tuple[float, ...]]
+    expected: Mapping[ArmMeasure, float]
 
-    def readings(self, rows: Sequence[int] | None = None) -> Mapping[str, Readings]:
+    def readings(self, rows: Sequence[int] | None = None) -> Mapping[str, Measurements]:
         """Return readings by arm over all seeds, or over those at `rows`: what a verdict takes."""
-        found: dict[str, dict[str, Reading]] = {}
+        found: dict[str, dict[str, Measurement]] = {}
         for (arm, measure), every in self.samples.items():
             some = every if rows is None else tuple(every[row] for row in rows)
-            reading = Reading(moments(some)[0], MEASURES[measure].unit, expected=self.expected.get((arm, measure)), samples=some)
+            reading = Measurement(
+                moments(some)[0], MEASURES[measure].unit, expected=self.expected.get((arm, measure)), samples=some
+            )
             found.setdefault(arm, {})[measure] = reading
         return found
 
 
-def wanted(scenario: StudyScenario) -> list[Place]:
+def wanted(scenario: StudyScenario) -> list[ArmMeasure]:
     """Return the (arm, measure) that a study's gates and expectations read, and each gate's measure in every other arm."""
     places = {(arm, measure) for _, measure in gates(scenario) for arm in scenario.arms}
     for claim in scenario.claims:
@@ -61,10 +63,10 @@ def wanted(scenario: StudyScenario) -> list[Place]:
     return sorted(places)
 
 
-def draw(study: str, scenario: StudyScenario, readings: Mapping[str, Readings], origin: Origin) -> Pool:
+def draw(study: str, scenario: StudyScenario, readings: Mapping[str, Measurements], origin: Origin) -> Pool:
     """Return the pool of a study that was run over `scenario.seeds`."""
-    samples: dict[Place, tuple[float, ...]] = {}
-    expected: dict[Place, float] = {}
+    samples: dict[ArmMeasure, tuple[float, ...]] = {}
+    expected: dict[ArmMeasure, float] = {}
     for arm, measure in wanted(scenario):
         reading = readings[arm][measure]
         samples[arm, measure] = tuple(float(f"{one:.{DIGITS}g}") for one in reading.samples)
@@ -128,11 +130,11 @@ def read(path: Path) -> Pool:
         raise PoolError(f"{path}: {error}") from None
 
 
-def _name(place: Place) -> str:
+def _name(place: ArmMeasure) -> str:
     return ".".join(place)
 
 
-def _place(name: str) -> Place:
+def _place(name: str) -> ArmMeasure:
     arm, _, measure = name.partition(".")
     if measure not in MEASURES:
         raise PoolError(f"{name}: expected <arm>.<measure> with a measure of studies")

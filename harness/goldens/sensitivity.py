@@ -13,13 +13,13 @@ from typing import Any
 
 from harness.catalog.entry import Entry as ScenarioEntry
 from harness.catalog.entry import settings_of
-from harness.goldens.values import Entry, Exact, Information, worth
+from harness.goldens.values import Exact, GoldenValue, Information, with_sensitivity
 from harness.probes import PROBES
 from harness.run import Session, path_of
 from harness.spec.scenario import ProbeScenario, StudyArm, StudyScenario
 from harness.subject import loading
 from harness.subject.loading import Factory
-from harness.subject.output import listening
+from harness.subject.output import capture_output
 
 
 def partners(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
@@ -43,7 +43,7 @@ def distance(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> 
     return max((abs(values[one] - values[other]) for one, other in known), default=None)
 
 
-def measured(found: Mapping[str, Entry], entry: ScenarioEntry, session: Session) -> dict[str, Entry]:
+def measured(found: Mapping[str, GoldenValue], entry: ScenarioEntry, session: Session) -> dict[str, GoldenValue]:
     """Return the entries with the signals that only a second run of a probe shows, without its weight decay.
 
     A probe that breaks without decay shows nothing, and its signals stay unknown.
@@ -51,17 +51,17 @@ def measured(found: Mapping[str, Entry], entry: ScenarioEntry, session: Session)
     open_ones = {name: one for name, one in found.items() if isinstance(one, Exact) and one.signal is None}
     if not isinstance(entry.scenario, ProbeScenario) or not open_ones:
         return dict(found)
-    signals: dict[str, Entry] = {}
+    signals: dict[str, GoldenValue] = {}
     for arm in sorted({name.partition(".")[0] for name in open_ones}):
         without = _without_decay(entry.scenario, arm, session)
         for name, one in open_ones.items():
             place, _, measure = name.partition(".")
             if place == arm and measure in without:
-                signals[name] = worth(one, one.value - without[measure])
+                signals[name] = with_sensitivity(one, one.value - without[measure])
     return {**found, **signals}
 
 
-def unknown(found: Mapping[str, Entry]) -> list[str]:
+def unknown(found: Mapping[str, GoldenValue]) -> list[str]:
     """Return which gates are not known to see weight decay, one a line: they cannot be recorded."""
     gates = [name for name, one in sorted(found.items()) if not isinstance(one, Information) and one.signal is None]
     return [f"{name}: what weight decay is worth in it is not known, and its probe declares no effect" for name in gates]
@@ -70,7 +70,7 @@ def unknown(found: Mapping[str, Entry]) -> list[str]:
 def _without_decay(scenario: ProbeScenario, arm: str, session: Session) -> Mapping[str, float]:
     chosen, path = scenario.arms[arm], path_of(scenario, arm, session.subjects)
     try:
-        with listening(session.heard):
+        with capture_output(session.subject_output):
             make = undecayed(loading.factory(path, chosen.options, training=False))
             found = PROBES[scenario.probe].run(make, settings_of(scenario, arm))
     except Exception:  # a division by a decay that is gone, among others

@@ -23,23 +23,23 @@ from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
-from harness.environment.commands import harness
+from harness.environment.commands import harness_command
 from harness.goldens.compare import Row, compare
 from harness.goldens.difference_table import headline, table
 from harness.goldens.file_format import (
     GoldenError,
     Recording,
     dump,
-    foreign,
     incomplete,
     merge,
+    owner_mismatch,
     parse,
     problems,
     shortfalls,
-    widened,
+    with_fewer_seeds,
 )
 from harness.goldens.origin import Origin, changes
-from harness.goldens.values import Entry
+from harness.goldens.values import GoldenValue
 
 Status = Literal["compared", "recorded", "not_applicable", "failed", "error"]
 
@@ -49,7 +49,7 @@ _GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GoldenOutcome:
     """What came of a golden test.
 
     `recorded`: the file at `path` is new or changed; `not_applicable` and `error`: nothing was compared. `details` follow
@@ -149,7 +149,7 @@ def is_recording(snapshot: Snapshot) -> bool:
     return snapshot.update_snapshots or snapshot.update_new_snapshots_only
 
 
-def check(snapshot: Snapshot, entries: Mapping[str, Entry], *, origin: Origin, blockers: Sequence[str]) -> Outcome:
+def check(snapshot: Snapshot, entries: Mapping[str, GoldenValue], *, origin: Origin, blockers: Sequence[str]) -> GoldenOutcome:
     """Compare `entries` with the test's golden, and record them when pytest was asked to and nothing is in the way.
 
     `origin` says whose numbers they are and where they were made. `blockers` are the reasons why they may not become a
@@ -172,7 +172,7 @@ def check(snapshot: Snapshot, entries: Mapping[str, Entry], *, origin: Origin, b
     elif not before.exists:
         more = _how_to_record(snapshot, refusals)
     line = f"golden {path.stem}: {what}"
-    return Outcome("failed", line, (*more, f"golden file: {_short(path)}"), path, before.rows, before.origin)
+    return GoldenOutcome("failed", line, (*more, f"golden file: {_short(path)}"), path, before.rows, before.origin)
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _compared(obtained: Recording, path: Path) -> _Comparison:
         return dataclasses.replace(before, problem=f"nothing is recorded in {_short(path)}", exists=False)
     except (GoldenError, UnicodeDecodeError) as error:
         return dataclasses.replace(before, problem=f"cannot be read: {error}", readable=False)
-    if whose := foreign(obtained, golden):
+    if whose := owner_mismatch(obtained, golden):
         return dataclasses.replace(before, problem=whose)
     return dataclasses.replace(before, golden=golden, rows=tuple(compare(obtained.entries, golden.entries)))
 
@@ -246,18 +246,18 @@ def _told(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionR
     return snapshot.executions[0]
 
 
-def _agreed(before: _Comparison, done: AssertionResult, *, writes: bool) -> Outcome:
+def _agreed(before: _Comparison, done: AssertionResult, *, writes: bool) -> GoldenOutcome:
     path, golden = before.path, before.golden
     wrote = "recorded" if done.created else "updated" if done.updated else ""
     if writes and golden and before.agrees and incomplete(golden) and before.merged != golden:
         write(path, dump(before.merged))  # the numbers stay; whose they are, and what they see, is added
         wrote = "origin and signals added"
     if not wrote:
-        return Outcome("compared", f"golden {path.stem}: as recorded", (), path, before.rows, before.origin)
-    wider = widened(before.merged, golden) if golden else []
-    more = [*wider, f"hold it on as many seeds again: {harness('calibrate')}"] if wider else []
+        return GoldenOutcome("compared", f"golden {path.stem}: as recorded", (), path, before.rows, before.origin)
+    wider = with_fewer_seeds(before.merged, golden) if golden else []
+    more = [*wider, f"hold it on as many seeds again: {harness_command('calibrate')}"] if wider else []
     line = "; ".join([f"golden {path.stem}: {wrote}", *more])
-    return Outcome("recorded", line, tuple(more), path, before.rows, before.obtained.origin, widened=bool(wider))
+    return GoldenOutcome("recorded", line, tuple(more), path, before.rows, before.obtained.origin, widened=bool(wider))
 
 
 def _how_to_record(snapshot: Snapshot, refusals: Sequence[str]) -> list[str]:

@@ -60,7 +60,7 @@ class Ensemble:
         try:
             tolerance = stats.prediction_tolerance(sd=sd, n=n, n_new=runs, alpha=alpha)
             detects = stats.detectable_change(sd=sd, n=n, n_new=runs, alpha=alpha)
-        except (ValueError, ZeroDivisionError):  # no tolerance: `unusable` says why
+        except (ValueError, ZeroDivisionError):  # no tolerance: `invalid_reason` says why
             tolerance = detects = math.nan
         return cls(mean, sd, n, runs, alpha, tolerance, detects)
 
@@ -80,11 +80,11 @@ class Information:
         return cls(mean, 0.0 if len(samples) == 1 else sd, len(samples))
 
 
-Entry = Exact | Ensemble | Information
+GoldenValue = Exact | Ensemble | Information
 Gate = TypeVar("Gate", bound=Exact | Ensemble)
 
 
-def unusable(entry: Entry) -> str:
+def invalid_reason(entry: GoldenValue) -> str:
     """Return why an entry can be neither recorded nor compared, or nothing."""
     if isinstance(entry, Ensemble) and (entry.n < 2 or entry.runs < 1):
         return f"an ensemble of {entry.n}" + (f" for runs of {entry.runs}" if entry.runs != entry.n else "")
@@ -97,7 +97,7 @@ def unusable(entry: Entry) -> str:
     return ""
 
 
-def floor(entry: Exact | Ensemble) -> float:
+def min_sensitivity(entry: Exact | Ensemble) -> float:
     """Return the least signal that a gate needs: in tolerances of an exact number, in detectable changes of an ensemble."""
     if isinstance(entry, Ensemble):
         return ENSEMBLE_FLOOR
@@ -109,30 +109,30 @@ def smallest_change(entry: Exact | Ensemble) -> float:
     return entry.detects if isinstance(entry, Ensemble) else entry.tolerance
 
 
-def worth(entry: Gate, distance: float) -> Gate:
+def with_sensitivity(entry: Gate, distance: float) -> Gate:
     """Return the gate with its signal, of two digits: `distance` is what weight decay changes in its number."""
     unit = smallest_change(entry)
     ratio = min(abs(distance) / unit, MOST_SIGNAL) if unit else MOST_SIGNAL if distance else 0.0
     return replace(entry, signal=float(f"{ratio:.2g}"))
 
 
-def vacuous(entry: Entry) -> str:
+def insensitive_reason(entry: GoldenValue) -> str:
     """Return why a gate would not see weight decay come or go, or nothing; a signal that is not known is no reason."""
-    if isinstance(entry, Information) or entry.signal is None or entry.signal >= floor(entry):
+    if isinstance(entry, Information) or entry.signal is None or entry.signal >= min_sensitivity(entry):
         return ""
     unit, name = smallest_change(entry), "detectable change" if isinstance(entry, Ensemble) else "tolerance"
     return (
         f"vacuous: weight decay is worth {entry.signal * unit:.2g} here, {entry.signal:.2g} times the {name} {unit:.2g} "
-        f"(floor {floor(entry):g})"
+        f"(floor {min_sensitivity(entry):g})"
     )
 
 
-def center(entry: Entry) -> float:
+def compared_value(entry: GoldenValue) -> float:
     """Return the number that is compared."""
     return entry.value if isinstance(entry, Exact) else entry.mean
 
 
-def rule(entry: Entry) -> dict[str, float | str]:
+def rule(entry: GoldenValue) -> dict[str, float | str]:
     """Return what decides how an entry is compared, beside the recorded numbers themselves."""
     match entry:
         case Exact():

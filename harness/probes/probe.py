@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.measurement import Readings
+from harness.measurement import Measurements
 from harness.subject.loading import Factory
 
 
@@ -28,11 +28,11 @@ class Probe:
         """The word that a scenario uses."""
         return self.module.rpartition(".")[2]
 
-    def run(self, make: Factory, settings: object) -> Readings:
+    def run(self, make: Factory, settings: object) -> Measurements:
         """Return the probe's readings of one optimizer; `settings` is an instance of `self.settings`.
 
         The module, and torch with it, is imported on the first call. It builds its optimizers with
         `make(params, lr=..., weight_decay=...)` and drives them through torch's public interface only.
         """
-        readings: Readings = importlib.import_module(self.module).run(make, settings)
+        readings: Measurements = importlib.import_module(self.module).run(make, settings)
         return readings

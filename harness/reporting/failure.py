@@ -11,10 +11,10 @@ from harness.catalog.entry import Entry
 from harness.environment import commands
 from harness.environment.paths import ROOT
 from harness.fingerprint import diagnosis
-from harness.goldens.store import Outcome as Golden
+from harness.goldens.store import GoldenOutcome as Golden
 from harness.reporting import ledger
 from harness.run import Session, path_of
-from harness.subject.output import listening
+from harness.subject.output import capture_output
 from harness.verdicts import messages
 from harness.verdicts.outcome import Outcome
 
@@ -31,7 +31,7 @@ def explain(outcome: Outcome, entry: Entry, session: Session) -> tuple[str, dict
     subjects = session.subjects
     options = "".join(f" --optimizer={role}={subjects.by_role[role]}" for role in subjects.under_test)
     options += f" --contract={subjects.contract_file}" if subjects.contract_file else ""
-    rerun = commands.pytest(f'-k "{outcome.claim.id}"{options}')
+    rerun = commands.pytest_command(f'-k "{outcome.claim.id}"{options}')
     body = messages.details(outcome, place=entry.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line
 
@@ -43,7 +43,7 @@ def explain_golden(golden: Golden, entry: Entry, session: Session, *, recording:
     """
     moved = "" if recording else _moved(golden, entry, session)
     facts = dict(golden.origin.facts) if golden.origin else {}
-    record = ledger.Golden(entry.id, golden.status, facts, golden.first_line, moved, golden.widened)
+    record = ledger.GoldenRecord(entry.id, golden.status, facts, golden.first_line, moved, golden.widened)
     return "\n".join([golden.first_line, *([moved] if moved else []), *golden.details]), asdict(record)
 
 
@@ -74,7 +74,7 @@ def _behaviours(outcome: Outcome, entry: Entry, session: Session) -> list[str]:
 @cache
 def _sentence(path: str, options: tuple[tuple[str, Any], ...], declared: tuple[tuple[str, Any], ...]) -> str:
     try:
-        with listening([]):
+        with capture_output([]):
             return diagnosis.sentence(path, dict(options), dict(declared))
     except Exception as error:  # a diagnosis that fails must not hide the claim's own failure
         return f"{path} cannot be diagnosed ({type(error).__name__}: {error})"

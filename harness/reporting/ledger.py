@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.catalog.entry import Entry
 from harness.spec.scenario import Claim
-from harness.verdicts.contract_check import Promise
+from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.outcome import Outcome
 
 _SAID = {
@@ -30,7 +30,7 @@ _SAID_OF_GOLDENS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ClaimRecord:
     """One claim of results.json; `expected` is in words, as a relation has more than a number."""
 
     id: str
@@ -44,13 +44,13 @@ class Line:
     message: str
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Line:
+    def from_record(cls, record: Mapping[str, Any]) -> ClaimRecord:
         """Return the line that a test has recorded; in a record from another process, tuples have become lists."""
         return cls(**{**record, "sources": tuple(record["sources"])})
 
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenRecord:
     """What came of a scenario's golden: compared, recorded, not_applicable, failed or error.
 
     `origin` is what its file says of its numbers, nothing for an older file; `attribution` what has moved, where it was asked;
@@ -71,9 +71,9 @@ class Ledger:
 
     expected: tuple[str, ...]
     selected: tuple[str, ...]
-    lines: tuple[Line, ...]
-    promises: tuple[Promise, ...] = ()
-    goldens: tuple[Golden, ...] = ()
+    lines: tuple[ClaimRecord, ...]
+    promises: tuple[FieldCheck, ...] = ()
+    goldens: tuple[GoldenRecord, ...] = ()
 
     @property
     def missing(self) -> list[str]:
@@ -101,10 +101,10 @@ class Ledger:
         return f"{said}; goldens: {', '.join(goldens)}" if goldens else said
 
 
-def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Line:
+def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> ClaimRecord:
     """Return the ledger's line of an outcome."""
     verdict, claim = outcome.deciding, outcome.claim
-    return Line(
+    return ClaimRecord(
         id=claim.id,
         scenario=scenario,
         sources=_sources(claim),
@@ -117,9 +117,9 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Lin
     )
 
 
-def not_applicable(entry: Entry, claim: Claim, why: str) -> Line:
+def not_applicable(entry: Entry, claim: Claim, why: str) -> ClaimRecord:
     """Return the ledger's line of a claim that says nothing about the optimizer under test."""
-    return Line(
+    return ClaimRecord(
         id=claim.id,
         scenario=entry.id,
         sources=_sources(claim),

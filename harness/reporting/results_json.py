@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.reporting.ledger import Golden, Ledger
+from harness.reporting.ledger import GoldenRecord, Ledger
 from harness.subject.roles import Subjects
 
 SCHEMA = 1
@@ -19,7 +19,7 @@ def results(
     *,
     subjects: Subjects,
     environment: Mapping[str, str],
-    heard: Sequence[str],
+    subject_output: Sequence[str],
     tests: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what results.json holds; `tests` are counts of all tests, and what is wrong with them beside failures."""
@@ -30,7 +30,7 @@ def results(
         "expected": len(ledger.expected),
         "selected": len(ledger.selected),
         "counts": ledger.counts(),
-        "heard": list(heard),
+        "heard": list(subject_output),
         "contract": [asdict(one) for one in ledger.promises],
         "tests": dict(tests),
         "golden": [_golden(one) for one in ledger.goldens],
@@ -39,7 +39,7 @@ def results(
     }
 
 
-def _golden(golden: Golden) -> dict[str, Any]:
+def _golden(golden: GoldenRecord) -> dict[str, Any]:
     return {key: value for key, value in asdict(golden).items() if key != "widened"}
 
 

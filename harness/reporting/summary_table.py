@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.reporting.ledger import Ledger, Line
+from harness.reporting.ledger import ClaimRecord, Ledger
 from harness.verdicts.messages import number
 
 _VERDICTS = {"held": "held", "refuted_as_documented": "refuted, as known", "failed": "FAILED", "error": "ERROR"}
@@ -20,7 +20,7 @@ class Row:
     red: bool = False
 
 
-def rows(lines: Sequence[Line]) -> list[Row]:
+def rows(lines: Sequence[ClaimRecord]) -> list[Row]:
     """Return the table: claim, verdict, measured, expected, margin; failures last, so that they stand above the prompt."""
     ordered = sorted(lines, key=lambda line: (line.status in _RED, line.scenario))
     name = max([len(line.id) for line in ordered] + [5])
@@ -39,7 +39,7 @@ def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget
     return [*said, ledger.sentence()]
 
 
-def _row(line: Line, name: int) -> str:
+def _row(line: ClaimRecord, name: int) -> str:
     measured = number(line.measured) if line.measured is not None else "-"
     margin = f"{line.margin:.2g}" if line.margin is not None else "-"
     verdict = _VERDICTS.get(line.status, line.status)

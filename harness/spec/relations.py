@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.policy import MONTE_CARLO_GATE, MONTE_CARLO_SIGNAL, ROUNDING, SIGNAL, SINGLE_ROUNDING, SINGLE_SIGNAL
 from harness.spec.scenario import Expectation
 
@@ -57,7 +57,7 @@ NEAR = Region(
 )
 
 
-def stated_tolerance(expectation: Expectation, reading: Reading) -> float | None:
+def stated_tolerance(expectation: Expectation, reading: Measurement) -> float | None:
     """Return the tolerance that a claim states itself; one of rounding is widened to float32 where the optimizer computes so."""
     stated = expectation.tolerance
     if not reading.single or stated is None or stated > ROUNDING:
@@ -65,36 +65,36 @@ def stated_tolerance(expectation: Expectation, reading: Reading) -> float | None
     return max(stated, reading.tolerance or 0.0, SINGLE_ROUNDING * abs(reading.value))
 
 
-def _no_tolerance(expectation: Expectation, reading: Reading) -> float:
+def _no_tolerance(expectation: Expectation, reading: Measurement) -> float:
     del expectation, reading
     return 0.0
 
 
-def _written_tolerance(expectation: Expectation, reading: Reading) -> float:
+def _written_tolerance(expectation: Expectation, reading: Measurement) -> float:
     del reading
     return expectation.tolerance or 0.0
 
 
-def _tolerance_of_rounding(expectation: Expectation, reading: Reading) -> float | None:
+def _tolerance_of_rounding(expectation: Expectation, reading: Measurement) -> float | None:
     del expectation
     return reading.tolerance
 
 
-def _tolerance_of_noise(expectation: Expectation, reading: Reading) -> float | None:
+def _tolerance_of_noise(expectation: Expectation, reading: Measurement) -> float | None:
     del expectation
     return None if reading.standard_error is None else MONTE_CARLO_GATE * reading.standard_error
 
 
-def _fraction_of_closed_form(expectation: Expectation, reading: Reading) -> float:
+def _fraction_of_closed_form(expectation: Expectation, reading: Measurement) -> float:
     return abs((expectation.fraction or 0.0) * (reading.expected or 0.0))
 
 
-def _sensitive(reading: Reading) -> None:
+def _sensitive(reading: Measurement) -> None:
     """Return no problem: the claim itself states what it looks for."""
     del reading
 
 
-def _lost_in_tolerance(reading: Reading) -> Problem | None:
+def _lost_in_tolerance(reading: Measurement) -> Problem | None:
     if reading.effect is None or reading.tolerance is None:
         return NO_EFFECT
     signal = SINGLE_SIGNAL if reading.single else SIGNAL
@@ -102,7 +102,7 @@ def _lost_in_tolerance(reading: Reading) -> Problem | None:
     return None if seen else LOST_IN_TOLERANCE
 
 
-def _lost_in_noise(reading: Reading) -> Problem | None:
+def _lost_in_noise(reading: Measurement) -> Problem | None:
     if reading.effect is None or reading.standard_error is None:
         return NO_EFFECT
     if reading.standard_error <= 0:
@@ -126,8 +126,8 @@ class Relation:
     of_closed_form: bool = False
     strict: bool = False
     ensembles: bool = True
-    tolerance: Callable[[Expectation, Reading], float | None] = _no_tolerance
-    problem: Callable[[Reading], Problem | None] = _sensitive
+    tolerance: Callable[[Expectation, Measurement], float | None] = _no_tolerance
+    problem: Callable[[Measurement], Problem | None] = _sensitive
 
 
 RELATIONS: Mapping[str, Relation] = {

@@ -16,7 +16,7 @@ KNOWN = ("optimizer", *PATHS)
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunOptions:
     """The [ROLE=]module:attribute values, and the files and the folder that belong to them; None where none was named."""
 
     optimizers: tuple[str, ...] = ()
@@ -25,7 +25,7 @@ class Asked:
     golden_dir: Path | None = None
 
 
-def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
+def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: Path) -> RunOptions:
     """Return what a run in `folder` is asked for, given what its options say.
 
     A contract belongs to an optimizer: options that name another one than the table take neither its contract nor its
@@ -34,8 +34,8 @@ def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
     table = _from_pyproject(folder / "pyproject.toml")
     named = given.optimizers or tuple(environment.get(VARIABLE, "").replace(",", " ").split())
     other = bool(named) and set(named) != set(table.optimizers)
-    fallback = Asked() if other else table
-    return Asked(
+    fallback = RunOptions() if other else table
+    return RunOptions(
         named or table.optimizers,
         given.contract or fallback.contract,
         given.expected_failures or fallback.expected_failures,
@@ -43,10 +43,10 @@ def asked(given: Asked, environment: Mapping[str, str], folder: Path) -> Asked:
     )
 
 
-def _from_pyproject(path: Path) -> Asked:
+def _from_pyproject(path: Path) -> RunOptions:
     """Return what a pyproject's table asks for; its paths are meant from its folder."""
     if not path.exists():
-        return Asked()
+        return RunOptions()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("decaygate", {})
     except tomllib.TOMLDecodeError as error:
@@ -57,7 +57,7 @@ def _from_pyproject(path: Path) -> Asked:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")
     places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in PATHS if key in table}
-    return Asked(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
+    return RunOptions(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def unknown(
     many = len(known) > most
     near = get_close_matches(name, list(known), n=3 if many else 1, cutoff=0.4 if many else 0.6)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    every = f"{commands.harness(command)} prints all {len(known)}" if many else f"known: {', '.join(sorted(known))}"
+    every = f"{commands.harness_command(command)} prints all {len(known)}" if many else f"known: {', '.join(sorted(known))}"
     return f"unknown {what} {name!r}{hint} ({every})"
 
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.subject.loading import Factory
 
 COARSER = torch.finfo(torch.float32).eps / EPS  # what a rounding error in float64 is in float32
 
 
-def in_single(make: Factory) -> Factory:
+def in_float32(make: Factory) -> Factory:
     """Return a factory whose optimizers keep float32 copies of the float64 weights that they are given."""
 
     def made(params: Any, **options: Any) -> SingleCopies:
@@ -25,7 +25,7 @@ def in_single(make: Factory) -> Factory:
     return made
 
 
-def coarse(readings: Readings) -> Mapping[str, Reading]:
+def widen_tolerances(readings: Measurements) -> Mapping[str, Measurement]:
     """Return the readings of an optimizer that computes in float32, with the tolerances that follow from it."""
     return {
         name: replace(one, tolerance=None if one.tolerance is None else one.tolerance * COARSER, single=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def listening(heard: list[str]) -> Iterator[None]:
+def capture_output(subject_output: list[str]) -> Iterator[None]:
     """Collect what a subject prints or warns, once each, in `heard`; it is listed and never a failure."""
     out = io.StringIO()
     with warnings.catch_warnings(record=True) as caught:
@@ -20,4 +20,4 @@ def listening(heard: list[str]) -> Iterator[None]:
             finally:
                 lines = [f"prints: {line}" for line in out.getvalue().splitlines() if line.strip()]
                 lines += [f"warns: {item.category.__name__}: {item.message}" for item in caught]
-                heard.extend(line for line in dict.fromkeys(lines) if line not in heard)
+                subject_output.extend(line for line in dict.fromkeys(lines) if line not in subject_output)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.errors import SubjectError
 from harness.spec.contract import PROMISES, Contract, complete, role_of
 from harness.subject.loading import _try_to_build
-from harness.subject.output import listening
+from harness.subject.output import capture_output
 
 DEFAULTS: Mapping[str, str] = {
     "decoupled": "torch.optim:AdamW",
@@ -76,7 +76,7 @@ def parse(text: str, usual: str = "decoupled") -> tuple[str, str]:
     return role, path
 
 
-def choose(values: Sequence[str], heard: list[str], declared: Contract | None = None) -> Subjects:
+def choose(values: Sequence[str], subject_output: list[str], declared: Contract | None = None) -> Subjects:
     """Return who takes which role; what the subjects print or warn meanwhile goes to `heard`.
 
     `declared` is the contract of the one subject given, and names its role where `values` does not. Raises SubjectError
@@ -90,11 +90,11 @@ def choose(values: Sequence[str], heard: list[str], declared: Contract | None = 
         raise SubjectError(f"--optimizer: a role is given twice ({', '.join(role for role, _ in given)})")
     for role, path in given:
         by_role[role] = path
-        with listening(heard):
+        with capture_output(subject_output):
             _try_to_build(path)
     under_test = tuple(sorted(role for role, _ in given))
     if declared and declared.get("equivalent_to"):
-        with listening(heard):
+        with capture_output(subject_output):
             _try_to_build(str(declared["equivalent_to"]))
     contracts = dict(PROMISES)
     for role in under_test:

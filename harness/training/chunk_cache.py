@@ -16,7 +16,7 @@ from harness.errors import RunError
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """A piece of work: its name, what it costs (run-steps) and the function that writes its product to a path."""
 
     name: str
@@ -25,12 +25,12 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Store:
+class ChunkCache:
     """The folder of one session."""
 
     folder: Path
 
-    def obtain(self, piece: Piece) -> Path:
+    def get_or_train(self, piece: Chunk) -> Path:
         """Return the piece's product, produced here or awaited from whoever holds it. Raises RunError as it was raised there."""
         with self._lock(piece):
             self._produce(piece)
@@ -39,7 +39,7 @@ class Store:
             raise RunError(failure.read_text(encoding="utf-8"))
         return self._path(piece, "done")
 
-    def work_through(self, pieces: Sequence[Piece]) -> None:
+    def train_unclaimed(self, pieces: Sequence[Chunk]) -> None:
         """Produce every piece that nobody holds, costliest first, until none is left to take."""
         for piece in sorted(pieces, key=lambda piece: (-piece.cost, piece.name)):
             try:
@@ -48,11 +48,11 @@ class Store:
             except Timeout:
                 continue
 
-    def progress(self, pieces: Sequence[Piece]) -> tuple[int, int]:
+    def progress(self, pieces: Sequence[Chunk]) -> tuple[int, int]:
         """Return (pieces finished, pieces in all)."""
         return sum(self._finished(piece) for piece in pieces), len(pieces)
 
-    def _produce(self, piece: Piece) -> None:
+    def _produce(self, piece: Chunk) -> None:
         if self._finished(piece):
             return
         scratch = self._path(piece, f"{os.getpid()}.part")
@@ -64,11 +64,11 @@ class Store:
             return
         os.replace(scratch, self._path(piece, "done"))
 
-    def _finished(self, piece: Piece) -> bool:
+    def _finished(self, piece: Chunk) -> bool:
         return self._path(piece, "done").exists() or self._path(piece, "failed").exists()
 
-    def _lock(self, piece: Piece, timeout: float = -1) -> FileLock:
+    def _lock(self, piece: Chunk, timeout: float = -1) -> FileLock:
         return FileLock(self._path(piece, "lock"), timeout=timeout)
 
-    def _path(self, piece: Piece, ending: str) -> Path:
+    def _path(self, piece: Chunk, ending: str) -> Path:
         return self.folder / f"{piece.name}.{ending}"

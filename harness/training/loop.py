@@ -20,10 +20,10 @@ from harness.subject.stepping import set_lr, step_once
 from harness.training.evaluation import Encoded, encode, evaluate
 from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits
 from harness.training.recipe import Recipe
-from harness.training.recorder import Tape
+from harness.training.recorder import Recorder
 from harness.training.records import Run
 from harness.training.schedule import Schedule, learning_rates
-from harness.training.stacked_weights import Stack
+from harness.training.stacked_weights import StackedWeights
 from harness.training.task import Task
 
 FINITE_EVERY = 20  # steps between looks at the recorded losses: each look waits for the device
@@ -63,11 +63,11 @@ def train(
     splits = [encode(sentences, shape.symbols, device, dtype) for sentences in (task.train, task.held_out)]
     batches = torch.stack([draw_batches(recipe, run, len(task.train.tokens)) for run in runs], dim=1).to(device)
     initial = [initial_weights(shape, recipe.embedding_std, 2 * run.seed) for run in runs]
-    stack = Stack([run.label for run in runs], initial, device, dtype)
+    stack = StackedWeights([run.label for run in runs], initial, device, dtype)
     optimizers = [_build(run, leaves) for run, leaves in zip(runs, stack.leaves, strict=True)]
     rates = [learning_rates(_schedule(recipe), run.lr, recipe.steps) for run in runs]
-    tape = Tape(stack, recipe.steps)
-    tape.write_checkpoint(0, stack, *(evaluate(stack.weights, split, shape) for split in splits))
+    recorder = Recorder(stack, recipe.steps)
+    recorder.write_checkpoint(0, stack, *(evaluate(stack.weights, split, shape) for split in splits))
 
     for step in range(1, recipe.steps + 1):
         loss = batch_loss(stack.weights, splits[0], batches[step - 1], shape)
@@ -75,17 +75,17 @@ def train(
         gradients = stack.gradients()
         norm = clip(gradients, recipe.clip)
         stack.hand_out(gradients)
-        tape.mark(stack)
+        recorder.snapshot_weights(stack)
         for run, optimizer, run_rates in zip(runs, optimizers, rates, strict=True):
             update(run, optimizer, run_rates[step - 1], step)
-        stack.recall(step)
-        tape.write_step(step, stack, loss=loss.detach(), gradient_norm=norm)
+        stack.restore_storage(step)
+        recorder.write_step(step, stack, loss=loss.detach(), gradient_norm=norm)
         if step % recipe.evaluate_every == 0 or step == recipe.steps:
-            tape.write_checkpoint(step, stack, *(evaluate(stack.weights, split, shape) for split in splits))
+            recorder.write_checkpoint(step, stack, *(evaluate(stack.weights, split, shape) for split in splits))
         if step % FINITE_EVERY == 0 or step == recipe.steps:
-            tape.require_finite(step)
+            recorder.require_finite(step)
             progress(step, recipe.steps)
-    return [_run(run, rate, tape, index) for index, (run, rate) in enumerate(zip(runs, rates, strict=True))]
+    return [_run(run, rate, recorder, index) for index, (run, rate) in enumerate(zip(runs, rates, strict=True))]
 
 
 def draw_batches(recipe: Recipe, run: ArmRun, sentences: int) -> Tensor:
@@ -141,7 +141,7 @@ def _schedule(recipe: Recipe) -> Schedule:
     return Schedule(recipe.schedule, recipe.warmup_steps, recipe.final_fraction)
 
 
-def _run(run: ArmRun, rates: Sequence[float], tape: Tape, index: int) -> Run:
+def _run(run: ArmRun, rates: Sequence[float], recorder: Recorder, index: int) -> Run:
     given = {"arm": run.arm, "seed": run.seed, "lr": run.lr, "weight_decay": run.weight_decay}
-    recorded: dict[str, Any] = {**given, "learning_rates": np.array(rates), **tape.read(index)}
+    recorded: dict[str, Any] = {**given, "learning_rates": np.array(rates), **recorder.read(index)}
     return Run(**recorded)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.stats import moments
 from harness.training.recipe import Recipe
 from harness.training.records import Array, Run
@@ -28,7 +28,7 @@ class Measure:
     closed_form: Callable[[Run, Recipe, float], float] | None = None
 
 
-def read_ensemble(runs: Sequence[Run], recipe: Recipe, *, momentum: float) -> dict[str, Reading]:
+def read_ensemble(runs: Sequence[Run], recipe: Recipe, *, momentum: float) -> dict[str, Measurement]:
     """Return every measure's reading over the seeds of one arm.
 
     `runs` holds one run a seed, in the order of the seeds; `momentum` is the beta1 that the arm gives its optimizer.
@@ -37,7 +37,7 @@ def read_ensemble(runs: Sequence[Run], recipe: Recipe, *, momentum: float) -> di
     for name, measure in MEASURES.items():
         samples = tuple(measure.of(run) for run in runs)
         expected = float(np.mean([measure.closed_form(run, recipe, momentum) for run in runs])) if measure.closed_form else None
-        readings[name] = Reading(moments(samples)[0], measure.unit, expected=expected, samples=samples)
+        readings[name] = Measurement(moments(samples)[0], measure.unit, expected=expected, samples=samples)
     return readings
 
 

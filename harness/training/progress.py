@@ -11,7 +11,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
-class Heartbeat:
+class Progress:
     """Write progress lines with `write`; all workers of a session share the time stamp in `folder`."""
 
     folder: Path

@@ -11,15 +11,15 @@ from torch import Tensor
 from harness.errors import RunError
 from harness.training.evaluation import Scores
 from harness.training.records import SLICES, Array
-from harness.training.stacked_weights import Stack
+from harness.training.stacked_weights import StackedWeights
 
 STEP_MEASURES = ("loss", "gradient_norm", "update_norm", "unseen_row")
 
 
-class Tape:
+class Recorder:
     """Every step's and every checkpoint's numbers of all runs of a chunk."""
 
-    def __init__(self, stack: Stack, steps: int) -> None:
+    def __init__(self, stack: StackedWeights, steps: int) -> None:
         self.matrices = [name for name, part in stack.parts.items() if part.dim() == 3]
         self._labels = stack.labels
         self._before = torch.empty_like(stack.flat)
@@ -30,11 +30,11 @@ class Tape:
         self.checkpoints: list[int] = []
         self.by_checkpoint: dict[str, list[Tensor]] = {}
 
-    def mark(self, stack: Stack) -> None:
+    def snapshot_weights(self, stack: StackedWeights) -> None:
         """Remember the weights before an update, for its norm."""
         self._before.copy_(stack.flat)
 
-    def write_step(self, step: int, stack: Stack, **measures: Tensor) -> None:
+    def write_step(self, step: int, stack: StackedWeights, **measures: Tensor) -> None:
         """Keep the numbers of one step, after its update."""
         norms = [_norm(stack.parts[name]) for name in self.matrices]
         torch.stack(norms, out=self.norms[step - 1])
@@ -43,7 +43,7 @@ class Tape:
         for name, value in measures.items():
             self.by_step[name][step - 1] = value
 
-    def write_checkpoint(self, step: int, stack: Stack, train: Scores, held_out: Scores) -> None:
+    def write_checkpoint(self, step: int, stack: StackedWeights, train: Scores, held_out: Scores) -> None:
         """Keep the numbers of one checkpoint."""
         self.checkpoints.append(step)
         measures = {
@@ -85,7 +85,7 @@ def _array(values: Tensor) -> Array:
     return values.cpu().double().numpy()
 
 
-def _embedding_norms(stack: Stack) -> tuple[Tensor, Tensor]:
+def _embedding_norms(stack: StackedWeights) -> tuple[Tensor, Tensor]:
     """Return the norms of the rows that occur and of the unseen row, run by run."""
     table = stack.parts["embedding"]
     return _norm(table[:, :-1]), _norm(table[:, -1])

@@ -16,7 +16,7 @@ from harness.errors import RunError
 from harness.training.model import Weights
 
 
-class Stack:
+class StackedWeights:
     """The weights of all runs: `weights[name]` is (runs, ...) and collects gradients; `leaves[run][name]` is its slice.
 
     All of them share one storage, `flat` (runs, numbers in a run), so a norm over a whole run is one operation.
@@ -41,7 +41,7 @@ class Stack:
                 leaves[name].grad = gradient
             self.weights[name].grad = None
 
-    def recall(self, step: int) -> None:
+    def restore_storage(self, step: int) -> None:
         """Copy back the leaves whose storage an optimizer exchanged (`p.data = ...`), and point them at the stack again.
 
         Raises RunError when one has another shape.

@@ -19,7 +19,7 @@ from harness.subject.roles import Subjects
 
 
 @dataclass(frozen=True)
-class Promise:
+class FieldCheck:
     """One field of the contract of the optimizer in a role: what is declared, and what was measured."""
 
     role: str
@@ -30,12 +30,12 @@ class Promise:
     met: bool
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Promise:
+    def from_record(cls, record: Mapping[str, Any]) -> FieldCheck:
         """Return the promise that a test has recorded; in a record from another process, tuples have become lists."""
         return cls(**{**record, "measured": tuple(record["measured"])})
 
 
-def promised(subjects: Subjects) -> Iterator[tuple[str, str]]:
+def declared_fields(subjects: Subjects) -> Iterator[tuple[str, str]]:
     """Yield (role, field) of everything that the optimizers in this run promise."""
     for role in subjects.under_test or tuple(subjects.declared):
         for name, value in subjects.declared[role].items():
@@ -43,14 +43,14 @@ def promised(subjects: Subjects) -> Iterator[tuple[str, str]]:
                 yield role, name
 
 
-def hold(role: str, name: str, subjects: Subjects) -> Promise:
+def check_field(role: str, name: str, subjects: Subjects) -> FieldCheck:
     """Measure one field of the optimizer in `role`, and say whether it is as declared."""
     path, declared = subjects.by_role[role], subjects.contract(role)[name]
     found = _finding(path, name, str(declared))
-    return Promise(role, name, _shown(declared), found.values, found.says, _met(name, declared, found))
+    return FieldCheck(role, name, _shown(declared), found.values, found.says, _met(name, declared, found))
 
 
-def sentence(promise: Promise, subjects: Subjects) -> str:
+def sentence(promise: FieldCheck, subjects: Subjects) -> str:
     """Return what a field that is not met is red with: what is declared, and what is done instead."""
     path = subjects.by_role[promise.role]
     found = " or ".join(promise.measured) or "unknown"
@@ -59,7 +59,8 @@ def sentence(promise: Promise, subjects: Subjects) -> str:
     said = f"contract, {promise.field}: {whose} {promise.declared}, the measurement of {path} says {found}: {why}"
     if subjects.contract_file or not subjects.under_test:
         return said
-    return f"{said}\n  if that is meant, declare it: {commands.harness(f'fingerprint {path} --write-contract decaygate.yaml')}"
+    draft = commands.harness_command(f"fingerprint {path} --write-contract decaygate.yaml")
+    return f"{said}\n  if that is meant, declare it: {draft}"
 
 
 def _met(name: str, declared: Declared, found: Finding) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness import stats
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.policy import LEVEL, ROUNDING, SINGLE_SIGNAL
 from harness.spec.relations import LOST_IN_TOLERANCE, NEAR, Problem, Relation, relation_of, stated_tolerance
 from harness.spec.scenario import Expectation
@@ -40,7 +40,7 @@ class Verdict:
     too_coarse: bool = False
 
 
-def judge(expectation: Expectation, readings: Mapping[str, Readings]) -> Verdict:
+def judge(expectation: Expectation, readings: Mapping[str, Measurements]) -> Verdict:
     """Return the verdict on one expectation, given every arm's readings."""
     reading = readings[expectation.arm][expectation.measure]
     other = expectation.than
@@ -63,7 +63,7 @@ def false_red(expectation: Expectation, seeds: int) -> float:
     return sides * stats.chance_not_shown(effect=expectation.pilot, n=seeds, level=LEVEL)
 
 
-def _target(expectation: Expectation, reading: Reading, compared: Reading | None) -> float | None:
+def _target(expectation: Expectation, reading: Measurement, compared: Measurement | None) -> float | None:
     """Return the number that the measure is compared with."""
     if relation_of(expectation).of_closed_form:
         return reading.expected
@@ -72,7 +72,7 @@ def _target(expectation: Expectation, reading: Reading, compared: Reading | None
     return expectation.value
 
 
-def _exact(expectation: Expectation, reading: Reading, target: float) -> Verdict:
+def _exact(expectation: Expectation, reading: Measurement, target: float) -> Verdict:
     relation = relation_of(expectation)
     tolerance = relation.tolerance(expectation, reading)
     if tolerance is None:
@@ -85,7 +85,7 @@ def _exact(expectation: Expectation, reading: Reading, target: float) -> Verdict
     return Verdict(expectation, holds, reading.value, target, margin, reading.unit, _shown_tolerance(relation, tolerance))
 
 
-def _ensemble(expectation: Expectation, reading: Reading, compared: Reading | None, target: float) -> Verdict:
+def _ensemble(expectation: Expectation, reading: Measurement, compared: Measurement | None, target: float) -> Verdict:
     relation, gated = relation_of(expectation), expectation.pilot is not None
     tolerance = relation.tolerance(expectation, reading) or 0.0
     # A closed form is compared with the samples themselves, another target with their distances from it, seed by seed.
@@ -109,7 +109,7 @@ def _shown_tolerance(relation: Relation, tolerance: float) -> float | None:
     return tolerance if relation.region is NEAR else None
 
 
-def _too_coarse(expectation: Expectation, reading: Reading) -> Problem | None:
+def _too_coarse(expectation: Expectation, reading: Measurement) -> Problem | None:
     """Return the problem that float32 cannot show what a claim states in numbers of its own, or None."""
     if not reading.single:
         return None
@@ -120,17 +120,17 @@ def _too_coarse(expectation: Expectation, reading: Reading) -> Problem | None:
     return LOST_IN_TOLERANCE if threshold else None
 
 
-def _lost(stated: float, reading: Reading) -> bool:
+def _lost(stated: float, reading: Measurement) -> bool:
     return stated * SINGLE_SIGNAL > abs(reading.effect or reading.value)
 
 
-def _finite(reading: Reading) -> bool:
+def _finite(reading: Measurement) -> bool:
     stated = (reading.expected, reading.tolerance, reading.effect, reading.standard_error)
     numbers = [reading.value, *reading.samples, *(number for number in stated if number is not None)]
     return all(math.isfinite(number) for number in numbers)
 
 
-def _unjudged(expectation: Expectation, reading: Reading, problem: Problem, *, gated: bool = True) -> Verdict:
+def _unjudged(expectation: Expectation, reading: Measurement, problem: Problem, *, gated: bool = True) -> Verdict:
     return Verdict(
         expectation,
         holds=False,

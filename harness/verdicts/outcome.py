@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.measurement import Readings
+from harness.measurement import Measurements
 from harness.run import Result
 from harness.spec.scenario import Claim
 from harness.verdicts.judge import Verdict, judge
@@ -59,7 +59,7 @@ def expected_to_fail(outcome: Outcome, reason: str) -> Outcome:
 def swapped(result: Result, first: str, second: str) -> Result:
     """Return the same records with two arms exchanged: a study's counterexample. Each arm keeps its own closed forms."""
     other = {first: second, second: first}
-    readings: dict[str, Readings] = {}
+    readings: dict[str, Measurements] = {}
     for arm, own in result.readings.items():
         theirs = result.readings[other.get(arm, arm)]
         readings[arm] = {name: replace(theirs[name], expected=reading.expected) for name, reading in own.items()}

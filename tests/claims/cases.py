@@ -17,7 +17,7 @@ from tests.plugin.run_setup import Setup
 
 
 @dataclass(frozen=True)
-class Place:
+class ClaimCase:
     """A claim and the scenario that carries it."""
 
     entry: Entry
@@ -27,7 +27,7 @@ class Place:
 def claims() -> list[Any]:
     """Return one parameter a claim, marked by its scenario's kind."""
     return [
-        pytest.param(Place(entry, claim), id=f"{entry.id}.{claim.id}", marks=_marks(entry))
+        pytest.param(ClaimCase(entry, claim), id=f"{entry.id}.{claim.id}", marks=_marks(entry))
         for entry in load().values()
         for claim in entry.scenario.claims
     ]
@@ -36,7 +36,7 @@ def claims() -> list[Any]:
 def swaps() -> list[Any]:
     """Return one parameter a claim whose counterexample is two arms exchanged."""
     return [
-        pytest.param(Place(entry, claim), id=claim.id, marks=_marks(entry))
+        pytest.param(ClaimCase(entry, claim), id=claim.id, marks=_marks(entry))
         for entry in load().values()
         for claim in entry.scenario.claims
         if claim.counterexample.swap
@@ -48,7 +48,7 @@ def goldens() -> list[Any]:
     return [pytest.param(entry, id=entry.id, marks=_marks(entry)) for entry in load().values()]
 
 
-def outcome_of(place: Place, result: Result, setup: Setup) -> Outcome:
+def outcome_of(place: ClaimCase, result: Result, setup: Setup) -> Outcome:
     """Return what became of a claim, given what the optimizer's author expects to fail."""
     outcome = decide(place.claim, result)
     reason = setup.expected.get(place.claim.id)
@@ -57,7 +57,7 @@ def outcome_of(place: Place, result: Result, setup: Setup) -> Outcome:
 
 def outcomes_at_stake(entry: Entry, result: Result, setup: Setup) -> list[Outcome]:
     """Return the outcomes of a scenario's claims that decide about the optimizer under test."""
-    return [outcome_of(Place(entry, one), result, setup) for one in entry.scenario.claims if _at_stake(entry, one, setup)]
+    return [outcome_of(ClaimCase(entry, one), result, setup) for one in entry.scenario.claims if _at_stake(entry, one, setup)]
 
 
 def _at_stake(entry: Entry, claim: Claim, setup: Setup) -> bool:

@@ -10,9 +10,9 @@ import torch
 
 from harness.catalog.entry import Entry
 from harness.run import Result, Session, run, study_work
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
-from harness.verdicts.contract_check import promised
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
+from harness.verdicts.contract_check import declared_fields
 from tests.plugin.run_setup import SETUP, Setup
 
 
@@ -29,8 +29,8 @@ def session(request: pytest.FixtureRequest) -> Session:
     setup = config.stash[SETUP]
     wanted = config.getoption("--device")
     device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    heartbeat = Heartbeat(setup.folder, _writer(config))
-    made = Session(setup.subjects, device, Store(setup.folder), heartbeat, heard=list(setup.heard))
+    heartbeat = Progress(setup.folder, _writer(config))
+    made = Session(setup.subjects, device, ChunkCache(setup.folder), heartbeat, subject_output=list(setup.subject_output))
     config.pluginmanager.get_plugin("decaygate-reporter").session = made
     return made
 
@@ -43,7 +43,7 @@ def result_of(request: pytest.FixtureRequest, session: Session) -> Callable[[Ent
     def of(entry: Entry) -> Result:
         if entry.id not in results:
             if entry.scenario.kind == "study":
-                session.store.work_through([piece for one in _studies(request) for piece in study_work(one, session).pieces])
+                session.store.train_unclaimed([piece for one in _studies(request) for piece in study_work(one, session).pieces])
             results[entry.id] = run(entry, session)
         return results[entry.id]
 
@@ -70,5 +70,5 @@ def _writer(config: pytest.Config) -> Callable[[str], None]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test of the contract one case for each promise of this run's optimizers."""
     if "promised" in metafunc.fixturenames:
-        cases = list(promised(metafunc.config.stash[SETUP].subjects))
+        cases = list(declared_fields(metafunc.config.stash[SETUP].subjects))
         metafunc.parametrize("promised", cases, ids=[".".join(case) for case in cases])

@@ -13,13 +13,13 @@ from harness.reporting.failure import explain, explain_golden
 from harness.run import Result, Session
 from harness.verdicts.outcome import decide, swapped
 from tests.claims import cases
-from tests.claims.cases import Entry, Place, outcome_of
-from tests.plugin.completeness import leave_out
+from tests.claims.cases import ClaimCase, Entry, outcome_of
+from tests.plugin.completeness import skip_with_reason
 from tests.plugin.run_setup import Setup
 
 
 @pytest.mark.parametrize("place", cases.claims())
-def test_claim(place: Place, result_of: Callable[[Entry], Result], setup: Setup, session: Session, record_property) -> None:
+def test_claim(place: ClaimCase, result_of: Callable[[Entry], Result], setup: Setup, session: Session, record_property) -> None:
     """The claim is true here, or refuted as it is known to be."""
     outcome = outcome_of(place, result_of(place.entry), setup)
     message, line = explain(outcome, place.entry, session)
@@ -28,11 +28,11 @@ def test_claim(place: Place, result_of: Callable[[Entry], Result], setup: Setup,
     if outcome.status == "failed":
         pytest.fail(message, pytrace=False)
     if outcome.status == "not_applicable":
-        leave_out(record_property, outcome.reason)  # only running it shows that float32 cannot
+        skip_with_reason(record_property, outcome.reason)  # only running it shows that float32 cannot
 
 
 @pytest.mark.parametrize("place", cases.swaps())
-def test_swapped_arms_fail_the_claim(place: Place, result_of: Callable[[Entry], Result], record_property) -> None:
+def test_swapped_arms_fail_the_claim(place: ClaimCase, result_of: Callable[[Entry], Result], record_property) -> None:
     """A claim about training is false of the same records with the two arms exchanged that it names."""
     result = result_of(place.entry)
     if result.failures:
@@ -61,6 +61,6 @@ def test_golden(
     record_property("decaygate-golden", record)
 
     if golden.status == "not_applicable":
-        leave_out(record_property, message)
+        skip_with_reason(record_property, message)
     if not golden.ok:
         pytest.fail(message, pytrace=False)

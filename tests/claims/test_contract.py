@@ -6,16 +6,16 @@ from dataclasses import asdict
 
 import pytest
 
-from harness.subject.output import listening
-from harness.verdicts.contract_check import hold, sentence
+from harness.subject.output import capture_output
+from harness.verdicts.contract_check import check_field, sentence
 from tests.plugin.run_setup import Setup
 
 
 @pytest.mark.probe
 def test_contract(promised: tuple[str, str], setup: Setup, record_property) -> None:
     """The optimizer does what its contract declares."""
-    with listening(setup.heard):
-        promise = hold(*promised, setup.subjects)
+    with capture_output(setup.subject_output):
+        promise = check_field(*promised, setup.subjects)
     record_property("decaygate-contract", asdict(promise))
 
     reason = setup.expected.get(f"contract.{promise.field}")

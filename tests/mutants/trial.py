@@ -19,9 +19,9 @@ from harness.spec.contract import FIELDS
 from harness.spec.scenario import Claim
 from harness.subject import roles
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
-from harness.verdicts.contract_check import hold, promised
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
+from harness.verdicts.contract_check import check_field, declared_fields
 from harness.verdicts.outcome import Outcome, decide
 from tests.mutants import collection
 from tests.mutants.correct import Promise, Right
@@ -61,12 +61,14 @@ class Trial:
 
 def trial(path: str, promise: Promise, folder: Path) -> Trial:
     """Hold the optimizer at `path` to every probe's claims that apply to its contract, and to each field of it."""
-    subjects = roles.choose([f"{promise.role}={path}"], heard := [], promise.contract)
-    session = Session(replace(subjects, contract_file="contract.yaml"), "cpu", Store(folder), Heartbeat(folder, print), heard)
+    subjects = roles.choose([f"{promise.role}={path}"], subject_output := [], promise.contract)
+    session = Session(
+        replace(subjects, contract_file="contract.yaml"), "cpu", ChunkCache(folder), Progress(folder, print), subject_output
+    )
     outcomes = [outcome for entry, claims in _applying(session.subjects) for outcome in _judged(entry, claims, session)]
     assert outcomes, f"no claim applies to {path}, so that it would pass whatever it does"
     red = {outcome.claim.id: _evidence(outcome) for outcome in outcomes if outcome.status == "failed"}
-    held = [hold(role, name, session.subjects) for role, name in promised(session.subjects)]
+    held = [check_field(role, name, session.subjects) for role, name in declared_fields(session.subjects)]
     red |= {f"{CONTRACT}{one.field}": Red(one.measured) for one in held if not one.met}
     return Trial(tuple(outcome.claim.id for outcome in outcomes), red)
 
@@ -154,7 +156,7 @@ def in_arm(entry: Entry, claim: Claim, path: str, folder: Path) -> Red | None:
     arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
     arms[name] = replace(arms[name], role="fixed", subject=path)
     changed = Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)
-    session = Session(Subjects(DEFAULTS), "cpu", Store(folder), Heartbeat(folder, print), heard=[])
+    session = Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), Progress(folder, print), subject_output=[])
     outcome = decide(claim, run(changed, session))
     return _evidence(outcome) if outcome.status == "failed" else None
 

@@ -20,10 +20,10 @@ from harness.environment.paths import ROOT
 from harness.errors import UsageError
 from harness.goldens.store import GoldenExtension
 from harness.spec import contract, expected_failures, run_options
-from harness.spec.run_options import Asked
+from harness.spec.run_options import RunOptions
 from harness.subject import roles
 from harness.subject.roles import Subjects
-from harness.verdicts.contract_check import promised
+from harness.verdicts.contract_check import declared_fields
 from tests.plugin.reporter import Reporter
 from tests.plugin.run_setup import SETUP, Setup
 
@@ -56,12 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.path.append(here)  # appended: an uninstalled optimizer resolves and hides nothing of ours
     sys.dont_write_bytecode = True  # a user's folder is read and never written to
     determinism.fix_torch()
-    heard: list[str] = []
+    subject_output: list[str] = []
     try:
-        asked = run_options.asked(_given(config), os.environ, Path(here))
+        asked = run_options.resolve_options(_given(config), os.environ, Path(here))
         _check_places(config)
         declared = contract.load(asked.contract, root=Path(here)) if asked.contract else None
-        subjects = replace(roles.choose(asked.optimizers, heard, declared), contract_file=str(asked.contract or ""))
+        subjects = replace(roles.choose(asked.optimizers, subject_output, declared), contract_file=str(asked.contract or ""))
         expected = _expected(asked, subjects, Path(here))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
@@ -70,21 +70,21 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[run_options.VARIABLE] = " ".join(asked.optimizers)
     own = None if subjects.shares_shipped_goldens else asked.golden_dir
     golden = (own or ROOT / "golden").resolve()
-    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, heard, expected, bool(asked.golden_dir))
+    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, subject_output, expected, bool(asked.golden_dir))
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
 
 
-def _given(config: pytest.Config) -> Asked:
+def _given(config: pytest.Config) -> RunOptions:
     """Return what the options of this run name."""
     named = {name: config.getoption(f"--{name.replace('_', '-')}") for name in run_options.PATHS}
     places = {name: Path(value) for name, value in named.items() if value}
-    return Asked(tuple(config.getoption("--optimizer")), **places)
+    return RunOptions(tuple(config.getoption("--optimizer")), **places)
 
 
-def _expected(asked: Asked, subjects: Subjects, here: Path) -> Mapping[str, str]:
+def _expected(asked: RunOptions, subjects: Subjects, here: Path) -> Mapping[str, str]:
     """Return the claims that may fail; the scenarios are loaded, and so checked, in any case."""
-    claims: dict[str, str] = {f"contract.{name}": "" for _, name in promised(subjects)}
+    claims: dict[str, str] = {f"contract.{name}": "" for _, name in declared_fields(subjects)}
     for entry in load().values():
         for claim in entry.scenario.claims:
             outside = "" if applicability.involved(entry, claim, subjects) else "it does not involve the optimizer under test"
@@ -118,6 +118,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     told = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")  # a hook outranks the variable, so honour it here
     if told:
         return int(told)
-    chosen = gpu_slots.slots(os.environ, cpus=gpu_slots.cpu_count())
+    chosen = gpu_slots.choose_slots(os.environ, cpus=gpu_slots.cpu_count())
     os.environ[gpu_slots.VARIABLE] = ",".join(chosen)
     return len(chosen) or None

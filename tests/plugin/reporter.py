@@ -18,12 +18,12 @@ from harness.environment import determinism
 from harness.environment.paths import ROOT
 from harness.policy import DECLARED_FALSE_RED
 from harness.reporting import ledger, results_json, summary_table
-from harness.reporting.ledger import Golden, Ledger, Line
+from harness.reporting.ledger import ClaimRecord, GoldenRecord, Ledger
 from harness.run import Session
-from harness.verdicts.contract_check import Promise
+from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
 from tests.plugin import completeness, manifest_check
-from tests.plugin.completeness import Call, Ending
+from tests.plugin.completeness import Collected, EndedTest
 from tests.plugin.run_setup import SETUP
 from tests.plugin.selection import Selection, golden_of, place_of
 
@@ -36,16 +36,16 @@ class Reporter:
         self.session: Session | None = None
         self.worker = hasattr(config, "workerinput")
         self.sorter = Selection(config, self.setup)
-        self.lines: dict[str, Line] = {}
-        self.promises: list[Promise] = []
-        self.goldens: dict[str, Golden] = {}
-        self.call, self.endings = Call(), dict[str, Ending]()
+        self.lines: dict[str, ClaimRecord] = {}
+        self.promises: list[FieldCheck] = []
+        self.goldens: dict[str, GoldenRecord] = {}
+        self.call, self.endings = Collected(), dict[str, EndedTest]()
         self.deselected: list[str] = []
         self.stopped = False
         self.unopened: dict[str, str] = {}
         self.selection: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
-        self.heard: list[str] = []
+        self.subject_output: list[str] = []
 
     def pytest_report_header(self) -> list[str]:
         subjects = self.setup.subjects
@@ -58,17 +58,17 @@ class Reporter:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
         collected = {place.claim.id for place in map(place_of, items) if place}
-        found, sharing = [item.nodeid for item in items], completeness.sharing(items)
+        found, sharing = [item.nodeid for item in items], completeness.shared_goldens(items)
         yield
         kept = {item.nodeid for item in items}
-        dropped = completeness.dropped(self.config, found, kept, set(self.deselected))
+        dropped = completeness.dropped_tests(self.config, found, kept, set(self.deselected))
         selected = {place.claim.id for place in map(place_of, items) if place}
         every = {claim.id for entry in load().values() for claim in entry.scenario.claims}
         out = self.sorter.split(items)
         self._deselect(items, [item for group in out.values() for item in group])
         ours = tuple(item.nodeid for item in items)
-        absent = completeness.absent(self.config, self.setup.subjects, found)
-        self.call = Call(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent), tuple(sharing))
+        absent = completeness.missing_tests(self.config, self.setup.subjects, found)
+        self.call = Collected(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent), tuple(sharing))
         remaining = {place.claim.id for place in map(place_of, items) if place}
         self.selection = {
             "selected": sorted(remaining),
@@ -95,31 +95,31 @@ class Reporter:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.worker or (report.when != "call" and report.passed):
             return
-        self.endings[report.nodeid] = completeness.ending(report)
+        self.endings[report.nodeid] = completeness.ended_test(report)
         for name, value in report.user_properties:
             if name == "decaygate":
-                self.lines[value["id"]] = Line.from_record(value)
+                self.lines[value["id"]] = ClaimRecord.from_record(value)
             elif name == "decaygate-contract":
-                self.promises.append(Promise.from_record(value))
+                self.promises.append(FieldCheck.from_record(value))
             elif name == "decaygate-golden":
-                self.goldens[value["scenario"]] = Golden(**value)
+                self.goldens[value["scenario"]] = GoldenRecord(**value)
         if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
             self._note_error(report)
         if report.failed and "::test_golden[" in report.nodeid and not report.user_properties:
             scenario = report.nodeid.rpartition("[")[2].rstrip("]")
-            self.goldens[scenario] = Golden(scenario, "error", {}, _last_line(report))
+            self.goldens[scenario] = GoldenRecord(scenario, "error", {}, _last_line(report))
 
     def _note_error(self, report: pytest.TestReport) -> None:
         scenario, _, claim = report.nodeid.rpartition("[")[2].rstrip("]").partition(".")
-        self.lines[claim] = Line(id=claim, scenario=scenario, status="error", message=_last_line(report))
+        self.lines[claim] = ClaimRecord(id=claim, scenario=scenario, status="error", message=_last_line(report))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
         if self.session:
             self.environment = determinism.describe(self.session.device)
-            self.heard = list(self.session.heard)
+            self.subject_output = list(self.session.subject_output)
         if self.worker:
-            self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.heard, self.call.plain()]
+            self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.subject_output, self.call.plain()]
         elif self.selection:
             self._close(session)
         decided = session.exitstatus
@@ -132,11 +132,11 @@ class Reporter:
         said = getattr(node, "workeroutput", {}).get("decaygate")
         if not said:  # it crashed
             return
-        selection, environment, heard, call = said
+        selection, environment, subject_output, call = said
         self.selection = selection or self.selection
-        self.call = Call(**call)
+        self.call = Collected(**call)
         self.environment = environment or self.environment
-        self.heard += [line for line in heard if line not in self.heard]
+        self.subject_output += [line for line in subject_output if line not in self.subject_output]
 
     def _close(self, session: pytest.Session) -> None:
         self.stopped = bool(session.shouldfail) or session.exitstatus == pytest.ExitCode.INTERRUPTED
@@ -150,7 +150,11 @@ class Reporter:
         folder = self.config.getoption("--report")
         if folder:
             content = results_json.results(
-                book, subjects=self.setup.subjects, environment=self.environment, heard=self.heard, tests=self._tests()
+                book,
+                subjects=self.setup.subjects,
+                environment=self.environment,
+                subject_output=self.subject_output,
+                tests=self._tests(),
             )
             results_json.write_results(Path(folder), content)
 
@@ -162,7 +166,7 @@ class Reporter:
         if self.config.option.collectonly:
             return []
         call = replace(self.call, selected=()) if self.stopped else self.call  # it is red anyway, and says so
-        return completeness.faults(
+        return completeness.problems(
             call, self.endings, shipped=not self.setup.subjects.under_test, expected=tuple(self.setup.expected)
         )
 
@@ -187,7 +191,7 @@ class Reporter:
         terminalreporter.section("claims about weight decay")
         for row in summary_table.rows(book.lines):
             terminalreporter.write_line(row.text, red=row.red)
-        for line in self.heard[:20]:
+        for line in self.subject_output[:20]:
             terminalreporter.write_line(f"the subject {line}")
         chosen = set(book.selected)
         chance = chance_of_false_red(one for one in load().values() if chosen & {claim.id for claim in one.scenario.claims})
@@ -227,11 +231,11 @@ class Reporter:
         selected = tuple(self.selection["selected"])
         return Ledger(tuple(expected), selected, tuple(lines.values()), tuple(self.promises), tuple(goldens.values()))
 
-    def _apart(self) -> dict[str, Golden]:
+    def _apart(self) -> dict[str, GoldenRecord]:
         """Return the goldens that were left out because they say nothing about this subject."""
         why = dict.fromkeys(self.selection["inapplicable_goldens"], "its claims do not apply, or it is of another kind of run")
         why |= dict.fromkeys(self.selection["unrecorded"], f"nothing is recorded of {self.setup.subjects.folder}")
-        return {one: Golden(one, "not_applicable", {}, reason) for one, reason in why.items()}
+        return {one: GoldenRecord(one, "not_applicable", {}, reason) for one, reason in why.items()}
 
     def _every(self) -> list[str]:
         return [claim.id for entry in load().values() for claim in entry.scenario.claims]

@@ -22,7 +22,7 @@ class Setup:
     subjects: Subjects
     folder: Path
     golden: Path
-    heard: list[str]
+    subject_output: list[str]
     expected: Expected
     golden_asked: bool = False
 

@@ -12,8 +12,8 @@ from harness.catalog.entry import Entry
 from harness.catalog.load import load
 from harness.run import Result, Session, path_of, run
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 from tests.selftest.scenario_files import PROBE, edited, write
 
 MODULE = """
@@ -47,17 +47,19 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("breaking", None)
 
 
-def ran(folder: Path, decoupled: str = DEFAULTS["decoupled"], *, heard: list[str], name: str = "row", **changed: str) -> Result:
+def ran(
+    folder: Path, decoupled: str = DEFAULTS["decoupled"], *, subject_output: list[str], name: str = "row", **changed: str
+) -> Result:
     """Run one of the written scenarios with a subject in the decoupled role."""
     subjects = Subjects({**DEFAULTS, "decoupled": decoupled}, ("decoupled",))
-    session = Session(subjects, "cpu", Store(folder), Heartbeat(folder, print), heard)
+    session = Session(subjects, "cpu", ChunkCache(folder), Progress(folder, print), subject_output)
     entry: Entry = load(write(folder, **changed))[name]
     return run(entry, session)
 
 
 def test_every_arm_of_a_probe_is_read(tmp_path: Path) -> None:
     """With its own subject and its own settings."""
-    result = ran(tmp_path, heard=[])
+    result = ran(tmp_path, subject_output=[])
 
     assert set(result.readings) == {"adamw", "sgd_l2"}
     assert result.failures == {}
@@ -67,18 +69,18 @@ def test_every_arm_of_a_probe_is_read(tmp_path: Path) -> None:
 
 def test_a_subject_that_raises_fails_its_arms_and_no_others(tmp_path: Path, mine: str) -> None:
     """In one line with arm, optimizer and step; what it printed until then is heard, once."""
-    heard: list[str] = []
+    subject_output: list[str] = []
 
-    result = ran(tmp_path, f"{mine}:Breaks", heard=heard)
+    result = ran(tmp_path, f"{mine}:Breaks", subject_output=subject_output)
 
     assert result.failures == {"adamw": "arm adamw: breaking:Breaks raised ValueError at step 3: no third step"}
     assert set(result.readings) == {"sgd_l2"}
-    assert heard == ["prints: a step"]
+    assert subject_output == ["prints: a step"]
 
 
 def test_a_subject_that_is_no_optimizer_breaks_the_probe(tmp_path: Path, mine: str) -> None:
     """Outside its step the probe's own exception is shown, still in one line that names it."""
-    result = ran(tmp_path, f"{mine}:Odd", heard=[])
+    result = ran(tmp_path, f"{mine}:Odd", subject_output=[])
 
     assert result.failures["adamw"].startswith("arm adamw: breaking:Odd ")
     assert "\n" not in result.failures["adamw"]
@@ -88,7 +90,7 @@ def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None
     """In one line that names the option."""
     text = edited(PROBE, "adamw: {role: decoupled}", "adamw: {role: decoupled, options: {amsgrad: true}}")
 
-    result = ran(tmp_path, "tests.mutants.decay_rule:AdamWTwin", heard=[], row=text)
+    result = ran(tmp_path, "tests.mutants.decay_rule:AdamWTwin", subject_output=[], row=text)
 
     assert result.failures["adamw"].startswith(
         "arm adamw: tests.mutants.decay_rule:AdamWTwin refuses its arguments (lr, weight_decay, amsgrad): TypeError: "
@@ -97,7 +99,7 @@ def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None
 
 def test_arithmetic_runs_no_optimizer(tmp_path: Path) -> None:
     """Not even one that cannot be found."""
-    result = ran(tmp_path, "nowhere:Nothing", heard=[], name="time")
+    result = ran(tmp_path, "nowhere:Nothing", subject_output=[], name="time")
 
     assert result.readings["usual"]["steps"].value == pytest.approx(10_000.0)
     assert result.failures == {}

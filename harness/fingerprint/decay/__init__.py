@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.fingerprint.decay import group_values, questions, scale, smallest, without_gradient
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 REFUSED = "the constructor does not take weight_decay"
@@ -15,9 +15,9 @@ REFUSED = "the constructor does not take weight_decay"
 def _if_taken(question: Question) -> Question:
     """Return the question, answered at once for an optimizer that takes no weight_decay."""
 
-    def ask(lab: Lab) -> Finding:
+    def ask(runner: SubjectRunner) -> Finding:
         words = ("none",) if question.name == "coupling" else ()
-        return question.ask(lab) if lab.takes_decay else Finding(words, REFUSED)
+        return question.ask(runner) if runner.takes_decay else Finding(words, REFUSED)
 
     return replace(question, ask=ask)
 

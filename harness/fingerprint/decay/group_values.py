@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, usual
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, default_sequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.subject.stepping import step_once
 
@@ -21,17 +21,17 @@ STEPS, CHANGED_AT = 7, 3
 Pair = tuple[float, float]
 
 
-def _run(lab: Lab, constructor: float, own: Pair, later: Pair | None = None) -> list[Tensor]:
+def _run(runner: SubjectRunner, constructor: float, own: Pair, later: Pair | None = None) -> list[Tensor]:
     """Return the last weights of two groups with their own weight decays; `later` replaces these midway."""
-    walk = usual(lab).first(STEPS)
-    weights = [torch.nn.Parameter(start.to(lab.dtype, copy=True)) for start in walk.starts]
+    sequence = default_sequence(runner).first(STEPS)
+    weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in sequence.starts]
     groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, own, strict=True)]
-    optimizer = lab.make(groups, lr=LRS[0], weight_decay=constructor)
+    optimizer = runner.make(groups, lr=LRS[0], weight_decay=constructor)
     for step in range(STEPS):
         if later and step == CHANGED_AT:
             for group, decay in zip(optimizer.param_groups, later, strict=True):
                 group["weight_decay"] = decay
-        step_once(optimizer, step, weights, walk.gradients[step])
+        step_once(optimizer, step, weights, sequence.gradients[step])
     return [weight.detach().to(torch.float64) for weight in weights]
 
 
@@ -39,22 +39,22 @@ def _gap(one: Sequence[Tensor], other: Sequence[Tensor], tensor: int) -> float:
     return float((one[tensor] - other[tensor]).abs().max())
 
 
-def _kept(lab: Lab) -> int:
+def _kept(runner: SubjectRunner) -> int:
     """Return how many groups the optimizer has that was given one for each tensor."""
-    weights = [torch.nn.Parameter(start.to(lab.dtype, copy=True)) for start in usual(lab).starts]
-    return len(lab.make([{"params": [weight]} for weight in weights], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
+    weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in default_sequence(runner).starts]
+    return len(runner.make([{"params": [weight]} for weight in weights], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
 
 
-def _ask(lab: Lab) -> Finding:
-    given, kept = len(usual(lab).starts), _kept(lab)
+def _ask(runner: SubjectRunner) -> Finding:
+    given, kept = len(default_sequence(runner).starts), _kept(runner)
     if kept != given:
         does = "keeps" if kept < given else "makes"
         return Finding((), f"unknown: the optimizer {does} {kept} groups of the {given} that it is given", {"kept": float(kept)})
     on, off = WEIGHT_DECAY, 0.0
-    own = _run(lab, on, (on, off))
-    both, neither = _run(lab, on, (on, on)), _run(lab, on, (off, off))
-    numbers = {"own_value": _gap(own, both, 1), "change": _gap(own, _run(lab, on, (on, off), (off, off)), 0)}
-    elsewhere = _gap(own, _run(lab, off, (on, off)), 0)
+    own = _run(runner, on, (on, off))
+    both, neither = _run(runner, on, (on, on)), _run(runner, on, (off, off))
+    numbers = {"own_value": _gap(own, both, 1), "change": _gap(own, _run(runner, on, (on, off), (off, off)), 0)}
+    elsewhere = _gap(own, _run(runner, off, (on, off)), 0)
     if not any((numbers["own_value"], _gap(own, neither, 0), elsewhere)):
         return Finding((), "unknown: weight_decay changes nothing in any group", numbers)
     if elsewhere and not numbers["own_value"] and not _gap(own, neither, 0):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from harness.fingerprint.decay import scale
-from harness.fingerprint.decay.rule import Law, law
+from harness.fingerprint.decay.rule import DecayRule, decay_rule
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.replay import Step
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 WHERE = {
@@ -19,28 +19,28 @@ WHERE = {
 }
 
 
-def _ask_coupling(lab: Lab) -> Finding:
-    found = law(lab)
-    return Finding(found.coupling, found.says, {"effect": found.record.effect})
+def _ask_coupling(runner: SubjectRunner) -> Finding:
+    found = decay_rule(runner)
+    return Finding(found.coupling, found.says, {"effect": found.replayed_run.effect})
 
 
-def _ask_order(lab: Lab) -> Finding:
-    found = law(lab)
+def _ask_order(runner: SubjectRunner) -> Finding:
+    found = decay_rule(runner)
     if not found.order:
         return Finding((), "unknown: " + ("there is no decay" if found.coupling == ("none",) else "the decay has no known form"))
     if "decoupled" not in found.coupling:
         return Finding(("inside",), "the decay is part of the update")
-    order = scale.order(lab)
+    order = scale.order(runner)
     says = " or ".join(WHERE[one] for one in order) + (", the same thing here" if len(order) > 1 else "")
-    form = scale.measured(lab)
+    form = scale.measured(runner)
     return Finding(order, f"decay acts {says}" + (f", {form.form.says}" if form and form.form.says else ""))
 
 
-def _ask_mask(lab: Lab) -> Finding:
-    found = law(lab)
+def _ask_mask(runner: SubjectRunner) -> Finding:
+    found = decay_rule(runner)
     if "decoupled" not in found.coupling:
         return _unmasked(found)
-    steps = [step for step in found.record.steps if step.moved.any()]
+    steps = [step for step in found.replayed_run.steps if step.moved.any()]
     seen = sum(int(step.weight.count_nonzero()) for step in steps)
     moved = sum(int(step.moved.sum()) for step in steps)
     share = {"decaying": moved / seen}
@@ -56,7 +56,7 @@ def _ask_mask(lab: Lab) -> Finding:
     return Finding((), f"unknown: {moved} of {seen} coordinates decay, by neither update nor zero gradients", share)
 
 
-def _unmasked(found: Law) -> Finding:
+def _unmasked(found: DecayRule) -> Finding:
     if found.coupling == ("none",):
         return Finding((), "unknown: there is no decay")
     if found.added is None:

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import torch
 
-from harness.fingerprint.decay.rule import Law, Share, first_decay, law, law_on
+from harness.fingerprint.decay.rule import DecayFraction, DecayRule, decay_rule, first_decaying_step, infer_rule
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import OTHER_BUILT, OTHER_DECAY, OTHER_LRS, Walk, draw
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import OTHER_BUILT, OTHER_DECAY, OTHER_LRS, GradientSequence, draw_sequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import constants
 
@@ -116,51 +116,51 @@ class Scaled:
 class Taken:
     """One measured share, with what it may have been computed from."""
 
-    share: Share
+    share: DecayFraction
     rates: Rates
     weight_decay: float
 
 
 @lru_cache(maxsize=8)
-def taken(lab: Lab) -> tuple[Taken, ...]:
+def taken(runner: SubjectRunner) -> tuple[Taken, ...]:
     """Return every share of both walks, from the first step on that decays; none if either walk is not decoupled."""
-    first = law(lab)
+    first = decay_rule(runner)
     if not first.shares:
         return ()
-    found = [_of(one) for one in (first, _other(lab, first.record.walk))]
+    found = [_of(one) for one in (first, _other(runner, first.replayed_run.sequence))]
     return tuple(one for part in found for one in part) if all(found) else ()
 
 
-def _other(lab: Lab, walk: Walk) -> Law:
+def _other(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
     """Return the law of the other walk, which is built with learning rates that are not the first step's."""
-    other = draw(OTHER_LRS, OTHER_DECAY, silent=bool((walk.gradients[0][0] == 0).any()), seed=1)
+    other = draw_sequence(OTHER_LRS, OTHER_DECAY, silent=bool((sequence.gradients[0][0] == 0).any()), seed=1)
     try:
-        return law_on(lab, replace(other, built=OTHER_BUILT))
+        return infer_rule(runner, replace(other, built=OTHER_BUILT))
     except Exception:  # some take tensors only, and no groups
-        return law_on(lab, replace(other, built=(OTHER_BUILT[0], OTHER_BUILT[0])))
+        return infer_rule(runner, replace(other, built=(OTHER_BUILT[0], OTHER_BUILT[0])))
 
 
-def _of(one: Law) -> list[Taken]:
-    start, walk = first_decay(one.shares), one.record.walk
-    constructor, own = walk.built or (walk.lrs[0], walk.lrs[0])
+def _of(one: DecayRule) -> list[Taken]:
+    start, sequence = first_decaying_step(one.shares), one.replayed_run.sequence
+    constructor, own = sequence.built or (sequence.lrs[0], sequence.lrs[0])
     return [
-        Taken(share, Rates(walk.lrs[: share.number + 1], constructor, own), walk.weight_decay)
+        Taken(share, Rates(sequence.lrs[: share.number + 1], constructor, own), sequence.weight_decay)
         for share in one.shares
         if share.number >= start
     ]
 
 
 @lru_cache(maxsize=8)
-def measured(lab: Lab) -> Scaled | None:
+def measured(runner: SubjectRunner) -> Scaled | None:
     """Return the scale and form that fit a decoupled decay, or None."""
-    seen, betas = taken(lab), _betas(lab)
+    seen, betas = taken(runner), _betas(runner)
     if not seen:
         return None
-    after = law(lab).order[-1:] == ("after",)
+    after = decay_rule(runner).order[-1:] == ("after",)
     for form in ([PLAIN, PROXIMAL] if after else []) + list(FORMS.values()):
         for scale in SCALES:
             fit = _fit(seen, form, scale, betas)
-            if fit and fit[1] <= max(math.sqrt(lab.eps), ROUNDED_RATE):
+            if fit and fit[1] <= max(math.sqrt(runner.eps), ROUNDED_RATE):
                 return Scaled(scale, form, form is PROXIMAL, *fit)
     return None
 
@@ -180,25 +180,25 @@ def _fit(seen: Sequence[Taken], form: Form, scale: Scale, betas: Betas) -> tuple
     return (tuple(means), max(spreads)) if len(spreads) == len(means) else None
 
 
-def _betas(lab: Lab) -> Betas:
+def _betas(runner: SubjectRunner) -> Betas:
     """Return the betas of a built optimizer's group, Adam's where it has none."""
-    weight = torch.nn.Parameter(torch.ones(2, 2, dtype=lab.dtype))
-    beta1, beta2, _ = constants(lab.make([weight], lr=0.1, weight_decay=0.1).param_groups[0])
+    weight = torch.nn.Parameter(torch.ones(2, 2, dtype=runner.dtype))
+    beta1, beta2, _ = constants(runner.make([weight], lr=0.1, weight_decay=0.1).param_groups[0])
     return beta1, beta2
 
 
-def order(lab: Lab) -> tuple[str, ...]:
+def order(runner: SubjectRunner) -> tuple[str, ...]:
     """Return the orders that fit: after and proximal differ only in how the share depends on the scale."""
-    fit = measured(lab)
-    return tuple("proximal" if one == "after" and fit and fit.proximal else one for one in law(lab).order)
+    fit = measured(runner)
+    return tuple("proximal" if one == "after" and fit and fit.proximal else one for one in decay_rule(runner).order)
 
 
-def _ask_scale(lab: Lab) -> Finding:
-    found, fit = law(lab), measured(lab)
+def _ask_scale(runner: SubjectRunner) -> Finding:
+    found, fit = decay_rule(runner), measured(runner)
     inside = ("gradient",) if found.order[:1] == ("inside",) else ()
     words = (*inside, *((fit.scale.word,) if fit and fit.scale.word else ()))
     if fit and not inside:
-        walked = len(taken(lab))
+        walked = len(taken(runner))
         says = f"one factor times {_named(fit.scale)} fits all {walked} measured shares (spread {fit.spread:.0e})"
         return Finding(words, says if words else f"no scale that has a name: {says}", {"spread": fit.spread})
     if words:
@@ -217,8 +217,8 @@ def _named(scale: Scale) -> str:
     return "weight_decay alone" if scale.word == "constant" else f"{scale.says} x weight_decay"
 
 
-def _ask_strength(lab: Lab) -> Finding:
-    found, fit = law(lab), measured(lab)
+def _ask_strength(runner: SubjectRunner) -> Finding:
+    found, fit = decay_rule(runner), measured(runner)
     if found.added is not None:
         return _strength(found.added, f"the gradient takes {found.added:.6g} x weight_decay x w")
     if found.coupling == ("none",):
@@ -227,7 +227,7 @@ def _ask_strength(lab: Lab) -> Finding:
         return Finding((), "unknown: no constant factor could be measured")
     factor = fit.form.times * fit.strengths[0]
     if any(
-        not math.isclose(fit.form.times * one, factor, rel_tol=max(math.sqrt(lab.eps), ROUNDED_RATE)) for one in fit.strengths
+        not math.isclose(fit.form.times * one, factor, rel_tol=max(math.sqrt(runner.eps), ROUNDED_RATE)) for one in fit.strengths
     ):
         shown = ", ".join(f"{one:.4g}" for one in fit.strengths)
         return Finding((), f"unknown: the factor differs between tensors ({shown})", {"smallest": min(fit.strengths)})

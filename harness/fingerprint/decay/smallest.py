@@ -14,9 +14,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from harness.fingerprint.decay.rule import law
+from harness.fingerprint.decay.rule import decay_rule
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 LOWEST = -40  # powers of two that are searched, up to 2^0
@@ -31,21 +31,21 @@ def _weights(dtype: torch.dtype) -> Tensor:
     return (1.0 + (torch.arange(8, dtype=torch.float64) + 0.5) / 8).repeat(8, 1).to(dtype)
 
 
-def _changed(lab: Lab, decay: float, steps: int) -> Tensor:
+def _changed(runner: SubjectRunner, decay: float, steps: int) -> Tensor:
     """Return which weights have moved after steps at lr x weight_decay = `decay` without gradient.
 
     Raises what the optimizer raises, and ArithmeticError where it makes weights that are not finite.
     """
-    end, plain = _end(lab, decay, steps), _end(lab, 0.0, steps)
+    end, plain = _end(runner, decay, steps), _end(runner, 0.0, steps)
     if not bool(torch.stack([end, plain]).isfinite().all()):
         raise ArithmeticError("no gradient at all gives nan")
     return end != plain
 
 
 @lru_cache(maxsize=64)
-def _end(lab: Lab, decay: float, steps: int) -> Tensor:
-    start = _weights(lab.dtype)
-    (path,) = lab.run([start], lambda step, weights: [torch.zeros_like(start)], lrs=[1.0] * steps, weight_decay=decay)
+def _end(runner: SubjectRunner, decay: float, steps: int) -> Tensor:
+    start = _weights(runner.dtype)
+    (path,) = runner.run([start], lambda step, weights: [torch.zeros_like(start)], lrs=[1.0] * steps, weight_decay=decay)
     return path[-1]
 
 
@@ -62,17 +62,17 @@ def _threshold(moves: Callable[[float], bool]) -> float:
     return math.exp2(high)
 
 
-def _measure(lab: Lab, steps: int, *, decoupled: bool) -> tuple[dict[str, float], str]:
+def _measure(runner: SubjectRunner, steps: int, *, decoupled: bool) -> tuple[dict[str, float], str]:
     """Return the thresholds of one precision, and the word for what was seen; only the last of `steps` decays."""
-    first = _threshold(lambda decay: bool(_changed(lab, decay, steps).any()))
+    first = _threshold(lambda decay: bool(_changed(runner, decay, steps).any()))
     if first == math.inf:
         return {}, ""
-    if first < RESCALED * lab.eps:
+    if first < RESCALED * runner.eps:
         return {"any": first} if first else {}, "rescaled"
-    if any(_unlike(_changed(lab, factor * first, steps)) for factor in (0.25, 0.5, 1.0, 1.4)):
+    if any(_unlike(_changed(runner, factor * first, steps)) for factor in (0.25, 0.5, 1.0, 1.4)):
         return {"any": first}, "stochastic"
-    found = {"any": first, "all": _threshold(lambda decay: bool(_changed(lab, decay, steps).all()))}
-    adds_up = decoupled and bool(_changed(lab, first / 4, LATER).any())  # a momentum would add it up as well
+    found = {"any": first, "all": _threshold(lambda decay: bool(_changed(runner, decay, steps).all()))}
+    adds_up = decoupled and bool(_changed(runner, first / 4, LATER).any())  # a momentum would add it up as well
     return found, "accumulates" if adds_up else "rounded"
 
 
@@ -81,18 +81,20 @@ def _unlike(changed: Tensor) -> bool:
     return bool((changed != changed[0]).any())
 
 
-def _ask_smallest(lab: Lab) -> Finding:
-    if lab.first("coupling") == "none":
+def _ask_smallest(runner: SubjectRunner) -> Finding:
+    if runner.first("coupling") == "none":
         return Finding((), "unknown: weight_decay changes nothing")
     numbers: dict[str, float] = {}
     words, parts = [], []
-    found = law(lab)
-    steps = 1 + min((step.number for step in found.record.steps if step.moved.any()), default=0)
+    found = decay_rule(runner)
+    steps = 1 + min((step.number for step in found.replayed_run.steps if step.moved.any()), default=0)
     for name, dtype in DTYPES.items():
         try:
-            thresholds, word = _measure(Lab(lab.path, lab.options, dtype), steps, decoupled=found.coupling == ("decoupled",))
+            thresholds, word = _measure(
+                SubjectRunner(runner.path, runner.options, dtype), steps, decoupled=found.coupling == ("decoupled",)
+            )
         except Exception as error:
-            parts.append(f"{name} not measured ({' '.join(str(error).removeprefix(lab.path).split())[:44]})")
+            parts.append(f"{name} not measured ({' '.join(str(error).removeprefix(runner.path).split())[:44]})")
             continue
         words.append(word)
         numbers |= {name + ("" if key == "any" else "_all"): value for key, value in thresholds.items()}
@@ -117,10 +119,10 @@ def _part(name: str, found: dict[str, float], word: str) -> str:
     return f"{name} from {found['any']:.2g} on (all from {found['all']:.2g}){later}"
 
 
-def _ask_default(lab: Lab) -> Finding:
-    given = inspect.signature(lab.build).parameters.get("weight_decay")
+def _ask_default(runner: SubjectRunner) -> Finding:
+    given = inspect.signature(runner.build).parameters.get("weight_decay")
     declared = given.default if given is not None and isinstance(given.default, int | float) else None
-    built = lab.build([torch.nn.Parameter(torch.ones(2, 2, dtype=lab.dtype))], lr=0.1, **_without(lab))
+    built = runner.build([torch.nn.Parameter(torch.ones(2, 2, dtype=runner.dtype))], lr=0.1, **_without(runner))
     used = built.param_groups[0].get("weight_decay", declared)
     if not isinstance(used, int | float):
         return Finding((), "unknown: neither the constructor nor its parameter groups name a weight_decay")
@@ -130,8 +132,8 @@ def _ask_default(lab: Lab) -> Finding:
     return Finding((f"{float(used):.6g}",), said, {"default": float(used)})
 
 
-def _without(lab: Lab) -> dict[str, object]:
-    return {name: value for name, value in lab.options.items() if name != "weight_decay"}
+def _without(runner: SubjectRunner) -> dict[str, object]:
+    return {name: value for name, value in runner.options.items() if name != "weight_decay"}
 
 
 QUESTIONS: tuple[Question, ...] = (

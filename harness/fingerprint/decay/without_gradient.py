@@ -11,23 +11,25 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import LRS, SILENT, WEIGHT_DECAY, Walk, draw
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import LRS, SILENT, WEIGHT_DECAY, GradientSequence, draw_sequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 STEPS = 20
 LR = 0.25
 
 
-def _quiet(walk: Walk) -> Walk:
+def _quiet(sequence: GradientSequence) -> GradientSequence:
     """Return the walk with no gradient at all in its second tensor."""
-    gradients = tuple((first, torch.zeros_like(second)) for first, second in walk.gradients)
-    return Walk(walk.starts, gradients, walk.lrs, walk.weight_decay)
+    gradients = tuple((first, torch.zeros_like(second)) for first, second in sequence.gradients)
+    return GradientSequence(sequence.starts, gradients, sequence.lrs, sequence.weight_decay)
 
 
-def _ask_zero_gradient(lab: Lab) -> Finding:
-    walk = _quiet(draw(LRS[:STEPS], WEIGHT_DECAY))
-    gaps = [with_it - without for with_it, without in zip(walk.run(lab, WEIGHT_DECAY), walk.run(lab, 0.0), strict=True)]
+def _ask_zero_gradient(runner: SubjectRunner) -> Finding:
+    sequence = _quiet(draw_sequence(LRS[:STEPS], WEIGHT_DECAY))
+    gaps = [
+        with_it - without for with_it, without in zip(sequence.run(runner, WEIGHT_DECAY), sequence.run(runner, 0.0), strict=True)
+    ]
     if not bool(gaps[0].isfinite().all()):
         return Finding((), "unknown: a gradient of zero gives weights that are not finite")
     if not float(gaps[0].abs().max()):
@@ -35,9 +37,9 @@ def _ask_zero_gradient(lab: Lab) -> Finding:
     coordinate, whole = bool(gaps[0][-1][:, SILENT].any()), bool(gaps[1][-1].any())
     broken = not bool(gaps[1].isfinite().all())
     word = "decays" if coordinate else "untouched"
-    taken = -(gaps[0][-1] / walk.starts[0])[:, SILENT]
+    taken = -(gaps[0][-1] / sequence.starts[0])[:, SILENT]
     low, high = float(taken.min()), float(taken.max())
-    towards = _towards_zero(gaps[0][:, :, SILENT], walk.starts[0][:, SILENT])
+    towards = _towards_zero(gaps[0][:, :, SILENT], sequence.starts[0][:, SILENT])
     if coordinate and not all(towards):
         return _grown(low, high, some=any(towards))
     share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
@@ -62,14 +64,18 @@ def _grown(low: float, high: float, *, some: bool) -> Finding:
     return Finding(("grows",), f"a weight whose gradient is zero among others grows by {share} of it in {STEPS} steps", numbers)
 
 
-def _ask_hidden(lab: Lab) -> Finding:
-    walk = draw((LR,) * STEPS, WEIGHT_DECAY)
-    silent = Walk(walk.starts, tuple(tuple(torch.zeros_like(one) for one in given) for given in walk.gradients), walk.lrs, 0.0)
-    among, alone = walk.run(lab, 0.0), silent.run(lab, 0.0)
+def _ask_hidden(runner: SubjectRunner) -> Finding:
+    sequence = draw_sequence((LR,) * STEPS, WEIGHT_DECAY)
+    silent = GradientSequence(
+        sequence.starts, tuple(tuple(torch.zeros_like(one) for one in given) for given in sequence.gradients), sequence.lrs, 0.0
+    )
+    among, alone = sequence.run(runner, 0.0), silent.run(runner, 0.0)
     shares = {
-        "alone": _share([path[-1] / path[0] for path in alone], 8 * lab.eps),
-        "among": _share([path[-1][:, SILENT] / path[0][:, SILENT] for path in among], 8 * lab.eps),
-        "with_gradients": _share(_spread(lab, walk, among), 1e3 * lab.eps),  # a difference of weights a hundred times as large
+        "alone": _share([path[-1] / path[0] for path in alone], 8 * runner.eps),
+        "among": _share([path[-1][:, SILENT] / path[0][:, SILENT] for path in among], 8 * runner.eps),
+        "with_gradients": _share(
+            _spread(runner, sequence, among), 1e3 * runner.eps
+        ),  # a difference of weights a hundred times as large
     }
     known = {name: share for name, share in shares.items() if share is not None}
     hidden = {name: share for name, share in known.items() if share}
@@ -82,10 +88,10 @@ def _ask_hidden(lab: Lab) -> Finding:
     return Finding(("yes",), f"at weight_decay 0 and lr {LR:g} a step takes {share:.4g} of every weight ({where})", hidden)
 
 
-def _spread(lab: Lab, walk: Walk, among: list[Tensor]) -> list[Tensor]:
+def _spread(runner: SubjectRunner, sequence: GradientSequence, among: list[Tensor]) -> list[Tensor]:
     """Return what is left of a difference between two starts after the same gradients: only decay shrinks it alike."""
-    starts = tuple(start * (1.5 + 0.1 * torch.arange(start.numel()).reshape(start.shape)) for start in walk.starts)
-    other = Walk(starts, walk.gradients, walk.lrs, walk.weight_decay).run(lab, 0.0)
+    starts = tuple(start * (1.5 + 0.1 * torch.arange(start.numel()).reshape(start.shape)) for start in sequence.starts)
+    other = GradientSequence(starts, sequence.gradients, sequence.lrs, sequence.weight_decay).run(runner, 0.0)
     return [(one[-1] - path[-1]) / (one[0] - path[0]) for one, path in zip(other, among, strict=True)]
 
 
@@ -100,14 +106,14 @@ def _share(left: list[Tensor], noise: float) -> float | None:
     return (low + high) / 2 if high - low <= 2 * noise and low * high > 0 else None
 
 
-def _ask_at_zero(lab: Lab) -> Finding:
-    walk = draw((LR,) * STEPS, WEIGHT_DECAY)
-    starts = tuple(start.clone() for start in walk.starts)
+def _ask_at_zero(runner: SubjectRunner) -> Finding:
+    sequence = draw_sequence((LR,) * STEPS, WEIGHT_DECAY)
+    starts = tuple(start.clone() for start in sequence.starts)
     for start in starts:
         start[:, SILENT] = 0.0
-    quiet = Walk(starts, walk.gradients, walk.lrs, walk.weight_decay)
+    quiet = GradientSequence(starts, sequence.gradients, sequence.lrs, sequence.weight_decay)
     moved, idle = (
-        float(torch.cat([path[:, :, SILENT].flatten() for path in quiet.run(lab, decay)]).abs().max())
+        float(torch.cat([path[:, :, SILENT].flatten() for path in quiet.run(runner, decay)]).abs().max())
         for decay in (WEIGHT_DECAY, 0.0)
     )
     if not math.isfinite(moved):

@@ -13,36 +13,36 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.self_comparison import (
     STEPS,
     Tracked,
-    alone,
     build,
-    compared,
-    gap,
-    refusable,
-    slope,
+    gradient_at,
+    max_relative_difference,
+    refusal_is_an_answer,
+    run_alone,
+    same_path_finding,
     tolerance,
     track,
 )
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.subject.loading import unwatched
 from harness.subject.randomness import random_numbers_of
 
 
-@refusable
-def grad_scaler(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def grad_scaler(runner: SubjectRunner) -> Finding:
     """Ask whether a GradScaler's step is the plain step, and one with an infinite gradient no step at all."""
     kernels: list[dict[str, Any]] = [{}] + (
-        [{"fused": True, "foreach": False}] if "fused" in inspect.signature(lab.build).parameters else []
+        [{"fused": True, "foreach": False}] if "fused" in inspect.signature(runner.build).parameters else []
     )
     for kernel in kernels:
         name = "with fused=True " if kernel else ""
-        one, kept = _scaled(lab, kernel)
+        one, kept = _scaled(runner, kernel)
         if kept:
             return Finding((kept,), f"{name}a step that the GradScaler finds infinite gradients in changes the {_KEPT[kept]}")
-        distance = gap(one.path, alone(lab, 1, [0, 1, 3, 4], **kernel).path)
-        if distance > tolerance(lab):
-            return compared(
-                lab, distance, what=f"{name}a step after scale and unscale_, held against the plain one", same="skipped"
+        distance = max_relative_difference(one.path, run_alone(runner, 1, [0, 1, 3, 4], **kernel).path)
+        if distance > tolerance(runner):
+            return same_path_finding(
+                runner, distance, what=f"{name}a step after scale and unscale_, held against the plain one", same="skipped"
             )
     too = ", fused too" if len(kernels) > 1 else ""
     return Finding(
@@ -50,15 +50,15 @@ def grad_scaler(lab: Lab) -> Finding:
     )
 
 
-def _scaled(lab: Lab, kernel: dict[str, Any]) -> tuple[Tracked, str]:
+def _scaled(runner: SubjectRunner, kernel: dict[str, Any]) -> tuple[Tracked, str]:
     """Take five steps under a GradScaler, the third with an infinite gradient; return what that one changed, or nothing."""
-    one, kept = track(lab), ""
-    optimizer = unwatched(build(lab, [one], **kernel))
+    one, kept = track(runner), ""
+    optimizer = unwatched(build(runner, [one], **kernel))
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=True)
     for step in range(STEPS):
         one.weight.grad = None
         before, state = one.weight.detach().clone(), _numbers(optimizer)
-        given = slope(1, step).to(lab.dtype)
+        given = gradient_at(1, step).to(runner.dtype)
         given[0, 0] = float("inf") if step == 2 else given[0, 0]
         scaler.scale((one.weight * given).sum()).backward()
         if step % 2:

@@ -13,19 +13,19 @@ from harness.fingerprint.measuring.self_comparison import (
     FAR,
     STEPS,
     WEIGHT_DECAY,
-    Slope,
+    GradientAt,
     Tracked,
     build,
-    draws,
-    drive,
-    gap,
+    gradient_at,
+    is_stochastic,
     line,
-    refusable,
-    slope,
+    max_relative_difference,
+    refusal_is_an_answer,
+    run_tracked,
     tolerance,
     track,
 )
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 LAST = 3  # the last step at which the parameter that then has no gradient still has one
@@ -35,23 +35,23 @@ STRAY = 2  # the step with the NaN
 OWN = 1e-2  # what moves without weight decay by more than this part of the whole moves by itself
 
 
-def none_gradient(lab: Lab) -> Finding:
+def none_gradient(runner: SubjectRunner) -> Finding:
     """Ask what happens to a parameter without gradient beside others: one that never had any, and one that had some."""
-    never, since = _without_gradient(lab, WEIGHT_DECAY)
+    never, since = _without_gradient(runner, WEIGHT_DECAY)
     moved = max(never, since)
     numbers = {"never_had_one": never, "had_one_before": since}
     if moved == 0:
         return Finding(("untouched",), f"untouched without gradient, bit for bit, over {2 * STEPS} steps beside others", numbers)
     which = "even one that never had a gradient" if never else "one that had gradients before"
-    if max(_without_gradient(lab, 0.0)) > OWN * moved:
+    if max(_without_gradient(runner, 0.0)) > OWN * moved:
         return Finding(("moves",), f"a parameter without gradient moves by itself, by {moved:.2g} of it ({which})", numbers)
     return Finding(("decays",), f"a parameter without gradient decays, by {moved:.2g} of it in some steps ({which})", numbers)
 
 
-def unseen_rows(lab: Lab) -> Finding:
+def unseen_rows(runner: SubjectRunner) -> Finding:
     """Ask what happens to a row whose gradient is zero at every step, as an embedding's is that no batch looks up."""
-    path = _unseen(lab, WEIGHT_DECAY)
-    moved, idle = _moved(path), _moved(_unseen(lab, 0.0))
+    path = _unseen(runner, WEIGHT_DECAY)
+    moved, idle = _moved(path), _moved(_unseen(runner, 0.0))
     kept = (path[-1] / path[0]).abs()
     numbers = {"moved": moved, "moved_without_decay": idle}
     if moved == 0:
@@ -70,22 +70,22 @@ def unseen_rows(lab: Lab) -> Finding:
     )
 
 
-def sparse_gradient(lab: Lab) -> Finding:
+def sparse_gradient(runner: SubjectRunner) -> Finding:
     """Ask whether a sparse gradient is taken."""
     try:
-        dense = _path(lab, lambda *given: _rows(*given).to_dense())
+        dense = _path(runner, lambda *given: _rows(*given).to_dense())
     except Exception as error:
-        _path(lab, _rows)  # raises where neither is taken
-        return Finding(("accepted",), f"sparse gradients are accepted, and dense ones refused: {line(lab, error, room=60)}")
+        _path(runner, _rows)  # raises where neither is taken
+        return Finding(("accepted",), f"sparse gradients are accepted, and dense ones refused: {line(runner, error, room=60)}")
     try:
-        sparse = _path(lab, _rows)
+        sparse = _path(runner, _rows)
     except Exception as error:
-        return _without_decay(lab, line(lab, error, room=80))
-    distance = gap(sparse, dense)
+        return _without_decay(runner, line(runner, error, room=80))
+    distance = max_relative_difference(sparse, dense)
     numbers = {"gap": min(distance, FAR)}
-    if distance <= tolerance(lab):
+    if distance <= tolerance(runner):
         return Finding(("accepted",), "sparse gradients are accepted, with weight decay; as when dense", numbers)
-    if draws(lab):
+    if is_stochastic(runner):
         return Finding((), f"sparse gradients are accepted; not known whether as when dense, because {CHANCE}", numbers)
     if all(weight[UNNAMED].equal(sparse[0][UNNAMED]) for weight in sparse):
         says = f"sparse gradients change only the rows that they name: {distance:.2g} of the largest weight from the dense path"
@@ -95,24 +95,24 @@ def sparse_gradient(lab: Lab) -> Finding:
     )
 
 
-def frozen(lab: Lab) -> Finding:
+def frozen(runner: SubjectRunner) -> Finding:
     """Ask whether a parameter that takes no gradient stays as it is."""
-    free, still = track(lab, 1), track(lab, 2)
+    free, still = track(runner, 1), track(runner, 2)
     still.weight.requires_grad_(False)
-    drive(build(lab, [free, still]), [free, still], range(STEPS), _silent(2, since=0))
+    run_tracked(build(runner, [free, still]), [free, still], range(STEPS), _silent(2, since=0))
     moved = _moved(still.path)
     if moved == 0:
         return Finding(("untouched",), f"a frozen parameter keeps its bits over {STEPS} steps beside one that learns")
     return Finding(("changed",), f"a frozen parameter changes, by {moved:.2g} of it in {STEPS} steps", {"moved": moved})
 
 
-@refusable
-def nan_gradient(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def nan_gradient(runner: SubjectRunner) -> Finding:
     """Ask whether one NaN gradient reaches other parameters."""
-    calm, struck = _three(lab, slope), _three(lab, _stray)
+    calm, struck = _three(runner, gradient_at), _three(runner, _stray)
     others = [(before.path, after.path) for before, after in zip(calm, struck, strict=True) if before.seed != 2]
-    distance = max(gap(after, before) for before, after in others)
-    if distance <= tolerance(lab):
+    distance = max(max_relative_difference(after, before) for before, after in others)
+    if distance <= tolerance(runner):
         return Finding(("isolated",), "a NaN gradient leaves the other parameters' paths as they are", {"gap": distance})
     if all(bool(after[STRAY].equal(after[STRAY + 1])) for _, after in others):
         return Finding(("skips_step",), "a NaN gradient in one parameter stops the step for all", {"gap": distance})
@@ -120,69 +120,69 @@ def nan_gradient(lab: Lab) -> Finding:
     return Finding(("spreads",), f"a NaN gradient reaches other parameters, which {end}", {"gap": min(distance, FAR)})
 
 
-@refusable
-def zero_start(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def zero_start(runner: SubjectRunner) -> Finding:
     """Ask whether weights stay finite that start at zero, with a first gradient of zero."""
-    one = Tracked.of(torch.nn.Parameter(torch.zeros(4, 3, dtype=lab.dtype)), 1)
-    drive(build(lab, [one]), [one], range(STEPS), lambda seed, step, shape: slope(seed, step, shape) * (step > 0))
+    one = Tracked.of(torch.nn.Parameter(torch.zeros(4, 3, dtype=runner.dtype)), 1)
+    run_tracked(build(runner, [one]), [one], range(STEPS), lambda seed, step, shape: gradient_at(seed, step, shape) * (step > 0))
     if bool(torch.stack(one.path).isfinite().all()):
         return Finding(("finite",), "weights that start at zero, with a first gradient of zero, stay finite")
     return Finding(("not_finite",), "weights that start at zero, with a first gradient of zero, become NaN or infinite")
 
 
-def _without_gradient(lab: Lab, weight_decay: float) -> tuple[float, float]:
-    three = [track(lab, seed) for seed in (1, 2, 3)]
-    optimizer = build(lab, three, weight_decay=weight_decay)
+def _without_gradient(runner: SubjectRunner, weight_decay: float) -> tuple[float, float]:
+    three = [track(runner, seed) for seed in (1, 2, 3)]
+    optimizer = build(runner, three, weight_decay=weight_decay)
 
     def gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor | None:
         missing = seed == 2 or (seed == 3 and step > LAST)
-        return None if missing else slope(seed, step, shape)
+        return None if missing else gradient_at(seed, step, shape)
 
-    drive(optimizer, three, range(2 * STEPS), gradient)
+    run_tracked(optimizer, three, range(2 * STEPS), gradient)
     return _moved(three[1].path), _moved(three[2].path[LAST + 1 :])
 
 
-def _silent(quiet: int, *, since: int) -> Slope:
-    return lambda seed, step, shape: None if seed == quiet and step >= since else slope(seed, step, shape)
+def _silent(quiet: int, *, since: int) -> GradientAt:
+    return lambda seed, step, shape: None if seed == quiet and step >= since else gradient_at(seed, step, shape)
 
 
-def _unseen(lab: Lab, weight_decay: float) -> list[Tensor]:
+def _unseen(runner: SubjectRunner, weight_decay: float) -> list[Tensor]:
     def gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
-        given = slope(seed, step, shape)
+        given = gradient_at(seed, step, shape)
         given[ROW] = 0.0
         return given
 
-    one = track(lab, 1)
-    drive(build(lab, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)
+    one = track(runner, 1)
+    run_tracked(build(runner, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)
     return [weight[ROW] for weight in one.path]
 
 
-def _path(lab: Lab, gradient: Slope, weight_decay: float = WEIGHT_DECAY) -> list[Tensor]:
-    one = track(lab, 1)
-    return drive(build(lab, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)[0].path
+def _path(runner: SubjectRunner, gradient: GradientAt, weight_decay: float = WEIGHT_DECAY) -> list[Tensor]:
+    one = track(runner, 1)
+    return run_tracked(build(runner, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)[0].path
 
 
 def _rows(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
     seen = torch.tensor([NAMED])
-    return torch.sparse_coo_tensor(seen, slope(seed, step, shape)[seen[0]], shape, check_invariants=True)
+    return torch.sparse_coo_tensor(seen, gradient_at(seed, step, shape)[seen[0]], shape, check_invariants=True)
 
 
-def _without_decay(lab: Lab, refusal: str) -> Finding:
+def _without_decay(runner: SubjectRunner, refusal: str) -> Finding:
     try:
-        _path(lab, _rows, 0.0)
+        _path(runner, _rows, 0.0)
     except Exception:
         return Finding(("refused",), f"sparse gradients are refused: {refusal}")
     return Finding(("without_decay_only",), f"sparse gradients are accepted at weight_decay 0, else: {refusal}")
 
 
-def _three(lab: Lab, gradient: Slope) -> list[Tracked]:
-    three = [track(lab, seed) for seed in (1, 2, 3)]
-    drive(build(lab, three), three, range(STEPS), gradient)
+def _three(runner: SubjectRunner, gradient: GradientAt) -> list[Tracked]:
+    three = [track(runner, seed) for seed in (1, 2, 3)]
+    run_tracked(build(runner, three), three, range(STEPS), gradient)
     return three
 
 
 def _stray(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
-    given = slope(seed, step, shape)
+    given = gradient_at(seed, step, shape)
     if (seed, step) == (2, STRAY):
         given[0, 0] = float("nan")
     return given

@@ -13,17 +13,17 @@ from harness.fingerprint.measuring.self_comparison import (
     STEPS,
     VISIBLE,
     WEIGHT_DECAY,
-    alone,
     build,
-    compared,
     decay_shows,
-    drive,
-    gap,
-    refusable,
+    max_relative_difference,
+    refusal_is_an_answer,
+    run_alone,
+    run_tracked,
+    same_path_finding,
     tolerance,
     track,
 )
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 OWN_LR, OWN_DECAY = 0.75 * LR, 2 * WEIGHT_DECAY
@@ -32,15 +32,15 @@ LATER = range(STEPS, 2 * STEPS)
 INVISIBLE = "not known, because weight_decay changes no path by more than rounding could"
 
 
-@refusable
-def add_param_group(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def add_param_group(runner: SubjectRunner) -> Finding:
     """Ask how a parameter fares that joins mid-run, with a weight decay of its own and without one."""
-    old, own, default = (track(lab, seed) for seed in (1, 2, 3))
-    optimizer = build(lab, [old])
-    drive(optimizer, [old], range(STEPS))
+    old, own, default = (track(runner, seed) for seed in (1, 2, 3))
+    optimizer = build(runner, [old])
+    run_tracked(optimizer, [old], range(STEPS))
     optimizer.add_param_group({"params": [own.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY})
     optimizer.add_param_group({"params": [default.weight]})
-    drive(optimizer, [old, own, default], LATER)
+    run_tracked(optimizer, [old, own, default], LATER)
     if any(one.path[-1].equal(one.path[0]) for one in (own, default)):
         return Finding(("ignored",), "a parameter that joins mid-run by add_param_group never moves")
     rates = {
@@ -49,18 +49,20 @@ def add_param_group(lab: Lab) -> Finding:
         "lr_of_constructor": (LR, OWN_DECAY),
         "not_decayed": (OWN_LR, 0.0),
     }
-    word = _match(lab, own.path, {word: _fresh(lab, 2, *pair) for word, pair in rates.items()})
+    word = _match(runner, own.path, {word: _fresh(runner, 2, *pair) for word, pair in rates.items()})
     if word not in ("as_fresh", ""):
         return Finding(
-            (word,), f"a parameter that joins mid-run: {_SAYS[word]}", {"gap": gap(own.path, _fresh(lab, 2, *rates["as_fresh"]))}
+            (word,),
+            f"a parameter that joins mid-run: {_SAYS[word]}",
+            {"gap": max_relative_difference(own.path, _fresh(runner, 2, *rates["as_fresh"]))},
         )
     distances = [
-        gap(own.path, _fresh(lab, 2, OWN_LR, OWN_DECAY)),
-        gap(default.path, _fresh(lab, 3, LR, WEIGHT_DECAY)),
-        gap(old.path, alone(lab, 1, range(2 * STEPS)).path),
+        max_relative_difference(own.path, _fresh(runner, 2, OWN_LR, OWN_DECAY)),
+        max_relative_difference(default.path, _fresh(runner, 3, LR, WEIGHT_DECAY)),
+        max_relative_difference(old.path, run_alone(runner, 1, range(2 * STEPS)).path),
     ]
-    return compared(
-        lab,
+    return same_path_finding(
+        runner,
         max(distances),
         what="a parameter that joins mid-run, held against a fresh optimizer",
         same="as_fresh",
@@ -68,17 +70,17 @@ def add_param_group(lab: Lab) -> Finding:
     )
 
 
-@refusable
-def group_options(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def group_options(runner: SubjectRunner) -> Finding:
     """Ask whether each of two groups has its own learning rate and weight decay."""
-    if not decay_shows(lab):
+    if not decay_shows(runner):
         return Finding((), INVISIBLE)
-    first, second = track(lab, 1), track(lab, 2)
+    first, second = track(runner, 1), track(runner, 2)
     groups = [
         {"params": [first], "lr": THIRD_LR, "weight_decay": THIRD_DECAY},
         {"params": [second], "lr": OWN_LR, "weight_decay": OWN_DECAY},
     ]
-    drive(build(lab, groups), [first, second], range(STEPS))
+    run_tracked(build(runner, groups), [first, second], range(STEPS))
     rates = {
         "own": (OWN_LR, OWN_DECAY),
         "decay_of_constructor": (OWN_LR, WEIGHT_DECAY),
@@ -87,63 +89,70 @@ def group_options(lab: Lab) -> Finding:
         "decay_of_first_group": (OWN_LR, THIRD_DECAY),
         "first_group": (THIRD_LR, THIRD_DECAY),
     }
-    paths = {word: alone(lab, 2, lr=lr, weight_decay=weight_decay).path for word, (lr, weight_decay) in rates.items()}
-    word = _match(lab, second.path, paths)
-    distance = gap(second.path, paths["own"])
+    paths = {word: run_alone(runner, 2, lr=lr, weight_decay=weight_decay).path for word, (lr, weight_decay) in rates.items()}
+    word = _match(runner, second.path, paths)
+    distance = max_relative_difference(second.path, paths["own"])
     if word == "own":
-        distance = gap(first.path, alone(lab, 1, lr=THIRD_LR, weight_decay=THIRD_DECAY).path)
+        distance = max_relative_difference(first.path, run_alone(runner, 1, lr=THIRD_LR, weight_decay=THIRD_DECAY).path)
     elif word:
         return Finding((word,), f"in the second of two groups {_SAYS[word]}", {"gap": distance})
-    return compared(
-        lab, distance, what="a group with its own lr and weight_decay, held against one alone", same="own", neighbours=True
+    return same_path_finding(
+        runner, distance, what="a group with its own lr and weight_decay, held against one alone", same="own", neighbours=True
     )
 
 
-@refusable
-def exempt_first(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def exempt_first(runner: SubjectRunner) -> Finding:
     """Ask how groups fare after one whose weight decay is 0."""
-    exempt, *decayed = (track(lab, seed) for seed in (1, 2, 3))
+    exempt, *decayed = (track(runner, seed) for seed in (1, 2, 3))
     groups = [{"params": [exempt], "weight_decay": 0.0}, *({"params": [one]} for one in decayed)]
-    drive(build(lab, groups), [exempt, *decayed], range(STEPS))
-    if not decay_shows(lab):
+    run_tracked(build(runner, groups), [exempt, *decayed], range(STEPS))
+    if not decay_shows(runner):
         return Finding((), INVISIBLE)
     if any(one.path[-1].equal(one.path[0]) for one in (exempt, *decayed)):
         return Finding(("not_moved",), "with an exempt group in front, some parameter never moves")
-    free = gap(exempt.path, alone(lab, 1, weight_decay=0.0).path)
-    if free > tolerance(lab) and gap(exempt.path, alone(lab, 1).path) <= tolerance(lab):
+    free = max_relative_difference(exempt.path, run_alone(runner, 1, weight_decay=0.0).path)
+    if free > tolerance(runner) and max_relative_difference(exempt.path, run_alone(runner, 1).path) <= tolerance(runner):
         return Finding(("exempt_decays",), "a group whose weight_decay is 0 decays by the constructor's", {"gap": free})
-    if any(gap(one.path, alone(lab, one.seed, weight_decay=0.0).path) <= tolerance(lab) for one in decayed):
+    if any(
+        max_relative_difference(one.path, run_alone(runner, one.seed, weight_decay=0.0).path) <= tolerance(runner)
+        for one in decayed
+    ):
         return Finding(("not_decayed",), "groups after one whose weight_decay is 0 do not decay")
-    worst = max(free, *(gap(one.path, alone(lab, one.seed).path) for one in decayed))
-    return compared(
-        lab, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed", neighbours=True
+    worst = max(free, *(max_relative_difference(one.path, run_alone(runner, one.seed).path) for one in decayed))
+    return same_path_finding(
+        runner, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed", neighbours=True
     )
 
 
-@refusable
-def empty_group(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def empty_group(runner: SubjectRunner) -> Finding:
     """Ask whether a group without parameters is taken, and whether it disturbs the others."""
-    one = track(lab)
-    optimizer = build(lab, [{"params": [], "weight_decay": 0.0}, {"params": [one]}])
-    drive(optimizer, [one], range(STEPS))
+    one = track(runner)
+    optimizer = build(runner, [{"params": [], "weight_decay": 0.0}, {"params": [one]}])
+    run_tracked(optimizer, [one], range(STEPS))
     kept = len(optimizer.param_groups)
     if kept < 2:
         return Finding(("dropped",), f"a group without parameters is dropped: {kept} of 2 groups left", {"kept": float(kept)})
-    return compared(
-        lab, gap(one.path, alone(lab).path), what="a matrix beside a group without parameters", same="accepted", neighbours=True
+    return same_path_finding(
+        runner,
+        max_relative_difference(one.path, run_alone(runner).path),
+        what="a matrix beside a group without parameters",
+        same="accepted",
+        neighbours=True,
     )
 
 
-def callers_groups(lab: Lab) -> Finding:
+def callers_groups(runner: SubjectRunner) -> Finding:
     """Ask what becomes of the dicts that the caller gave as groups."""
-    one, other = track(lab, 1), track(lab, 2)
+    one, other = track(runner, 1), track(runner, 2)
     given: list[dict[str, Any]] = [
         {"params": [one.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY},
         {"params": [other.weight], "weight_decay": 0.0},
     ]
     before = [dict(group) for group in given]
-    optimizer = lab.make(given, lr=LR, weight_decay=WEIGHT_DECAY)
-    drive(optimizer, [one, other], range(STEPS))
+    optimizer = runner.make(given, lr=LR, weight_decay=WEIGHT_DECAY)
+    run_tracked(optimizer, [one, other], range(STEPS))
     changed = sorted({name for group, own in zip(given, before, strict=True) for name in own if _differs(group, own, name)})
     added = sorted({name for group, own in zip(given, before, strict=True) for name in group if name not in own})
     numbers = {"changed": float(len(changed)), "added": float(len(added))}
@@ -156,34 +165,37 @@ def callers_groups(lab: Lab) -> Finding:
     return Finding(("untouched",), "the caller's groups stay as they were given", numbers)
 
 
-@refusable
-def weight_decay_schedule(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def weight_decay_schedule(runner: SubjectRunner) -> Finding:
     """Ask whether a weight decay counts that a schedule writes into the group before the first step."""
-    one = track(lab)
-    optimizer = build(lab, [one])
+    one = track(runner)
+    optimizer = build(runner, [one])
     for group in optimizer.param_groups:
         group["weight_decay"] = OWN_DECAY
-    drive(optimizer, [one], range(STEPS))
-    changed, constructed = alone(lab, weight_decay=OWN_DECAY).path, alone(lab).path
-    effect = gap(changed, constructed)
-    if effect <= VISIBLE * tolerance(lab):
+    run_tracked(optimizer, [one], range(STEPS))
+    changed, constructed = run_alone(runner, weight_decay=OWN_DECAY).path, run_alone(runner).path
+    effect = max_relative_difference(changed, constructed)
+    if effect <= VISIBLE * tolerance(runner):
         return Finding((), INVISIBLE)
-    if gap(one.path, constructed) <= tolerance(lab):
+    if max_relative_difference(one.path, constructed) <= tolerance(runner):
         return Finding(
             ("ignored",), "a weight_decay written into the group before the first step does nothing", {"effect": effect}
         )
-    return compared(
-        lab, gap(one.path, changed), what="a weight_decay written into the group before the first step", same="counts"
+    return same_path_finding(
+        runner,
+        max_relative_difference(one.path, changed),
+        what="a weight_decay written into the group before the first step",
+        same="counts",
     )
 
 
-def _fresh(lab: Lab, seed: int, lr: float, weight_decay: float) -> list[Tensor]:
-    return alone(lab, seed, LATER, lr=lr, weight_decay=weight_decay).path
+def _fresh(runner: SubjectRunner, seed: int, lr: float, weight_decay: float) -> list[Tensor]:
+    return run_alone(runner, seed, LATER, lr=lr, weight_decay=weight_decay).path
 
 
-def _match(lab: Lab, path: Sequence[Tensor], known: Mapping[str, Sequence[Tensor]]) -> str:
+def _match(runner: SubjectRunner, path: Sequence[Tensor], known: Mapping[str, Sequence[Tensor]]) -> str:
     """Return the first of the known paths that fits, or nothing."""
-    return next((word for word, other in known.items() if gap(path, other) <= tolerance(lab)), "")
+    return next((word for word, other in known.items() if max_relative_difference(path, other) <= tolerance(runner)), "")
 
 
 def _differs(group: Mapping[str, Any], own: Mapping[str, Any], name: str) -> bool:

@@ -10,8 +10,8 @@ import torch
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.handling import kernels
-from harness.fingerprint.measuring.self_comparison import LR, WEIGHT_DECAY, Tracked, drive, slope, start
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.self_comparison import LR, WEIGHT_DECAY, Tracked, gradient_at, run_tracked, start
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 STEPS = 12
@@ -26,9 +26,9 @@ BAD = {
 }
 
 
-def default_options(lab: Lab) -> Finding:
+def default_options(runner: SubjectRunner) -> Finding:
     """Ask what the constructor's defaults are."""
-    known = _defaults(lab)
+    known = _defaults(runner)
     if not known:
         return Finding(("hidden",), "the constructor's signature names no defaults")
     said = "defaults: " + ", ".join(f"{name}={value!r}" for name, value in known.items())
@@ -36,38 +36,38 @@ def default_options(lab: Lab) -> Finding:
     return Finding(("stated",), said if len(said) < 140 else said[:136] + "...", numbers)
 
 
-def inert_options(lab: Lab) -> Finding:
+def inert_options(runner: SubjectRunner) -> Finding:
     """Ask whether every option with a number, a switch or a tuple of numbers as its default changes something.
 
     An option that does nothing by itself is tried again beside each of the others: nesterov needs a momentum.
     """
-    tried = {name: list(_changes(value)) for name, value in _defaults(lab).items() if name not in (*GIVEN, *kernels.FLAGS)}
+    tried = {name: list(_changes(value)) for name, value in _defaults(runner).items() if name not in (*GIVEN, *kernels.FLAGS)}
     known = {name: values for name, values in tried.items() if values}
     if not known:
         return Finding(("none",), "no option but lr and weight_decay has a number or a switch as its default")
-    usual = _run(lab, {})
-    inert = [name for name, values in known.items() if not _lives(lab, name, values, {}, usual)]
-    inert = [name for name in inert if _accepted(lab, name, known[name]) and not _lives_beside(lab, name, known)]
+    usual = _run(runner, {})
+    inert = [name for name, values in known.items() if not _lives(runner, name, values, {}, usual)]
+    inert = [name for name in inert if _accepted(runner, name, known[name]) and not _lives_beside(runner, name, known)]
     if not inert:
         return Finding(("none",), f"each of {len(known)} options changes something: {', '.join(known)}"[:139], {"inert": 0.0})
     said = f"accepted, and changes nothing in {STEPS} steps here: {', '.join(inert)}"
     return Finding(("some",), said[:139], {"inert": float(len(inert))})
 
 
-def unknown_option(lab: Lab) -> Finding:
+def unknown_option(runner: SubjectRunner) -> Finding:
     """Ask whether an option is refused that no optimizer has."""
     unknown: dict[str, Any] = {UNKNOWN: 1.0}
     try:
-        lab.make([torch.nn.Parameter(start(1).to(lab.dtype))], lr=LR, weight_decay=WEIGHT_DECAY, **unknown)
+        runner.make([torch.nn.Parameter(start(1).to(runner.dtype))], lr=LR, weight_decay=WEIGHT_DECAY, **unknown)
     except Exception:
         return Finding(("refused",), "an option that it does not have is refused")
     return Finding(("swallowed",), "an option that it does not have is accepted without a word: a misspelt one is lost")
 
 
-def rejects(lab: Lab) -> Finding:
+def rejects(runner: SubjectRunner) -> Finding:
     """Ask which settings that make no sense are refused."""
-    tried = {name: settings for name, settings in BAD.items() if lab.takes_decay or "weight_decay" not in settings}
-    refused = {name: _refuses(lab, settings) for name, settings in tried.items()}
+    tried = {name: settings for name, settings in BAD.items() if runner.takes_decay or "weight_decay" not in settings}
+    refused = {name: _refuses(runner, settings) for name, settings in tried.items()}
     numbers = {name.replace(" ", "_"): float(one) for name, one in refused.items()}
     accepted = ", ".join(name for name, one in refused.items() if not one)
     if not accepted:
@@ -78,11 +78,11 @@ def rejects(lab: Lab) -> Finding:
     return Finding(("some",), f"refused: {kept_out}; accepted without a word: {accepted}", numbers)
 
 
-def _defaults(lab: Lab) -> dict[str, Any]:
-    """Return the constructor's options with what they are by default, or as the lab sets them."""
-    known = inspect.signature(lab.build).parameters
+def _defaults(runner: SubjectRunner) -> dict[str, Any]:
+    """Return the constructor's options with what they are by default, or as the runner sets them."""
+    known = inspect.signature(runner.build).parameters
     return {
-        name: lab.options.get(name, one.default)
+        name: runner.options.get(name, one.default)
         for name, one in known.items()
         if name != "params" and one.default is not inspect.Parameter.empty
     }
@@ -102,59 +102,59 @@ def _changes(value: Any) -> Iterator[Any]:
                 yield from (type(value)((*value[:place], other, *value[place + 1 :])) for other in (0.5, 0.9 * part, 10.0))
 
 
-def _lives(lab: Lab, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
+def _lives(runner: SubjectRunner, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
     """Return True if some other value of an option, beside other options, leads elsewhere."""
-    if isinstance(_defaults(lab)[name], tuple | list):
-        return _each_lives(lab, name, values, beside, usual)
-    return any(_fate(lab, {**beside, name: value}) not in (usual, None) for value in values)
+    if isinstance(_defaults(runner)[name], tuple | list):
+        return _each_lives(runner, name, values, beside, usual)
+    return any(_fate(runner, {**beside, name: value}) not in (usual, None) for value in values)
 
 
-def _each_lives(lab: Lab, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
+def _each_lives(runner: SubjectRunner, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
     """The same of a tuple, of which every number must count."""
-    value = _defaults(lab)[name]
+    value = _defaults(runner)[name]
     places = [place for place, part in enumerate(value) if isinstance(part, float)]
-    fates = [{_fate(lab, {**beside, name: other}) for other in values if other[place] != value[place]} for place in places]
+    fates = [{_fate(runner, {**beside, name: other}) for other in values if other[place] != value[place]} for place in places]
     return all(own - {usual, None} for own in fates if own != {None})
 
 
-def _accepted(lab: Lab, name: str, values: list[Any]) -> bool:
+def _accepted(runner: SubjectRunner, name: str, values: list[Any]) -> bool:
     """Return True if any other value is taken: what is refused whatever it is has not been tried."""
-    return any(_fate(lab, {name: value}) is not None for value in values)
+    return any(_fate(runner, {name: value}) is not None for value in values)
 
 
-def _lives_beside(lab: Lab, name: str, known: Mapping[str, list[Any]]) -> bool:
+def _lives_beside(runner: SubjectRunner, name: str, known: Mapping[str, list[Any]]) -> bool:
     for other, values in known.items():
         if other == name:
             continue
         for value in values[:2]:
-            usual = _fate(lab, {other: value})
-            if usual is not None and _lives(lab, name, known[name], {other: value}, usual):
+            usual = _fate(runner, {other: value})
+            if usual is not None and _lives(runner, name, known[name], {other: value}, usual):
                 return True
     return False
 
 
-def _fate(lab: Lab, options: Mapping[str, Any]) -> str | None:
+def _fate(runner: SubjectRunner, options: Mapping[str, Any]) -> str | None:
     """Return where a run ends, or None when the options are refused."""
     try:
-        return _run(lab, options)
+        return _run(runner, options)
     except Exception:
         return None
 
 
-def _run(lab: Lab, options: Mapping[str, Any]) -> str:
+def _run(runner: SubjectRunner, options: Mapping[str, Any]) -> str:
     """Return where weights and state end, to the last digit."""
-    tracked = [Tracked.of(torch.nn.Parameter(scale * start(1).to(lab.dtype)), seed) for seed, scale in ((1, 1.0), (2, 1e-3))]
-    optimizer = lab.make([one.weight for one in tracked], lr=LR, weight_decay=WEIGHT_DECAY, **options)
-    drive(optimizer, tracked, range(STEPS), lambda *given: LOUD * FADES ** given[1] * slope(*given))
+    tracked = [Tracked.of(torch.nn.Parameter(scale * start(1).to(runner.dtype)), seed) for seed, scale in ((1, 1.0), (2, 1e-3))]
+    optimizer = runner.make([one.weight for one in tracked], lr=LR, weight_decay=WEIGHT_DECAY, **options)
+    run_tracked(optimizer, tracked, range(STEPS), lambda *given: LOUD * FADES ** given[1] * gradient_at(*given))
     ends = [one.path[-1] for one in tracked]
     state = [value for own in optimizer.state.values() if isinstance(own, dict) for value in own.values()]
     return repr([one.tolist() for one in (*ends, *(value for value in state if isinstance(value, torch.Tensor)))])
 
 
-def _refuses(lab: Lab, settings: Mapping[str, float]) -> bool:
+def _refuses(runner: SubjectRunner, settings: Mapping[str, float]) -> bool:
     given: dict[str, Any] = {"lr": LR, "weight_decay": WEIGHT_DECAY, **settings}
     try:
-        lab.make([torch.nn.Parameter(start(1).to(lab.dtype))], **given)
+        runner.make([torch.nn.Parameter(start(1).to(runner.dtype))], **given)
     except Exception:
         return True
     return False

@@ -19,22 +19,22 @@ from harness.fingerprint.measuring.self_comparison import (
     STEPS,
     VISIBLE,
     WEIGHT_DECAY,
-    Slope,
+    GradientAt,
     Tracked,
-    alone,
     build,
-    compared,
     decay_shows,
-    draws,
-    drive,
-    gap,
-    refusable,
-    slope,
+    gradient_at,
+    is_stochastic,
+    max_relative_difference,
+    refusal_is_an_answer,
+    run_alone,
+    run_tracked,
+    same_path_finding,
     start,
     tolerance,
     track,
 )
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question, Role
 
 ROOM = 64  # elements of memory in which a row stands for a matrix of SHAPE
@@ -42,135 +42,143 @@ ROOM = 64  # elements of memory in which a row stands for a matrix of SHAPE
 Make = Callable[[int], Tensor]  # seed -> start, in float64
 
 
-@refusable
-def zero_dim(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def zero_dim(runner: SubjectRunner) -> Finding:
     """Ask whether a scalar parameter is treated as a 1 x 1 matrix is."""
-    return _reshaped(lab, (), (1, 1), "a scalar")
+    return _reshaped(runner, (), (1, 1), "a scalar")
 
 
-@refusable
-def one_dim(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def one_dim(runner: SubjectRunner) -> Finding:
     """Ask whether a vector is treated as a matrix with the same numbers is."""
-    return _reshaped(lab, (12,), SHAPE, "a vector")
+    return _reshaped(runner, (12,), SHAPE, "a vector")
 
 
-@refusable
-def four_dim(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def four_dim(runner: SubjectRunner) -> Finding:
     """Ask whether a convolution's weight is treated as a matrix is, and in the memory format channels_last as in the other."""
-    found = _reshaped(lab, (3, 2, 2, 1), SHAPE, "a 4-D tensor")
+    found = _reshaped(runner, (3, 2, 2, 1), SHAPE, "a 4-D tensor")
     if found.values != ("as_usual",):
         return found
     shape = (2, 3, 2, 2)
-    plain = _walk(lab, lambda seed: start(seed, shape), slope)
-    last = _walk(lab, lambda seed: _channels_last(start(seed, shape)), lambda *given: _channels_last(slope(*given)))
-    distance = gap(last.path, plain.path)
-    if distance > tolerance(lab):
-        return compared(lab, distance, what="a 4-D tensor in channels_last, held against a contiguous one", same="as_usual")
+    plain = _walk(runner, lambda seed: start(seed, shape), gradient_at)
+    last = _walk(runner, lambda seed: _channels_last(start(seed, shape)), lambda *given: _channels_last(gradient_at(*given)))
+    distance = max_relative_difference(last.path, plain.path)
+    if distance > tolerance(runner):
+        return same_path_finding(
+            runner, distance, what="a 4-D tensor in channels_last, held against a contiguous one", same="as_usual"
+        )
     return Finding(found.values, f"{found.says}; channels_last too", {**found.numbers, "channels_last_gap": distance})
 
 
-@refusable
-def empty(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def empty(runner: SubjectRunner) -> Finding:
     """Ask whether a parameter without elements disturbs the others."""
-    one, nothing = track(lab, 1), track(lab, 2, (0, 3))
-    drive(build(lab, [nothing, one]), [nothing, one], range(STEPS))
-    return compared(
-        lab, gap(one.path, alone(lab).path), what="a matrix beside an empty parameter", same="as_usual", neighbours=True
+    one, nothing = track(runner, 1), track(runner, 2, (0, 3))
+    run_tracked(build(runner, [nothing, one]), [nothing, one], range(STEPS))
+    return same_path_finding(
+        runner,
+        max_relative_difference(one.path, run_alone(runner).path),
+        what="a matrix beside an empty parameter",
+        same="as_usual",
+        neighbours=True,
     )
 
 
-@refusable
-def non_contiguous(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def non_contiguous(runner: SubjectRunner) -> Finding:
     """Ask whether a transposed parameter is treated as a contiguous one is, with gradients laid out either way."""
 
     def rows(seed: int) -> Tensor:
         return start(seed, SHAPE[::-1]).t()
 
     def gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
-        return slope(seed, step, shape[::-1]).t()
+        return gradient_at(seed, step, shape[::-1]).t()
 
-    plain = _walk(lab, lambda seed: rows(seed).contiguous(), lambda *given: gradient(*given).contiguous())
-    runs = [_walk(lab, rows, gradient), _walk(lab, rows, lambda *given: gradient(*given).contiguous())]
+    plain = _walk(runner, lambda seed: rows(seed).contiguous(), lambda *given: gradient(*given).contiguous())
+    runs = [_walk(runner, rows, gradient), _walk(runner, rows, lambda *given: gradient(*given).contiguous())]
     if any(not _moves(run.path) for run in runs):
         return Finding(("not_moved",), "a transposed parameter never moves")
-    alike, apart = (gap(run.path, plain.path) for run in runs)
-    if alike <= tolerance(lab) < apart and not draws(lab):
+    alike, apart = (max_relative_difference(run.path, plain.path) for run in runs)
+    if alike <= tolerance(runner) < apart and not is_stochastic(runner):
         says = f"a transposed parameter is as usual where its gradient is transposed too, and else {apart:.2g} away"
         return Finding(("needs_alike_layout",), says, {"gap": alike, "gap_else": min(apart, FAR)})
-    return compared(lab, max(alike, apart), what="a transposed parameter", same="as_usual")
+    return same_path_finding(runner, max(alike, apart), what="a transposed parameter", same="as_usual")
 
 
-@refusable
-def expanded(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def expanded(runner: SubjectRunner) -> Finding:
     """Ask whether a parameter is refused whose rows are the same memory."""
-    memory = start(1, (ROOM,)).to(lab.dtype)  # room behind the row for a kernel that takes it for a whole matrix
+    memory = start(1, (ROOM,)).to(runner.dtype)  # room behind the row for a kernel that takes it for a whole matrix
     before = memory.clone()
     one = Tracked.of(torch.nn.Parameter(memory.as_strided(SHAPE, (0, 1))), 1)
-    drive(build(lab, [one]), [one], range(STEPS))
+    run_tracked(build(runner, [one]), [one], range(STEPS))
     if not memory[SHAPE[1] :].equal(before[SHAPE[1] :]):
         return Finding(("writes_beyond",), "an expanded parameter is taken for a full one: the step writes into memory beyond it")
     return Finding(("accepted",), "an expanded parameter, whose rows are the same memory, is taken")
 
 
-@refusable
-def complex_numbers(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def complex_numbers(runner: SubjectRunner) -> Finding:
     """Ask whether a complex parameter is treated as its real and imaginary parts are."""
 
     def pairs(seed: int) -> Tensor:
         return torch.view_as_complex(start(seed, (3, 2, 2)))
 
     def gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
-        return torch.view_as_complex(slope(seed, step, (*shape, 2)))
+        return torch.view_as_complex(gradient_at(seed, step, (*shape, 2)))
 
-    runs = [_walk(lab, pairs, gradient, weight_decay) for weight_decay in (WEIGHT_DECAY, 0.0)]
+    runs = [_walk(runner, pairs, gradient, weight_decay) for weight_decay in (WEIGHT_DECAY, 0.0)]
     parts = [[torch.view_as_real(weight) for weight in run.path] for run in runs]
     if any(not _moves([weight[..., part] for weight in parts[1]]) for part in (0, 1)):
         return Finding(("not_moved",), "of a complex parameter the real or the imaginary part never moves")
-    return _found(lab, parts[0], parts[1], alone(lab).path, "a complex parameter")
+    return _found(runner, parts[0], parts[1], run_alone(runner).path, "a complex parameter")
 
 
-def element_wise(lab: Lab) -> bool:
+def element_wise(runner: SubjectRunner) -> bool:
     """Return True if a coordinate's path depends on its own gradients and start alone."""
-    one, other = (_corner(lab, factor) for factor in (1.0, 3.0))
-    return gap(one, other) <= tolerance(lab)
+    one, other = (_corner(runner, factor) for factor in (1.0, 3.0))
+    return max_relative_difference(one, other) <= tolerance(runner)
 
 
-def _corner(lab: Lab, factor: float) -> list[Tensor]:
+def _corner(runner: SubjectRunner, factor: float) -> list[Tensor]:
     """Return the path of the first coordinate, with all others' starts and gradients multiplied by a factor."""
     scale = torch.full(SHAPE, factor, dtype=torch.float64)
     scale[0, 0] = 1.0
-    run = _walk(lab, lambda seed: scale * start(seed), lambda seed, step, shape: scale * slope(seed, step))
+    run = _walk(runner, lambda seed: scale * start(seed), lambda seed, step, shape: scale * gradient_at(seed, step))
     return [weight[:1, :1] for weight in run.path]
 
 
-def _reshaped(lab: Lab, shape: tuple[int, ...], matrix: tuple[int, ...], what: str) -> Finding:
+def _reshaped(runner: SubjectRunner, shape: tuple[int, ...], matrix: tuple[int, ...], what: str) -> Finding:
     """Return what becomes of the numbers of a matrix in another shape."""
-    decayed, plain = (_walk(lab, partial(start, shape=shape), slope, decay) for decay in (WEIGHT_DECAY, 0.0))
-    usual = _walk(lab, partial(start, shape=matrix), slope)
-    return _found(lab, decayed.path, plain.path, usual.path, what)
+    decayed, plain = (_walk(runner, partial(start, shape=shape), gradient_at, decay) for decay in (WEIGHT_DECAY, 0.0))
+    usual = _walk(runner, partial(start, shape=matrix), gradient_at)
+    return _found(runner, decayed.path, plain.path, usual.path, what)
 
 
-def _found(lab: Lab, path: Sequence[Tensor], undecayed: Sequence[Tensor], usual: Sequence[Tensor], what: str) -> Finding:
+def _found(
+    runner: SubjectRunner, path: Sequence[Tensor], undecayed: Sequence[Tensor], usual: Sequence[Tensor], what: str
+) -> Finding:
     """Return what became of a parameter; `usual` is the path of a matrix with the same numbers."""
     if not all(bool(weight.isfinite().all()) for weight in path):
         return Finding(("not_finite",), f"{what} becomes NaN or infinite")
     if not _moves(path):
         return Finding(("not_moved",), f"{what} never moves")
-    if gap(path, undecayed) <= VISIBLE * tolerance(lab) and decay_shows(lab):
+    if max_relative_difference(path, undecayed) <= VISIBLE * tolerance(runner) and decay_shows(runner):
         return Finding(("not_decayed",), f"{what} moves, and weight decay does nothing to it")
-    if not element_wise(lab):
+    if not element_wise(runner):
         return Finding(
             ("as_usual",), f"{what} moves, decays and stays finite (the steps are not element-wise: no path to hold it to)"
         )
-    distance = gap([weight.reshape(-1) for weight in path], [weight.reshape(-1) for weight in usual])
-    return compared(lab, distance, what=f"{what}, held against a matrix of the same numbers", same="as_usual")
+    distance = max_relative_difference([weight.reshape(-1) for weight in path], [weight.reshape(-1) for weight in usual])
+    return same_path_finding(runner, distance, what=f"{what}, held against a matrix of the same numbers", same="as_usual")
 
 
-def _walk(lab: Lab, make: Make, gradient: Slope, weight_decay: float = WEIGHT_DECAY) -> Tracked:
+def _walk(runner: SubjectRunner, make: Make, gradient: GradientAt, weight_decay: float = WEIGHT_DECAY) -> Tracked:
     numbers = make(1)
-    kind = lab.dtype.to_complex() if numbers.is_complex() else lab.dtype
+    kind = runner.dtype.to_complex() if numbers.is_complex() else runner.dtype
     one = Tracked.of(torch.nn.Parameter(numbers.to(kind)), 1)
-    drive(build(lab, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)
+    run_tracked(build(runner, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)
     return one
 
 
@@ -192,7 +200,7 @@ _VALUES: Mapping[str, str] = {
 }
 
 
-def _question(name: str, asks: str, ask: Callable[[Lab], Finding], *usual: str, role: Role = "information") -> Question:
+def _question(name: str, asks: str, ask: Callable[[SubjectRunner], Finding], *usual: str, role: Role = "information") -> Question:
     return Question(name, "parameters", asks, ask, _VALUES, ("as_usual", *usual), role)
 
 

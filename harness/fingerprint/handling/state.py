@@ -23,16 +23,16 @@ from harness.fingerprint.measuring.self_comparison import (
     WEIGHT_DECAY,
     Tracked,
     build,
-    draws,
-    drive,
-    gap,
-    refusable,
-    slope,
+    gradient_at,
+    is_stochastic,
+    max_relative_difference,
+    refusal_is_an_answer,
+    run_tracked,
     start,
     tolerance,
     track,
 )
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.subject.loading import unwatched
 from harness.subject.stepping import step_once
@@ -45,56 +45,58 @@ SINGLE = float(torch.finfo(torch.float32).eps)
 Paths = Sequence[list[Tensor]]  # one a parameter
 
 
-@refusable
-def state_dict(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def state_dict(runner: SubjectRunner) -> Finding:
     """Ask whether a run goes on from a saved state dict in a fresh optimizer as it would have gone on."""
-    pair, optimizer = _halfway(lab)
+    pair, optimizer = _halfway(runner)
     saved = _saved(optimizer)
     copies = _copies(pair)
-    fresh = _build(lab, copies)
+    fresh = _build(runner, copies)
     fresh.load_state_dict(saved)
-    drive(optimizer, pair, LATER)
-    drive(fresh, copies, LATER)
+    run_tracked(optimizer, pair, LATER)
+    run_tracked(fresh, copies, LATER)
     keeps = any(saved["state"].values()) if isinstance(saved, dict) and "state" in saved else True
-    return _continued(lab, copies, pair, what="a run that goes on from a saved state dict" + ("" if keeps else " without state"))
+    return _continued(
+        runner, copies, pair, what="a run that goes on from a saved state dict" + ("" if keeps else " without state")
+    )
 
 
-@refusable
-def resume_weight_decay(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def resume_weight_decay(runner: SubjectRunner) -> Finding:
     """Ask whose weight_decay counts after loading into an optimizer that was built with another."""
-    if "weight_decay" not in _build(lab, [track(lab, seed) for seed in (1, 2)]).param_groups[1]:
+    if "weight_decay" not in _build(runner, [track(runner, seed) for seed in (1, 2)]).param_groups[1]:
         return Finding((), "not known, because the groups hold no weight_decay")
-    return _resumed(lab, "weight_decay", {"weight_decay": OTHER_DECAY})
+    return _resumed(runner, "weight_decay", {"weight_decay": OTHER_DECAY})
 
 
-@refusable
-def resume_lr(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def resume_lr(runner: SubjectRunner) -> Finding:
     """Ask whose learning rate counts after loading into an optimizer that was built with another."""
-    return _resumed(lab, "lr", {"lr": OTHER_LR})
+    return _resumed(runner, "lr", {"lr": OTHER_LR})
 
 
-@refusable
-def pickled(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def pickled(runner: SubjectRunner) -> Finding:
     """Ask whether a run goes on as it was when optimizer and weights were pickled."""
-    pair, optimizer = _halfway(lab)
+    pair, optimizer = _halfway(runner)
     restored, weights = pickle.loads(pickle.dumps((unwatched(optimizer), [one.weight for one in pair])))
-    return _both_go_on(lab, optimizer, pair, restored, weights, what="pickled")
+    return _both_go_on(runner, optimizer, pair, restored, weights, what="pickled")
 
 
-@refusable
-def deepcopied(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def deepcopied(runner: SubjectRunner) -> Finding:
     """Ask whether a run goes on as it was when optimizer and weights were copied, and the original with it."""
-    pair, optimizer = _halfway(lab)
+    pair, optimizer = _halfway(runner)
     restored, weights = copy.deepcopy((unwatched(optimizer), [one.weight for one in pair]))
-    return _both_go_on(lab, optimizer, pair, restored, weights, what="deep-copied")
+    return _both_go_on(runner, optimizer, pair, restored, weights, what="deep-copied")
 
 
-@refusable
-def state_precision(lab: Lab) -> Finding:
-    """Ask whether loading a state dict keeps the precision of what it holds, for the lab's weights and for bfloat16 ones."""
-    loaded = {lab.dtype: _loaded(lab, lab.dtype)}
+@refusal_is_an_answer
+def state_precision(runner: SubjectRunner) -> Finding:
+    """Ask whether loading a state dict keeps the precision of the state, for the runner's dtype and for bfloat16."""
+    loaded = {runner.dtype: _loaded(runner, runner.dtype)}
     with contextlib.suppress(Exception):  # half precision is another question
-        loaded[torch.bfloat16] = _loaded(lab, torch.bfloat16)
+        loaded[torch.bfloat16] = _loaded(runner, torch.bfloat16)
     cast = [
         f"{name} {_name(kind)} to {_name(after[name])} ({_name(weights)} weights)"
         for weights, (before, after) in loaded.items()
@@ -104,25 +106,25 @@ def state_precision(lab: Lab) -> Finding:
     if cast:
         said = f"loading a state dict casts {', '.join(cast[:2])}" + (f" and {len(cast) - 2} more" if len(cast) > 2 else "")
         return Finding(("cast",), said, {"cast": float(len(cast))})
-    names = sorted(loaded[lab.dtype][0])
+    names = sorted(loaded[runner.dtype][0])
     if not names:
         return Finding(("no_state",), "the state holds no tensors whose precision could be lost")
     weights = " and ".join(_name(kind) for kind in loaded)
     return Finding(("kept",), f"loading a state dict keeps the precision of {len(names)} state tensors ({weights} weights)")
 
 
-def _build(lab: Lab, pair: Sequence[Tracked], **changed: float) -> Any:
+def _build(runner: SubjectRunner, pair: Sequence[Tracked], **changed: float) -> Any:
     """Two groups, of which the second inherits what the constructor is given, and the first has its own weight decay."""
     given = {"lr": LR, "weight_decay": WEIGHT_DECAY, **changed}
     scale = given["weight_decay"] / WEIGHT_DECAY
     groups = [{"params": [pair[0]], "weight_decay": 0.5 * scale * WEIGHT_DECAY}, {"params": [pair[1]]}]
-    return build(lab, groups, lr=given["lr"], weight_decay=given["weight_decay"])
+    return build(runner, groups, lr=given["lr"], weight_decay=given["weight_decay"])
 
 
-def _halfway(lab: Lab) -> tuple[list[Tracked], Any]:
-    pair = [track(lab, seed) for seed in (1, 2)]
-    optimizer = _build(lab, pair)
-    drive(optimizer, pair, range(STEPS))
+def _halfway(runner: SubjectRunner) -> tuple[list[Tracked], Any]:
+    pair = [track(runner, seed) for seed in (1, 2)]
+    optimizer = _build(runner, pair)
+    run_tracked(optimizer, pair, range(STEPS))
     return pair, optimizer
 
 
@@ -142,16 +144,16 @@ def _copies(pair: Sequence[Tracked]) -> list[Tracked]:
     return copies
 
 
-def _continued(lab: Lab, went_on: Sequence[Tracked], usual: Sequence[Tracked], *, what: str) -> Finding:
-    distance = max(gap(one.path, other.path) for one, other in zip(went_on, usual, strict=True))
+def _continued(runner: SubjectRunner, went_on: Sequence[Tracked], usual: Sequence[Tracked], *, what: str) -> Finding:
+    distance = max(max_relative_difference(one.path, other.path) for one, other in zip(went_on, usual, strict=True))
     numbers = {"gap": min(distance, FAR)}
     if distance == 0:
         return Finding(("identical",), f"{what} takes the same path, bit for bit, over {STEPS} steps", numbers)
-    if distance <= tolerance(lab):
+    if distance <= tolerance(runner):
         return Finding(("to_rounding",), f"{what} takes the same path to {distance:.1e}", numbers)
-    if distance <= tolerance(lab) * SINGLE / lab.eps:
+    if distance <= tolerance(runner) * SINGLE / runner.eps:
         return Finding(("to_single_rounding",), f"{what} ends {distance:.1e} away, as if cast to float32 once", numbers)
-    if draws(lab):
+    if is_stochastic(runner):
         return Finding((), f"{what}: not known, because {CHANCE}", numbers)
     return Finding(
         ("differs",), f"{what} ends {distance:.2g} of the largest weight away from the run that was not stopped", numbers
@@ -173,28 +175,28 @@ class Resumed:
     third: Paths
 
 
-def _resumed(lab: Lab, name: str, changed: Mapping[str, float]) -> Finding:
-    pair, optimizer = _halfway(lab)
+def _resumed(runner: SubjectRunner, name: str, changed: Mapping[str, float]) -> Finding:
+    pair, optimizer = _halfway(runner)
     saved = _saved(optimizer)
     third = {key: THIRD * value for key, value in changed.items()}
-    found, same = (_after(lab, pair, saved, built) for built in (changed, {}))
-    constructor, further = (_after(lab, pair, _rewritten(lab, saved, name, built), built) for built in (changed, third))
+    found, same = (_after(runner, pair, saved, built) for built in (changed, {}))
+    constructor, further = (_after(runner, pair, _rewritten(runner, saved, name, built), built) for built in (changed, third))
     _copies(pair)
-    drive(optimizer, pair, LATER)
-    return _whose(lab, name, Resumed(found, [one.path for one in pair], same, constructor, further))
+    run_tracked(optimizer, pair, LATER)
+    return _whose(runner, name, Resumed(found, [one.path for one in pair], same, constructor, further))
 
 
-def _after(lab: Lab, pair: Sequence[Tracked], saved: Any, built: Mapping[str, float]) -> Paths:
+def _after(runner: SubjectRunner, pair: Sequence[Tracked], saved: Any, built: Mapping[str, float]) -> Paths:
     """Return how the weights go on as they stand, with what was saved loaded into an optimizer that is `built` so."""
     copies = _copies(pair)
-    fresh = _build(lab, copies, **built)
+    fresh = _build(runner, copies, **built)
     fresh.load_state_dict(copy.deepcopy(saved))
-    return [one.path for one in drive(fresh, copies, LATER)]
+    return [one.path for one in run_tracked(fresh, copies, LATER)]
 
 
-def _rewritten(lab: Lab, saved: Any, name: str, built: Mapping[str, float]) -> Any:
+def _rewritten(runner: SubjectRunner, saved: Any, name: str, built: Mapping[str, float]) -> Any:
     """Return what would have been saved, had its groups the values of an optimizer that is `built` so."""
-    own = _build(lab, [track(lab, seed) for seed in (1, 2)], **built).param_groups
+    own = _build(runner, [track(runner, seed) for seed in (1, 2)], **built).param_groups
     changed = copy.deepcopy(saved)
     held = changed.get("param_groups", []) if isinstance(changed, dict) else []
     for group, other in zip(held, own, strict=False):
@@ -203,14 +205,14 @@ def _rewritten(lab: Lab, saved: Any, name: str, built: Mapping[str, float]) -> A
     return changed
 
 
-def _whose(lab: Lab, name: str, paths: Resumed) -> Finding:
+def _whose(runner: SubjectRunner, name: str, paths: Resumed) -> Finding:
     """Compare the resumed paths with those under the checkpoint's value and under the constructor's: first step, then all."""
     effect = _apart(paths.constructor, paths.checkpoint)
     first, all_of_it = _apart(paths.found, paths.checkpoint, slice(2)), _apart(paths.found, paths.checkpoint)
     numbers = {"effect": effect, "first": first, "all": all_of_it}
-    if effect <= VISIBLE * tolerance(lab):
+    if effect <= VISIBLE * tolerance(runner):
         return Finding((), f"not known, because {name} changes nothing after loading that rounding does not hide", numbers)
-    room = tolerance(lab) * (SINGLE / lab.eps if effect > VISIBLE * tolerance(lab) * SINGLE / lab.eps else 1)
+    room = tolerance(runner) * (SINGLE / runner.eps if effect > VISIBLE * tolerance(runner) * SINGLE / runner.eps else 1)
     if all_of_it <= room:
         return Finding(("checkpoint",), f"after loading, the checkpoint's {name} counts from the first step on", numbers)
     if max(_apart(paths.constructor, paths.third), _apart(paths.constructor, paths.found)) <= room:
@@ -229,33 +231,35 @@ def _whose(lab: Lab, name: str, paths: Resumed) -> Finding:
 
 
 def _apart(one: Paths, other: Paths, steps: slice = slice(None)) -> float:
-    return max(gap(here[steps], there[steps]) for here, there in zip(one, other, strict=True))
+    return max(max_relative_difference(here[steps], there[steps]) for here, there in zip(one, other, strict=True))
 
 
-def _both_go_on(lab: Lab, optimizer: Any, pair: list[Tracked], restored: Any, weights: Sequence[Tensor], *, what: str) -> Finding:
+def _both_go_on(
+    runner: SubjectRunner, optimizer: Any, pair: list[Tracked], restored: Any, weights: Sequence[Tensor], *, what: str
+) -> Finding:
     """Drive the copy, then the original, and hold both against a run that was never copied."""
     copies = [Tracked.of(weight, one.seed) for weight, one in zip(weights, pair, strict=True)]
     _copies(pair)
-    drive(restored, copies, LATER)
-    drive(optimizer, pair, LATER)
-    usual, undisturbed = _halfway(lab)
+    run_tracked(restored, copies, LATER)
+    run_tracked(optimizer, pair, LATER)
+    usual, undisturbed = _halfway(runner)
     _copies(usual)
-    drive(undisturbed, usual, LATER)
-    disturbed = max(gap(one.path, other.path) for one, other in zip(pair, usual, strict=True))
-    if disturbed > tolerance(lab) and not draws(lab):
+    run_tracked(undisturbed, usual, LATER)
+    disturbed = max(max_relative_difference(one.path, other.path) for one, other in zip(pair, usual, strict=True))
+    if disturbed > tolerance(runner) and not is_stochastic(runner):
         says = f"an optimizer that was {what} shares its state: the original ends {disturbed:.2g} away"
         return Finding(("shares_state",), says, {"gap": disturbed})
-    found = _continued(lab, copies, usual, what=f"an optimizer that was {what} with its weights")
+    found = _continued(runner, copies, usual, what=f"an optimizer that was {what} with its weights")
     word = {"identical": "same", "to_rounding": "same", "to_single_rounding": "differs"}
     return Finding(tuple(word.get(value, value) for value in found.values), found.says, found.numbers)
 
 
-def _loaded(lab: Lab, kind: torch.dtype) -> tuple[dict[str, torch.dtype], dict[str, torch.dtype]]:
+def _loaded(runner: SubjectRunner, kind: torch.dtype) -> tuple[dict[str, torch.dtype], dict[str, torch.dtype]]:
     """Return the precision of each state tensor, by name, before saving and after loading."""
     weights = [torch.nn.Parameter(start(1).to(kind)) for _ in range(2)]
-    optimizer, fresh = (lab.make([weight], lr=LR, weight_decay=WEIGHT_DECAY) for weight in weights)
+    optimizer, fresh = (runner.make([weight], lr=LR, weight_decay=WEIGHT_DECAY) for weight in weights)
     for step in range(3):
-        step_once(optimizer, step, weights[:1], [slope(1, step)])
+        step_once(optimizer, step, weights[:1], [gradient_at(1, step)])
     fresh.load_state_dict(_saved(optimizer))
     return _precisions(optimizer), _precisions(fresh)
 

@@ -15,21 +15,21 @@ from harness.fingerprint.measuring.self_comparison import (
     STEPS,
     VISIBLE,
     WEIGHT_DECAY,
-    Slope,
-    alone,
+    GradientAt,
     build,
-    compared,
-    draws,
-    drive,
-    flat,
-    gap,
-    refusable,
+    gradient_at,
+    is_stochastic,
+    max_relative_difference,
+    refusal_is_an_answer,
+    run_alone,
+    run_tracked,
+    same_path_finding,
     seeded_end,
-    slope,
     tolerance,
     track,
+    zero_gradient,
 )
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question, Role
 from harness.subject.loading import unwatched
 from harness.subject.stepping import set_lr, step_once
@@ -41,14 +41,14 @@ WARM = 8  # steps before that: rectified optimizers start as others go on
 BEFORE = 3  # steps before the learning rate is zero
 
 
-def gradient_kept(lab: Lab) -> Finding:
+def gradient_kept(runner: SubjectRunner) -> Finding:
     """Ask whether a step leaves .grad as it is."""
-    one = track(lab)
-    optimizer = build(lab, [one])
+    one = track(runner)
+    optimizer = build(runner, [one])
     changed = 0.0
     for step in range(STEPS):
-        given = slope(1, step).to(lab.dtype)
-        drive(optimizer, [one], [step])
+        given = gradient_at(1, step).to(runner.dtype)
+        run_tracked(optimizer, [one], [step])
         if one.weight.grad is None or not bool(one.weight.grad.any()):
             return Finding(("cleared",), f"step {step + 1} clears the gradient")
         changed = max(changed, float((one.weight.grad - given).abs().max()))
@@ -57,15 +57,15 @@ def gradient_kept(lab: Lab) -> Finding:
     return Finding(("kept",), f"{STEPS} steps leave .grad as it was, bit for bit", {"changed": 0.0})
 
 
-def zero_lr(lab: Lab) -> Finding:
+def zero_lr(runner: SubjectRunner) -> Finding:
     """Ask what a step does at a learning rate of zero, after some steps; the learning rate then comes back.
 
     One column has no gradient: where a step divides by the learning rate, that is 0/0. Not so where this alone is too much.
     """
-    tame = all(bool(weight.isfinite().all()) for weight in alone(lab, gradient=_gapped).path)
-    gradient = _gapped if tame else slope
-    path, plain = _paused(lab, WEIGHT_DECAY, gradient), _paused(lab, 0.0, gradient)
-    moved, idle = (gap([weights[BEFORE + 2]], [weights[BEFORE]]) for weights in (path, plain))
+    tame = all(bool(weight.isfinite().all()) for weight in run_alone(runner, gradient=_gapped).path)
+    gradient = _gapped if tame else gradient_at
+    path, plain = _paused(runner, WEIGHT_DECAY, gradient), _paused(runner, 0.0, gradient)
+    moved, idle = (max_relative_difference([weights[BEFORE + 2]], [weights[BEFORE]]) for weights in (path, plain))
     numbers = {"moved": moved, "moved_without_decay": idle}
     if not all(bool(weight.isfinite().all()) for weight in path):
         return Finding(("not_finite",), "a learning rate of zero ends in NaN or infinity", numbers)
@@ -78,59 +78,59 @@ def zero_lr(lab: Lab) -> Finding:
     return Finding(("moves",), f"at lr = 0 weights still move: {moved:.2g} of the largest in two steps", numbers)
 
 
-@refusable
-def lr_tensor(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def lr_tensor(runner: SubjectRunner) -> Finding:
     """Ask whether a learning rate given as a 0-dim tensor is taken, and for the same number."""
-    tensor = alone(lab, lr=torch.tensor(LR, dtype=lab.dtype))
-    distance = gap(tensor.path, alone(lab).path)
-    if tolerance(lab) < distance <= tolerance(lab) * SINGLE / lab.eps and not draws(lab):
+    tensor = run_alone(runner, lr=torch.tensor(LR, dtype=runner.dtype))
+    distance = max_relative_difference(tensor.path, run_alone(runner).path)
+    if tolerance(runner) < distance <= tolerance(runner) * SINGLE / runner.eps and not is_stochastic(runner):
         return Finding(
             ("same_in_single",), f"lr as a 0-dim tensor: the same path to float32's rounding, {distance:.1e}", {"gap": distance}
         )
-    return compared(lab, distance, what="lr as a 0-dim tensor", same="same")
+    return same_path_finding(runner, distance, what="lr as a 0-dim tensor", same="same")
 
 
-@refusable
-def maximize(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def maximize(runner: SubjectRunner) -> Finding:
     """Ask whether maximize is minimize of the negative gradient, with the decay still towards zero."""
-    one = track(lab)
-    if "maximize" not in {*unwatched(build(lab, [one])).param_groups[0], *_parameters(lab)}:
+    one = track(runner)
+    if "maximize" not in {*unwatched(build(runner, [one])).param_groups[0], *_parameters(runner)}:
         return Finding(("absent",), "there is no option maximize")
-    path = alone(lab, gradient=_negative, maximize=True).path
-    distance = gap(path, alone(lab).path)
-    if distance > tolerance(lab):
-        if gap(path, alone(lab, gradient=_negative).path) <= tolerance(lab):
+    path = run_alone(runner, gradient=_negative, maximize=True).path
+    distance = max_relative_difference(path, run_alone(runner).path)
+    if distance > tolerance(runner):
+        if max_relative_difference(path, run_alone(runner, gradient=_negative).path) <= tolerance(runner):
             return Finding(("ignored",), "maximize=True changes nothing: the path is that of minimize", {"gap": distance})
-        flipped = _flipped(lab)
+        flipped = _flipped(runner)
         if flipped:
             return Finding((flipped[0],), flipped[1], {"gap": distance})
-    return compared(lab, distance, what="maximize on -g, held against minimize on g", same="as_minimize_of_minus_g")
+    return same_path_finding(runner, distance, what="maximize on -g, held against minimize on g", same="as_minimize_of_minus_g")
 
 
-@refusable
-def closure(lab: Lab) -> Finding:
+@refusal_is_an_answer
+def closure(runner: SubjectRunner) -> Finding:
     """Ask how often a step evaluates its closure, whether gradients can be taken in it, and what is returned."""
-    one = track(lab)
-    optimizer = build(lab, [one])
+    one = track(runner)
+    optimizer = build(runner, [one])
     seen: list[bool] = []
     returned: list[Any] = []
     for step in range(STEPS):
 
         def evaluate(step: int = step) -> Tensor:
             seen.append(torch.is_grad_enabled())
-            one.weight.grad = slope(one.seed, step).to(lab.dtype)
+            one.weight.grad = gradient_at(one.seed, step).to(runner.dtype)
             return torch.tensor(0.5 + step)
 
         returned.append(step_once(optimizer, step, closure=evaluate))
         one.path.append(one.weight.detach().clone())
-    distance, calls = gap(one.path, alone(lab).path), len(seen) / STEPS
+    distance, calls = max_relative_difference(one.path, run_alone(runner).path), len(seen) / STEPS
     numbers = {"calls": calls, "gap": distance}
     if not seen:
         return Finding(("not_called",), "a closure is accepted and never called", numbers)
     if not all(seen):
         return Finding(("without_grad",), "the closure is called where gradients are off: loss.backward() would fail", numbers)
-    if distance > tolerance(lab):
-        found = compared(lab, distance, what=f"a step whose closure is called {calls:.3g} times", same="as_plain")
+    if distance > tolerance(runner):
+        found = same_path_finding(runner, distance, what=f"a step whose closure is called {calls:.3g} times", same="as_plain")
         return Finding(found.values, found.says, numbers)
     if any(loss is None or float(loss) != 0.5 + step for step, loss in enumerate(returned)):
         return Finding(("loss_lost",), "a step with a closure takes the plain step, and does not return the loss", numbers)
@@ -139,35 +139,37 @@ def closure(lab: Lab) -> Finding:
     )
 
 
-def deterministic(lab: Lab) -> Finding:
+def deterministic(runner: SubjectRunner) -> Finding:
     """Ask whether two runs are the same bit for bit, with one seed and with two."""
-    runs = [seeded_end(lab, STEPS, offset) for offset in (0, 0, 77)]
+    runs = [seeded_end(runner, STEPS, offset) for offset in (0, 0, 77)]
     if not runs[0].equal(runs[1]):
-        return Finding(("no",), "two runs from the same seed differ", {"gap": gap([runs[1]], [runs[0]])})
+        return Finding(("no",), "two runs from the same seed differ", {"gap": max_relative_difference([runs[1]], [runs[0]])})
     if not runs[0].equal(runs[2]):
         return Finding(("seeded",), "it draws random numbers: the same bits from the same torch seed, others from another")
     return Finding(("yes",), "two runs are the same bit for bit, whatever torch's seed")
 
 
-def micro_steps(lab: Lab) -> Finding:
+def micro_steps(runner: SubjectRunner) -> Finding:
     """Ask whether three backward passes before a step make one step, with one decay."""
-    one, usual = track(lab), track(lab)
+    one, usual = track(runner), track(runner)
     for tracked, parts in ((one, 3), (usual, 1)):
-        optimizer = build(lab, [tracked])
+        optimizer = build(runner, [tracked])
         for step in range(STEPS):
             tracked.weight.grad = None
             for _ in range(parts):
-                (tracked.weight * slope(1, step).to(lab.dtype) / parts).sum().backward()
+                (tracked.weight * gradient_at(1, step).to(runner.dtype) / parts).sum().backward()
             step_once(optimizer, step)
             tracked.path.append(tracked.weight.detach().clone())
-    return compared(lab, gap(one.path, usual.path), what="three backward passes a step, held against one", same="once")
+    return same_path_finding(
+        runner, max_relative_difference(one.path, usual.path), what="three backward passes a step, held against one", same="once"
+    )
 
 
-def clip(lab: Lab) -> Finding:
+def clip(runner: SubjectRunner) -> Finding:
     """Ask whether clipping the gradient of a step changes what weight decay takes in it."""
-    taken = [_taken(lab, share) for share in (1.0, CLIPPED)]
+    taken = [_taken(runner, share) for share in (1.0, CLIPPED)]
     size = float(taken[0].abs().max())
-    if size <= VISIBLE * tolerance(lab, WARM):
+    if size <= VISIBLE * tolerance(runner, WARM):
         return Finding((), f"not known, because weight decay takes nothing in step {WARM + 1}")
     change = float((taken[1] - taken[0]).abs().max()) / size
     if change <= REACHES:
@@ -179,16 +181,16 @@ def clip(lab: Lab) -> Finding:
     )
 
 
-def _taken(lab: Lab, share: float) -> Tensor:
+def _taken(runner: SubjectRunner, share: float) -> Tensor:
     """Return what weight decay takes in a step, after others, whose gradient is clipped to a share of its norm."""
     ends = []
     for weight_decay in (WEIGHT_DECAY, 0.0):
-        one = track(lab)
-        optimizer = build(lab, [one])
-        drive(optimizer, [one], range(WARM))
+        one = track(runner)
+        optimizer = build(runner, [one])
+        run_tracked(optimizer, [one], range(WARM))
         for group in optimizer.param_groups:
             group["weight_decay"] = weight_decay
-        one.weight.grad = slope(1, WARM).to(lab.dtype)
+        one.weight.grad = gradient_at(1, WARM).to(runner.dtype)
         torch.nn.utils.clip_grad_norm_([one.weight], share * float(one.weight.grad.norm()))
         step_once(optimizer, WARM)
         ends.append(one.weight.detach().clone())
@@ -196,43 +198,43 @@ def _taken(lab: Lab, share: float) -> Tensor:
 
 
 def _gapped(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
-    given = slope(seed, step, shape)
+    given = gradient_at(seed, step, shape)
     given[:, 0] = 0.0
     return given
 
 
-def _paused(lab: Lab, weight_decay: float, gradient: Slope) -> list[Tensor]:
-    one = track(lab)
-    optimizer = build(lab, [one], weight_decay=weight_decay)
+def _paused(runner: SubjectRunner, weight_decay: float, gradient: GradientAt) -> list[Tensor]:
+    one = track(runner)
+    optimizer = build(runner, [one], weight_decay=weight_decay)
     for lr, steps in ((LR, range(BEFORE)), (0.0, range(BEFORE, BEFORE + 2)), (LR, range(BEFORE + 2, BEFORE + 4))):
         set_lr(optimizer, lr)
-        drive(optimizer, [one], steps, gradient)
+        run_tracked(optimizer, [one], steps, gradient)
     return one.path
 
 
 def _negative(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
-    return -slope(seed, step, shape)
+    return -gradient_at(seed, step, shape)
 
 
-def _flipped(lab: Lab) -> tuple[str, str] | None:
+def _flipped(runner: SubjectRunner) -> tuple[str, str] | None:
     """Say what maximize does to a weight without gradient, where that is not what minimize does."""
     plain, other = (
-        [alone(lab, 1, [0], flat, weight_decay=decay, maximize=way).path[-1] for decay in (WEIGHT_DECAY, 0.0)]
+        [run_alone(runner, 1, [0], zero_gradient, weight_decay=decay, maximize=way).path[-1] for decay in (WEIGHT_DECAY, 0.0)]
         for way in (False, True)
     )
     usual, flipped = plain[0] - plain[1], other[0] - other[1]
-    if gap([flipped], [usual]) <= tolerance(lab):
+    if max_relative_difference([flipped], [usual]) <= tolerance(runner):
         return None
-    if gap([flipped], [-usual]) <= 0.5:
+    if max_relative_difference([flipped], [-usual]) <= 0.5:
         return "decay_flipped", "with maximize=True weights grow by what they should decay"
     return ("decay_lost", "with maximize=True weights do not decay") if not bool(flipped.any()) else None
 
 
-def _parameters(lab: Lab) -> set[str]:
-    return set(inspect.signature(lab.build).parameters)
+def _parameters(runner: SubjectRunner) -> set[str]:
+    return set(inspect.signature(runner.build).parameters)
 
 
-_Asker = Callable[[Lab], Finding]
+_Asker = Callable[[SubjectRunner], Finding]
 
 
 def _question(name: str, asks: str, ask: _Asker, values: dict[str, str], *usual: str, role: Role = "information") -> Question:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 LRS = (0.25,) * 4 + (0.4,) * 5 + (0.15,) * 5 + (0.3,) * 6
 WEIGHT_DECAY = 0.3
@@ -28,7 +28,7 @@ EXPLODED = 1e3  # a path that goes this many times further than its start measur
 
 
 @dataclass(frozen=True)
-class Walk:
+class GradientSequence:
     """Where the weights start, and `gradients[step][tensor]`, whatever the weights are."""
 
     starts: tuple[Tensor, ...]
@@ -39,7 +39,7 @@ class Walk:
 
     def run(
         self,
-        lab: Lab,
+        runner: SubjectRunner,
         weight_decay: float | Sequence[float],
         *,
         added: float = 0.0,
@@ -51,22 +51,22 @@ class Walk:
         With `masked` it joins them only where they are not zero; `placed` are paths whose weights are set before each step.
         An optimizer that was asked to maximize is given the opposite.
         """
-        sign = -1 if lab.options.get("maximize") else 1
+        sign = -1 if runner.options.get("maximize") else 1
 
         def gradients(step: int, weights: Sequence[Tensor]) -> list[Tensor]:
             for weight, path in zip(weights, placed, strict=False):
                 weight.copy_(path[step])
-            given = [one.to(lab.dtype) for one in self.gradients[step]]
+            given = [one.to(runner.dtype) for one in self.gradients[step]]
             if added:
                 pulls = [added * self.weight_decay * weight for weight in weights]
                 given = [one + pull * (one != 0 if masked else 1) for one, pull in zip(given, pulls, strict=True)]
             return [sign * one for one in given]
 
         lrs = self.lrs[: _length(weight_decay, self.lrs)]
-        paths = lab.run(self.starts, gradients, lrs=lrs, weight_decay=weight_decay, built=self.built)
+        paths = runner.run(self.starts, gradients, lrs=lrs, weight_decay=weight_decay, built=self.built)
         return [path.to(torch.float64) for path in paths]
 
-    def reshaped(self, *shapes: tuple[int, ...]) -> Walk:
+    def reshaped(self, *shapes: tuple[int, ...]) -> GradientSequence:
         """Return the same numbers in other shapes."""
         starts = tuple(start.reshape(shape) for start, shape in zip(self.starts, shapes, strict=True))
         return replace(
@@ -77,16 +77,18 @@ class Walk:
             ),
         )
 
-    def first(self, steps: int) -> Walk:
+    def first(self, steps: int) -> GradientSequence:
         """Return the walk's first steps."""
         return replace(self, gradients=self.gradients[:steps], lrs=self.lrs[:steps])
 
-    def from_starts(self, *factors: float) -> Walk:
+    def from_starts(self, *factors: float) -> GradientSequence:
         """Return the walk from starts multiplied by `factors`, one a tensor."""
         return replace(self, starts=tuple(factor * start for factor, start in zip(factors, self.starts, strict=True)))
 
 
-def draw(lrs: Sequence[float] = LRS, weight_decay: float = WEIGHT_DECAY, *, silent: bool = True, seed: int = 0) -> Walk:
+def draw_sequence(
+    lrs: Sequence[float] = LRS, weight_decay: float = WEIGHT_DECAY, *, silent: bool = True, seed: int = 0
+) -> GradientSequence:
     """Return the walk of a seed; `silent` says whether some gradients are exactly zero."""
     generator = torch.Generator().manual_seed(seed)
     starts, columns = [], []
@@ -97,20 +99,20 @@ def draw(lrs: Sequence[float] = LRS, weight_decay: float = WEIGHT_DECAY, *, sile
         starts.append((magnitudes * signs * (1.13, 0.37)[number]).reshape(shape))
         loudness = torch.logspace(-1, 1, size, dtype=torch.float64)[torch.randperm(size, generator=generator)].reshape(shape)
         columns.append([_gradient(loudness, step, silent, generator) for step in range(len(lrs))])
-    return Walk(tuple(starts), tuple(zip(*columns, strict=True)), tuple(lrs), weight_decay)
+    return GradientSequence(tuple(starts), tuple(zip(*columns, strict=True)), tuple(lrs), weight_decay)
 
 
 @lru_cache(maxsize=8)
-def usual(lab: Lab) -> Walk:
+def default_sequence(runner: SubjectRunner) -> GradientSequence:
     """Return the usual walk, or one without zero gradients for an optimizer whose weights they blow up (0/0, 1/eps)."""
-    walk = draw()
-    paths = [*walk.run(lab, 0.0), *walk.run(lab, walk.weight_decay)]
-    starts = [*walk.starts, *walk.starts]
+    sequence = draw_sequence()
+    paths = [*sequence.run(runner, 0.0), *sequence.run(runner, sequence.weight_decay)]
+    starts = [*sequence.starts, *sequence.starts]
     tame = all(
         bool(path.isfinite().all()) and float(path.abs().max()) < EXPLODED * (1 + float(start.abs().max()))
         for path, start in zip(paths, starts, strict=True)
     )
-    return walk if tame else draw(silent=False)
+    return sequence if tame else draw_sequence(silent=False)
 
 
 def _gradient(loudness: Tensor, step: int, silent: bool, generator: torch.Generator) -> Tensor:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.fingerprint.measuring.gradient_sequence import Walk
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import GradientSequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Record:
+class ReplayedRun:
     """A walk with weight decay and without, and every step of it; `replayed` says how the steps without decay were found."""
 
-    walk: Walk
+    sequence: GradientSequence
     decayed: tuple[Tensor, ...]
     plain: tuple[Tensor, ...]
     steps: tuple[Step, ...]
@@ -73,37 +73,39 @@ class Record:
     def tolerance(self) -> float:
         """The largest departure of a path that still counts as none."""
         size = max(float(path.abs().max()) for path in (*self.decayed, *self.plain))
-        return max(math.sqrt(self.eps) * self.effect, 16 * self.eps * len(self.walk.lrs) * size)
+        return max(math.sqrt(self.eps) * self.effect, 16 * self.eps * len(self.sequence.lrs) * size)
 
     @property
     def visible(self) -> bool:
         """Whether weight decay changed anything beyond rounding."""
-        return self.effect > 16 * self.eps * len(self.walk.lrs)
+        return self.effect > 16 * self.eps * len(self.sequence.lrs)
 
 
-def record(lab: Lab, walk: Walk) -> Record:
+def replay(runner: SubjectRunner, sequence: GradientSequence) -> ReplayedRun:
     """Walk with decay and without, and take every step of the decayed walk once more without its decay."""
-    decayed, plain = walk.run(lab, walk.weight_decay), walk.run(lab, 0.0)
-    after = [_without(lab, walk, number) for number in range(len(walk.lrs))]
-    free = walk.run(lab, 0.0, placed=decayed)
-    steps = _steps(lab, walk, (decayed, plain, free), after)
+    decayed, plain = sequence.run(runner, sequence.weight_decay), sequence.run(runner, 0.0)
+    after = [_without(runner, sequence, number) for number in range(len(sequence.lrs))]
+    free = sequence.run(runner, 0.0, placed=decayed)
+    steps = _steps(runner, sequence, (decayed, plain, free), after)
     late = [step for step in steps if step.number]
     replayed = any(bool(step.moved.any()) for step in late)
     if not replayed:
         alone = [
             [path[number] + other[number + 1] - other[number] for path, other in zip(decayed, plain, strict=True)]
-            for number in range(len(walk.lrs))
+            for number in range(len(sequence.lrs))
         ]
-        steps = _steps(lab, walk, (decayed, plain, free), alone)
-    return Record(walk, tuple(decayed), tuple(plain), steps, replayed, lab.eps)
+        steps = _steps(runner, sequence, (decayed, plain, free), alone)
+    return ReplayedRun(sequence, tuple(decayed), tuple(plain), steps, replayed, runner.eps)
 
 
-def _without(lab: Lab, walk: Walk, number: int) -> list[Tensor]:
+def _without(runner: SubjectRunner, sequence: GradientSequence, number: int) -> list[Tensor]:
     """Return the weights after step `number` of the decayed walk, had that step alone not decayed."""
-    return [path[-1] for path in walk.run(lab, [*[walk.weight_decay] * number, 0.0])]
+    return [path[-1] for path in sequence.run(runner, [*[sequence.weight_decay] * number, 0.0])]
 
 
-def _steps(lab: Lab, walk: Walk, paths: tuple[list[Tensor], ...], after: list[list[Tensor]]) -> tuple[Step, ...]:
+def _steps(
+    runner: SubjectRunner, sequence: GradientSequence, paths: tuple[list[Tensor], ...], after: list[list[Tensor]]
+) -> tuple[Step, ...]:
     return tuple(
         Step(
             number=number,
@@ -111,12 +113,12 @@ def _steps(lab: Lab, walk: Walk, paths: tuple[list[Tensor], ...], after: list[li
             weight=path[number].flatten(),
             update=(after[number][tensor] - path[number]).flatten(),
             decay=(path[number + 1] - after[number][tensor]).flatten(),
-            gradient=walk.gradients[number][tensor].flatten(),
+            gradient=sequence.gradients[number][tensor].flatten(),
             alone=(other[number + 1] - other[number]).flatten(),
             unburdened=(free[number + 1] - path[number]).flatten(),
-            eps=lab.eps,
+            eps=runner.eps,
         )
-        for number in range(len(walk.lrs))
+        for number in range(len(sequence.lrs))
         for tensor, (path, other, free) in enumerate(zip(*paths, strict=True))
     )
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.errors import one_line
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.subject.stepping import give_gradients, step_once
 
 LR, WEIGHT_DECAY = 0.2, 0.3  # 0.06 a step; a decay that is not multiplied by the learning rate stays below 1 as well
@@ -28,8 +28,8 @@ FAR = 1e300  # what is said of a distance that is not finite: NaN is no number
 CHANCE, ENTANGLED = "it draws random numbers", "its tensors know of each other"
 SAID = 100  # characters of an exception that fit on a line
 
-Slope = Callable[[int, int, tuple[int, ...]], Tensor | None]  # (seed, step, shape) -> gradient
-Ask = Callable[[Lab], Finding]
+GradientAt = Callable[[int, int, tuple[int, ...]], Tensor | None]  # (seed, step, shape) -> gradient
+Ask = Callable[[SubjectRunner], Finding]
 
 
 @dataclass(eq=False)
@@ -55,32 +55,36 @@ def start(seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
     return (torch.logspace(-1.3, 0.4, size, dtype=torch.float64)[order] * signs).reshape(shape)
 
 
-def slope(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+def gradient_at(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
     """Return the gradient of a step: sizes between 0.2 and some 3, and never near zero."""
     generator = torch.Generator().manual_seed(1000 * seed + step)
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
     return torch.where(noise < 0, -1.0, 1.0) * (0.2 + noise.abs())
 
 
-def flat(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+def zero_gradient(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
     """Return a gradient of exactly zero, and not None."""
     return torch.zeros(shape, dtype=torch.float64)
 
 
-def track(lab: Lab, seed: int = 1, shape: tuple[int, ...] = SHAPE) -> Tracked:
-    """Return a new parameter in the lab's precision."""
-    return Tracked.of(torch.nn.Parameter(start(seed, shape).to(lab.dtype)), seed)
+def track(runner: SubjectRunner, seed: int = 1, shape: tuple[int, ...] = SHAPE) -> Tracked:
+    """Return a new parameter in the runner's precision."""
+    return Tracked.of(torch.nn.Parameter(start(seed, shape).to(runner.dtype)), seed)
 
 
-def build(lab: Lab, params: Any, *, lr: float | Tensor = LR, weight_decay: float = WEIGHT_DECAY, **options: Any) -> Any:
-    """Build the lab's optimizer of Tracked, or of groups whose `params` are Tracked."""
+def build(
+    runner: SubjectRunner, params: Any, *, lr: float | Tensor = LR, weight_decay: float = WEIGHT_DECAY, **options: Any
+) -> Any:
+    """Build the runner's optimizer of Tracked, or of groups whose `params` are Tracked."""
     given = [
         {**one, "params": [each.weight for each in one["params"]]} if isinstance(one, dict) else one.weight for one in params
     ]
-    return lab.make(given, lr=lr, weight_decay=weight_decay, **options)
+    return runner.make(given, lr=lr, weight_decay=weight_decay, **options)
 
 
-def drive(optimizer: Any, tracked: Sequence[Tracked], steps: Iterable[int], gradient: Slope = slope) -> Sequence[Tracked]:
+def run_tracked(
+    optimizer: Any, tracked: Sequence[Tracked], steps: Iterable[int], gradient: GradientAt = gradient_at
+) -> Sequence[Tracked]:
     """Take the steps, and return the parameters, each with its path."""
     for step in steps:
         for one in tracked:
@@ -91,13 +95,15 @@ def drive(optimizer: Any, tracked: Sequence[Tracked], steps: Iterable[int], grad
     return tracked
 
 
-def alone(lab: Lab, seed: int = 1, steps: Iterable[int] = range(STEPS), gradient: Slope = slope, **settings: Any) -> Tracked:
+def run_alone(
+    runner: SubjectRunner, seed: int = 1, steps: Iterable[int] = range(STEPS), gradient: GradientAt = gradient_at, **settings: Any
+) -> Tracked:
     """Return a parameter that took the steps in an optimizer of its own; `settings` are the constructor's."""
-    one = track(lab, seed)
-    return drive(build(lab, [one], **settings), [one], steps, gradient)[0]
+    one = track(runner, seed)
+    return run_tracked(build(runner, [one], **settings), [one], steps, gradient)[0]
 
 
-def gap(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
+def max_relative_difference(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
     """Return the largest difference of two paths, as a part of the largest weight; infinite where one is not finite."""
     worst = 0.0
     for here, there in zip(one, other, strict=True):
@@ -108,75 +114,75 @@ def gap(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
     return worst
 
 
-def tolerance(lab: Lab, steps: int = STEPS) -> float:
+def tolerance(runner: SubjectRunner, steps: int = STEPS) -> float:
     """Return how far rounding may part two paths of the same sums in another order, as a part of the largest weight."""
-    return ROUNDINGS * lab.eps * steps
+    return ROUNDINGS * runner.eps * steps
 
 
-def decay_shows(lab: Lab) -> bool:
+def decay_shows(runner: SubjectRunner) -> bool:
     """Return True if weight_decay changes the usual path by more than rounding could."""
-    return gap(alone(lab).path, alone(lab, weight_decay=0.0).path) > VISIBLE * tolerance(lab)
+    return max_relative_difference(run_alone(runner).path, run_alone(runner, weight_decay=0.0).path) > VISIBLE * tolerance(runner)
 
 
 @lru_cache(maxsize=8)
-def waits(lab: Lab) -> bool:
+def has_warmup(runner: SubjectRunner) -> bool:
     """Return True if no weight moves in the steps of an experiment, so that nothing can be seen in it."""
-    path = alone(lab).path
+    path = run_alone(runner).path
     return all(one.equal(path[0]) for one in path)
 
 
-def draws(lab: Lab) -> bool:
+def is_stochastic(runner: SubjectRunner) -> bool:
     """Return True if the optimizer draws random numbers: runs from two seeds differ."""
-    return not seeded_end(lab, 3, 0).equal(seeded_end(lab, 3, 77))
+    return not seeded_end(runner, 3, 0).equal(seeded_end(runner, 3, 77))
 
 
-def entangled(lab: Lab) -> bool:
+def couples_parameters(runner: SubjectRunner) -> bool:
     """Return True if a parameter's path depends on the others in the list."""
-    pair = [track(lab, 1), track(lab, 2)]
-    drive(build(lab, pair), pair, range(STEPS))
-    return gap(pair[0].path, alone(lab, 1).path) > tolerance(lab)
+    pair = [track(runner, 1), track(runner, 2)]
+    run_tracked(build(runner, pair), pair, range(STEPS))
+    return max_relative_difference(pair[0].path, run_alone(runner, 1).path) > tolerance(runner)
 
 
-def seeded_end(lab: Lab, steps: int, offset: int) -> Tensor:
+def seeded_end(runner: SubjectRunner, steps: int, offset: int) -> Tensor:
     """Return the weight after some steps whose random numbers, and those of the constructor, are those of other numbers."""
-    one = track(lab)
-    optimizer = build(lab, [one], construction=offset)
+    one = track(runner)
+    optimizer = build(runner, [one], construction=offset)
     for step in range(steps):
-        step_once(optimizer, step + offset, [one.weight], [slope(one.seed, step)])
+        step_once(optimizer, step + offset, [one.weight], [gradient_at(one.seed, step)])
     return one.weight.detach().clone()
 
 
-def compared(lab: Lab, distance: float, *, what: str, same: str, neighbours: bool = False) -> Finding:
+def same_path_finding(runner: SubjectRunner, distance: float, *, what: str, same: str, neighbours: bool = False) -> Finding:
     """Return `same` when two paths agree to rounding, else `differs`; nothing when those of a right optimizer need not agree.
 
     `neighbours` says that the two runs had other parameters beside the one that is compared.
     """
     numbers = {"gap": min(distance, FAR)}
-    if distance <= tolerance(lab):
+    if distance <= tolerance(runner):
         return Finding((same,), f"{what}: the same path" + (f" to {distance:.1e}" if distance else ", bit for bit"), numbers)
-    reason = CHANCE if draws(lab) else ENTANGLED if neighbours and entangled(lab) else ""
+    reason = CHANCE if is_stochastic(runner) else ENTANGLED if neighbours and couples_parameters(runner) else ""
     if reason:
         return Finding((), f"{what}: not known, because {reason}", numbers)
     return Finding(("differs",), f"{what}: another path, {distance:.2g} of the largest weight away", numbers)
 
 
-def refusable(ask: Ask) -> Ask:
+def refusal_is_an_answer(ask: Ask) -> Ask:
     """Return a question that answers `refused` when the subject raises, unless it cannot take a plain run at all."""
 
     @wraps(ask)
-    def asked(lab: Lab) -> Finding:
+    def asked(runner: SubjectRunner) -> Finding:
         try:
-            return ask(lab)
+            return ask(runner)
         except Exception as error:
-            alone(lab)  # raises, and the asker says so, where it is not this experiment that breaks
-            return Finding(("refused",), f"refused: {line(lab, error)}")
+            run_alone(runner)  # raises, and the asker says so, where it is not this experiment that breaks
+            return Finding(("refused",), f"refused: {line(runner, error)}")
 
     return asked
 
 
-def line(lab: Lab, error: Exception, room: int = SAID) -> str:
+def line(runner: SubjectRunner, error: Exception, room: int = SAID) -> str:
     """Return an exception in the rest of a line, `room` characters, without the subject's name."""
-    said = one_line(error).removeprefix(lab.path).lstrip(": ")
+    said = one_line(error).removeprefix(runner.path).lstrip(": ")
     refusal, _, reason = said.partition("): ")
     said = reason if refusal.startswith("refuses its arguments") else said
     said = said if said.startswith("raised") or reason else f"{type(error).__name__}: {said}"

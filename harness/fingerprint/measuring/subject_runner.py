@@ -24,7 +24,7 @@ class NeedsClosureError(RunError):
     """The optimizer cannot take a step with gradients that it is given."""
 
 
-class Lab:
+class SubjectRunner:
     """One optimizer under measurement.
 
     `dtype` is float64 unless the optimizer refuses it or computes in single precision; `eps` is its rounding unit;
@@ -57,7 +57,7 @@ class Lab:
     def make(
         self, params: Any, *, lr: float | Tensor, weight_decay: float, construction: int = CONSTRUCTION, **options: Any
     ) -> Any:
-        """Build the optimizer with the lab's options, and those given here on top. Raises RunError in one line.
+        """Build the optimizer with the runner's options, and those given here on top. Raises RunError in one line.
 
         An optimizer that takes no weight_decay is built without it: what else it does can be measured all the same. The
         constructor draws the random numbers of `construction`.

@@ -12,11 +12,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from harness.fingerprint.decay.rule import law
+from harness.fingerprint.decay.rule import decay_rule
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import WEIGHT_DECAY, Walk, draw
+from harness.fingerprint.measuring.gradient_sequence import WEIGHT_DECAY, GradientSequence, draw_sequence
 from harness.fingerprint.measuring.preconditions import NOT_FINITE
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 STEPS, LR = 6, 0.25
@@ -27,31 +27,33 @@ BEYOND = 1e-5  # what a change of 1e-10 changes more than this, single precision
 ALIKE = 30.0  # two answers differ by rounding where the ratio of their sensitivities is further from 1
 
 
-def _walk(size: float) -> Walk:
+def _walk(size: float) -> GradientSequence:
     """Return a walk of small weights whose gradients are changed by up to `size` of themselves."""
-    walk = draw((LR,) * STEPS, silent=False).from_starts(0.01, 0.01)
+    sequence = draw_sequence((LR,) * STEPS, silent=False).from_starts(0.01, 0.01)
     generator = torch.Generator().manual_seed(7)
     changed = tuple(
         tuple(one * (1 + size * (2 * torch.rand(one.shape, generator=generator, dtype=torch.float64) - 1)) for one in given)
-        for given in walk.gradients
+        for given in sequence.gradients
     )
-    return replace(walk, gradients=changed)
+    return replace(sequence, gradients=changed)
 
 
-def _sensitivity(lab: Lab, base: list[Tensor], size: float) -> float:
+def _sensitivity(runner: SubjectRunner, base: list[Tensor], size: float) -> float:
     """Return the median change of a coordinate's way, in units of its way and of the gradient's change."""
-    paths = _walk(size).run(lab, 0.0)
+    paths = _walk(size).run(runner, 0.0)
     changes = [((one[-1] - path[-1]) / (path[-1] - path[0])).abs().flatten() for one, path in zip(paths, base, strict=True)]
     return float(torch.cat(changes).nan_to_num().median()) / size
 
 
-def _ask(lab: Lab) -> Finding:
-    double = Lab(lab.path, lab.options)
+def _ask(runner: SubjectRunner) -> Finding:
+    double = SubjectRunner(runner.path, runner.options)
     try:
         base = _walk(0.0).run(double, 0.0)
     except Exception as error:
-        _walk(0.0).run(Lab(lab.path, lab.options, torch.float32), 0.0)  # an optimizer that takes neither is not single
-        return Finding(("float32",), f"float64 is refused: {' '.join(str(error).removeprefix(lab.path).split())[:90]}")
+        _walk(0.0).run(
+            SubjectRunner(runner.path, runner.options, torch.float32), 0.0
+        )  # an optimizer that takes neither is not single
+        return Finding(("float32",), f"float64 is refused: {' '.join(str(error).removeprefix(runner.path).split())[:90]}")
     if not all(bool(path.isfinite().all()) for path in base):
         return Finding((), NOT_FINITE)
     fine, coarse = _sensitivity(double, base, FINE), _sensitivity(double, base, COARSE)
@@ -63,9 +65,9 @@ def _ask(lab: Lab) -> Finding:
     return decays_in or found
 
 
-def _unlike(lab: Lab, base: list[Tensor], change: float) -> str:
+def _unlike(runner: SubjectRunner, base: list[Tensor], change: float) -> str:
     """Return what is said where so much cannot be rounding."""
-    if all(torch.equal(path, again) for path, again in zip(base, _walk(0.0).run(lab, 0.0), strict=True)):
+    if all(torch.equal(path, again) for path, again in zip(base, _walk(0.0).run(runner, 0.0), strict=True)):
         return f"unknown: gradients changed by {FINE:g} of themselves change the update by {change:.1g}, which no rounding does"
     return f"unknown: repeated runs differ, on the same gradients and from the same seed, by {change:.1g} of the update"
 
@@ -87,19 +89,19 @@ def _of_update(base: list[Tensor], fine: float, coarse: float, numbers: dict[str
     return Finding(("float32",), says, numbers)
 
 
-def _of_decay(lab: Lab) -> Finding | None:
+def _of_decay(runner: SubjectRunner) -> Finding | None:
     """Return what says that the decay is computed in single precision, if it is: it has a form there, and none in double.
 
     Decay alone would tell, but for coupled ones under a rule that keeps few bits; the form alone, but for those that are
     nearly of another.
     """
-    if not lab.takes_decay:
+    if not runner.takes_decay:
         return None
-    base = _displaced(0.0).run(lab, WEIGHT_DECAY)
-    fine, coarse = (_answer(base, _displaced(size).run(lab, WEIGHT_DECAY)) for size in (FINE, COARSE))
+    base = _displaced(0.0).run(runner, WEIGHT_DECAY)
+    fine, coarse = (_answer(base, _displaced(size).run(runner, WEIGHT_DECAY)) for size in (FINE, COARSE))
     if abs(fine - coarse) <= DISTINCT * max(abs(fine), abs(coarse), ANSWERS):
         return None
-    if law(lab).coupling or not law(Lab(lab.path, lab.options, torch.float32)).coupling:
+    if decay_rule(runner).coupling or not decay_rule(SubjectRunner(runner.path, runner.options, torch.float32)).coupling:
         return None
     says = (
         f"single decay: weights that start {FINE:g} ({COARSE:g}) apart end {1 + fine:.2g} ({1 + coarse:.2g}) times as far apart"
@@ -107,12 +109,12 @@ def _of_decay(lab: Lab) -> Finding | None:
     return Finding(("float32",), says, {"fine": fine, "coarse": coarse})
 
 
-def _displaced(size: float) -> Walk:
+def _displaced(size: float) -> GradientSequence:
     """Return a walk from weights that are changed by up to `size` of themselves."""
-    walk = draw((LR,) * STEPS, silent=False)
+    sequence = draw_sequence((LR,) * STEPS, silent=False)
     generator = torch.Generator().manual_seed(11)
-    changes = [size * (2 * torch.rand(one.shape, generator=generator, dtype=torch.float64) - 1) for one in walk.starts]
-    return replace(walk, starts=tuple(one * (1 + change) for one, change in zip(walk.starts, changes, strict=True)))
+    changes = [size * (2 * torch.rand(one.shape, generator=generator, dtype=torch.float64) - 1) for one in sequence.starts]
+    return replace(sequence, starts=tuple(one * (1 + change) for one, change in zip(sequence.starts, changes, strict=True)))
 
 
 def _answer(base: list[Tensor], paths: list[Tensor]) -> float:

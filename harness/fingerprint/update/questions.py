@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import Walk, usual
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import GradientSequence, default_sequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import rule_of, updates
 
@@ -24,28 +24,28 @@ TRIPLED = 3.0
 OTHERS = 3  # the columns of a matrix from this one on are changed; those before must not notice
 
 
-def _run(lab: Lab, walk: Walk) -> list[Tensor]:
-    return walk.run(lab, 0.0)
+def _run(runner: SubjectRunner, sequence: GradientSequence) -> list[Tensor]:
+    return sequence.run(runner, 0.0)
 
 
-def _noise(lab: Lab, *paths: Tensor) -> float:
-    return 64 * lab.eps * max(float(path.abs().max()) for path in paths)
+def _noise(runner: SubjectRunner, *paths: Tensor) -> float:
+    return 64 * runner.eps * max(float(path.abs().max()) for path in paths)
 
 
-def _scaled(walk: Walk, factors: Tensor) -> Walk:
+def _scaled(sequence: GradientSequence, factors: Tensor) -> GradientSequence:
     """Return the walk with the first tensor's gradients times `factors`, one a coordinate."""
-    return replace(walk, gradients=tuple((factors * first, *others) for first, *others in walk.gradients))
+    return replace(sequence, gradients=tuple((factors * first, *others) for first, *others in sequence.gradients))
 
 
-def _ask_element_wise(lab: Lab) -> Finding:
-    walk = usual(lab)
-    base = _run(lab, walk)
-    within = torch.ones_like(walk.starts[0])
+def _ask_element_wise(runner: SubjectRunner) -> Finding:
+    sequence = default_sequence(runner)
+    base = _run(runner, sequence)
+    within = torch.ones_like(sequence.starts[0])
     within[:, OTHERS:] = 3.0
-    louder = _scaled(walk, within)
-    inside = _run(lab, replace(louder, starts=(walk.starts[0] * within, walk.starts[1])))
-    beside = _run(lab, _scaled(walk, 3.0 * torch.ones_like(walk.starts[0])))
-    noise = _noise(lab, *base, *inside)
+    louder = _scaled(sequence, within)
+    inside = _run(runner, replace(louder, starts=(sequence.starts[0] * within, sequence.starts[1])))
+    beside = _run(runner, _scaled(sequence, 3.0 * torch.ones_like(sequence.starts[0])))
+    noise = _noise(runner, *base, *inside)
     gaps = {
         "same_tensor": float((inside[0] - base[0])[..., :OTHERS].abs().max()),
         "other_tensor": float((beside[1] - base[1]).abs().max()),
@@ -57,12 +57,12 @@ def _ask_element_wise(lab: Lab) -> Finding:
     return Finding(("no",), f"three times the gradients {where} move a coordinate by {worst:.2g}", gaps)
 
 
-def _ask_scale_free(lab: Lab) -> Finding:
-    walk = usual(lab)
-    base = _run(lab, walk)[0]
-    ones = torch.ones_like(walk.starts[0])
+def _ask_scale_free(runner: SubjectRunner) -> Finding:
+    sequence = default_sequence(runner)
+    base = _run(runner, sequence)[0]
+    ones = torch.ones_like(sequence.starts[0])
     single = torch.exp2(torch.arange(ones.numel(), dtype=torch.float64) % 14).reshape(ones.shape)
-    whole, each = (_turned(base, _run(lab, _scaled(walk, factors))[0]) for factors in (LOUDER * ones, single))
+    whole, each = (_turned(base, _run(runner, _scaled(sequence, factors))[0]) for factors in (LOUDER * ones, single))
     numbers = {"whole": whole, "each": each}
     if each <= SCALE_FREE and whole <= SCALE_FREE:
         return Finding(("yes",), f"gradients times up to {LOUDER:g}, by coordinate, turn the way by {each:.1g} of it", numbers)
@@ -77,10 +77,10 @@ def _turned(base: Tensor, other: Tensor) -> float:
     return float((other.diff(dim=0) - base.diff(dim=0)).abs().max() / base.diff(dim=0).abs().max())
 
 
-def _ask_weight(lab: Lab) -> Finding:
-    walk = usual(lab)
-    base, other = (_run(lab, one) for one in (walk, walk.from_starts(TRIPLED, TRIPLED)))
-    noise = _noise(lab, *other)
+def _ask_weight(runner: SubjectRunner) -> Finding:
+    sequence = default_sequence(runner)
+    base, other = (_run(runner, one) for one in (sequence, sequence.from_starts(TRIPLED, TRIPLED)))
+    noise = _noise(runner, *other)
     ways, others = ([path.diff(dim=0) for path in paths] for paths in (base, other))
     change = max(float((one - way).abs().max()) for one, way in zip(others, ways, strict=True))
     scaled = max(float((one - TRIPLED * way).abs().max()) for one, way in zip(others, ways, strict=True))
@@ -92,30 +92,32 @@ def _ask_weight(lab: Lab) -> Finding:
     return Finding(("yes",), f"weights {TRIPLED:g} times as large take other steps, by up to {change:.2g}", numbers)
 
 
-def _ask_rule(lab: Lab) -> Finding:
-    word, says = rule_of(updates(lab, usual(lab)), lab)
+def _ask_rule(runner: SubjectRunner) -> Finding:
+    word, says = rule_of(updates(runner, default_sequence(runner)), runner)
     if word != "other":
         return Finding((word,), says)
-    orthogonal = _spread(lab)
+    orthogonal = _spread(runner)
     if orthogonal:
         return Finding(("orthogonal",), orthogonal)
-    words = {name: lab.first(name) for name in ("element_wise", "scale_free", "update_depends_on_weight") if lab.first(name)}
+    words = {
+        name: runner.first(name) for name in ("element_wise", "scale_free", "update_depends_on_weight") if runner.first(name)
+    }
     known = ", ".join(f"{name.replace('_', ' ')}: {word.replace('_', ' ')}" for name, word in words.items())
     return Finding(("other",), says if says.count(";") or not known else f"{says}; {known}")
 
 
-def _spread(lab: Lab) -> str:
+def _spread(runner: SubjectRunner) -> str:
     """Return what says that a matrix's steps have singular values nearly alike though its gradients' are not, or nothing."""
     generator = torch.Generator().manual_seed(5)
     shape = (5, 6)  # some orthogonalise no matrix that is smaller than four
     gradients = tuple((1.0 + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float64),) for _ in range(6))
     start = torch.randn(shape, generator=generator, dtype=torch.float64)
-    (path,) = Walk((start,), gradients, (0.1,) * 6, 0.0).run(lab, 0.0)
+    (path,) = GradientSequence((start,), gradients, (0.1,) * 6, 0.0).run(runner, 0.0)
     of_steps, of_gradients = (
         [float((values[0] / values[-1]).nan_to_num(nan=math.inf)) for values in map(torch.linalg.svdvals, matrices)]
         for matrices in (path.diff(dim=0), [one for (one,) in gradients])
     )
-    if not (lab.first("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
+    if not (runner.first("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
         return ""
     return (
         f"orthogonal: singular values of a step are within a factor of {max(of_steps):.2g}, those of the gradients within "

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.fingerprint.measuring.gradient_sequence import Walk
+from harness.fingerprint.measuring.gradient_sequence import GradientSequence
 from harness.fingerprint.measuring.replay import residual
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 HIDDEN = 1e4  # times eps: a share of the weight below it is rounding
 NEAR = 1e-4  # of a learning rate: nearer than this, a step is Adam's but for details, and says so
@@ -30,17 +30,17 @@ class Update:
     group: Mapping[str, Any]
 
 
-def updates(lab: Lab, walk: Walk) -> list[Update]:
+def updates(runner: SubjectRunner, sequence: GradientSequence) -> list[Update]:
     """Return what a walk without weight decay does to each tensor."""
-    weights = [torch.nn.Parameter(start.to(lab.dtype, copy=True)) for start in walk.starts]
-    group = lab.make(weights, lr=walk.lrs[0], weight_decay=0.0).param_groups[0]
+    weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in sequence.starts]
+    group = runner.make(weights, lr=sequence.lrs[0], weight_decay=0.0).param_groups[0]
     found = []
-    for number, path in enumerate(walk.run(lab, 0.0)):
-        lrs = _kept(walk.lrs, group["lr"])[:, None]
+    for number, path in enumerate(sequence.run(runner, 0.0)):
+        lrs = _kept(sequence.lrs, group["lr"])[:, None]
         moved = path.diff(dim=0).flatten(1) / lrs
-        gradients = torch.stack([given[number].flatten() for given in walk.gradients])
-        size = float(path.abs().max()) / min(walk.lrs) + len(walk.lrs) * float(moved.abs().max())
-        found.append(Update(moved, path[:-1].flatten(1), gradients, 16 * lab.eps * size, group))
+        gradients = torch.stack([given[number].flatten() for given in sequence.gradients])
+        size = float(path.abs().max()) / min(sequence.lrs) + len(sequence.lrs) * float(moved.abs().max())
+        found.append(Update(moved, path[:-1].flatten(1), gradients, 16 * runner.eps * size, group))
     return found
 
 
@@ -49,7 +49,7 @@ def _kept(lrs: Sequence[float], kept: Any) -> Tensor:
     return torch.tensor(lrs, dtype=kept.dtype if isinstance(kept, Tensor) else torch.float64).to(torch.float64)
 
 
-def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
+def rule_of(seen: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]:
     """Return the contract's word for the rule that fits all tensors, or `other`, and one line that says so."""
     steps = len(seen[0].moved)
     if all(_keeps_signs(one) for one in seen):
@@ -67,13 +67,13 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
         fits = [_beside(one, rule) for one, rule in zip(seen, rules, strict=True)]
         if all(gap <= one.tolerance for (gap, _), one in zip(fits, seen, strict=True)):
             share = fits[0][1]
-            hidden = f", less {share:.3g} x lr x w" if abs(share) > HIDDEN * lab.eps else ""
+            hidden = f", less {share:.3g} x lr x w" if abs(share) > HIDDEN * runner.eps else ""
             return word, f"each of {steps} steps is {says}{hidden} (gap {max(gap for gap, _ in fits):.0e} lr)"
         nearest = min(nearest, max(gap for gap, _ in fits)) if word == "adam" else nearest
     running = [_recursion(one) for one in seen]
     if all(gap <= one.tolerance for (gap, _), one in zip(running, seen, strict=True)):
         kept, taken, before = (
-            _range([sign * float(parts[place]) for _, parts in running], lab) for place, sign in enumerate((1, -1, -1))
+            _range([sign * float(parts[place]) for _, parts in running], runner) for place, sign in enumerate((1, -1, -1))
         )
         last = f", {before} x the last one" if before else ""
         return "momentum", f"each step is {kept or '0'} x the one before - lr x ({taken} x gradient{last})"
@@ -81,10 +81,10 @@ def rule_of(seen: Sequence[Update], lab: Lab) -> tuple[str, str]:
     return "other", "no closed form fits all steps" + near
 
 
-def _range(found: Sequence[float], lab: Lab) -> str:
+def _range(found: Sequence[float], runner: SubjectRunner) -> str:
     """Return a coefficient, or the two ends between tensors that have their own; nothing where it is rounding."""
     low, high = min(found), max(found)
-    near = math.sqrt(lab.eps)
+    near = math.sqrt(runner.eps)
     if max(abs(low), abs(high)) <= near:
         return ""
     return f"{high:.4g}" if high - low <= near * abs(high) else f"{low:.4g} to {high:.4g}"

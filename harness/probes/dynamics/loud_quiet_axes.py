@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import LoudQuietAxesSettings
 from harness.subject.stepping import set_lr, step_once
 
@@ -34,12 +34,12 @@ _SILENT_STEPS = 20
 _STRONGER = 100.0  # how many times the second silent run's weight decay is the first's
 
 
-def run(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
+def run(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
     """Return what is left of loud and quiet axes, and where the weight vector then points."""
     return {**_known(make, settings), **_silent(make, settings), **_noise(make, settings)}
 
 
-def _known(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
+def _known(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
     weight = torch.ones(2, 2, dtype=torch.float64).requires_grad_()  # (sign of the history, axis)
     optimizer = make([weight], lr=_HISTORY_LR, weight_decay=settings.known_weight_decay)
     for step in range(_HISTORY):
@@ -53,30 +53,30 @@ def _known(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     return {**_multipliers(multiplier, settings, shrink=shrink), **_turns(before, after, settings=settings, shrink=shrink)}
 
 
-def _multipliers(multiplier: Tensor, settings: LoudQuietAxesSettings, *, shrink: float) -> dict[str, Reading]:
+def _multipliers(multiplier: Tensor, settings: LoudQuietAxesSettings, *, shrink: float) -> dict[str, Measurement]:
     coupled = settings.law == "preconditioned"
     expected = 1 / _SCALES if coupled else torch.ones_like(_SCALES)
     # The weight is of size 1 and each of a few operations rounds by eps; the difference is divided by lr * weight_decay.
     # Coupled: v = s^2 + (weight_decay * w)^2 and so D = 1/s only to first order: gated by a fraction, with no tolerance.
     tolerance = None if coupled else 16 * EPS / shrink
     return {
-        name: Reading(float(value), "lr x weight_decay x w", float(closed), tolerance, 0.5)
+        name: Measurement(float(value), "lr x weight_decay x w", float(closed), tolerance, 0.5)
         for name, value, closed in zip(("loud_multiplier", "quiet_multiplier"), multiplier, expected, strict=True)
     }
 
 
-def _turns(before: Tensor, after: Tensor, *, settings: LoudQuietAxesSettings, shrink: float) -> dict[str, Reading]:
+def _turns(before: Tensor, after: Tensor, *, settings: LoudQuietAxesSettings, shrink: float) -> dict[str, Measurement]:
     coupled = settings.law == "preconditioned"
     factors = 1 - shrink / _SCALES if coupled else torch.ones_like(_SCALES)
     # A cosine of a vector of size 1 that a few operations rounded by eps each; coupled only to first order, as above.
     tolerance, effect = None if coupled else 16 * EPS, _cosine(1 - shrink / _SCALES) - math.sqrt(0.5)
     return {
-        "loud_cosine_before": Reading(_cosine(before), "cosine", math.sqrt(0.5), tolerance, effect),
-        "loud_cosine_after": Reading(_cosine(after), "cosine", _cosine(factors), tolerance, effect),
+        "loud_cosine_before": Measurement(_cosine(before), "cosine", math.sqrt(0.5), tolerance, effect),
+        "loud_cosine_after": Measurement(_cosine(after), "cosine", _cosine(factors), tolerance, effect),
     }
 
 
-def _silent(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
+def _silent(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
     lr, weak = settings.lr, settings.weight_decay
     falls = [_fall(make, lr=lr, weight_decay=decay) for decay in (weak, _STRONGER * weak)]
     decoupled = [1 - (1 - lr * decay) ** _SILENT_STEPS for decay in (weak, _STRONGER * weak)]
@@ -87,8 +87,8 @@ def _silent(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     relative = 2 * 1e-8 / (0.5 * weak) if coupled else 4 * _SILENT_STEPS * EPS / decoupled[0]
     effect = decoupled[1] / decoupled[0] - 1
     return {
-        "silent_pace": Reading(falls[0] / (lr * _SILENT_STEPS), "lr per step", pace, relative * pace, abs(1 - weak)),
-        "silent_ratio": Reading(falls[1] / (falls[0] or 1.0), "ratio", ratio, relative * ratio, effect),
+        "silent_pace": Measurement(falls[0] / (lr * _SILENT_STEPS), "lr per step", pace, relative * pace, abs(1 - weak)),
+        "silent_ratio": Measurement(falls[1] / (falls[0] or 1.0), "ratio", ratio, relative * ratio, effect),
     }
 
 
@@ -101,7 +101,7 @@ def _fall(make: Any, *, lr: float, weight_decay: float) -> float:
     return 1 - float(weight.detach())
 
 
-def _noise(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
+def _noise(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
     pairs = _run_noise(make, settings).mean(0)  # (replica, axis), mean of g and -g
     remaining = pairs.mean(0)
     errors = pairs.std(0) / math.sqrt(settings.replicas)
@@ -116,20 +116,20 @@ def _noise(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Reading]:
     return {
         "loud_remaining": loud,
         "quiet_remaining": quiet,
-        "noise_loud_cosine": Reading(cosine, "cosine", _cosine(left), loud.tolerance, 0.29),
-        "rate_slope": Reading(slope, "d log rate / d log noise", -1.0 if coupled else 0.0, rounding, 1.0),
+        "noise_loud_cosine": Measurement(cosine, "cosine", _cosine(left), loud.tolerance, 0.29),
+        "rate_slope": Measurement(slope, "d log rate / d log noise", -1.0 if coupled else 0.0, rounding, 1.0),
     }
 
 
-def _remaining(settings: LoudQuietAxesSettings, axis: int, *, remaining: Tensor, errors: Tensor) -> Reading:
+def _remaining(settings: LoudQuietAxesSettings, axis: int, *, remaining: Tensor, errors: Tensor) -> Measurement:
     shrink = settings.lr * settings.weight_decay
     if settings.law == "preconditioned":
         expected = math.exp(-shrink * settings.steps / settings.axes[axis])
-        return Reading(float(remaining[axis]), "of w0", expected, None, abs(1 - expected), float(errors[axis]))
+        return Measurement(float(remaining[axis]), "of w0", expected, None, abs(1 - expected), float(errors[axis]))
     expected = (1 - shrink) ** settings.steps
     # T steps, each rounding a weight by eps times its size; the noise walks at most some lr * axis * sqrt(T) away.
     size = 1 + 8 * settings.lr * max(1.0, settings.axes[axis]) * math.sqrt(settings.steps)
-    return Reading(float(remaining[axis]), "of w0", expected, 4 * settings.steps * EPS * size, 1 - expected)
+    return Measurement(float(remaining[axis]), "of w0", expected, 4 * settings.steps * EPS * size, 1 - expected)
 
 
 def _run_noise(make: Any, settings: LoudQuietAxesSettings) -> Tensor:

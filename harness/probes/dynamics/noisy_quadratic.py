@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import NoisyQuadraticSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
@@ -24,14 +24,14 @@ NAMES = ("quiet", "middle", "loud")
 START = 1.5
 
 
-def run(make: Factory, settings: NoisyQuadraticSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: NoisyQuadraticSettings) -> dict[str, Measurement]:
     """Return the mean point of rest on each axis, and the ridge penalty alpha that it amounts to."""
     means = _pair_means(_run(make, settings), settings)
     rest, error = means.mean(0), means.std(0) / settings.pairs**0.5
     due, rival = _closed_form(settings), _closed_form(settings, rival=True)
     rounding = 4 * EPS * MINIMUM * settings.steps  # of the steps; how near the mean comes to its law is for a claim to state
     readings = {
-        f"weight_{name}": Reading(
+        f"weight_{name}": Measurement(
             float(rest[axis]),
             "weight",
             expected=float(due[axis]),
@@ -44,10 +44,10 @@ def run(make: Factory, settings: NoisyQuadraticSettings) -> dict[str, Reading]:
     alphas, due_alphas = _alphas(rest), _alphas(due)
     for axis in (0, 2):
         steepness = MINIMUM / float(rest[axis]) ** 2  # alpha = (w* - w) / w
-        readings[f"alpha_{NAMES[axis]}"] = Reading(
+        readings[f"alpha_{NAMES[axis]}"] = Measurement(
             float(alphas[axis]), "penalty", expected=float(due_alphas[axis]), tolerance=steepness * rounding
         )
-    readings["alpha_slope"] = Reading(_slope(rest), "1", expected=_slope(due), tolerance=10 * rounding, effect=1.0)
+    readings["alpha_slope"] = Measurement(_slope(rest), "1", expected=_slope(due), tolerance=10 * rounding, effect=1.0)
     return readings
 
 

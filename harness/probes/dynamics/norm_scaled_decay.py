@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import NormScaledDecaySettings
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.subject.loading import Factory
@@ -21,7 +21,7 @@ from harness.subject.stepping import step_once
 LARGE = 3.0  # what all weights are multiplied by
 
 
-def run(make: Factory, settings: NormScaledDecaySettings) -> dict[str, Reading]:
+def run(make: Factory, settings: NormScaledDecaySettings) -> dict[str, Measurement]:
     """Return how first steps answer: without a gradient to weight decay and lr, with one to the size of the weights."""
     start = starting_weights(settings.seed)
     gradient = external_gradients(1, smallest=1e-2, largest=1.0, seed=settings.seed, zeros=False)[0][0]
@@ -36,25 +36,25 @@ def run(make: Factory, settings: NormScaledDecaySettings) -> dict[str, Reading]:
     length = float(decayed.norm() / plain.norm())
     turn = 1 - float((plain * decayed).sum() / plain.norm() / decayed.norm())
     return {
-        "shrink": Reading(shrink, "of w", lr if through else lr * decay, room, lr * decay),
-        "decay_response": Reading(doubled / shrink if shrink else 0.0, "ratio", 1.0 if through else 2.0, room, 1.0),
-        "lr_response": Reading(faster / shrink if shrink else 0.0, "ratio", 2.0, room, 1.0),
-        "update_response": Reading(
+        "shrink": Measurement(shrink, "of w", lr if through else lr * decay, room, lr * decay),
+        "decay_response": Measurement(doubled / shrink if shrink else 0.0, "ratio", 1.0 if through else 2.0, room, 1.0),
+        "lr_response": Measurement(faster / shrink if shrink else 0.0, "ratio", 2.0, room, 1.0),
+        "update_response": Measurement(
             float(larger.norm() / plain.norm()), "ratio", 1.0 if settings.law == "adamw" else LARGE, room, LARGE - 1
         ),
-        "length_with_decay": Reading(length, "ratio", 1.0 if through else None, room, 1.0),
-        "turn": Reading(turn, "1 - cosine"),
+        "length_with_decay": Measurement(length, "ratio", 1.0 if through else None, room, 1.0),
+        "turn": Measurement(turn, "1 - cosine"),
         "own_part": _own_part(plain - decayed, start, settings),
     }
 
 
-def _own_part(part: Tensor, start: Tensor, settings: NormScaledDecaySettings) -> Reading:
+def _own_part(part: Tensor, start: Tensor, settings: NormScaledDecaySettings) -> Measurement:
     """Read what decay adds to the first step with a gradient: lr x weight_decay x w for every weight, or else."""
     ratios = (part / (settings.lr * settings.weight_decay * start)).flatten()
     worst = float(ratios[(ratios - 1).abs().argmax()])
     # The update, lr or lr x RMS(w) long, is subtracted: its rounding is divided by the smallest weight.
     room = 32 * EPS * float(start.abs().max() / start.abs().min()) / (settings.lr * settings.weight_decay)
-    return Reading(worst, "of lr x weight_decay x w", None if settings.law == "lamb" else 1.0, room, 1.0)
+    return Measurement(worst, "of lr x weight_decay x w", None if settings.law == "lamb" else 1.0, room, 1.0)
 
 
 def _share(step: Tensor, start: Tensor) -> float:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import NullSpaceSettings
 from harness.subject.stepping import run_path
 
@@ -50,7 +50,7 @@ class _Problem:
         return float((self.features @ (weight - self.solution)).square().sum()) / 2
 
 
-def run(make: Any, settings: NullSpaceSettings) -> dict[str, Reading]:
+def run(make: Any, settings: NullSpaceSettings) -> dict[str, Measurement]:
     """Return what is left in the null space, and when the data are fitted and the rule is learnt."""
     problem = _problem(settings)
     path = _train(make, settings, problem=problem)
@@ -67,7 +67,7 @@ def _kept(settings: NullSpaceSettings) -> list[float]:
     return kept
 
 
-def _null(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
+def _null(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Measurement]:
     norms = [float(problem.null_part(weight).norm()) for weight in path]
     size = settings.null_norm
     deviation = max(abs(norm - size * factor) for norm, factor in zip(norms, kept, strict=True))
@@ -77,13 +77,13 @@ def _null(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor],
     tolerance = 16 * settings.steps * EPS * (1 + size)
     effect = size * (1 - kept[-1]) or size or 1.0
     return {
-        "null_norm": Reading(norms[-1], "of |w*|", size * kept[-1], tolerance, effect),
-        "null_deviation": Reading(deviation, "of |w*|", 0.0, tolerance, effect),
-        "null_lost": Reading(lost, "of |w*|", size * (1 - kept[-1]), tolerance, effect),
+        "null_norm": Measurement(norms[-1], "of |w*|", size * kept[-1], tolerance, effect),
+        "null_deviation": Measurement(deviation, "of |w*|", 0.0, tolerance, effect),
+        "null_lost": Measurement(lost, "of |w*|", size * (1 - kept[-1]), tolerance, effect),
     }
 
 
-def _learning(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Reading]:
+def _learning(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Measurement]:
     train = [problem.train_loss(weight) for weight in path]
     test = [float((weight - problem.solution).square().sum()) for weight in path]
     null = [(settings.null_norm * factor) ** 2 for factor in kept]
@@ -95,10 +95,10 @@ def _learning(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tens
     rounding = (16 * EPS * float(problem.features.norm()) * (1 + settings.null_norm)) ** 2
     tolerance = 32 * settings.steps * EPS * (1 + settings.null_norm) ** 2 if no_decay else None
     return {
-        "train_loss": Reading(train[-1] / train[0], "of the initial loss", tolerance=rounding, information=no_decay),
-        "test_error": Reading(test[-1], "of |w*|^2", null[-1] if no_decay else None, tolerance, max(null[-1], 1.0)),
-        "fitted_at": Reading(float(_first(train, below=_SHARE * train[0])), "steps", information=True),
-        "learnt_at": Reading(float(_first(test, below=_SHARE * test[0])), "steps", expected, information=no_decay),
+        "train_loss": Measurement(train[-1] / train[0], "of the initial loss", tolerance=rounding, information=no_decay),
+        "test_error": Measurement(test[-1], "of |w*|^2", null[-1] if no_decay else None, tolerance, max(null[-1], 1.0)),
+        "fitted_at": Measurement(float(_first(train, below=_SHARE * train[0])), "steps", information=True),
+        "learnt_at": Measurement(float(_first(test, below=_SHARE * test[0])), "steps", expected, information=no_decay),
     }
 
 

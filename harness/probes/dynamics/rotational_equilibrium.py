@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import RotationalEquilibriumSettings
 from harness.subject.stepping import step_once
 
@@ -28,15 +28,15 @@ _RELAX_STEPS = 50
 _OFF = 1.02  # how far from its equilibrium the norm starts when the approach is timed
 
 
-def run(make: Any, settings: RotationalEquilibriumSettings) -> dict[str, Reading]:
+def run(make: Any, settings: RotationalEquilibriumSettings) -> dict[str, Measurement]:
     """Return norm and turn per step in the second half of a run that starts at the predicted norm."""
     norms, turns = _run(make, settings, steps=settings.steps, start=1.0)
     half = settings.steps // 2
     readings = {
         "norm": _norm(norms[half:], settings),
         "turn": _turn(turns[half:], settings),
-        "last_turn": Reading(float(turns[-1].mean()), "radians a step", effect=_lost_turn(settings)),
-        "last_norm": Reading(float(norms[-1].mean() / norms[0].mean()), "of the initial norm", effect=_grown(settings) - 1),
+        "last_turn": Measurement(float(turns[-1].mean()), "radians a step", effect=_lost_turn(settings)),
+        "last_norm": Measurement(float(norms[-1].mean() / norms[0].mean()), "of the initial norm", effect=_grown(settings) - 1),
     }
     if settings.law == "sgd" and settings.weight_decay > 0:
         readings["relaxation"] = _relaxation(make, settings)
@@ -75,27 +75,27 @@ def _predicted_turn(settings: RotationalEquilibriumSettings) -> float:
     return math.sqrt(2 * rate * (1 - settings.beta1) / (1 + settings.beta1))
 
 
-def _norm(norms: Tensor, settings: RotationalEquilibriumSettings) -> Reading:
+def _norm(norms: Tensor, settings: RotationalEquilibriumSettings) -> Measurement:
     value, error = _mean(norms)
     expected = _predicted(settings, settings.reference)
     effect = expected * (_grown(settings) - 1)
     if settings.weight_decay == 0:
-        return Reading(value, "norm", effect=effect)
+        return Measurement(value, "norm", effect=effect)
     if settings.law != "sgd":
-        return Reading(value, "norm", expected, None, effect, error)
+        return Measurement(value, "norm", expected, None, effect, error)
     # The fixed point attracts, so rounding does not add up over steps: a sum of `inputs` squares, each rounded by eps.
-    return Reading(value, "norm", expected, 4 * settings.inputs * EPS * expected, effect)
+    return Measurement(value, "norm", expected, 4 * settings.inputs * EPS * expected, effect)
 
 
-def _turn(turns: Tensor, settings: RotationalEquilibriumSettings) -> Reading:
+def _turn(turns: Tensor, settings: RotationalEquilibriumSettings) -> Measurement:
     value, error = _mean(turns)
     if settings.weight_decay == 0:
-        return Reading(value, "radians a step", effect=_lost_turn(settings))
+        return Measurement(value, "radians a step", effect=_lost_turn(settings))
     expected = _predicted_turn(settings)
     if settings.law != "sgd":
-        return Reading(value, "radians a step", expected, None, expected, error)
+        return Measurement(value, "radians a step", expected, None, expected, error)
     # The turn is arccos((1 - lr wd) |w| / |w'|), a cosine rounded by `inputs` * eps: d angle = d cos / sin(angle).
-    return Reading(value, "radians a step", expected, 4 * settings.inputs * EPS / math.sin(expected), expected)
+    return Measurement(value, "radians a step", expected, 4 * settings.inputs * EPS / math.sin(expected), expected)
 
 
 def _mean(values: Tensor) -> tuple[float, float]:
@@ -104,13 +104,13 @@ def _mean(values: Tensor) -> tuple[float, float]:
     return float(replicas.mean()), float(replicas.std()) / math.sqrt(len(replicas))
 
 
-def _relaxation(make: Any, settings: RotationalEquilibriumSettings) -> Reading:
+def _relaxation(make: Any, settings: RotationalEquilibriumSettings) -> Measurement:
     norms, _ = _run(make, settings, steps=_RELAX_STEPS, start=_OFF)
     excess = (norms.mean(1) / _predicted(settings, settings.weight_decay)) ** 4 - 1
     rate = -math.log(max(float(excess[-1] / excess[0]), 1e-300)) / _RELAX_STEPS
     unit, keep = settings.lr * settings.weight_decay, 1 - settings.lr * settings.weight_decay
     # One step multiplies a small excess of |w|^4 by 2 (1 - lr wd)^2 - 1, about 1 - 4 lr wd.
-    return Reading(rate / unit, "lr x weight_decay per step", -math.log(2 * keep**2 - 1) / unit)
+    return Measurement(rate / unit, "lr x weight_decay per step", -math.log(2 * keep**2 - 1) / unit)
 
 
 def _run(make: Any, settings: RotationalEquilibriumSettings, *, steps: int, start: float) -> tuple[Tensor, Tensor]:

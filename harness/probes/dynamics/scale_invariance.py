@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import ScaleInvarianceSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, direction, regression, turn
 from harness.subject.stepping import run_path, step_once
@@ -27,7 +27,7 @@ _POWER = {"sgd": 2, "normalised": 1}
 _IDLE_STEPS = 10  # steps with zero gradients
 
 
-def run(make: Any, settings: ScaleInvarianceSettings) -> dict[str, Reading]:
+def run(make: Any, settings: ScaleInvarianceSettings) -> dict[str, Measurement]:
     """Return how gradients, norms, the function and directions behave under decay before a normaliser."""
     losses, start = regression(settings.seed, steps=settings.steps)
     path = _train(make, losses, start=start, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -47,7 +47,7 @@ def _train(make: Any, losses: list[ScaleInvariantLoss], *, start: Tensor, lr: fl
     return run_path(optimizer, weight, lambda step, now: losses[step].gradient(now), len(losses))
 
 
-def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Reading]:
+def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Measurement]:
     weights, loss = torch.stack(path[:-1]), losses[0]
     gradients = torch.stack([loss.gradient(weight) for loss, weight in zip(losses, weights, strict=True)])
     cosines = (gradients * weights).sum(1) / gradients.norm(dim=1) / weights.norm(dim=1)
@@ -60,14 +60,14 @@ def _euler(losses: list[ScaleInvariantLoss], path: list[Tensor]) -> dict[str, Re
     plain = loss.features.T @ (loss.features @ path[0] - loss.target)  # the same regression without its normaliser
     effect = abs(float(direction(plain) @ path[0]))
     return {
-        "gradient_cosine": Reading(float(cosines.abs().max()), "cosine", 0.0, tolerance, effect),
-        "gradient_scaling": Reading(error, "of the gradient", 0.0, tolerance, _SCALE**2 - 1),
+        "gradient_cosine": Measurement(float(cosines.abs().max()), "cosine", 0.0, tolerance, effect),
+        "gradient_scaling": Measurement(error, "of the gradient", 0.0, tolerance, _SCALE**2 - 1),
     }
 
 
 def _norms(
     losses: list[ScaleInvariantLoss], settings: ScaleInvarianceSettings, *, path: list[Tensor], free: list[Tensor]
-) -> dict[str, Reading]:
+) -> dict[str, Measurement]:
     keep = 1 - settings.lr * settings.weight_decay
     defects: list[float] = []
     for loss, before, after in zip(losses, path, path[1:], strict=False):
@@ -78,14 +78,14 @@ def _norms(
     # Squares of sums of a few terms, each rounded by eps; 2 lr <g, w> is zero only to the gradient's rounding.
     sgd, tolerance = settings.law == "sgd", 256 * EPS
     return {
-        "norm_defect": Reading(max(defects), "of |w|^2", 0.0 if sgd else None, tolerance, 1 - keep**2),
-        "smallest_growth": Reading(min(growth), "of |w| a step", effect=1 - keep),
-        "norm_without_decay": Reading(float(free[-1].norm()), "of |w0|", effect=apart),
-        "norm_with_decay": Reading(float(path[-1].norm()), "of |w0|", effect=apart),
+        "norm_defect": Measurement(max(defects), "of |w|^2", 0.0 if sgd else None, tolerance, 1 - keep**2),
+        "smallest_growth": Measurement(min(growth), "of |w| a step", effect=1 - keep),
+        "norm_without_decay": Measurement(float(free[-1].norm()), "of |w0|", effect=apart),
+        "norm_with_decay": Measurement(float(path[-1].norm()), "of |w0|", effect=apart),
     }
 
 
-def _idle(make: Any, settings: ScaleInvarianceSettings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Reading]:
+def _idle(make: Any, settings: ScaleInvarianceSettings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Measurement]:
     weight = start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     penalised = [_penalised(loss, start, weight_decay=settings.weight_decay)]
@@ -100,10 +100,10 @@ def _idle(make: Any, settings: ScaleInvarianceSettings, *, loss: ScaleInvariantL
     # Ten roundings of a weight by eps, and a sum over the batch.
     tolerance = 16 * len(loss.target) * EPS
     return {
-        "idle_norm": Reading(float(end.norm()), "of |w0|", kept, 4 * _IDLE_STEPS * EPS, 1 - kept),
-        "function_change": Reading(change, "loss", 0.0, tolerance, abs(float(plain)) / 2),
-        "function_change_with_eps": Reading(with_eps, "loss"),
-        "smallest_penalised_drop": Reading(min(drops), "loss"),
+        "idle_norm": Measurement(float(end.norm()), "of |w0|", kept, 4 * _IDLE_STEPS * EPS, 1 - kept),
+        "function_change": Measurement(change, "loss", 0.0, tolerance, abs(float(plain)) / 2),
+        "function_change_with_eps": Measurement(with_eps, "loss"),
+        "smallest_penalised_drop": Measurement(min(drops), "loss"),
     }
 
 
@@ -111,10 +111,12 @@ def _penalised(loss: ScaleInvariantLoss, weight: Tensor, *, weight_decay: float)
     return float(loss(weight)) + weight_decay / 2 * float(weight @ weight)
 
 
-def _rescaled(make: Any, settings: ScaleInvarianceSettings, *, losses: list[ScaleInvariantLoss], path: list[Tensor]) -> Reading:
+def _rescaled(
+    make: Any, settings: ScaleInvarianceSettings, *, losses: list[ScaleInvariantLoss], path: list[Tensor]
+) -> Measurement:
     factor = _SCALE ** _POWER[settings.law]
     start, lr, decay = _SCALE * path[0], settings.lr, settings.weight_decay
     same = _train(make, losses, start=start, lr=factor * lr, weight_decay=decay / factor)
     not_rescaled = _train(make, losses, start=start, lr=lr, weight_decay=decay)
     # Each step adds some eps to the direction; steps too short to overshoot carry that on without growth.
-    return Reading(turn(path, same), "of |w|", 0.0, 64 * settings.steps * EPS, turn(path, not_rescaled))
+    return Measurement(turn(path, same), "of |w|", 0.0, 64 * settings.steps * EPS, turn(path, not_rescaled))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import UnseenRowSettings
 from harness.subject.stepping import set_lr, step_once
 
@@ -27,7 +27,7 @@ _UNSEEN = (6, 7)
 _EARLY = 20  # steps over which the pace of a fresh optimizer is measured
 
 
-def run(make: Any, settings: UnseenRowSettings) -> dict[str, Reading]:
+def run(make: Any, settings: UnseenRowSettings) -> dict[str, Measurement]:
     """Return what training leaves of embedding rows that it never looks up, with weight decay and without."""
     start = _start(settings)
     table, early = _train(make, settings, weight_decay=settings.weight_decay)
@@ -38,12 +38,12 @@ def run(make: Any, settings: UnseenRowSettings) -> dict[str, Reading]:
         **_factor(settings, rates, row=table[unseen], start=start[unseen]),
         **_pace(settings, rates, row=table[unseen], early=early[unseen], start=start[unseen]),
         "unseen_change_without_decay": _change(settings, rates, change=undecayed[unseen] - start[unseen]),
-        "seen_ratio": Reading(float(table[: unseen[0]].norm() / start[: unseen[0]].norm()), "of the initial norm"),
-        "seen_change_without_decay": Reading(float((undecayed - start)[: unseen[0]].abs().max()), "weight", information=True),
+        "seen_ratio": Measurement(float(table[: unseen[0]].norm() / start[: unseen[0]].norm()), "of the initial norm"),
+        "seen_change_without_decay": Measurement(float((undecayed - start)[: unseen[0]].abs().max()), "weight", information=True),
     }
 
 
-def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Reading]:
+def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Measurement]:
     ratio = float(row.norm() / start.norm())
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
     log_kept = -math.log(kept)
@@ -53,13 +53,15 @@ def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, sta
     relative = 4 * settings.steps * EPS
     law = settings.law == "decoupled"
     return {
-        "unseen_ratio": Reading(ratio, "of the initial norm", kept if law else None, relative * kept, 1 - kept),
-        "unseen_turn": Reading(float((row / row.norm() - start / start.norm()).norm()), "of the row", 0.0, relative, 1.0),
-        "half_life": Reading(half_life, "steps", expected if law else None, relative / log_kept * expected, expected),
+        "unseen_ratio": Measurement(ratio, "of the initial norm", kept if law else None, relative * kept, 1 - kept),
+        "unseen_turn": Measurement(float((row / row.norm() - start / start.norm()).norm()), "of the row", 0.0, relative, 1.0),
+        "half_life": Measurement(half_life, "steps", expected if law else None, relative / log_kept * expected, expected),
     }
 
 
-def _pace(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor) -> dict[str, Reading]:
+def _pace(
+    settings: UnseenRowSettings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor
+) -> dict[str, Measurement]:
     fall, travel = float((start.abs() - early.abs()).mean()), sum(rates[:_EARLY])
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
     decoupled = float(start.abs().mean()) * (1 - kept) / travel
@@ -67,15 +69,15 @@ def _pace(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, early
     # A fall is a difference of weights of size 1.5 that 20 steps rounded; coupled, the pace of 1 is first order in lr.
     tolerance = 8 * _EARLY * EPS / travel if law else None
     return {
-        "early_pace": Reading(fall / travel, "lr per step", decoupled if law else 1.0, tolerance, abs(decoupled - 1)),
-        "unseen_in_steps": Reading(float(row.abs().max()) / settings.lr, "lr"),
+        "early_pace": Measurement(fall / travel, "lr per step", decoupled if law else 1.0, tolerance, abs(decoupled - 1)),
+        "unseen_in_steps": Measurement(float(row.abs().max()) / settings.lr, "lr"),
     }
 
 
-def _change(settings: UnseenRowSettings, rates: list[float], *, change: Tensor) -> Reading:
+def _change(settings: UnseenRowSettings, rates: list[float], *, change: Tensor) -> Measurement:
     kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
     # A zero gradient without decay leaves every bit: no rounding is allowed for.
-    return Reading(float(change.abs().max()), "weight", 0.0, 0.0, 1 - kept)
+    return Measurement(float(change.abs().max()), "weight", 0.0, 0.0, 1 - kept)
 
 
 def _start(settings: UnseenRowSettings) -> Tensor:

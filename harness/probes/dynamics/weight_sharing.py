@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.dynamics import WeightSharingSettings
 from harness.subject.stepping import step_once
 
@@ -32,14 +32,14 @@ _FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate wit
 _UNROLL_STEPS = 10
 
 
-def run(make: Any, settings: WeightSharingSettings) -> dict[str, Reading]:
+def run(make: Any, settings: WeightSharingSettings) -> dict[str, Measurement]:
     """Return the decay rate of shared weights relative to a weight that is used once."""
     uses = (1, settings.few, settings.many)
     pairs = _run(make, settings, uses=uses).mean(0)  # (replica, reduction, uses)
     left = pairs.mean(0)
     rates = -left.clamp_min(1e-12).log()
     relative_errors = pairs.std(0) / math.sqrt(settings.replicas) / (left * rates)
-    readings: dict[str, Reading] = {}
+    readings: dict[str, Measurement] = {}
     for row, reduction in enumerate(_FIRST_ORDER):
         for column, k in enumerate(uses[1:], start=1):
             multiplier = float(rates[row, column] / rates[row, 0])
@@ -51,23 +51,23 @@ def run(make: Any, settings: WeightSharingSettings) -> dict[str, Reading]:
     return {**readings, "once_remaining": _once(float(left[0, 0]), settings), **_unrolled(make, settings)}
 
 
-def _multiplier(settings: WeightSharingSettings, value: float, *, error: float, first_order: float, walk: float) -> Reading:
+def _multiplier(settings: WeightSharingSettings, value: float, *, error: float, first_order: float, walk: float) -> Measurement:
     effect = abs(first_order - 1)
     if settings.law == "preconditioned":
-        return Reading(value, "decay rate of one use", first_order, None, effect, error)
+        return Measurement(value, "decay rate of one use", first_order, None, effect, error)
     # Each of T steps rounds a weight by eps times its size, which stays within 1 + T * (its largest step).
     rounding = 4 * settings.steps * EPS * (1 + walk * settings.steps)
     shrunk = 1 - (1 - settings.lr * settings.weight_decay) ** settings.steps
-    return Reading(value, "decay rate of one use", 1.0, rounding / shrunk, effect)
+    return Measurement(value, "decay rate of one use", 1.0, rounding / shrunk, effect)
 
 
-def _once(left: float, settings: WeightSharingSettings) -> Reading:
+def _once(left: float, settings: WeightSharingSettings) -> Measurement:
     shrink = settings.lr * settings.weight_decay
     expected = (1 - shrink) ** settings.steps
     # Rounding as above; coupled decay is this to first order only, v = 1 + (weight_decay * w)^2.
     rounding = 4 * settings.steps * EPS * (1 + settings.lr * settings.steps)
     tolerance = None if settings.law == "preconditioned" else rounding
-    return Reading(left, "of w0", expected, tolerance, 1 - expected)
+    return Measurement(left, "of w0", expected, tolerance, 1 - expected)
 
 
 def _run(make: Any, settings: WeightSharingSettings, *, uses: tuple[int, ...]) -> Tensor:
@@ -88,15 +88,15 @@ def reduce(per_use: Tensor) -> Tensor:
     return torch.stack([per_use.sum(1), per_use.mean(1), k * per_use[:, 0]], dim=-1)
 
 
-def _unrolled(make: Any, settings: WeightSharingSettings) -> dict[str, Reading]:
+def _unrolled(make: Any, settings: WeightSharingSettings) -> dict[str, Measurement]:
     once, often = (_recur(make, settings, uses=uses) for uses in (1, settings.unroll))
     shrink = settings.unroll_lr * settings.unroll_weight_decay
     left = (1 - shrink) ** _UNROLL_STEPS
     expected = None if settings.law == "preconditioned" else left
     # Equal gradients are equal bit by bit; decaying once a use would leave (1 - lr * weight_decay)^(uses * steps), about 0.
     return {
-        "unroll_difference": Reading(often - once, "of w0", 0.0, 0.0, left),
-        "unroll_remaining": Reading(often, "of w0", expected, 4 * _UNROLL_STEPS * EPS, 1 - left),
+        "unroll_difference": Measurement(often - once, "of w0", 0.0, 0.0, left),
+        "unroll_remaining": Measurement(often, "of w0", expected, 4 * _UNROLL_STEPS * EPS, 1 - left),
     }
 
 

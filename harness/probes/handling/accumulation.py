@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from harness.decay_laws.tolerances import EPS, distance, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import AccumulationSettings
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
@@ -29,7 +29,7 @@ EPOCH_STEPS = 12  # at the small batch
 CLIP = 0.05  # a gradient norm far below that of the gradients given
 
 
-def run(make: Factory, settings: AccumulationSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: AccumulationSettings) -> dict[str, Measurement]:
     """Return what accumulation, reduction, clipping and batch size do to decay."""
     kept = (1 - settings.lr * settings.weight_decay) ** settings.steps
     changes: dict[str, Callable[[Tensor], None]] = {
@@ -41,7 +41,7 @@ def run(make: Factory, settings: AccumulationSettings) -> dict[str, Reading]:
     apart = abs(readings["summed_survival"].value - readings["averaged_survival"].value)
     return {
         **readings,
-        "reduction_effect": Reading(apart, "fraction", tolerance=2 * _room(settings), effect=1 - kept),
+        "reduction_effect": Measurement(apart, "fraction", tolerance=2 * _room(settings), effect=1 - kept),
         "micro_batch_error": _micro_batches(make, settings),
         "decayed_without_update": _withheld(make, settings),
         "clipped_penalty_factor": _clipped_penalty(make, settings),
@@ -58,7 +58,7 @@ def _clipped(weight: Tensor) -> None:
     clip_grad_norm_([weight], CLIP)
 
 
-def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[Tensor], None], *, kept: float) -> Reading:
+def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[Tensor], None], *, kept: float) -> Measurement:
     """Return the share of a difference of 1 between two starts that is left, at the worst coordinate."""
     (start,), rows = matrices(1, seed=settings.seed), noise(settings.steps, 1, seed=settings.seed)
     ends = []
@@ -72,7 +72,7 @@ def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[T
         ends.append(weights[0].detach().clone())
     gaps = (ends[1] - ends[0]).flatten()
     worst = float(gaps[int((gaps - kept).abs().argmax())])
-    return Reading(worst, "fraction", expected=kept, tolerance=_room(settings), effect=1 - kept)
+    return Measurement(worst, "fraction", expected=kept, tolerance=_room(settings), effect=1 - kept)
 
 
 def _room(settings: AccumulationSettings) -> float:
@@ -80,7 +80,7 @@ def _room(settings: AccumulationSettings) -> float:
     return 160 * EPS * settings.steps
 
 
-def _micro_batches(make: Factory, settings: AccumulationSettings) -> Reading:
+def _micro_batches(make: Factory, settings: AccumulationSettings) -> Measurement:
     """Accumulate by backward, and compare with the sum given at once."""
     (start,) = matrices(1, seed=settings.seed)
     rows = noise(settings.steps * MICRO_BATCHES, 1, seed=settings.seed)
@@ -95,10 +95,10 @@ def _micro_batches(make: Factory, settings: AccumulationSettings) -> Reading:
     whole = parameters([start])
     at_once = [[_sum(batches)] for batches in updates]
     end = run_steps(make(whole, lr=settings.lr, weight_decay=settings.weight_decay), whole, at_once)
-    return rounding(distance(weights, end), steps=settings.steps, effect=settings.lr * settings.weight_decay)
+    return rounding_measurement(distance(weights, end), steps=settings.steps, effect=settings.lr * settings.weight_decay)
 
 
-def _withheld(make: Factory, settings: AccumulationSettings) -> Reading:
+def _withheld(make: Factory, settings: AccumulationSettings) -> Measurement:
     """Count the calls after the first update in which weights decay though gradients, alone, move none."""
     (start,) = matrices(1, seed=settings.seed)
     calls = 2 * MICRO_BATCHES
@@ -106,7 +106,7 @@ def _withheld(make: Factory, settings: AccumulationSettings) -> Reading:
     decayed = _moved(make, settings, start, zero_gradients(calls, [start]), decay=settings.weight_decay)
     first = updated.index(True) if True in updated else calls
     withheld = [decays and not updates for decays, updates in zip(decayed, updated, strict=True)]
-    return Reading(float(sum(withheld[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
+    return Measurement(float(sum(withheld[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
 
 
 def _moved(
@@ -130,7 +130,7 @@ def _sum(batches: Sequence[Sequence[Tensor]]) -> Tensor:
     return total
 
 
-def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Reading:
+def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Measurement:
     """Take one step of the optimizer without decay on the clipped gradient of the penalty alone."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
@@ -142,12 +142,12 @@ def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Reading:
     left = float((weights[0].detach() / before)[0, 0])
     # torch divides by the norm plus 1e-6, which shortens the clipped gradient by 1e-6 of its own norm before.
     clipped = CLIP / (settings.weight_decay * size + 1e-6)
-    return factor(
+    return factor_measurement(
         left, 1 - settings.lr * settings.weight_decay * clipped, effect=settings.lr * settings.weight_decay * (1 - clipped)
     )
 
 
-def _epochs(make: Factory, settings: AccumulationSettings) -> Reading:
+def _epochs(make: Factory, settings: AccumulationSettings) -> Measurement:
     """Return what is left at k times the batch and weight decay, over what is left at the batch, after the same epochs."""
     left = []
     for times in (1, MICRO_BATCHES):
@@ -159,4 +159,4 @@ def _epochs(make: Factory, settings: AccumulationSettings) -> Reading:
         left.append(float(weights[0].detach()[0, 0]) / before)
     decay = settings.lr * settings.weight_decay
     expected = (1 - MICRO_BATCHES * decay) ** (EPOCH_STEPS // MICRO_BATCHES) / (1 - decay) ** EPOCH_STEPS
-    return Reading(left[1] / left[0], "ratio", expected=expected, tolerance=8 * EPS * EPOCH_STEPS, effect=1 - expected)
+    return Measurement(left[1] / left[0], "ratio", expected=expected, tolerance=8 * EPS * EPOCH_STEPS, effect=1 - expected)

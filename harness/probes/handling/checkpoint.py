@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.decay_laws.tolerances import distance, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import CheckpointSettings
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory, unwatched
@@ -34,7 +34,7 @@ ADAM_EPS, BETA1, MOMENTUM_DECAY = 1e-8, 0.9, 4e-3  # torch's defaults
 FLAG = "decoupled_weight_decay"  # the group key by which torch's Adams tell their two decays apart
 
 
-def run(make: Factory, settings: CheckpointSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: CheckpointSettings) -> dict[str, Measurement]:
     """Return how far a resumed (or a copied) run is from the uninterrupted one, and what a loaded decay does."""
     rows = noise(2 * settings.steps, len(SHARES), seed=settings.seed)
     first, later = rows[: settings.steps], rows[settings.steps :]
@@ -46,13 +46,13 @@ def run(make: Factory, settings: CheckpointSettings) -> dict[str, Reading]:
         end, steps = run_steps(optimizer, weights, later, first=settings.steps), 2 * settings.steps
         effect = settings.lr * settings.weight_decay * SHARES[1]
         errors = zip(("deepcopy_error", "pickle_error"), copies, strict=True)
-        return {name: rounding(distance(clone, end), steps=steps, effect=effect) for name, clone in errors}
+        return {name: rounding_measurement(distance(clone, end), steps=steps, effect=effect) for name, clone in errors}
     return {**_resume(make, settings, optimizer, weights, later), "loaded_factor": _loaded(make, settings)}
 
 
 def _resume(
     make: Factory, settings: CheckpointSettings, optimizer: Any, weights: Sequence[Tensor], later: Sequence[Sequence[Tensor]]
-) -> dict[str, Reading]:
+) -> dict[str, Measurement]:
     """Load the optimizer's checkpoint into one that was built with other options, and step both."""
     resumed = parameters(weight.detach() for weight in weights)
     again = _built(make, settings, resumed, *BUILT)
@@ -67,12 +67,12 @@ def _resume(
     }
 
 
-def _resumed(value: float, settings: CheckpointSettings, *, effect: float) -> Reading:
+def _resumed(value: float, settings: CheckpointSettings, *, effect: float) -> Measurement:
     """Return a distance within one float32 rounding of an update of size lr.
 
     Loading casts the state to the weight's dtype, so what was kept in float32 (NAdam's product of momenta) goes on in float64.
     """
-    return Reading(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * SINGLE / 2, effect=effect)
+    return Measurement(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * SINGLE / 2, effect=effect)
 
 
 def _built(make: Factory, settings: CheckpointSettings, weights: Sequence[Tensor], lr: float = 1.0, decay: float = 1.0) -> Any:
@@ -100,7 +100,7 @@ def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: Checkpoint
     return [weight.to(torch.float64) for weight in run_steps(clone, held, rows, first=settings.steps)]
 
 
-def _loaded(make: Factory, settings: CheckpointSettings) -> Reading:
+def _loaded(make: Factory, settings: CheckpointSettings) -> Measurement:
     """Load a checkpoint of no steps and read one step without gradient."""
     weights = parameters(matrices(1, seed=settings.seed))
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -111,7 +111,7 @@ def _loaded(make: Factory, settings: CheckpointSettings) -> Reading:
     expected = _factor(settings, abs(before))
     # The two conventions differ by h |l - 1 / |w||, and 1 / |w| takes one more rounding of h / |w|.
     effect = min(decay, abs(decay - settings.lr / abs(before)))
-    reading = factor(after / before, expected, steps=2, effect=effect)
+    reading = factor_measurement(after / before, expected, steps=2, effect=effect)
     single = settings.law == "coupled_nadam"  # torch's NAdam keeps the product of its momenta in float32
     return replace(reading, tolerance=settings.lr * SINGLE) if single else reading
 

@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.handling import ExponentialLrSettings
 from harness.probes.scale_invariant_loss import ScaleInvariantLoss, regression, turn
 from harness.subject.stepping import run_path, step_once
@@ -26,7 +26,7 @@ _EXPONENT: dict[str, Callable[[int], int]] = {"sgd": lambda t: 2 * t + 1, "sign"
 _OTHER = {"sgd": "sign", "sign": "sgd"}
 
 
-def run(make: Any, settings: ExponentialLrSettings) -> dict[str, Reading]:
+def run(make: Any, settings: ExponentialLrSettings) -> dict[str, Measurement]:
     """Return how far a decayed run is from one without decay whose learning rate grows."""
     root, ((loss,), start) = _root(settings), regression(settings.seed)
     decayed = _decayed(make, settings, loss=loss, start=start)
@@ -40,12 +40,12 @@ def run(make: Any, settings: ExponentialLrSettings) -> dict[str, Reading]:
     tolerance = 64 * settings.steps * EPS
     kept = root**settings.steps
     return {
-        "direction_error": Reading(turn(decayed, growing), "of |w|", 0.0, tolerance, effect),
-        "norm_ratio": Reading(ratio, "ratio", kept, tolerance, 1 - kept),
-        "other_exponent_error": Reading(turn(decayed, wrong), "of |w|"),
-        "constant_lr_error": Reading(effect, "of |w|"),
-        "lr_growth": Reading(root ** -_exponent(settings.law, settings.steps), "of the first lr", information=True),
-        "effective_lr_gain": Reading(_gain(settings, decayed=decayed, constant=constant), "ratio"),
+        "direction_error": Measurement(turn(decayed, growing), "of |w|", 0.0, tolerance, effect),
+        "norm_ratio": Measurement(ratio, "ratio", kept, tolerance, 1 - kept),
+        "other_exponent_error": Measurement(turn(decayed, wrong), "of |w|"),
+        "constant_lr_error": Measurement(effect, "of |w|"),
+        "lr_growth": Measurement(root ** -_exponent(settings.law, settings.steps), "of the first lr", information=True),
+        "effective_lr_gain": Measurement(_gain(settings, decayed=decayed, constant=constant), "ratio"),
     }
 
 

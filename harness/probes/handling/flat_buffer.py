@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.handling import FlatBufferSettings
 from harness.probes.inputs import halved_midway
 from harness.subject.loading import Factory
@@ -24,7 +24,7 @@ SHAPES = ((3, 5), (7,), (2, 4))  # the second is exempt from decay where groups 
 RANKS = (1, 2, 4, 7)  # 7 pads by five
 
 
-def run(make: Factory, settings: FlatBufferSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: FlatBufferSettings) -> dict[str, Measurement]:
     """Return how far pieces end from the parameters, what becomes of padding, and what is left of an exempt parameter."""
     starts, gradients = _drawn(settings)
     whole = _flat(_run(make, settings, starts, gradients))
@@ -38,13 +38,13 @@ def run(make: Factory, settings: FlatBufferSettings) -> dict[str, Reading]:
     effect = float((whole - undecayed).abs().max()) or float(whole.abs().max())  # the weights', where nothing decays at all
     room = 4 * EPS * settings.steps * float(whole.abs().max())  # vectorised tails may round a product and a sum as one
     return {
-        "sharded_error": Reading(worst / effect, "of the decay's effect", 0.0, room / effect, 1.0),
-        "padding": Reading(padding, "1", 0.0, EPS, settings.lr * settings.weight_decay),
+        "sharded_error": Measurement(worst / effect, "of the decay's effect", 0.0, room / effect, 1.0),
+        "padding": Measurement(padding, "1", 0.0, EPS, settings.lr * settings.weight_decay),
         **_exempt(make, settings, starts),
     }
 
 
-def _exempt(make: Factory, settings: FlatBufferSettings, starts: Sequence[Tensor]) -> dict[str, Reading]:
+def _exempt(make: Factory, settings: FlatBufferSettings, starts: Sequence[Tensor]) -> dict[str, Measurement]:
     """Read what is left of an exempt parameter without gradient: in one buffer for all, and in a buffer a group."""
     idle = [torch.zeros(settings.steps, *one.shape, dtype=torch.float64) for one in starts]
     begin, end = starts[0].numel(), starts[0].numel() + starts[1].numel()
@@ -57,8 +57,8 @@ def _exempt(make: Factory, settings: FlatBufferSettings, starts: Sequence[Tensor
         rest *= 1 - lr * settings.weight_decay
     tolerance = 4 * EPS * settings.steps
     return {
-        "exempt_left_in_one_buffer": Reading(float((one_buffer / starts[1]).mean()), "of w0", rest, tolerance, 1 - rest),
-        "exempt_left_in_its_own": Reading(float((by_group / starts[1]).mean()), "of w0", 1.0, tolerance, 1 - rest),
+        "exempt_left_in_one_buffer": Measurement(float((one_buffer / starts[1]).mean()), "of w0", rest, tolerance, 1 - rest),
+        "exempt_left_in_its_own": Measurement(float((by_group / starts[1]).mean()), "of w0", 1.0, tolerance, 1 - rest),
     }
 
 

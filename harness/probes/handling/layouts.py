@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from harness.decay_laws.tolerances import EPS, distance, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import LayoutsSettings
 from harness.probes.inputs import SHAPE, matrices, noise, zero_gradients
 from harness.subject.loading import Factory
@@ -32,7 +32,7 @@ LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def run(make: Factory, settings: LayoutsSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: LayoutsSettings) -> dict[str, Measurement]:
     """Return how far each layout is from the plain matrix."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
     (plain,) = _run(make, settings, [start.clone()], [[row] for row in rows])
@@ -44,7 +44,9 @@ def run(make: Factory, settings: LayoutsSettings) -> dict[str, Reading]:
     errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in found.items()}
     errors |= {"scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]), "beside_empty": distance(beside[1:], [plain])}
     errors |= {"large": _large(make, settings, start), "many": _many(make, settings, start)}
-    readings = {f"{name}_error": rounding(error, steps=settings.steps, effect=effect) for name, error in errors.items()}
+    readings = {
+        f"{name}_error": rounding_measurement(error, steps=settings.steps, effect=effect) for name, error in errors.items()
+    }
     return readings | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
 
 
@@ -72,15 +74,15 @@ def _many(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
     return distance(ends, [alone] * TENSORS)
 
 
-def _scalar(make: Factory, settings: LayoutsSettings) -> Reading:
+def _scalar(make: Factory, settings: LayoutsSettings) -> Measurement:
     """Return what one step without gradient leaves of a 0-dim weight."""
     start, zero = torch.tensor(1.9, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     (after,) = _run(make, settings, [start.clone()], [[zero]])
     decay = settings.lr * settings.weight_decay
-    return factor(float(after / start), 1 - decay, effect=decay)
+    return factor_measurement(float(after / start), 1 - decay, effect=decay)
 
 
-def _expanded(make: Factory, settings: LayoutsSettings) -> Reading:
+def _expanded(make: Factory, settings: LayoutsSettings) -> Measurement:
     """Return whether a step on a tensor that holds one number three times is refused."""
     # With memory behind it: a kernel that takes the three for neighbours writes there, and not into somebody else's.
     weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))
@@ -88,5 +90,5 @@ def _expanded(make: Factory, settings: LayoutsSettings) -> Reading:
     try:
         step_once(optimizer, 0, [weight], [torch.zeros(3, dtype=torch.float64)])
     except (ValueError, RuntimeError):  # a RunError is the first; torch's own is the other
-        return Reading(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
-    return Reading(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
+        return Measurement(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
+    return Measurement(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)

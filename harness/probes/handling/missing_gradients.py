@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.decay_laws.tolerances import changed, distance, elements, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import changed, count_measurement, distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import MissingGradientsSettings
 from harness.probes.inputs import matrices, noise, parameters
 from harness.subject.loading import Factory, unwatched
@@ -30,7 +30,7 @@ DIRECT = 1e-5
 SCALE = 1024.0  # a power of two: unscaling is exact
 
 
-def run(make: Factory, settings: MissingGradientsSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurement]:
     """Return what gradients that are missing, zeroed or bad do to a weight and to its neighbour, or what the other parts read."""
     if settings.part == "skipped_step":
         return _skipped(make, settings)
@@ -51,7 +51,7 @@ def _pair(make: Factory, settings: MissingGradientsSettings) -> tuple[Any, list[
     return make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, noise(6, 2, seed=settings.seed)
 
 
-def _without(make: Factory, settings: MissingGradientsSettings) -> dict[str, Reading]:
+def _without(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurement]:
     """Step three weights: one with gradients, one whose gradient is None, one that does not require any."""
     weights = parameters(matrices(3, seed=settings.seed))
     weights[2].requires_grad_(False)
@@ -60,13 +60,13 @@ def _without(make: Factory, settings: MissingGradientsSettings) -> dict[str, Rea
     after = run_steps(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, rows)
     stake = float(weights[0].numel())
     return {
-        "without_gradient_changed": elements(changed(after[1:2], before[1:2]), at_stake=stake),
-        "frozen_changed": elements(changed(after[2:], before[2:]), at_stake=stake),
-        "with_gradient_changed": Reading(changed(after[:1], before[:1]), "elements", effect=stake),
+        "without_gradient_changed": count_measurement(changed(after[1:2], before[1:2]), at_stake=stake),
+        "frozen_changed": count_measurement(changed(after[2:], before[2:]), at_stake=stake),
+        "with_gradient_changed": Measurement(changed(after[:1], before[:1]), "elements", effect=stake),
     }
 
 
-def _paused(make: Factory, settings: MissingGradientsSettings) -> Reading:
+def _paused(make: Factory, settings: MissingGradientsSettings) -> Measurement:
     """Leave a weight's gradient out of two steps in six, and compare with the four steps alone."""
     optimizer, weights, rows = _pair(make, settings)
     paused: list[list[Tensor | None]] = [[first, None if step in (2, 3) else second] for step, (first, second) in enumerate(rows)]
@@ -74,10 +74,10 @@ def _paused(make: Factory, settings: MissingGradientsSettings) -> Reading:
     alone = parameters(matrices(2, seed=settings.seed)[1:])
     steps = [[second] for step, (_, second) in enumerate(rows) if step not in (2, 3)]
     without = run_steps(make(alone, lr=settings.lr, weight_decay=settings.weight_decay), alone, steps)
-    return rounding(distance(with_pause, without), steps=len(rows), effect=settings.lr * settings.weight_decay)
+    return rounding_measurement(distance(with_pause, without), steps=len(rows), effect=settings.lr * settings.weight_decay)
 
 
-def _hooked(make: Factory, settings: MissingGradientsSettings) -> Reading:
+def _hooked(make: Factory, settings: MissingGradientsSettings) -> Measurement:
     """Zero every gradient in a hook, as people do to freeze a weight."""
     optimizer, weights, rows = _pair(make, settings)
     handles = [weight.register_hook(torch.zeros_like) for weight in weights]
@@ -88,7 +88,7 @@ def _hooked(make: Factory, settings: MissingGradientsSettings) -> Reading:
     for handle in handles:
         handle.remove()
     kept = (1 - settings.lr * settings.weight_decay) ** settings.steps
-    return factor(float(weights[0].detach()[0, 0]) / before, kept, steps=settings.steps, effect=1 - kept)
+    return factor_measurement(float(weights[0].detach()[0, 0]) / before, kept, steps=settings.steps, effect=1 - kept)
 
 
 def _backward(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
@@ -100,17 +100,17 @@ def _backward(weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> Tensor:
     return loss
 
 
-def _beside_bad(make: Factory, settings: MissingGradientsSettings) -> Reading:
+def _beside_bad(make: Factory, settings: MissingGradientsSettings) -> Measurement:
     """Count what a neighbour's gradient of NaN changes."""
     ends = []
     for bad in (False, True):
         optimizer, weights, rows = _pair(make, settings)
         given = [[torch.full_like(first, torch.nan) if bad else first, second] for first, second in rows[: settings.steps]]
         ends.append(run_steps(optimizer, weights, given)[1:])
-    return elements(changed(*ends), at_stake=float(ends[0][0].numel()))
+    return count_measurement(changed(*ends), at_stake=float(ends[0][0].numel()))
 
 
-def _skipped(make: Factory, settings: MissingGradientsSettings) -> dict[str, Reading]:
+def _skipped(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurement]:
     """Take a step, skip one whose gradient is infinite, take another; compare with the two steps alone."""
     optimizer, weights, rows = _pair(make, settings)
     stake = float(sum(weight.numel() for weight in weights))
@@ -155,7 +155,7 @@ def _unscaled(make: Factory, settings: MissingGradientsSettings) -> list[torch.n
     return weights
 
 
-def _closure(make: Factory, settings: MissingGradientsSettings) -> Reading:
+def _closure(make: Factory, settings: MissingGradientsSettings) -> Measurement:
     """Count what differs between step(closure) and backward before step()."""
     optimizer, weights, rows = _pair(make, settings)
     end = run_steps(optimizer, weights, rows[: settings.steps])
@@ -167,13 +167,13 @@ def _closure(make: Factory, settings: MissingGradientsSettings) -> Reading:
     return _direct(changed(others, end), float(sum(weight.numel() for weight in weights)))
 
 
-def _gradient(make: Factory, settings: MissingGradientsSettings) -> Reading:
+def _gradient(make: Factory, settings: MissingGradientsSettings) -> Measurement:
     """Count the elements of .grad that a step changes."""
     optimizer, weights, rows = _pair(make, settings)
     step_once(optimizer, 0, weights, rows[0])
     now = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
-    return elements(changed(now, rows[0]), at_stake=float(sum(weight.numel() for weight in weights)))
+    return count_measurement(changed(now, rows[0]), at_stake=float(sum(weight.numel() for weight in weights)))
 
 
-def _direct(value: float, stake: float) -> Reading:
-    return Reading(value, "elements", expected=0.0, tolerance=DIRECT, effect=stake)
+def _direct(value: float, stake: float) -> Measurement:
+    return Measurement(value, "elements", expected=0.0, tolerance=DIRECT, effect=stake)

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from harness.decay_laws.tolerances import EPS, distance, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import ParameterGroupsSettings
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
@@ -27,7 +27,7 @@ FILLED = (EXEMPT, 3)  # the groups that have a parameter where the others are em
 BARELY = 1e-16  # too little to change a bit of a float64 weight, and not the branch of none
 
 
-def run(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Measurement]:
     """Return how far grouped parameters are from the same ones alone, reordered, or joined late."""
     starts = matrices(len(SHARES), seed=settings.seed)
     rows = noise(settings.steps, len(SHARES), seed=settings.seed)
@@ -38,9 +38,9 @@ def run(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
     exempt = _alone(make, settings, starts[EXEMPT], rows, index=EXEMPT, least=BARELY)
     decay = settings.lr * settings.weight_decay
     return {
-        "alone_error": rounding(distance(together, alone), steps=settings.steps, effect=decay / 2),
-        "order_error": rounding(distance(backward, together), steps=settings.steps, effect=decay / 2),
-        "exempt_error": rounding(distance([together[EXEMPT]], [exempt]), steps=settings.steps, effect=settings.lr),
+        "alone_error": rounding_measurement(distance(together, alone), steps=settings.steps, effect=decay / 2),
+        "order_error": rounding_measurement(distance(backward, together), steps=settings.steps, effect=decay / 2),
+        "exempt_error": rounding_measurement(distance([together[EXEMPT]], [exempt]), steps=settings.steps, effect=settings.lr),
         "place_error": _placed(make, settings, starts, rows),
         **_joined(make, settings),
         **_reused(make, settings),
@@ -85,7 +85,7 @@ def _alone(
 
 def _placed(
     make: Factory, settings: ParameterGroupsSettings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]
-) -> Reading:
+) -> Measurement:
     """Set every group's options by its place, as a scheduler's list does, with empty groups before and between the others."""
     weights = parameters(starts[index] for index in FILLED)
     groups: list[dict[str, Any]] = [{"params": []} for _ in SHARES]
@@ -96,7 +96,7 @@ def _placed(
     for index in FILLED:
         given = parameters([starts[index]])
         alone += _set_and_walk(make, settings, [{"params": given}], [SHARES[index]], given, [[row[index]] for row in rows])
-    return rounding(distance(ends, alone), steps=settings.steps, effect=settings.lr * settings.weight_decay / 2)
+    return rounding_measurement(distance(ends, alone), steps=settings.steps, effect=settings.lr * settings.weight_decay / 2)
 
 
 def _set_and_walk(
@@ -114,7 +114,7 @@ def _set_and_walk(
     return run_steps(optimizer, weights, rows)
 
 
-def _joined(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
+def _joined(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Measurement]:
     """Add a group with options of its own and one without, and compare with fresh optimizers on the same gradients."""
     starts, half = matrices(3, seed=settings.seed + 1), settings.steps // 2
     rows = noise(settings.steps, 3, seed=settings.seed + 1)
@@ -131,12 +131,12 @@ def _joined(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Readi
         fresh += run_steps(make([weight], lr=settings.lr, weight_decay=decay), [weight], late, first=half)
     effect = settings.lr * settings.weight_decay
     return {
-        "joined_error": rounding(distance(ends[1:2], fresh[:1]), steps=settings.steps, effect=effect),
-        "joined_default_error": rounding(distance(ends[2:], fresh[1:]), steps=settings.steps, effect=effect),
+        "joined_error": rounding_measurement(distance(ends[1:2], fresh[:1]), steps=settings.steps, effect=effect),
+        "joined_default_error": rounding_measurement(distance(ends[2:], fresh[1:]), steps=settings.steps, effect=effect),
     }
 
 
-def _reused(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Reading]:
+def _reused(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Measurement]:
     """Build two optimizers from one list of groups; torch leaves the first one's weight decay in it for the second."""
     weights, second = parameters(matrices(1, seed=settings.seed + 2)), 2.5 * settings.weight_decay
     groups = [{"params": weights}]
@@ -146,8 +146,8 @@ def _reused(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Readi
     run_steps(make(groups, lr=settings.lr, weight_decay=second), weights, zero_gradients(1, weights))
     kept = 1 - settings.lr * settings.weight_decay
     return {
-        "reused_factor": factor(
+        "reused_factor": factor_measurement(
             float(weights[0].detach()[0, 0]) / before, kept, effect=settings.lr * (second - settings.weight_decay)
         ),
-        "defaults_written": Reading(written, "1: yes", expected=1.0, tolerance=EPS, effect=1.0),
+        "defaults_written": Measurement(written, "1: yes", expected=1.0, tolerance=EPS, effect=1.0),
     }

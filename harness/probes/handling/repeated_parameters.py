@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from harness.decay_laws.tolerances import EPS, factor
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import EPS, factor_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import RepeatedParametersSettings
 from harness.probes.inputs import SHAPE, matrices, parameters, zero_gradients
 from harness.subject.loading import Factory
@@ -40,7 +40,7 @@ class _Tied(nn.Module):
         return self.head(self.embedding(tokens))
 
 
-def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
     """Return the factor of a step of a shared weight, of a normalised one, and with `repeated` of one listed twice."""
     readings = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
     if not settings.repeated:
@@ -48,7 +48,7 @@ def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Readin
     return {**readings, **_repeated(make, settings), "overlap_refused": _overlapping(make, settings)}
 
 
-def _tied(make: Factory, settings: RepeatedParametersSettings) -> Reading:
+def _tied(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
     """Differentiate a loss that is zero through both uses of the table, and step."""
     (table,) = matrices(1, seed=settings.seed)
     model = _Tied(table)
@@ -56,25 +56,25 @@ def _tied(make: Factory, settings: RepeatedParametersSettings) -> Reading:
     (0.0 * model(torch.arange(SHAPE[0])).sum()).backward()
     step_once(optimizer, 0)
     decay = settings.lr * settings.weight_decay
-    return factor(float(model.head.weight.detach()[0, 0] / table[0, 0]), 1 - decay, effect=decay)
+    return factor_measurement(float(model.head.weight.detach()[0, 0] / table[0, 0]), 1 - decay, effect=decay)
 
 
-def _normalised(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Reading]:
+def _normalised(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
     """Read what a normalised layer computes with before and after a step, its length decayed and not decayed."""
     decay = settings.lr * settings.weight_decay
     both, direction = (_layer(make, settings, share) for share in (1.0, 0.0))
     return {
-        "normalised_factor": Reading(
+        "normalised_factor": Measurement(
             float((both[1] / both[0])[0, 0]),
             "fraction of w",
             expected=1 - decay,
             tolerance=ROUNDINGS * EPS,
             effect=decay * (1 - decay),
         ),
-        "direction_decay_change": Reading(
+        "direction_decay_change": Measurement(
             float((direction[1] / direction[0] - 1).abs().max()), "fraction of w", 0.0, ROUNDINGS * EPS, decay
         ),
-        "direction_factor": factor(float((direction[3] / direction[2])[0, 0]), 1 - decay, effect=decay),
+        "direction_factor": factor_measurement(float((direction[3] / direction[2])[0, 0]), 1 - decay, effect=decay),
     }
 
 
@@ -92,7 +92,7 @@ def _layer(make: Factory, settings: RepeatedParametersSettings, share: float) ->
     return before, layer.weight.detach().clone(), first, direction.detach().clone()
 
 
-def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Reading]:
+def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
     with warnings.catch_warnings(record=True) as caught:
@@ -101,16 +101,16 @@ def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, 
     after = float(run_steps(optimizer, weights, zero_gradients(1, weights))[0][0, 0])
     decay = settings.lr * settings.weight_decay
     return {
-        "repeated_factor": factor(after / before, (1 - decay) ** 2, steps=2, effect=decay * (1 - decay)),
-        "repeat_warnings": Reading(float(len(caught)), "warnings", expected=1.0, tolerance=EPS, effect=1.0),
+        "repeated_factor": factor_measurement(after / before, (1 - decay) ** 2, steps=2, effect=decay * (1 - decay)),
+        "repeat_warnings": Measurement(float(len(caught)), "warnings", expected=1.0, tolerance=EPS, effect=1.0),
     }
 
 
-def _overlapping(make: Factory, settings: RepeatedParametersSettings) -> Reading:
+def _overlapping(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
     """Return whether two groups with one weight in common are refused."""
     weights = parameters(matrices(1, seed=settings.seed))
     try:
         make([{"params": weights}, {"params": weights, "weight_decay": 0.0}], lr=settings.lr, weight_decay=settings.weight_decay)
     except ValueError:  # a RunError is one
-        return Reading(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
-    return Reading(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
+        return Measurement(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
+    return Measurement(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
-from harness.decay_laws.tolerances import EPS, changed, elements, factor
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import EPS, changed, count_measurement, factor_measurement
+from harness.measurement import Measurement
 from harness.probes.handling import SchedulesSettings
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.loading import Factory
@@ -47,15 +47,15 @@ class _Driven(torch.optim.Optimizer):
         return self._optimizer.step()
 
 
-def run(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
     """Return how well decay follows torch's schedulers, a schedule of the weight decay, and a rate of zero."""
     errors, written = zip(*(_scheduled(make, settings, name) for name in SCHEDULERS), strict=True)
     decay = settings.lr * settings.weight_decay
     tolerance = 6 * EPS * settings.steps
     readings = {
-        "scheduler_error": Reading(max(errors), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / 4),
-        "decays_written": elements(sum(written), at_stake=float(len(written))),
-        "decay_schedule_error": Reading(
+        "scheduler_error": Measurement(max(errors), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / 4),
+        "decays_written": count_measurement(sum(written), at_stake=float(len(written))),
+        "decay_schedule_error": Measurement(
             _decay_schedule(make, settings), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / settings.steps
         ),
         "moved_at_zero_lr": _at_zero(make, settings),
@@ -98,7 +98,7 @@ def _decay_schedule(make: Factory, settings: SchedulesSettings) -> float:
     return _departure(weights[0], start, left)
 
 
-def _at_zero(make: Factory, settings: SchedulesSettings) -> Reading:
+def _at_zero(make: Factory, settings: SchedulesSettings) -> Measurement:
     """Count what moves in a step at a learning rate of zero, with gradients, after a step that filled the moments."""
     weights, rows = parameters(matrices(1, seed=settings.seed)), noise(2, 1, seed=settings.seed)
     for (gradient,) in rows:
@@ -106,10 +106,12 @@ def _at_zero(make: Factory, settings: SchedulesSettings) -> Reading:
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     before = run_steps(optimizer, weights, rows[:1])
     set_lr(optimizer, 0.0)
-    return elements(changed(run_steps(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel()))
+    return count_measurement(
+        changed(run_steps(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel())
+    )
 
 
-def _reordered(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
+def _reordered(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
     """Run a falling learning rate and the same one backwards, each from two starts, on the same gradients."""
     falling = [settings.lr * (1 - step / (2 * settings.steps)) for step in range(settings.steps)]
     kept = math.prod(1 - lr * settings.weight_decay for lr in falling)
@@ -117,9 +119,9 @@ def _reordered(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]
     # A difference of two weights up to 4 rounds to 8 EPS of a unit gap at each step.
     tolerance = 32 * EPS * settings.steps
     return {
-        "falling_survival": Reading(down, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
-        "rising_survival": Reading(up, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
-        "order_effect": Reading(float((down_end - up_end).abs().max()), "of a weight", tolerance=4 * tolerance),
+        "falling_survival": Measurement(down, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
+        "rising_survival": Measurement(up, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
+        "order_effect": Measurement(float((down_end - up_end).abs().max()), "of a weight", tolerance=4 * tolerance),
     }
 
 
@@ -139,7 +141,7 @@ def _survival(make: Factory, settings: SchedulesSettings, lrs: Sequence[float]) 
     return float(gaps[worst]), ends[0]
 
 
-def _tensor_lr(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]:
+def _tensor_lr(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
     """Take one step at a learning rate that is a float32 tensor; the factor is 1 - h l in float32."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
@@ -149,6 +151,6 @@ def _tensor_lr(make: Factory, settings: SchedulesSettings) -> dict[str, Reading]
     rounded = float(1 - lr * settings.weight_decay)
     exact = 1 - settings.lr * settings.weight_decay
     return {
-        "tensor_lr_factor": factor(after / before, rounded, effect=abs(rounded - exact)),
-        "tensor_lr_error": Reading(abs(after / before - exact), "fraction of w", tolerance=4 * EPS),
+        "tensor_lr_factor": factor_measurement(after / before, rounded, effect=abs(rounded - exact)),
+        "tensor_lr_error": Measurement(abs(after / before - exact), "fraction of w", tolerance=4 * EPS),
     }

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import halved_midway
 from harness.probes.numerics import DifferentiableStepSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import set_lr, step_once
 
 
-def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Measurement]:
     """Return the two derivatives of the mean weight, over their closed forms."""
     decay = torch.tensor(settings.weight_decay, dtype=torch.float64, requires_grad=True)
     start = torch.tensor([2.0, -0.3, 0.05, -4.0], dtype=torch.float64, requires_grad=True)
@@ -30,8 +30,8 @@ def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Readin
     # Both are sums and products of `steps` terms of one size, each rounded a few times.
     tolerance = 16 * EPS * settings.steps
     return {
-        "by_decay": Reading(float(by_decay / due), "of the closed form", 1.0, tolerance, 1.0),
-        "by_start": Reading(float(by_start), "1", kept, tolerance, 1 - kept),
+        "by_decay": Measurement(float(by_decay / due), "of the closed form", 1.0, tolerance, 1.0),
+        "by_start": Measurement(float(by_start), "1", kept, tolerance, 1 - kept),
     }
 
 

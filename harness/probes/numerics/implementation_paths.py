@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import GROUPS
 from harness.probes.numerics import ImplementationPathsSettings, Rule
 from harness.subject.loading import Factory
@@ -38,7 +38,7 @@ class _Walk:
     weight_decay: float
 
 
-def run(make: Factory, settings: ImplementationPathsSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: ImplementationPathsSettings) -> dict[str, Measurement]:
     """Return the worst distance from the rule over the float64, the float32 and the complex tensors."""
     walks = _walks(settings)
     paths = _follow(make, walks, settings)
@@ -47,7 +47,7 @@ def run(make: Factory, settings: ImplementationPathsSettings) -> dict[str, Readi
         name = f"worst_{walk.kind}" if walk.kind in DTYPES else "worst_double"
         found.setdefault(name, []).append(_distance(walk, path, settings))
     return {
-        name: Reading(max(value for value, _ in pairs), "of the decay's effect", 0.0, max(room for _, room in pairs), 1.0)
+        name: Measurement(max(value for value, _ in pairs), "of the decay's effect", 0.0, max(room for _, room in pairs), 1.0)
         for name, pairs in found.items()
     }
 

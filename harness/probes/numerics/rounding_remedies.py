@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.numerics import RoundingRemediesSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
@@ -21,18 +21,18 @@ from harness.subject.stepping import step_once
 MANTISSAS = 128  # every bfloat16 number of a binade
 
 
-def run(make: Factory, settings: RoundingRemediesSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: RoundingRemediesSettings) -> dict[str, Measurement]:
     """Return the mean of what is left, with its error, and how far runs with gradients lie from the rounded float32 run."""
     start = (1 + torch.arange(MANTISSAS) / MANTISSAS).repeat_interleave(settings.copies)
     idle = torch.zeros(settings.steps, 1)
     ratio = _run(make, settings, start.bfloat16(), gradients=idle).double() / start.double()
     expected = (1 - settings.lr * settings.weight_decay) ** settings.steps
     error = float(ratio.std()) / math.sqrt(len(ratio)) if settings.copies > 1 else None
-    left = Reading(float(ratio.mean()), "of w0", expected, None, 1 - expected, error)
+    left = Measurement(float(ratio.mean()), "of w0", expected, None, 1 - expected, error)
     return {"left": left} if settings.copies > 1 else {"left": left, **_beside_float32(make, settings, start)}
 
 
-def _beside_float32(make: Factory, settings: RoundingRemediesSettings, start: Tensor) -> dict[str, Reading]:
+def _beside_float32(make: Factory, settings: RoundingRemediesSettings, start: Tensor) -> dict[str, Measurement]:
     generator = torch.Generator().manual_seed(settings.seed)
     gradients = torch.randn(settings.noisy_steps, len(start), generator=generator).bfloat16()
     low, wide = (_run(make, settings, one, gradients=gradients) for one in (start.bfloat16(), start.float()))
@@ -40,8 +40,8 @@ def _beside_float32(make: Factory, settings: RoundingRemediesSettings, start: Te
     differing = float((low != wide.bfloat16()).double().mean())
     felt = float((low.double() - idle.double()).mean() / (wide.double() - idle.double()).mean())
     return {
-        "differing": Reading(differing, "share of weights", 0.0, 1e-6, 1.0),
-        "felt": Reading(felt, "of the decay's effect", 1.0),
+        "differing": Measurement(differing, "share of weights", 0.0, 1e-6, 1.0),
+        "felt": Measurement(felt, "of the decay's effect", 1.0),
     }
 
 

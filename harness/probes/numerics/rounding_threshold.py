@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.numerics import RoundingThresholdSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
@@ -26,13 +26,13 @@ BITS = {"bfloat16": 8, "float16": 11, "float32": 24}  # of a significand
 WEIGHTS = {"bfloat16": 128, "float16": 256, "float32": 2048}  # every bfloat16 number of a binade, some of the others
 
 
-def run(make: Factory, settings: RoundingThresholdSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: RoundingThresholdSettings) -> dict[str, Measurement]:
     """Return which share of the weights decays, how strongly, what many steps leave, and whether gradients change that."""
     count = WEIGHTS[settings.dtype]
     start = [1 + index / count for index in range(count)]
     end = _run(make, settings, start, gradients=torch.zeros(settings.steps, count), decay=0.5).double()
     broken = float((~end.isfinite()).double().mean())
-    readings = {"not_finite": Reading(broken, "share of weights", 0.0 if settings.finite else 1.0, 1e-6, 1.0)}
+    readings = {"not_finite": Measurement(broken, "share of weights", 0.0 if settings.finite else 1.0, 1e-6, 1.0)}
     if settings.finite and not broken:
         readings |= _compared(end, start, settings)
     if settings.noisy_steps:
@@ -40,7 +40,7 @@ def run(make: Factory, settings: RoundingThresholdSettings) -> dict[str, Reading
     return readings
 
 
-def _compared(end: Tensor, start: Sequence[float], settings: RoundingThresholdSettings) -> dict[str, Reading]:
+def _compared(end: Tensor, start: Sequence[float], settings: RoundingThresholdSettings) -> dict[str, Measurement]:
     """Compare with the closed form, which holds bit for bit."""
     due = torch.tensor([_walk(one, settings) for one in start], dtype=torch.float64)
     first = torch.tensor(start, dtype=torch.float64)
@@ -48,14 +48,14 @@ def _compared(end: Tensor, start: Sequence[float], settings: RoundingThresholdSe
     moved, meant = (float((one != first).double().mean()) for one in (end, due))
     left, wanted_left = (float((one / first).mean()) for one in (end, due))
     readings = {
-        "moved": Reading(moved, "share of weights", meant, 1e-6, 1.0),
-        "left": Reading(left, "of w0", wanted_left, 8 * EPS, nominal),
+        "moved": Measurement(moved, "share of weights", meant, 1e-6, 1.0),
+        "left": Measurement(left, "of w0", wanted_left, 8 * EPS, nominal),
     }
     decay, wanted = 1 - end / first, 1 - due / first
     tolerance = 8 * EPS / nominal  # of the division by w, relative to the decay
     for name, reduce in (("least", torch.min), ("mean", torch.mean), ("most", torch.max)):
         value, closed = float(reduce(decay)) / nominal, float(reduce(wanted)) / nominal
-        readings[f"strength_{name}"] = Reading(value, "of the nominal decay", closed, tolerance, 1.0)
+        readings[f"strength_{name}"] = Measurement(value, "of the nominal decay", closed, tolerance, 1.0)
     return readings
 
 
@@ -73,12 +73,12 @@ def _rounded(value: float, bits: int) -> float:
     return math.ldexp(round(math.ldexp(fraction, bits)), exponent - bits)
 
 
-def _under_gradients(make: Factory, settings: RoundingThresholdSettings, start: Sequence[float]) -> Reading:
+def _under_gradients(make: Factory, settings: RoundingThresholdSettings, start: Sequence[float]) -> Measurement:
     """Count the weights that decay changes in a run with gradients: none, where every step's decay is rounded away."""
     generator = torch.Generator().manual_seed(settings.seed)
     gradients = torch.randn(settings.noisy_steps, len(start), generator=generator)
     one, other = (_run(make, settings, start, gradients=gradients, decay=decay) for decay in (0.5, 0.0))
-    return Reading(float((one != other).double().mean()), "share of weights", 0.0, 1e-6, 1.0)
+    return Measurement(float((one != other).double().mean()), "share of weights", 0.0, 1e-6, 1.0)
 
 
 def _run(

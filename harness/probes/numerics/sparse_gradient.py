@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.numerics import SparseGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
@@ -18,7 +18,7 @@ from harness.subject.stepping import step_once
 ROWS, NAMED = 5, 1
 
 
-def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Measurement]:
     """Return whether a step on a sparse gradient is refused, and what is left of rows with and without a gradient."""
     start = torch.tensor([[1.5, -0.2], [0.3, -2.0], [0.9, 4.0], [-0.05, 1.1], [-3.0, 0.6]], dtype=torch.float64)
     table = torch.nn.Parameter(start.clone())
@@ -39,16 +39,16 @@ def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Reading]:
     others = [row for row in range(ROWS) if row != NAMED]
     shrink = settings.lr * (settings.weight_decay or 1.0)
     return {
-        "refused": Reading(refused, "1 if so", float(settings.refused), 1e-6, 1.0),
-        "untouched_left": Reading(float(left[others].mean()), "of w0", 1.0, 4 * EPS, shrink),
-        "named_moved": Reading(float((left[NAMED] - 1).abs().mean()), "of w0", information=True),
+        "refused": Measurement(refused, "1 if so", float(settings.refused), 1e-6, 1.0),
+        "untouched_left": Measurement(float(left[others].mean()), "of w0", 1.0, 4 * EPS, shrink),
+        "named_moved": Measurement(float((left[NAMED] - 1).abs().mean()), "of w0", information=True),
         "unlike_dense": _unlike(table, dense, settings, refused=bool(refused)),
     }
 
 
-def _unlike(table: Tensor, dense: Tensor, settings: SparseGradientSettings, *, refused: bool) -> Reading:
+def _unlike(table: Tensor, dense: Tensor, settings: SparseGradientSettings, *, refused: bool) -> Measurement:
     """Return how far rows that no gradient named are from where dense gradients take them; nowhere, where the step is refused."""
     others = [row for row in range(ROWS) if row != NAMED]
     ours, theirs = table.detach()[others], dense.detach()[others]
     apart = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())
-    return Reading(apart, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))
+    return Measurement(apart, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))

@@ -17,25 +17,25 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.probes.numerics import StepInBackwardSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
 
-def run(make: Factory, settings: StepInBackwardSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: StepInBackwardSettings) -> dict[str, Measurement]:
     """Return how many elements differ between the two ways, and how often an update of several passes decays."""
     together, apart = (_train(make, settings, in_backward=way) for way in (False, True))
     differing = sum(int((one != other).sum()) for one, other in zip(together, apart, strict=True))
     elements = sum(one.numel() for one in together)
-    readings = {"differing": Reading(float(differing), "elements", 0.0, 1e-6, float(elements))}
+    readings = {"differing": Measurement(float(differing), "elements", 0.0, 1e-6, float(elements))}
     once = -math.log(_left(make, settings, passes=1, in_backward=False))
     for name, way, expected in (("accumulated", False, 1), ("in_backward", True, settings.passes)):
         decays = -math.log(_left(make, settings, passes=settings.passes, in_backward=way)) / once if once else 0.0
         # A logarithm of a factor that `passes` roundings moved by eps each, and as much from the one it is divided by.
         tolerance = 8 * EPS * settings.passes / (settings.lr * settings.weight_decay)
-        readings[f"decays_{name}"] = Reading(decays, "decays an update", float(expected), tolerance, 1.0)
+        readings[f"decays_{name}"] = Measurement(decays, "decays an update", float(expected), tolerance, 1.0)
     return readings
 
 

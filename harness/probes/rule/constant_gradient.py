@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import GROUPS, halved_midway
 from harness.probes.rule import ConstantGradientSettings
 from harness.subject.loading import Factory
@@ -23,7 +23,7 @@ STARTS = (-3.1, -0.3, 0.3, 1.9)
 WEAK = (2, 2)  # row and column of w_0 = 0.3 under g = -0.003: pushed outward by less than its decay pulls
 
 
-def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Measurement]:
     """Return the worst departure from the closed form at any step, the bound reached and what it depends on."""
     lrs = halved_midway(settings.lr, settings.steps)
     start, gradient = _grid()
@@ -35,7 +35,7 @@ def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Reading]
     effect = min(_relative(path, closed).min().item() for path, closed in zip(bare, due, strict=True))
     relative = _rounding(settings)
     return {
-        "worst_error": Reading(worst, "fraction of max |w|", expected=0.0, tolerance=relative, effect=effect),
+        "worst_error": Measurement(worst, "fraction of max |w|", expected=0.0, tolerance=relative, effect=effect),
         **_limits(paths[0], due[0], decay=settings.weight_decay, relative=relative),
     }
 
@@ -84,13 +84,13 @@ def _rounding(settings: ConstantGradientSettings) -> float:
     return EPS * (6 * settings.steps + (1530 if settings.law == "adamw" else 0))
 
 
-def _limits(path: Tensor, due: Tensor, *, decay: float, relative: float) -> dict[str, Reading]:
+def _limits(path: Tensor, due: Tensor, *, decay: float, relative: float) -> dict[str, Measurement]:
     pairs = (_slope(path[-1]), _slope(due[-1])), (_reach(path, decay), _reach(due, decay)), (_growth(path), _growth(due))
     (slope, slope_due), (reach, reach_due), (growth, growth_due) = pairs
     return {
-        "limit_slope": Reading(slope, "1", expected=slope_due, tolerance=4 * relative, effect=1.0),
-        "limit_times_decay": Reading(reach, "1", expected=reach_due, tolerance=2 * relative * reach_due, effect=reach_due),
-        "weak_gradient_growth": Reading(
+        "limit_slope": Measurement(slope, "1", expected=slope_due, tolerance=4 * relative, effect=1.0),
+        "limit_times_decay": Measurement(reach, "1", expected=reach_due, tolerance=2 * relative * reach_due, effect=reach_due),
+        "weak_gradient_growth": Measurement(
             growth, "ratio", expected=growth_due, tolerance=2 * relative * max(growth_due, 1.0), effect=abs(growth_due - 1)
         ),
     }

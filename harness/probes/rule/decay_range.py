@@ -15,8 +15,8 @@ import warnings
 
 import torch
 
-from harness.decay_laws.tolerances import EPS, distance, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.probes.rule import DecayRangeSettings
 from harness.subject.loading import Factory
@@ -26,7 +26,7 @@ POINTS = {"half": 0.5, "whole": 1.0, "beyond": 1.5, "twice": 2.0, "past": 2.5}  
 REFUSABLE = {"negative": -1.0, "nan": math.nan, "infinite": math.inf}
 
 
-def run(make: Factory, settings: DecayRangeSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: DecayRangeSettings) -> dict[str, Measurement]:
     """Return which values are refused and the factor of a step at the others; of what takes no weight decay, only that."""
     refused = _refused(make, settings, settings.weight_decay)
     if refused:
@@ -38,12 +38,14 @@ def run(make: Factory, settings: DecayRangeSettings) -> dict[str, Reading]:
         warnings.simplefilter("always")
         for name, point in POINTS.items():
             # Exact: h l is, and so is 1 - h l; the distance to a shrink that is cut off at zero, or to none, is the effect.
-            readings[f"{name}_factor"] = factor(_step(make, settings, point / settings.lr), 1 - point, effect=0.5)
+            readings[f"{name}_factor"] = factor_measurement(_step(make, settings, point / settings.lr), 1 - point, effect=0.5)
     none, lost = settings.lr * settings.hidden, 0.0 if readings["infinite_refused"].value else _lost(make, settings)
     return readings | {
-        "warnings": Reading(float(len(caught)), "warnings", expected=0.0, tolerance=EPS, effect=1.0),
-        "infinite_lost": Reading(lost, "elements"),
-        "zero_factor": factor(_step(make, settings, 0.0), 1 - none, effect=none or settings.lr * settings.weight_decay),
+        "warnings": Measurement(float(len(caught)), "warnings", expected=0.0, tolerance=EPS, effect=1.0),
+        "infinite_lost": Measurement(lost, "elements"),
+        "zero_factor": factor_measurement(
+            _step(make, settings, 0.0), 1 - none, effect=none or settings.lr * settings.weight_decay
+        ),
         "adam_error": _beside_adam(make, settings),
     }
 
@@ -56,8 +58,8 @@ def _refused(make: Factory, settings: DecayRangeSettings, decay: float) -> bool:
     return False
 
 
-def _said(value: bool, *, expected: bool = True) -> Reading:
-    return Reading(float(value), "1: yes", expected=float(expected), tolerance=EPS, effect=1.0)
+def _said(value: bool, *, expected: bool = True) -> Measurement:
+    return Measurement(float(value), "1: yes", expected=float(expected), tolerance=EPS, effect=1.0)
 
 
 def _step(make: Factory, settings: DecayRangeSettings, decay: float) -> float:
@@ -75,10 +77,10 @@ def _lost(make: Factory, settings: DecayRangeSettings) -> float:
     return float((~torch.isfinite(after)).sum())
 
 
-def _beside_adam(make: Factory, settings: DecayRangeSettings) -> Reading:
+def _beside_adam(make: Factory, settings: DecayRangeSettings) -> Measurement:
     """Compare with torch's Adam, both at a weight decay of 0 and on the same gradients."""
     rows, ends = noise(settings.steps, 1, seed=settings.seed), []
     for build in (make, torch.optim.Adam):
         weights = parameters(matrices(1, seed=settings.seed))
         ends.append(run_steps(build(weights, lr=settings.lr, weight_decay=0.0), weights, rows))
-    return rounding(distance(*ends), steps=settings.steps, effect=settings.lr * settings.weight_decay)
+    return rounding_measurement(distance(*ends), steps=settings.steps, effect=settings.lr * settings.weight_decay)

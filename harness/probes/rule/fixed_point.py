@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.rule import FixedPointSettings, Ridge
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
@@ -32,7 +32,7 @@ START = 0.1
 LINEAR: tuple[Ridge, ...] = ("coupled", "decoupled", "independent", "independent_after", "proximal")
 
 
-def run(make: Factory, settings: FixedPointSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: FixedPointSettings) -> dict[str, Measurement]:
     """Return the point of rest and the ridge penalty alpha = a (w* - w) / w that has its minimum there."""
     path = _run(make, settings)
     rest, due = path[-1], closed_form(settings)
@@ -42,29 +42,29 @@ def run(make: Factory, settings: FixedPointSettings) -> dict[str, Reading]:
     steepness = float((_row(CURVATURES) * _row(MINIMA) / due.square()).max())
     alpha_tolerance = steepness * tolerance
     readings = {
-        "alpha": Reading(
+        "alpha": Measurement(
             float(alphas.mean()),
             "penalty",
             expected=float(due_alphas.mean()),
             tolerance=alpha_tolerance,
             effect=float(due_alphas.mean()),
         ),
-        "alpha_spread": Reading(
+        "alpha_spread": Measurement(
             float(alphas.max() - alphas.min()),
             "penalty",
             expected=float(due_alphas.max() - due_alphas.min()),
             tolerance=2 * alpha_tolerance,
             effect=float(due_alphas.mean()),
         ),
-        "worst_error": Reading(float((rest - due).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect),
-        "last_move": Reading(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance, information=True),
+        "worst_error": Measurement(float((rest - due).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect),
+        "last_move": Measurement(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance, information=True),
     }
     return readings | _weights(rest, due, tolerance=tolerance)
 
 
-def _weights(rest: Tensor, due: Tensor, *, tolerance: float) -> dict[str, Reading]:
+def _weights(rest: Tensor, due: Tensor, *, tolerance: float) -> dict[str, Measurement]:
     return {
-        name: Reading(
+        name: Measurement(
             float(rest[0, axis]),
             "weight",
             expected=float(due[0, axis]),

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import GROUPS, given
 from harness.probes.rule import ImpulseResponseSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
 
-def run(make: Factory, settings: ImpulseResponseSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: ImpulseResponseSettings) -> dict[str, Measurement]:
     """Return the shares of the start and of the gradients in the final weights, and the kernel's time constant."""
     lrs = _schedule(settings)
     impulses = torch.eye(settings.steps + 1, dtype=torch.float64)[:-1, None, :]  # the last column never sees a gradient
@@ -53,7 +53,7 @@ def _closed(lrs: list[float], decay: float) -> Tensor:
 
 def _readings(
     shares: list[Tensor], due: list[Tensor], *, settings: ImpulseResponseSettings, lrs: list[float]
-) -> dict[str, Reading]:
+) -> dict[str, Measurement]:
     steps, half = settings.steps, settings.steps // 2
     # A share is a product of at most steps + 2 numbers, each made and multiplied with 3 roundings, on either side.
     relative = 6 * EPS * (steps + 2)
@@ -63,14 +63,14 @@ def _readings(
     early, early_due = float(first[:half].sum()), float(closed[:half].sum())
     timescale, timescale_due = _timescale(first[:-1], lrs), _timescale(closed[:-1], lrs)
     return {
-        "worst_error": Reading(worst, "fraction of the share", expected=0.0, tolerance=relative, effect=effect),
-        "initial_share": Reading(
+        "worst_error": Measurement(worst, "fraction of the share", expected=0.0, tolerance=relative, effect=effect),
+        "initial_share": Measurement(
             float(first[-1]), "fraction", expected=float(closed[-1]), tolerance=relative, effect=float(1 - closed[-1])
         ),
-        "total_share": Reading(float(first.sum()), "fraction", expected=1.0, tolerance=relative, effect=effect),
-        "early_share": Reading(early, "fraction", expected=early_due, tolerance=relative, effect=effect),
+        "total_share": Measurement(float(first.sum()), "fraction", expected=1.0, tolerance=relative, effect=effect),
+        "early_share": Measurement(early, "fraction", expected=early_due, tolerance=relative, effect=effect),
         # The slope of log c errs by no more than the largest error of log c, `relative`; the time constant is -1 / slope.
-        "timescale": Reading(
+        "timescale": Measurement(
             timescale, "steps", expected=timescale_due, tolerance=relative * timescale_due**2, effect=timescale_due
         ),
     }

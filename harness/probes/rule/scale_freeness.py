@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import COLUMNS, GROUPS, ROWS, external_gradients, given, halved_midway, starting_weights
 from harness.probes.rule import ScaleFreenessSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
 
-def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Measurement]:
     """Return how far scaling the gradients moves the path, as a fraction of what it travels."""
     lrs = halved_midway(settings.lr, settings.steps)
     factors = torch.logspace(-1, 1, ROWS * COLUMNS, base=settings.scale, dtype=torch.float64).reshape(ROWS, COLUMNS)
@@ -29,10 +29,10 @@ def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Reading]:
     half = (factors > 1).expand_as(change)
     tolerance = _rounding(plain, settings)
     readings = {
-        name: Reading(float(change[part].max()), "fraction of the way", tolerance=tolerance, effect=1.0)
+        name: Measurement(float(change[part].max()), "fraction of the way", tolerance=tolerance, effect=1.0)
         for name, part in (("change_scaled_up", half), ("change_scaled_down", ~half))
     }
-    whole = Reading(float(change.max()), "fraction of the way", expected=0.0, tolerance=tolerance, effect=1.0)
+    whole = Measurement(float(change.max()), "fraction of the way", expected=0.0, tolerance=tolerance, effect=1.0)
     return {"change": whole} | readings
 
 

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from harness.decay_laws import Law, closed_forms
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import GROUPS, external_gradients, given, halved_midway, starting_weights
 from harness.probes.rule import RIVALS, SuperpositionSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
 
-def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Measurement]:
     """Return the residual under the law, and under each rival law, so that a subject that fails can be named."""
     lrs = halved_midway(settings.lr, settings.steps)
     free, decayed = (_run(make, settings, lrs=lrs, weight_decay=decay) for decay in (0.0, settings.weight_decay))
@@ -34,8 +34,8 @@ def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Reading]:
     tolerance = _rounding(free, decayed, effects=effects, settings=settings)
     effect = min((distance for distance in between if distance > tolerance), default=0.0)  # the nearest rival law
     unit = "fraction of the decay's effect"
-    held = Reading(residuals[settings.law], unit, expected=0.0, tolerance=tolerance, effect=effect)
-    return {"residual": held} | {f"residual_{law}": Reading(residuals[law], unit, tolerance=tolerance) for law in RIVALS}
+    held = Measurement(residuals[settings.law], unit, expected=0.0, tolerance=tolerance, effect=effect)
+    return {"residual": held} | {f"residual_{law}": Measurement(residuals[law], unit, tolerance=tolerance) for law in RIVALS}
 
 
 def _run(make: Factory, settings: SuperpositionSettings, *, lrs: list[float], weight_decay: float) -> list[Tensor]:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.decay_laws.tolerances import changed, distance, elements, factor, rounding
-from harness.measurement import Reading
+from harness.decay_laws.tolerances import changed, count_measurement, distance, factor_measurement, rounding_measurement
+from harness.measurement import Measurement
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.probes.rule import SymmetrySettings
 from harness.subject.loading import Factory
@@ -24,7 +24,7 @@ from harness.subject.stepping import run_steps
 ADAM_EPS = 1e-8
 
 
-def run(make: Factory, settings: SymmetrySettings) -> dict[str, Reading]:
+def run(make: Factory, settings: SymmetrySettings) -> dict[str, Measurement]:
     """Return how far mirrored, permuted and turned runs are from the run itself, and what becomes of zero."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
     zeros = [torch.zeros_like(start)] * settings.steps
@@ -36,9 +36,11 @@ def run(make: Factory, settings: SymmetrySettings) -> dict[str, Reading]:
     turned, quiet = _end(make, settings, turn @ start, zeros), _end(make, settings, start, zeros)
     effect = settings.lr * settings.weight_decay
     return {
-        "mirrored_error": rounding(distance([mirrored], [end]), steps=settings.steps, effect=effect),
-        "permuted_error": rounding(distance([permuted], [_permuted(end, order)]), steps=settings.steps, effect=effect),
-        "turned_error": rounding(distance([turned], [turn @ quiet]), steps=settings.steps, effect=effect),
+        "mirrored_error": rounding_measurement(distance([mirrored], [end]), steps=settings.steps, effect=effect),
+        "permuted_error": rounding_measurement(
+            distance([permuted], [_permuted(end, order)]), steps=settings.steps, effect=effect
+        ),
+        "turned_error": rounding_measurement(distance([turned], [turn @ quiet]), steps=settings.steps, effect=effect),
         "zero_moved": _from_zero(make, settings),
         "quiet_factor": _quiet(make, settings),
         "update_response": _response(make, settings),
@@ -61,15 +63,15 @@ def _rotation(size: int, seed: int) -> Tensor:
     return turn
 
 
-def _from_zero(make: Factory, settings: SymmetrySettings) -> Reading:
+def _from_zero(make: Factory, settings: SymmetrySettings) -> Measurement:
     """Count what leaves zero without a gradient."""
     weights = parameters([torch.zeros_like(matrices(1, seed=settings.seed)[0])])
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     after = run_steps(optimizer, weights, zero_gradients(settings.steps, weights))
-    return elements(changed(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
+    return count_measurement(changed(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
 
 
-def _quiet(make: Factory, settings: SymmetrySettings) -> Reading:
+def _quiet(make: Factory, settings: SymmetrySettings) -> Measurement:
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
     after = float(
@@ -77,13 +79,13 @@ def _quiet(make: Factory, settings: SymmetrySettings) -> Reading:
     )
     pull = settings.weight_decay * abs(before)
     taken = settings.weight_decay if settings.law == "decoupled" else settings.weight_decay / (pull + ADAM_EPS)
-    return factor(after / before, 1 - settings.lr * taken, steps=2, effect=settings.lr * taken)
+    return factor_measurement(after / before, 1 - settings.lr * taken, steps=2, effect=settings.lr * taken)
 
 
-def _response(make: Factory, settings: SymmetrySettings) -> Reading:
+def _response(make: Factory, settings: SymmetrySettings) -> Measurement:
     """Return which way a step without decay goes along a gradient: -1 down, 1 up."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
     gradient = noise(1, 1, seed=settings.seed)[0][0]
     after = run_steps(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
-    return Reading(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)
+    return Measurement(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.decay_laws import closed_forms
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import GROUPS, external_gradients, given, halved, starting_weights
 from harness.probes.rule import TwoInitsSettings
 from harness.subject.loading import Factory
@@ -24,7 +24,7 @@ APART = 1.0  # d
 EARLY = 10  # the learning rate changes while much of the difference is left, or a stale one would go unseen
 
 
-def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Measurement]:
     """Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step."""
     lrs = halved(settings.lr, settings.steps, after=EARLY)
     paths = _run(make, settings, lrs=lrs)
@@ -39,13 +39,13 @@ def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Reading]:
     effect = float(1 - due[0][1])  # what a single step's decay changes in the share
     shown = ratios[0][when]
     return {
-        "survival": Reading(
+        "survival": Measurement(
             float(shown.mean()), "fraction of d", expected=float(due[0][when]), tolerance=tolerance, effect=effect
         ),
-        "survival_spread": Reading(
+        "survival_spread": Measurement(
             float(shown.max() - shown.min()), "fraction of d", expected=0.0, tolerance=2 * tolerance, effect=effect
         ),
-        "worst_error": Reading(worst, "fraction of d", expected=0.0, tolerance=tolerance, effect=effect),
+        "worst_error": Measurement(worst, "fraction of d", expected=0.0, tolerance=tolerance, effect=effect),
     }
 
 

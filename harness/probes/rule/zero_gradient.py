@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.decay_laws import closed_forms
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.inputs import GROUPS, halved_midway, no_gradient
 from harness.probes.rule import ZeroGradientSettings
 from harness.subject.loading import Factory
@@ -26,7 +26,7 @@ SHOWN = 3  # the column whose factor is reported
 ADAM_EPS = 1e-8
 
 
-def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Measurement]:
     """Return the factors, the worst departure from the law, and what a step's shrink responds to."""
     lrs, decay = halved_midway(settings.lr, settings.steps), settings.weight_decay
     run, law = _observe(make, lrs, decay=decay), _expect(settings, lrs, decay=decay)
@@ -39,11 +39,11 @@ def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Reading]:
     for name, lr, scale in (("lr_response", doubled, 1.0), ("decay_response", lrs[:1], 2.0)):
         value = _ratio(_shrink(_observe(make, lr, decay=scale * decay)), shrink)
         closed = _shrink(_expect(settings, lr, decay=scale * decay)) / wanted
-        readings[name] = Reading(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
+        readings[name] = Measurement(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
     return readings | _settings_changed(make, settings, shrink=wanted)
 
 
-def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: float) -> dict[str, Reading]:
+def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: float) -> dict[str, Measurement]:
     """Read three steps of two groups: as built, after `weight_decay` is doubled in the group, at a learning rate of zero."""
     weights = [torch.nn.Parameter(_start()) for _ in range(2)]
     decays = (settings.weight_decay, 0.0)
@@ -60,11 +60,13 @@ def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: 
     if settings.law in ("decoupled", "independent", "unscaled", "proximal"):
         changed = closed_forms.keep(settings.law, settings.lr, weight_decay=2 * settings.weight_decay, first_lr=settings.lr)
     return {
-        "factor_after_change": Reading(
+        "factor_after_change": Measurement(
             path[1][0] / path[0][0], "factor a step", expected=changed, tolerance=4 * EPS, effect=shrink
         ),
-        "factor_at_zero_lr": Reading(path[2][0] / path[1][0], "factor a step", expected=1.0, tolerance=4 * EPS, effect=shrink),
-        "exempt_factor": Reading(
+        "factor_at_zero_lr": Measurement(
+            path[2][0] / path[1][0], "factor a step", expected=1.0, tolerance=4 * EPS, effect=shrink
+        ),
+        "exempt_factor": Measurement(
             path[2][1] / float(_start()[0, SHOWN]), "fraction of w", expected=1.0, tolerance=4 * EPS, effect=shrink
         ),
     }
@@ -94,29 +96,29 @@ def _expect(settings: ZeroGradientSettings, lrs: list[float], *, decay: float) -
     return paths
 
 
-def _factors(run: list[Tensor], law: list[Tensor], *, settings: ZeroGradientSettings) -> dict[str, Reading]:
+def _factors(run: list[Tensor], law: list[Tensor], *, settings: ZeroGradientSettings) -> dict[str, Measurement]:
     first, last = _factor(run, 1), _factor(run, settings.steps)
     single = 4 * EPS  # 1 - h l: two roundings, its product with w: one, the division by w: one
     effect = 1 - _factor(law, 1)
     readings = {
-        "first_factor": Reading(first, "factor a step", expected=_factor(law, 1), tolerance=single, effect=effect),
-        "last_factor": Reading(last, "factor a step"),
-        "schedule_response": Reading(_ratio(1 - last, 1 - first), "ratio"),
+        "first_factor": Measurement(first, "factor a step", expected=_factor(law, 1), tolerance=single, effect=effect),
+        "last_factor": Measurement(last, "factor a step"),
+        "schedule_response": Measurement(_ratio(1 - last, 1 - first), "ratio"),
     }
     worst = max(float(((own[: len(due)] - due) / due).abs().max()) for own, due in zip(run, law, strict=True))
     if settings.law == "coupled_adam":
         # w - h: cancels where w is near h, and the smallest |w - h| / (|w| + h) of SIZES is 0.01 at lr 0.02 .. 0.04
-        return readings | {"worst_error": Reading(worst, "fraction of w", expected=0.0, tolerance=1e3 * EPS, effect=effect)}
+        return readings | {"worst_error": Measurement(worst, "fraction of w", expected=0.0, tolerance=1e3 * EPS, effect=effect)}
     closed, spread = _last_factor(settings)
     # 3 roundings a step on either side, each multiplied by at most `spread` on its way (1 without momentum).
     tolerance = 6 * EPS * settings.steps * spread
     response = (1 - closed) / effect
     return readings | {
-        "last_factor": Reading(last, "factor a step", expected=closed, tolerance=single * spread, effect=1 - closed),
-        "schedule_response": Reading(
+        "last_factor": Measurement(last, "factor a step", expected=closed, tolerance=single * spread, effect=1 - closed),
+        "schedule_response": Measurement(
             _ratio(1 - last, 1 - first), "ratio", expected=response, tolerance=8 * EPS * spread / (1 - closed), effect=0.25
         ),
-        "worst_error": Reading(worst, "fraction of w", expected=0.0, tolerance=tolerance, effect=effect),
+        "worst_error": Measurement(worst, "fraction of w", expected=0.0, tolerance=tolerance, effect=effect),
     }
 
 
@@ -133,12 +135,12 @@ def _last_factor(settings: ZeroGradientSettings) -> tuple[float, float]:
     return closed_forms.momentum_root(lr * decay, settings.momentum), 2 / min(gaps)
 
 
-def _slope(run: list[Tensor], law: list[Tensor], *, shrink: float) -> Reading:
+def _slope(run: list[Tensor], law: list[Tensor], *, shrink: float) -> Measurement:
     """Slope of log |step| against log |w| over the first group: 1 for a pull in proportion to w, 0 for a constant pull."""
     # log |step| errs by eps / shrink, a slope by no more than that over the spread of log |w|, which exceeds 4.
     # Under coupled Adam eps bends the line by ADAM_EPS / |l w|; the law's own slope has the same bend.
     value, closed = _fit(run[0]), _fit(law[0])
-    return Reading(value, "1", expected=closed, tolerance=max(8 * EPS / abs(shrink), 1e5 * EPS), effect=1.0)
+    return Measurement(value, "1", expected=closed, tolerance=max(8 * EPS / abs(shrink), 1e5 * EPS), effect=1.0)
 
 
 def _fit(path: Tensor) -> float:

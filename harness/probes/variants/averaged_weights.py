@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.variants import AveragedWeightsSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
@@ -34,7 +34,7 @@ class _Weights(torch.nn.Module):
         self.weight = torch.nn.Parameter(start.clone())
 
 
-def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Measurement]:
     """Return what is left of the averaged weights, the lag of the average, and what swapping changes."""
     start = torch.tensor([[1.5, -0.2, 4.0], [-3.0, 0.05, 0.7]], dtype=torch.float64)
     model = _Weights(start)
@@ -51,14 +51,14 @@ def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Reading]:
     left, fast = float(_worst(averaged / start, due)), float((trained / start)[0, 0])
     rate = (1 - settings.lr * settings.weight_decay) ** settings.steps
     readings = {
-        "averaged_left": Reading(left, "of w0", due, tolerance, 1 - due),
-        "trained_left": Reading(fast, "of w0"),
-        "lag": Reading(left / fast, "ratio", effect=due / rate - 1),
-        "swap_error": Reading(moved, "of w0", 0.0, tolerance, 1 - due),
+        "averaged_left": Measurement(left, "of w0", due, tolerance, 1 - due),
+        "trained_left": Measurement(fast, "of w0"),
+        "lag": Measurement(left / fast, "ratio", effect=due / rate - 1),
+        "swap_error": Measurement(moved, "of w0", 0.0, tolerance, 1 - due),
     }
     if settings.law in ("ema", "equal"):
-        readings["trained_left"] = Reading(fast, "of w0", rate, tolerance, 1 - rate)
-        readings["lag"] = Reading(left / fast, "ratio", due / rate, 4 * tolerance / rate, due / rate - 1)
+        readings["trained_left"] = Measurement(fast, "of w0", rate, tolerance, 1 - rate)
+        readings["lag"] = Measurement(left / fast, "ratio", due / rate, 4 * tolerance / rate, due / rate - 1)
     return readings
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.variants import CautiousMaskSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
@@ -29,7 +29,7 @@ CASES = {
 SIZES = (1.7, 0.3, -0.4, -3.1)
 
 
-def run(make: Factory, settings: CautiousMaskSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: CautiousMaskSettings) -> dict[str, Measurement]:
     """Return what the decay's own part of the last step is in each case, and at a weight of zero."""
     last = [_last_step(make, settings, decay=decay) for decay in (settings.weight_decay, 0.0)]
     (before, decayed), (_, plain) = last
@@ -37,11 +37,11 @@ def run(make: Factory, settings: CautiousMaskSettings) -> dict[str, Reading]:
     part = (plain - decayed) / (shrink * before)
     # A step rounds w and the update, lr or less, to eps of the larger; the smallest weight at that step is above 0.05.
     tolerance = 8 * EPS * (1 + float(before.abs().max() / before.abs().min())) / shrink
-    readings: dict[str, Reading] = {}
+    readings: dict[str, Measurement] = {}
     for column, (case, (_, _, acts)) in enumerate(CASES.items()):
         expected = 1.0 if acts or not settings.cautious else 0.0
         worst = part[:, column][(part[:, column] - expected).abs().argmax()]
-        readings[case] = Reading(float(worst), "of lr x weight_decay x w", expected, tolerance, 1.0)
+        readings[case] = Measurement(float(worst), "of lr x weight_decay x w", expected, tolerance, 1.0)
     return readings
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import torch
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes.variants import EstimatedRateSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
 
-def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Reading]:
+def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Measurement]:
     """Return the worst distance of the decay from d x lr x weight_decay, its first value, and how much it grows."""
     busy = torch.nn.Parameter(torch.tensor([[2.0, -1.0, 0.5]], dtype=torch.float64))
     idle = torch.nn.Parameter(torch.tensor([[1.5, -0.3, -4.0]], dtype=torch.float64))
@@ -32,7 +32,7 @@ def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Reading]:
     error = max(abs(one - other) for one, other in zip(taken, due, strict=True))
     growth, wanted = taken[-1] / taken[0] if taken[0] else 0.0, due[-1] / first
     return {
-        "worst_error": Reading(error, "of w", 0.0, tolerance, max(due)),
-        "first_decay": Reading(taken[0], "of w", first, tolerance, first),
-        "growth": Reading(growth, "ratio", wanted, wanted * 2 * tolerance / first, wanted),
+        "worst_error": Measurement(error, "of w", 0.0, tolerance, max(due)),
+        "first_decay": Measurement(taken[0], "of w", first, tolerance, first),
+        "growth": Measurement(growth, "ratio", wanted, wanted * 2 * tolerance / first, wanted),
     }

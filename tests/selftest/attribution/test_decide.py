@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from harness.attribution.decide import ASKED, Attribution, Cast, Name, Runs, arm_of, attribute
+from harness.attribution.decide import WITNESSES_FOR, ArmOccupant, ArmSubjects, Attribution, Name, arm_of, attribute
 from harness.goldens.compare import Row, compare
-from harness.goldens.values import Ensemble, Entry, Exact
+from harness.goldens.values import Ensemble, Exact, GoldenValue
 
 TOLERANCE = 1e-3
 REFERENCE, TORCH = "our float64 reference", "torch's AdamW"
@@ -17,7 +17,7 @@ REFERENCE, TORCH = "our float64 reference", "torch's AdamW"
 
 def rows(golden: Mapping[str, float], shifts: Mapping[str, float], atol: float = TOLERANCE) -> list[Row]:
     """Compare numbers that lie `shifts` beside their golden."""
-    old: dict[str, Entry] = {name: Exact(value, 0.0, atol) for name, value in golden.items()}
+    old: dict[str, GoldenValue] = {name: Exact(value, 0.0, atol) for name, value in golden.items()}
     return compare({name: Exact(value + shifts.get(name, 0.0), 0.0, atol) for name, value in golden.items()}, old)
 
 
@@ -26,16 +26,16 @@ def told(
     reference: Mapping[str, float] | None,
     torch: Mapping[str, float] | None,
     *,
-    runs: Runs = "subject",
+    runs: ArmOccupant = "subject",
     recorded: Mapping[str, float] | None = None,
 ) -> Attribution:
     """Attribute shifts of the measures arm.one and arm.two; `recorded` is the golden where it is not what was shipped."""
     shipped = {"arm.one": 1.0, "arm.two": 2.0}
     gave: dict[Name, Mapping[str, Row]] = {}
     for name, shifts in (("reference", reference), ("torch", torch)):
-        if shifts is not None and name in ASKED[runs]:
+        if shifts is not None and name in WITNESSES_FOR[runs]:
             gave[name] = {row.measure: row for row in rows(shipped, shifts)}
-    return attribute(rows({**shipped, **(recorded or {})}, own), gave, Cast({"arm": runs}, {"arm": TORCH}))
+    return attribute(rows({**shipped, **(recorded or {})}, own), gave, ArmSubjects({"arm": runs}, {"arm": TORCH}))
 
 
 def test_what_witnesses_still_give_was_moved_by_the_optimizer() -> None:
@@ -114,7 +114,7 @@ def test_torchs_own_optimizer_is_no_witness_of_itself() -> None:
 
 
 @pytest.mark.parametrize("runs", ["bystander", "fixed"])
-def test_an_arm_without_the_optimizer_under_test_never_accuses_it(runs: Runs) -> None:
+def test_an_arm_without_the_optimizer_under_test_never_accuses_it(runs: ArmOccupant) -> None:
     """It moved with torch's own, or the golden is from elsewhere."""
     shifted, still = (told({"arm.one": 0.1}, shift, shift, runs=runs) for shift in ({"arm.one": 0.1}, {}))
 
@@ -142,7 +142,7 @@ def test_a_witness_without_the_number_tells_nothing(missing: Name) -> None:
     same = {row.measure: row for row in rows(shipped, {})}
     gave: dict[Name, Mapping[str, Row]] = {"reference": same, "torch": same, missing: {}}
 
-    found = attribute(rows(shipped, {"arm.one": 0.1}), gave, Cast({"arm": "subject"}, {"arm": TORCH}))
+    found = attribute(rows(shipped, {"arm.one": 0.1}), gave, ArmSubjects({"arm": "subject"}, {"arm": TORCH}))
 
     assert found == Attribution("not comparable", f"{REFERENCE} and {TORCH} cannot give these numbers here")
 
@@ -151,7 +151,7 @@ def test_an_arm_of_which_nothing_can_be_told_says_why_and_is_counted_beside_othe
     """Alone it makes the golden not comparable."""
     shipped = {"arm.one": 1.0, "other.one": 1.0}
     same = {row.measure: row for row in rows(shipped, {})}
-    cast = Cast({"arm": "subject", "other": "subject"}, {"arm": TORCH, "other": TORCH}, {"other": "it is float32"})
+    cast = ArmSubjects({"arm": "subject", "other": "subject"}, {"arm": TORCH, "other": TORCH}, {"other": "it is float32"})
     gave: Mapping[Name, Mapping[str, Row]] = {"reference": same, "torch": same}
 
     alone = attribute(rows(shipped, {"other.one": 0.1}), gave, cast)
@@ -164,19 +164,19 @@ def test_an_arm_of_which_nothing_can_be_told_says_why_and_is_counted_beside_othe
 
 def test_a_rule_that_changed_is_no_number_that_moved() -> None:
     """Nor is a measure that is new."""
-    golden: dict[str, Entry] = {"arm.one": Exact(1.0, 1e-9, 0.0)}
-    obtained: dict[str, Entry] = {"arm.one": Exact(3.0, 1e-6, 0.0), "arm.new": Exact(1.0, 1e-9, 0.0)}
+    golden: dict[str, GoldenValue] = {"arm.one": Exact(1.0, 1e-9, 0.0)}
+    obtained: dict[str, GoldenValue] = {"arm.one": Exact(3.0, 1e-6, 0.0), "arm.new": Exact(1.0, 1e-9, 0.0)}
 
-    found = attribute(compare(obtained, golden), {}, Cast({"arm": "subject"}, {"arm": TORCH}))
+    found = attribute(compare(obtained, golden), {}, ArmSubjects({"arm": "subject"}, {"arm": TORCH}))
 
     assert found == Attribution("not comparable", "no number moved by the rule under which it was recorded")
 
 
 def test_a_number_that_the_witnesses_give_and_the_optimizer_does_not_was_lost_by_it() -> None:
     """Because its weights are none any more, for instance; one that nobody gives was taken out of the probe."""
-    golden: dict[str, Entry] = {"arm.one": Exact(1.0, 1e-9, 0.0)}
+    golden: dict[str, GoldenValue] = {"arm.one": Exact(1.0, 1e-9, 0.0)}
     same = {row.measure: row for row in compare(golden, golden)}
-    cast = Cast({"arm": "torch"}, {"arm": TORCH})
+    cast = ArmSubjects({"arm": "torch"}, {"arm": TORCH})
 
     found, gone = (attribute(compare({}, golden), {"reference": said}, cast) for said in (same, {}))
 
@@ -186,9 +186,9 @@ def test_a_number_that_the_witnesses_give_and_the_optimizer_does_not_was_lost_by
 @pytest.mark.parametrize("obtained", [Exact(1.5, 1e-9, 1e-2), Exact(1.0, 1e-9, 1e3), Exact(math.nan, 1e-9, 1e-3)])
 def test_a_rounding_error_that_went_along_and_a_number_that_is_none_have_moved(obtained: Exact) -> None:
     """A probe's tolerance follows its numbers; where the witness's did not change, no rule did."""
-    golden: dict[str, Entry] = {"arm.one": Exact(1.0, 1e-9, 1e-3)}
+    golden: dict[str, GoldenValue] = {"arm.one": Exact(1.0, 1e-9, 1e-3)}
     same = {row.measure: row for row in compare(golden, golden)}
-    cast = Cast({"arm": "subject"}, {"arm": TORCH})
+    cast = ArmSubjects({"arm": "subject"}, {"arm": TORCH})
 
     found = attribute(compare({"arm.one": obtained}, golden), {"reference": same, "torch": same}, cast)
 
@@ -197,11 +197,11 @@ def test_a_rounding_error_that_went_along_and_a_number_that_is_none_have_moved(o
 
 def test_a_rounding_error_that_all_declare_otherwise_is_another_rule() -> None:
     """Somebody changed the probe."""
-    golden: dict[str, Entry] = {"arm.one": Exact(1.0, 1e-9, 1e-3)}
+    golden: dict[str, GoldenValue] = {"arm.one": Exact(1.0, 1e-9, 1e-3)}
     other = compare({"arm.one": Exact(1.0, 1e-9, 1e-2)}, golden)
     gave: Mapping[Name, Mapping[str, Row]] = {"reference": {row.measure: row for row in other}}
 
-    assert attribute(other, gave, Cast({"arm": "torch"}, {"arm": TORCH})).kind == "not comparable"
+    assert attribute(other, gave, ArmSubjects({"arm": "torch"}, {"arm": TORCH})).kind == "not comparable"
 
 
 def ends(shift: float) -> list[Row]:
@@ -228,7 +228,7 @@ def test_ends_of_runs_are_told_apart_by_the_noise_of_both(own: float, witness: f
     """In tolerances: two draws differ by the root of the sum of their squares."""
     said = {row.measure: row for row in ends(witness)}
 
-    assert attribute(ends(own), {"torch": said}, Cast({"arm": "subject"}, {"arm": TORCH})).kind == kind
+    assert attribute(ends(own), {"torch": said}, ArmSubjects({"arm": "subject"}, {"arm": TORCH})).kind == kind
 
 
 def test_the_arm_stands_after_the_lane() -> None:

@@ -18,13 +18,13 @@ from harness.environment.paths import ROOT
 from harness.goldens.compare import Row, compare
 from harness.goldens.extract import entries
 from harness.goldens.file_format import parse
-from harness.goldens.values import Entry as Recorded
 from harness.goldens.values import Exact
+from harness.goldens.values import GoldenValue as Recorded
 from harness.run import Session, run
 from harness.spec.contract import PROMISES
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 from tests.mutants import decay_rule
 
 ROLES = {decay_rule.AdamWTwin: "decoupled", decay_rule.AdamTwin: "coupled", decay_rule.SgdTwin: "sgd"}
@@ -57,7 +57,7 @@ def golden(scenario: str) -> Path:
 
 def session(folder: Path, **roles: str) -> Session:
     """Return a session with these optimizers under test; none for a run of the shipped ones."""
-    return Session(Subjects({**DEFAULTS, **roles}, tuple(sorted(roles))), "cpu", Store(folder), Heartbeat(folder, print), [])
+    return Session(Subjects({**DEFAULTS, **roles}, tuple(sorted(roles))), "cpu", ChunkCache(folder), Progress(folder, print), [])
 
 
 def moved(scenario: str, here: Session, recorded: Mapping[str, Recorded] | None = None) -> Attribution:

@@ -14,11 +14,11 @@ from harness.catalog.entry import Entry
 from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.goldens.file_format import parse
-from harness.goldens.values import Entry as Recorded
+from harness.goldens.values import GoldenValue as Recorded
 from harness.run import Result, Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 
 RIGHT = "tests.mutants.decay_rule:AdamWTwin"
 
@@ -31,7 +31,7 @@ def shipped(scenario: str) -> Mapping[str, Recorded]:
 
 def session(folder: Path, **roles: str) -> Session:
     """Return a session with these optimizers under test."""
-    return Session(Subjects({**DEFAULTS, **roles}, tuple(sorted(roles))), "cpu", Store(folder), Heartbeat(folder, print), [])
+    return Session(Subjects({**DEFAULTS, **roles}, tuple(sorted(roles))), "cpu", ChunkCache(folder), Progress(folder, print), [])
 
 
 def in_roles(entry: Entry) -> set[str]:
@@ -47,22 +47,22 @@ def test_our_reference_gives_every_number_that_was_shipped_of_a_role(entry: Entr
     """All of a probe, and a hundred steps of a study, within the goldens' own tolerances."""
     recorded = shipped(entry.id)
 
-    heard = witnesses.hear("reference", entry, session(tmp_path), shipped=recorded)
+    subject_output = witnesses.run_exact("reference", entry, session(tmp_path), shipped=recorded)
 
     exact = {name for name in recorded if not name.startswith("ensemble.") and arm_of(name) in in_roles(entry)}
     assert exact
-    assert exact <= set(heard)
-    assert {name: heard[name].status for name in exact if not heard[name].ok} == {}
+    assert exact <= set(subject_output)
+    assert {name: subject_output[name].status for name in exact if not subject_output[name].ok} == {}
 
 
 def test_a_witness_runs_in_the_place_of_the_optimizer_under_test(tmp_path: Path) -> None:
     """Whatever that is; nothing of what it says is put down to it."""
     here, entry = session(tmp_path, decoupled="nowhere:Nothing"), load()["zero_gradient"]
 
-    heard = witnesses.hear("torch", entry, here, shipped=shipped(entry.id))
+    subject_output = witnesses.run_exact("torch", entry, here, shipped=shipped(entry.id))
 
-    assert heard["adamw.first_factor"].status == "same"
-    assert here.heard == []
+    assert subject_output["adamw.first_factor"].status == "same"
+    assert here.subject_output == []
 
 
 def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_asked_about(
@@ -78,7 +78,7 @@ def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_a
 
     monkeypatch.setattr(witnesses, "run", noted)
     for name in ("torch", "reference"):
-        witnesses.hear_ends(name, load()["verb_forms"], session(tmp_path, decoupled=RIGHT), shipped={}, arms=["control"])
+        witnesses.run_ensemble(name, load()["verb_forms"], session(tmp_path, decoupled=RIGHT), shipped={}, arms=["control"])
 
     assert ran == [
         "torch.optim:AdamW control: verb_forms.torch.chunk0",
@@ -97,7 +97,7 @@ def test_an_arm_that_a_witness_cannot_run_gives_nothing(tmp_path: Path) -> None:
     arms = {**entry.scenario.arms, "adamw": replace(entry.scenario.arms["adamw"], options={"amsgrad": True})}
     harder = replace(entry, scenario=replace(entry.scenario, arms=arms))
 
-    heard = witnesses.hear("reference", harder, session(tmp_path), shipped=shipped(entry.id))
+    subject_output = witnesses.run_exact("reference", harder, session(tmp_path), shipped=shipped(entry.id))
 
-    assert "adamw.first_factor" not in heard
-    assert heard["sgd.first_factor"].status == "same"
+    assert "adamw.first_factor" not in subject_output
+    assert subject_output["sgd.first_factor"].status == "same"

@@ -22,7 +22,7 @@ from harness.catalog.load import load
 from harness.goldens.extract import gates
 from harness.goldens.origin import Origin
 from harness.goldens.pool import Pool
-from harness.goldens.values import floor
+from harness.goldens.values import min_sensitivity
 from harness.policy import LEVEL
 from harness.spec.scenario import Expectation, Other
 from harness.stats import chance_not_shown, moments
@@ -137,7 +137,7 @@ def test_no_run_drawn_from_a_pool_is_red(name: str) -> None:
 
 def test_every_exact_number_of_every_golden_sees_weight_decay() -> None:
     """Under its floor it would be no gate, and recording refuses it."""
-    blind = [(name, one.signal) for name, one in exact_gates() if one.signal is None or one.signal < floor(one)]
+    blind = [(name, one.signal) for name, one in exact_gates() if one.signal is None or one.signal < min_sensitivity(one)]
 
     assert blind == []
     assert len(exact_gates()) > 900

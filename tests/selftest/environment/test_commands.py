@@ -13,19 +13,19 @@ from harness.environment.paths import ROOT
 
 def test_in_the_suites_folder_the_commands_are_short() -> None:
     """As the README has them."""
-    assert commands.pytest("-m probe", ROOT) == "pytest tests/claims -m probe"
-    assert commands.harness("list", ROOT) == "python -m harness list"
+    assert commands.pytest_command("-m probe", ROOT) == "pytest tests/claims -m probe"
+    assert commands.harness_command("list", ROOT) == "python -m harness list"
 
 
 def test_elsewhere_they_name_the_suite_and_work(tmp_path: Path) -> None:
     """Also beside a folder called harness."""
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
-    words = shlex.split(commands.harness("list --kind arithmetic", tmp_path))
+    words = shlex.split(commands.harness_command("list --kind arithmetic", tmp_path))
 
     done = subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].endswith(" claims")
-    assert commands.pytest("-k x", tmp_path).startswith("python -P -m pytest -c ")
-    assert f"{ROOT}/tests/claims" in str((tmp_path / shlex.split(commands.pytest("-k x", tmp_path))[7]).resolve())
+    assert commands.pytest_command("-k x", tmp_path).startswith("python -P -m pytest -c ")
+    assert f"{ROOT}/tests/claims" in str((tmp_path / shlex.split(commands.pytest_command("-k x", tmp_path))[7]).resolve())

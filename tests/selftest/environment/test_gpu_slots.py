@@ -58,7 +58,7 @@ def test_memory_that_is_not_reported_has_room_for_one_worker() -> None:
 def chosen(monkeypatch: pytest.MonkeyPatch, table: str, *, cpus: int, mask: str | None = None) -> list[str]:
     """Return the slots on a machine with this table."""
     monkeypatch.setattr(gpu_slots, "_query", lambda: table)
-    return gpu_slots.slots({} if mask is None else {"CUDA_VISIBLE_DEVICES": mask}, cpus=cpus)
+    return gpu_slots.choose_slots({} if mask is None else {"CUDA_VISIBLE_DEVICES": mask}, cpus=cpus)
 
 
 def test_workers_go_round_robin_over_the_gpus_while_they_have_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from harness.fingerprint import decay, update
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 QUESTIONS = (*update.QUESTIONS, *decay.QUESTIONS)
 MUTANTS = "tests.mutants.decay_rule:"
@@ -24,15 +24,15 @@ def findings(path: str, options: Mapping[str, Any] | None = None, *, single: boo
 
     `single` measures in single precision whatever the optimizer can do.
     """
-    lab = Lab(path, options or {}, torch.float32 if single else torch.float64)
+    runner = SubjectRunner(path, options or {}, torch.float32 if single else torch.float64)
     for question in QUESTIONS[1:] if single else QUESTIONS:
         if question.name == COSTLY:
             continue
-        found = question.ask(lab)
+        found = question.ask(runner)
         if question.name == "precision" and found.values == ("float32",):
-            lab = Lab(path, lab.options, torch.float32)
-        lab.known[question.name] = found
-    return lab.known
+            runner = SubjectRunner(path, runner.options, torch.float32)
+        runner.known[question.name] = found
+    return runner.known
 
 
 def asked(question: str, path: str, options: Mapping[str, Any] | None = None) -> Finding:
@@ -42,6 +42,6 @@ def asked(question: str, path: str, options: Mapping[str, Any] | None = None) ->
 
 
 @lru_cache(maxsize=4)
-def _lab(path: str, options: tuple[tuple[str, Any], ...]) -> Lab:
-    """Return the lab in which a subject was asked before: its walks are not taken again."""
-    return Lab(path, dict(options))
+def _lab(path: str, options: tuple[tuple[str, Any], ...]) -> SubjectRunner:
+    """Return the runner of a subject that was asked before: its runs are not made again."""
+    return SubjectRunner(path, dict(options))

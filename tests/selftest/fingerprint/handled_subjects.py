@@ -9,10 +9,10 @@ import torch
 
 from harness.fingerprint import handling
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.spec.contract import FIELDS
-from harness.subject.output import listening
+from harness.subject.output import capture_output
 
 QUESTIONS = {question.name: question for question in handling.QUESTIONS}
 MUTANTS = "tests.mutants.decay_rule:"
@@ -30,8 +30,8 @@ TORCH: Mapping[str, Mapping[str, Any]] = {
 def found(question: str, path: str, given: Mapping[str, Any] | None = None, dtype: torch.dtype = torch.float64) -> Finding:
     """Return a finding, after its form was checked: one line, and words that the question knows."""
     asked = QUESTIONS[question]
-    with listening([]):
-        finding = asked.ask(Lab(path, given or {}, dtype))
+    with capture_output([]):
+        finding = asked.ask(SubjectRunner(path, given or {}, dtype))
     assert set(finding.values) <= words(asked), f"{question} answers {finding.values}"
     assert 10 < len(finding.says) < SAID, finding.says
     assert "\n" not in finding.says

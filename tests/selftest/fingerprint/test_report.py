@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from harness.fingerprint.ask import QUESTIONS
-from harness.fingerprint.process import Fingerprint, Line
+from harness.fingerprint.process import Fingerprint, FingerprintLine
 from harness.fingerprint.report import content, draft, sentence, text
 from harness.spec.contract import FIELDS, PROMISES, complete, load
 
 IN_SENTENCE = {question.name for question in QUESTIONS if question.in_sentence}
 
 
-def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str = "decay") -> Line:
+def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str = "decay") -> FingerprintLine:
     """Return a line."""
-    return Line(question, section, f"{question}?", values, f"says {question}", usual, question in IN_SENTENCE)
+    return FingerprintLine(question, section, f"{question}?", values, f"says {question}", usual, question in IN_SENTENCE)
 
 
 ADAMW = Fingerprint(
@@ -41,7 +41,7 @@ ADAMW = Fingerprint(
 )
 
 
-def changed(*lines: Line) -> Fingerprint:
+def changed(*lines: FingerprintLine) -> Fingerprint:
     """Return AdamW's with other lines, or more."""
     new = {one.question: one for one in lines}
     kept = tuple(new.pop(one.question, one) for one in ADAMW.lines)
@@ -75,7 +75,7 @@ def test_the_sentence_says_the_rule_the_decay_its_scale_and_its_place() -> None:
         ([line("scale", "previous_lr")], "times the learning rate of the step before"),
     ],
 )
-def test_the_sentence_says_what_is_different(lines: list[Line], says: str) -> None:
+def test_the_sentence_says_what_is_different(lines: list[FingerprintLine], says: str) -> None:
     """Whatever it is; unknown is said."""
     assert says in sentence(changed(*lines))
 
@@ -123,7 +123,7 @@ def test_a_draft_is_a_contract_that_declares_what_was_measured(tmp_path: Path) -
     ],
 )
 def test_a_draft_promises_no_fault_and_guesses_nothing(
-    tmp_path: Path, changes: Line, field: str, declared: str | float, evidence: str
+    tmp_path: Path, changes: FingerprintLine, field: str, declared: str | float, evidence: str
 ) -> None:
     """What is not known is unspecified."""
     path = tmp_path / "drafted.yaml"

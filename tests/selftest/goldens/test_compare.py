@@ -11,11 +11,20 @@ from harness import stats
 from harness.environment.paths import ROOT
 from harness.goldens.compare import Row, compare
 from harness.goldens.file_format import parse
-from harness.goldens.values import Ensemble, Entry, Exact, Information, floor, unusable, vacuous, worth
+from harness.goldens.values import (
+    Ensemble,
+    Exact,
+    GoldenValue,
+    Information,
+    insensitive_reason,
+    invalid_reason,
+    min_sensitivity,
+    with_sensitivity,
+)
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
 ENSEMBLE = Ensemble.of(SAMPLES, alpha=1e-4)
-ENTRIES: dict[str, Entry] = {
+ENTRIES: dict[str, GoldenValue] = {
     "relative": Exact(-3.0, rtol=1e-9, atol=0.0),
     "absolute": Exact(0.0, rtol=0.0, atol=1e-12),
     "both": Exact(2.0, rtol=1e-3, atol=1e-3),
@@ -25,14 +34,14 @@ ENTRIES: dict[str, Entry] = {
 TOLERANCES = {"relative": 3e-9, "absolute": 1e-12, "both": 3e-3, "ensemble": ENSEMBLE.tolerance}
 
 
-def moved(entry: Entry, delta: float) -> Entry:
+def moved(entry: GoldenValue, delta: float) -> GoldenValue:
     """Return what a run obtains when the number moves by `delta` and its rule stays."""
     if isinstance(entry, Exact):
         return replace(entry, value=entry.value + delta)
     return replace(entry, mean=entry.mean + delta)
 
 
-def only(obtained: Entry | None, golden: Entry | None) -> Row:
+def only(obtained: GoldenValue | None, golden: GoldenValue | None) -> Row:
     """Compare one measure."""
     (row,) = compare({"m": obtained} if obtained else {}, {"m": golden} if golden else {})
     return row
@@ -49,7 +58,7 @@ def test_every_recorded_number_fails_at_1_01_tolerances_and_passes_at_0_99(scena
     wrong = []
     for name, golden in gates.items():
         assert golden.signal is not None, name
-        assert vacuous(golden) == "", name
+        assert insensitive_reason(golden) == "", name
         tolerance = golden.tolerance or 1e-300  # a tolerance of zero allows no change at all
         factors = ((0.99, "same"), (1.01, "moved")) if golden.tolerance else ((0.0, "same"), (1.0, "moved"))
         for sign in (1, -1):
@@ -114,10 +123,10 @@ def test_a_run_of_another_size_than_the_golden_is_for_is_another_rule() -> None:
 
 def test_a_signal_has_two_digits_and_is_not_compared() -> None:
     """A tolerance of zero has the largest there is; no effect at all has none."""
-    assert worth(Exact(2.0, 1e-9, 0.0), -0.00123456).signal == 6.2e5
-    assert worth(Exact(0.0, 1e-9, 0.0), 1e-3).signal == 1e16
-    assert worth(Exact(0.0, 1e-9, 0.0), 0.0).signal == 0.0
-    assert worth(ENSEMBLE, 2 * ENSEMBLE.detects).signal == 2.0
+    assert with_sensitivity(Exact(2.0, 1e-9, 0.0), -0.00123456).signal == 6.2e5
+    assert with_sensitivity(Exact(0.0, 1e-9, 0.0), 1e-3).signal == 1e16
+    assert with_sensitivity(Exact(0.0, 1e-9, 0.0), 0.0).signal == 0.0
+    assert with_sensitivity(ENSEMBLE, 2 * ENSEMBLE.detects).signal == 2.0
     assert only(Exact(2.0, 1e-9, 0.0, signal=2e5), Exact(2.0, 1e-9, 0.0, signal=6.2e5)).status == "same"
     assert only(Exact(2.0, 1e-9, 0.0), Exact(2.0, 1e-9, 0.0, signal=6.2e5)).status == "same"
 
@@ -134,7 +143,7 @@ def test_a_gate_that_hides_what_decay_is_worth_is_red_on_every_run() -> None:
 
 def test_the_floor_of_float32_is_lower() -> None:
     """Where a tolerance is a thousand roundings of float32."""
-    assert [floor(one) for one in (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-4, 0.0), ENSEMBLE)] == [1e4, 30.0, 1.0]
+    assert [min_sensitivity(one) for one in (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-4, 0.0), ENSEMBLE)] == [1e4, 30.0, 1.0]
 
 
 def test_a_new_spread_alone_is_not_gated() -> None:
@@ -161,7 +170,7 @@ def test_a_new_spread_alone_is_not_gated() -> None:
         (replace(ENSEMBLE, detects=0.0), ENSEMBLE),
     ],
 )
-def test_a_changed_rule_fails_although_the_number_agrees(golden: Entry, obtained: Entry) -> None:
+def test_a_changed_rule_fails_although_the_number_agrees(golden: GoldenValue, obtained: GoldenValue) -> None:
     """Tolerance, false-alarm rate, number of seeds, lane, and a tolerance edited by hand."""
     row = only(obtained, golden)
     assert (row.status, row.ok) == ("tolerance changed", False)
@@ -214,9 +223,9 @@ def test_names_are_compared_both_ways() -> None:
         (Information.of([]), "not finite"),
     ],
 )
-def test_what_cannot_be_judged_is_refused_on_either_side(refused: Entry, why: str) -> None:
+def test_what_cannot_be_judged_is_refused_on_either_side(refused: GoldenValue, why: str) -> None:
     """NaN equals nothing, itself included; no spread and an empty tolerance are not agreement."""
-    assert why in unusable(refused)
+    assert why in invalid_reason(refused)
     for row in (only(refused, refused), only(refused, ENSEMBLE), only(refused, None), only(ENSEMBLE, refused)):
         assert (row.status, row.ok) == ("unusable", False)
         assert why in row.why

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from harness.goldens.compare import compare
 from harness.goldens.difference_table import headline, table
-from harness.goldens.values import Ensemble, Entry, Exact, Information
+from harness.goldens.values import Ensemble, Exact, GoldenValue, Information
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
-GOLDEN: dict[str, Entry] = {
+GOLDEN: dict[str, GoldenValue] = {
     "adamw.height": Exact(2.0, 1e-9, 0.0),
     "control.loss": Ensemble.of(SAMPLES, alpha=1e-4),
     "control.norm": Information.of(SAMPLES),
@@ -46,8 +46,8 @@ def test_the_headline_names_the_first_failures_and_counts_the_rest() -> None:
 
 def test_a_long_difference_is_cut_and_says_by_how_much() -> None:
     """Twenty rows, and every failure counted."""
-    golden: dict[str, Entry] = {f"m{k:02}": Exact(float(k), 1e-9, 0.0) for k in range(30)}
-    obtained: dict[str, Entry] = {f"m{k:02}": Exact(k + 0.5 * (k < 25), 1e-9, 0.0) for k in range(30)}
+    golden: dict[str, GoldenValue] = {f"m{k:02}": Exact(float(k), 1e-9, 0.0) for k in range(30)}
+    obtained: dict[str, GoldenValue] = {f"m{k:02}": Exact(k + 0.5 * (k < 25), 1e-9, 0.0) for k in range(30)}
     lines = table(compare(obtained, golden)).splitlines()
     assert len(lines) == 1 + 20 + 2
     assert lines[-2:] == ["... and 5 more rows that fail", "5 of 30 within tolerance"]

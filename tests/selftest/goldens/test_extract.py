@@ -11,7 +11,7 @@ import pytest
 from harness.catalog.load import load
 from harness.goldens.extract import RECORDED_STEPS, entries
 from harness.goldens.values import Ensemble, Exact, Information
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.run import Result
 from harness.training.records import SLICES, Run
 from tests.selftest.scenario_files import write
@@ -32,9 +32,9 @@ def test_a_probes_numbers_are_exact_with_the_scenarios_tolerance(tmp_path: Path)
     """And the rounding error that the reading declares, unless it is one of noise, which is seeded."""
     readings = {
         "adamw": {
-            "plain": Reading(1.0, "u"),
-            "rounded": Reading(2.0, "u", tolerance=1e-12),
-            "noisy": Reading(3.0, "u", tolerance=0.5, standard_error=0.1),
+            "plain": Measurement(1.0, "u"),
+            "rounded": Measurement(2.0, "u", tolerance=1e-12),
+            "noisy": Measurement(3.0, "u", tolerance=0.5, standard_error=0.1),
         }
     }
 
@@ -49,7 +49,7 @@ def test_a_probes_numbers_are_exact_with_the_scenarios_tolerance(tmp_path: Path)
 
 def test_a_studys_gates_are_ensembles_and_the_rest_is_information(tmp_path: Path) -> None:
     """A gate is one measure of one arm: the same measure of another arm is information."""
-    reading = Reading(1.0, "nats", samples=SAMPLES)
+    reading = Measurement(1.0, "nats", samples=SAMPLES)
     readings = {arm: {"train_loss": reading, "gap": reading} for arm in ("control", "no_decay")}
 
     found = entries(load(write(tmp_path))["training"], Result(readings, {}, {}))
@@ -84,10 +84,10 @@ def test_a_declared_effect_is_a_signal_and_what_decay_has_no_part_in_is_informat
     """An effect of zero declares nothing; the ratio has two digits."""
     readings = {
         "adamw": {
-            "declared": Reading(2.0, "u", effect=-0.0123456),
-            "unknown": Reading(2.0, "u"),
-            "zero": Reading(2.0, "u", effect=0.0),
-            "told": Reading(2.0, "u", effect=1.0, information=True),
+            "declared": Measurement(2.0, "u", effect=-0.0123456),
+            "unknown": Measurement(2.0, "u"),
+            "zero": Measurement(2.0, "u", effect=0.0),
+            "told": Measurement(2.0, "u", effect=1.0, information=True),
         }
     }
 
@@ -105,9 +105,9 @@ def test_in_float32_only_what_its_rounding_leaves_visible_is_a_gate(tmp_path: Pa
     """Thirty tolerances of what decay is worth; the author of an optimizer cannot change the probe, so the rest is told."""
     readings = {
         "adamw": {
-            "seen": Reading(1.0, "u", tolerance=1e-4, effect=7e-3, single=True),
-            "lost": Reading(1.0, "u", tolerance=1e-4, effect=5e-3, single=True),
-            "unknown": Reading(1.0, "u", single=True),
+            "seen": Measurement(1.0, "u", tolerance=1e-4, effect=7e-3, single=True),
+            "lost": Measurement(1.0, "u", tolerance=1e-4, effect=5e-3, single=True),
+            "unknown": Measurement(1.0, "u", single=True),
         }
     }
 
@@ -119,7 +119,7 @@ def test_in_float32_only_what_its_rounding_leaves_visible_is_a_gate(tmp_path: Pa
 
 def test_a_number_about_decay_is_its_own_signal(tmp_path: Path) -> None:
     """Arithmetic has no optimizer from which decay could be taken."""
-    found = entries(load(write(tmp_path))["time"], Result({"usual": {"steps": Reading(1e4, "steps")}}, {}, {}))
+    found = entries(load(write(tmp_path))["time"], Result({"usual": {"steps": Measurement(1e4, "steps")}}, {}, {}))
 
     assert found == {"usual.steps": Exact(1e4, 1e-12, 0.0, signal=1e12)}
 
@@ -128,8 +128,8 @@ def test_an_ensembles_signal_is_the_distance_of_the_arms_in_changes_that_it_dete
     """Of the gated measure, between arms that differ in weight decay."""
     apart = tuple(sample + 3.0 for sample in SAMPLES)
     readings = {
-        "control": {"gap": Reading(1.0, "nats", samples=SAMPLES)},
-        "no_decay": {"gap": Reading(4.0, "nats", samples=apart)},
+        "control": {"gap": Measurement(1.0, "nats", samples=SAMPLES)},
+        "no_decay": {"gap": Measurement(4.0, "nats", samples=apart)},
     }
 
     gate = entries(load(write(tmp_path))["training"], Result(readings, {}, {}))["ensemble.no_decay.gap"]

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from harness.goldens.compare import compare
-from harness.goldens.file_format import GoldenError, Recording, dump, merge, parse, problems, shortfalls, widened
+from harness.goldens.file_format import GoldenError, Recording, dump, merge, parse, problems, shortfalls, with_fewer_seeds
 from harness.goldens.origin import Origin
-from harness.goldens.values import Ensemble, Entry, Exact, Information, worth
+from harness.goldens.values import Ensemble, Exact, GoldenValue, Information, with_sensitivity
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
-ENTRIES: dict[str, Entry] = {
+ENTRIES: dict[str, GoldenValue] = {
     "sgd.height": Exact(0.1 + 0.2, rtol=1e-9, atol=1e-300),
     "adamw.loss": Ensemble.of(SAMPLES, alpha=1e-4),
     "adamw.norm": Information.of(SAMPLES),
@@ -75,7 +75,7 @@ def test_a_literal_that_overflows_is_not_a_number_either() -> None:
     assert compare(golden.entries, golden.entries)[0].status == "unusable"
 
 
-def merged(obtained: Entry, golden: Entry) -> Entry:
+def merged(obtained: GoldenValue, golden: GoldenValue) -> GoldenValue:
     """Merge one measure."""
     return merge(Recording("ball", {"m": obtained}), Recording("ball", {"m": golden})).entries["m"]
 
@@ -121,7 +121,7 @@ def test_the_origin_is_renewed_with_a_number_or_a_rule_and_not_otherwise() -> No
     old, new = Origin({"torch": "2.13.0"}), Origin({"torch": "2.14.0"})
     golden = Recording("ball", {"m": Exact(2.0, 1e-9, 0.0)}, old)
 
-    def origin(obtained: Entry, before: Recording = golden) -> Origin | None:
+    def origin(obtained: GoldenValue, before: Recording = golden) -> Origin | None:
         return merge(Recording("ball", {"m": obtained}, new), before).origin
 
     assert origin(Exact(2.0 + 1e-9, 1e-9, 0.0)) is old
@@ -144,7 +144,7 @@ def test_a_golden_without_a_signal_takes_the_obtained_one_in_its_own_units_and_k
     assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0, signal=4e6)).signal == 4e6
     assert merged(Exact(0.0, 1e-9, 0.0, signal=1e16), Exact(0.0, 1e-9, 0.0)) == Exact(0.0, 1e-9, 0.0, signal=1e16)
     many = Ensemble.of(SAMPLES * 8, alpha=1e-4, runs=8)
-    few = worth(Ensemble.of(SAMPLES, alpha=1e-4), 1.0)
+    few = with_sensitivity(Ensemble.of(SAMPLES, alpha=1e-4), 1.0)
     kept = merged(few, many)
     assert replace(kept, signal=None) == many
     assert kept.signal == pytest.approx(1.0 / many.detects, rel=0.06)
@@ -152,16 +152,16 @@ def test_a_golden_without_a_signal_takes_the_obtained_one_in_its_own_units_and_k
 
 def test_a_gate_that_sees_less_than_decay_is_named_with_signal_tolerance_and_floor() -> None:
     """Exact by 1e4 tolerances, in float32 by 30, an ensemble by the change that it detects; what is unknown is not judged."""
-    blind = worth(Exact(2.0, 1e-9, 0.0), 1.99e-5)
-    single = worth(Exact(2.0, 1e-4, 0.0), 5.9e-3)
+    blind = with_sensitivity(Exact(2.0, 1e-9, 0.0), 1.99e-5)
+    single = with_sensitivity(Exact(2.0, 1e-4, 0.0), 5.9e-3)
     loud = Ensemble.of(SAMPLES, alpha=1e-4)
-    entries: dict[str, Entry] = {
+    entries: dict[str, GoldenValue] = {
         "blind": blind,
-        "sees": worth(Exact(2.0, 1e-9, 0.0), 2.1e-5),
+        "sees": with_sensitivity(Exact(2.0, 1e-9, 0.0), 2.1e-5),
         "single": single,
-        "single_sees": worth(Exact(2.0, 1e-4, 0.0), 6.1e-3),
-        "loud": worth(loud, 0.9 * loud.detects),
-        "loud_sees": worth(loud, 1.1 * loud.detects),
+        "single_sees": with_sensitivity(Exact(2.0, 1e-4, 0.0), 6.1e-3),
+        "loud": with_sensitivity(loud, 0.9 * loud.detects),
+        "loud_sees": with_sensitivity(loud, 1.1 * loud.detects),
         "unknown": Exact(2.0, 1e-9, 0.0),
         "told": Information.of(SAMPLES),
     }
@@ -178,8 +178,8 @@ def test_a_golden_that_lost_seeds_says_how_much_wider_it_is() -> None:
     """A run of eight seeds took the place of a calibration; the other way round is no loss."""
     many, few = (Recording("ball", {"m": Ensemble.of(SAMPLES * times, alpha=3e-5, runs=8)}) for times in (8, 1))
 
-    assert widened(few, many) == ["m: 8 seeds instead of 64, its tolerance is 3.0 times as wide"]
-    assert widened(many, few) == widened(many, many) == []
+    assert with_fewer_seeds(few, many) == ["m: 8 seeds instead of 64, its tolerance is 3.0 times as wide"]
+    assert with_fewer_seeds(many, few) == with_fewer_seeds(many, many) == []
 
 
 def test_an_ensemble_from_before_runs_were_named_is_one_of_as_many_seeds() -> None:

@@ -25,9 +25,9 @@ from harness.goldens.origin import (
     commit_of,
     origin_of,
     origin_problem,
+    other_subjects,
     package_of,
     seeds_of,
-    strangers,
 )
 from harness.spec.contract import PROMISES
 from harness.spec.scenario import Scenario
@@ -210,9 +210,9 @@ def test_numbers_of_another_optimizer_are_told_by_its_role() -> None:
     """A role that one of the two lacks says nothing: the scenario has changed, and its measures with it."""
     theirs = Origin({**HERE, "subject.decoupled": "mine:AdamW"})
 
-    assert strangers(Origin(HERE), theirs) == "mine:AdamW (role decoupled), not of torch.optim:AdamW"
-    assert strangers(Origin(HERE), Origin({**HERE, "subject.sgd": "mine:SGD"})) == ""
-    assert strangers(Origin(HERE), None) == strangers(None, theirs) == ""
+    assert other_subjects(Origin(HERE), theirs) == "mine:AdamW (role decoupled), not of torch.optim:AdamW"
+    assert other_subjects(Origin(HERE), Origin({**HERE, "subject.sgd": "mine:SGD"})) == ""
+    assert other_subjects(Origin(HERE), None) == other_subjects(None, theirs) == ""
 
 
 def test_the_environments_difference_is_one_line() -> None:

@@ -17,7 +17,7 @@ from harness.goldens.file_format import parse as parse_golden
 from harness.goldens.origin import Origin
 from harness.goldens.pool import Pool, PoolError, calibrated, draw, dump, parse, path_of, read, wanted
 from harness.goldens.values import Ensemble
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.spec.scenario import Scenario
 from tests.selftest.scenario_files import write
 
@@ -27,11 +27,11 @@ GOLDEN = ROOT / "golden" / "default"
 STUDIES = {name: entry.scenario for name, entry in load().items() if entry.scenario.kind == "study"}
 
 
-def readings() -> dict[str, Readings]:
+def readings() -> dict[str, Measurements]:
     """Return two arms, apart, with one value a seed that no nine digits hold."""
     return {
         arm: {
-            measure: Reading(0.0, "nats", expected=0.5, samples=tuple(shift + math.sin(seed) / 30 for seed in SEEDS))
+            measure: Measurement(0.0, "nats", expected=0.5, samples=tuple(shift + math.sin(seed) / 30 for seed in SEEDS))
             for measure in ("gap", "train_loss", "embedding_growth")
         }
         for arm, shift in (("control", 0.25), ("no_decay", 0.85))

@@ -10,11 +10,11 @@ import torch
 from harness.catalog.load import load
 from harness.goldens.extract import entries
 from harness.goldens.sensitivity import distance, measured, partners, undecayed
-from harness.goldens.values import Entry, Exact, Information
+from harness.goldens.values import Exact, GoldenValue, Information
 from harness.run import Session, run
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 from tests.selftest.scenario_files import PROBE, STUDY, edited, write
 
 NULL = "  no_decay: {role: decoupled, lr: 3.0e-3, weight_decay: 0.0}\n"
@@ -24,7 +24,7 @@ FASTER_ARM = NULL + "  faster: {role: decoupled, lr: 6.0e-3, weight_decay: 0.5}\
 
 def session(folder: Path) -> Session:
     """Return a session of the usual optimizers."""
-    return Session(Subjects(DEFAULTS), "cpu", Store(folder), Heartbeat(folder, print), [])
+    return Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), Progress(folder, print), [])
 
 
 def test_arms_that_differ_in_weight_decay_alone_are_partners(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_number_whose_probe_declares_nothing_gets_the_distance_that_decay_make
 def test_a_probe_that_breaks_without_decay_leaves_its_signals_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Recording then refuses them by name, and no exception hides why."""
     entry, here = load(write(tmp_path, row=edited(PROBE, "steps: 300", "steps: 30")))["row"], session(tmp_path)
-    unknown: dict[str, Entry] = {"adamw.seen_ratio": Exact(1.0, 1e-9, 0.0)}
+    unknown: dict[str, GoldenValue] = {"adamw.seen_ratio": Exact(1.0, 1e-9, 0.0)}
     monkeypatch.setattr("harness.goldens.sensitivity.undecayed", lambda make: lambda *args, **options: 1 / 0)
 
     assert measured(unknown, entry, here) == unknown

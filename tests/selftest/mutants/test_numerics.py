@@ -12,8 +12,8 @@ from harness.catalog.load import load
 from harness.run import Session, run
 from harness.spec.scenario import Claim
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 from harness.verdicts.outcome import decide
 from tests.mutants import collection, numerics
 
@@ -35,7 +35,7 @@ def twin_path(mutant: str) -> str:
 @pytest.mark.parametrize(("entry", "claim", "mutant"), [pytest.param(*one, id=f"{one[1].id}-{one[2]}") for one in NAMED])
 def test_the_twin_passes_the_claim_that_the_mutant_fails(entry: Entry, claim: Claim, mutant: str, tmp_path: Path) -> None:
     """Under the same arm, options and settings."""
-    session = Session(Subjects(DEFAULTS), "cpu", Store(tmp_path), Heartbeat(tmp_path, print), heard=[])
+    session = Session(Subjects(DEFAULTS), "cpu", ChunkCache(tmp_path), Progress(tmp_path, print), subject_output=[])
     arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
     name = str(claim.counterexample.arm)
     arms[name] = replace(arms[name], role="fixed", subject=twin_path(mutant))

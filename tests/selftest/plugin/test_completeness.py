@@ -14,7 +14,17 @@ import pytest
 from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.subject.roles import DEFAULTS, Subjects
-from tests.plugin.completeness import MOST_NAMES, SKIP, Call, Ending, due, ending, faults, left_out, short
+from tests.plugin.completeness import (
+    MOST_NAMES,
+    SKIP,
+    Collected,
+    EndedTest,
+    due_tests,
+    ended_test,
+    left_out,
+    problems,
+    short_id,
+)
 
 FOLDER = "tests/claims/"
 CLAIM = f"{FOLDER}test_claims.py::test_claim[row.it_is_so]"
@@ -29,56 +39,58 @@ SAID: dict[str, dict[str, Any]] = {
     CONTRACT: {"decaygate-contract": {"field": "order", "met": True}},
     SELF: {},
 }
-RIGHT = {nodeid: Ending("passed", said=said) for nodeid, said in SAID.items()}
-CALL = Call(tuple(RIGHT), tuple(RIGHT))
+RIGHT = {nodeid: EndedTest("passed", said=said) for nodeid, said in SAID.items()}
+CALL = Collected(tuple(RIGHT), tuple(RIGHT))
 
 
-def wrong(endings: dict[str, Ending], call: Call = CALL, *, shipped: bool = True, expected: tuple[str, ...] = ()) -> list[str]:
+def wrong(
+    endings: dict[str, EndedTest], call: Collected = CALL, *, shipped: bool = True, expected: tuple[str, ...] = ()
+) -> list[str]:
     """Return the faults of a run that differs so from the right one."""
-    return faults(call, RIGHT | endings, shipped=shipped, expected=expected)
+    return problems(call, RIGHT | endings, shipped=shipped, expected=expected)
 
 
 def test_a_run_in_which_every_test_spoke_has_no_fault() -> None:
     """Also where claims are refuted as documented or expected to fail, and goldens recorded; a failed test is its own fault."""
     assert wrong({}) == []
     for status in ("refuted_as_documented", "expected_failure"):
-        assert wrong({CLAIM: Ending("passed", said={"decaygate": {"status": status}})}) == []
-    assert wrong({GOLDEN: Ending("passed", said={"decaygate-golden": {"status": "recorded"}})}) == []
-    assert wrong(dict.fromkeys(RIGHT, Ending("failed"))) == []
+        assert wrong({CLAIM: EndedTest("passed", said={"decaygate": {"status": status}})}) == []
+    assert wrong({GOLDEN: EndedTest("passed", said={"decaygate-golden": {"status": "recorded"}})}) == []
+    assert wrong(dict.fromkeys(RIGHT, EndedTest("failed"))) == []
 
 
-@pytest.mark.parametrize("nodeid", RIGHT, ids=short)
+@pytest.mark.parametrize("nodeid", RIGHT, ids=short_id)
 def test_a_skip_without_a_reason_in_the_ledger_is_a_fault(nodeid: str) -> None:
     """Whatever reason its mark has, in the claims and in the self-tests; an empty reason is none."""
-    said = f"was skipped without a reason in the ledger: {short(nodeid)} (flaky)"
+    said = f"was skipped without a reason in the ledger: {short_id(nodeid)} (flaky)"
 
-    assert wrong({nodeid: Ending("skipped", "flaky")}) == [said]
-    assert wrong({nodeid: Ending("skipped", "flaky", said={SKIP: " "})}) == [said]
+    assert wrong({nodeid: EndedTest("skipped", "flaky")}) == [said]
+    assert wrong({nodeid: EndedTest("skipped", "flaky", said={SKIP: " "})}) == [said]
 
 
 def test_a_test_that_leaves_itself_out_with_a_reason_is_counted() -> None:
     """Where an optimizer of somebody's is under test; to the shipped ones everything applies."""
-    out = Ending("skipped", "float32", said={SKIP: "float32 cannot"})
+    out = EndedTest("skipped", "float32", said={SKIP: "float32 cannot"})
 
     assert wrong({CLAIM: out}, shipped=False) == []
-    assert left_out({CLAIM: out, SELF: RIGHT[SELF]}) == {short(CLAIM): "float32 cannot"}
-    assert wrong({CLAIM: out}) == [f"does not apply to the shipped optimizers, to which everything applies: {short(CLAIM)}"]
+    assert left_out({CLAIM: out, SELF: RIGHT[SELF]}) == {short_id(CLAIM): "float32 cannot"}
+    assert wrong({CLAIM: out}) == [f"does not apply to the shipped optimizers, to which everything applies: {short_id(CLAIM)}"]
     assert wrong({SELF: out}) == []
 
 
-@pytest.mark.parametrize("nodeid", RIGHT, ids=short)
+@pytest.mark.parametrize("nodeid", RIGHT, ids=short_id)
 @pytest.mark.parametrize("outcome", ["skipped", "passed"])
 def test_a_mark_that_expects_failure_is_a_fault(nodeid: str, outcome: str) -> None:
     """Whether the test fails or not; the door is --expected-failures, in which each claim gives its reason."""
-    said = wrong({nodeid: Ending(outcome, "later", expected_to_fail=True, said=SAID[nodeid])})
+    said = wrong({nodeid: EndedTest(outcome, "later", expected_to_fail=True, said=SAID[nodeid])})
 
-    assert said == [f"is marked as expected to fail, which only --expected-failures can say: {short(nodeid)} (later)"]
+    assert said == [f"is marked as expected to fail, which only --expected-failures can say: {short_id(nodeid)} (later)"]
 
 
-@pytest.mark.parametrize("nodeid", [CLAIM, SWAP, GOLDEN, CONTRACT], ids=short)
+@pytest.mark.parametrize("nodeid", [CLAIM, SWAP, GOLDEN, CONTRACT], ids=short_id)
 def test_a_test_of_the_claims_that_passes_in_silence_is_a_fault(nodeid: str) -> None:
     """It returned before it compared."""
-    assert wrong({nodeid: Ending("passed")}) == [f"passed without saying what came of it: {short(nodeid)}"]
+    assert wrong({nodeid: EndedTest("passed")}) == [f"passed without saying what came of it: {short_id(nodeid)}"]
 
 
 @pytest.mark.parametrize(
@@ -94,58 +106,58 @@ def test_a_test_of_the_claims_that_passes_in_silence_is_a_fault(nodeid: str) -> 
 )
 def test_a_test_that_passes_against_its_own_words_is_a_fault(nodeid: str, said: dict[str, Any]) -> None:
     """Something between the comparison and the report swallowed the failure."""
-    assert wrong({nodeid: Ending("passed", said=said)}) == [f"passed against what it said itself: {short(nodeid)}"]
+    assert wrong({nodeid: EndedTest("passed", said=said)}) == [f"passed against what it said itself: {short_id(nodeid)}"]
 
 
 def test_a_promise_that_is_expected_to_fail_passes_while_it_is_not_met() -> None:
     """And no longer when it is."""
-    unmet = Ending("passed", said={"decaygate-contract": {"field": "order", "met": False}})
+    unmet = EndedTest("passed", said={"decaygate-contract": {"field": "order", "met": False}})
 
     assert wrong({CONTRACT: unmet}, expected=("contract.order",)) == []
-    assert wrong({}, expected=("contract.order",)) == [f"passed against what it said itself: {short(CONTRACT)}"]
+    assert wrong({}, expected=("contract.order",)) == [f"passed against what it said itself: {short_id(CONTRACT)}"]
 
 
 def test_what_was_selected_and_did_not_run_is_a_fault() -> None:
     """What was deselected is none."""
     endings = {nodeid: one for nodeid, one in RIGHT.items() if nodeid != GOLDEN}
 
-    assert faults(CALL, endings, shipped=True) == [f"was selected and did not run: {short(GOLDEN)}"]
-    assert faults(replace(CALL, selected=tuple(endings)), endings, shipped=True) == []
+    assert problems(CALL, endings, shipped=True) == [f"was selected and did not run: {short_id(GOLDEN)}"]
+    assert problems(replace(CALL, selected=tuple(endings)), endings, shipped=True) == []
 
 
 def test_what_was_never_collected_or_went_without_an_option_is_a_fault() -> None:
     """A file that skips itself, a test that is gone, one that a conftest took away."""
-    call = replace(CALL, dropped=(SWAP,), absent=(short(GOLDEN),), unopened={f"{FOLDER}test_contract.py": "slow"})
+    call = replace(CALL, dropped_tests=(SWAP,), missing_tests=(short_id(GOLDEN),), unopened={f"{FOLDER}test_contract.py": "slow"})
 
     assert wrong({}, call) == [
-        f"is due and was not collected: {short(GOLDEN)}",
+        f"is due and was not collected: {short_id(GOLDEN)}",
         "was skipped while it was collected: test_contract.py (slow)",
-        f"was left out by no option of pytest: {short(SWAP)}",
+        f"was left out by no option of pytest: {short_id(SWAP)}",
     ]
 
 
 def test_a_test_with_nothing_to_try_may_be_skipped() -> None:
     """pytest makes one up for an empty list of parameters; beside a parameter it is a fault like any other."""
     empty = SWAP.replace("it_is_so", "NOTSET")
-    call = Call((CLAIM, empty), (CLAIM, empty))
-    endings = {CLAIM: RIGHT[CLAIM], empty: Ending("skipped", "got empty parameter set")}
+    call = Collected((CLAIM, empty), (CLAIM, empty))
+    endings = {CLAIM: RIGHT[CLAIM], empty: EndedTest("skipped", "got empty parameter set")}
 
-    assert faults(call, endings, shipped=True) == []
-    assert len(faults(replace(call, absent=(short(SWAP),)), endings, shipped=True)) == 2
+    assert problems(call, endings, shipped=True) == []
+    assert len(problems(replace(call, missing_tests=(short_id(SWAP),)), endings, shipped=True)) == 2
 
 
 def test_many_names_are_cut_and_counted() -> None:
     """Ten are enough to look into."""
     names = tuple(f"{FOLDER}test_claims.py::test_golden[g{n}]" for n in range(MOST_NAMES + 3))
 
-    (line,) = faults(Call(names, names), {}, shipped=True)
+    (line,) = problems(Collected(names, names), {}, shipped=True)
 
     assert line.endswith("test_golden[g9] and 3 more")
 
 
 def test_every_claim_scenario_and_promise_has_tests_that_are_due() -> None:
     """By the names that they have in pytest."""
-    names = due(Subjects(dict(DEFAULTS)))
+    names = due_tests(Subjects(dict(DEFAULTS)))
     claims = [claim for entry in load().values() for claim in entry.scenario.claims]
 
     assert len(names) == len(set(names))
@@ -164,10 +176,10 @@ def report(outcome: str, longrepr: Any = None, **more: Any) -> pytest.TestReport
 
 def test_an_ending_reads_reports_from_here_and_from_a_worker() -> None:
     """xdist may carry a skip's reason as a list."""
-    assert ending(report("passed")) == Ending("passed", said={"a": 1})
+    assert ended_test(report("passed")) == EndedTest("passed", said={"a": 1})
     for kind in (tuple, list):
-        assert ending(report("skipped", kind(("file", 3, "Skipped: flaky")))).reason == "flaky"
-    assert ending(report("skipped", wasxfail="")) == Ending("skipped", expected_to_fail=True, said={"a": 1})
+        assert ended_test(report("skipped", kind(("file", 3, "Skipped: flaky")))).reason == "flaky"
+    assert ended_test(report("skipped", wasxfail="")) == EndedTest("skipped", expected_to_fail=True, said={"a": 1})
 
 
 def test_the_page_says_what_to_do_about_each_fault() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from harness.catalog.entry import settings_of
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes import PROBES
 from harness.run import Result
 from harness.spec.scenario import Claim
@@ -29,7 +29,7 @@ SCENARIOS = (
 )
 
 
-def read(name: str, arm: str, path: str = "") -> dict[str, Reading]:
+def read(name: str, arm: str, path: str = "") -> dict[str, Measurement]:
     """Return what an arm reads, with the optimizer at `path` (or a mutant's name) in place of its own."""
     found = scenario(name)
     chosen = found.arms[arm]
@@ -48,7 +48,7 @@ def twin_name(mutant: str) -> str:
 
 
 @cache
-def usual(name: str, arm: str) -> dict[str, Reading]:
+def usual(name: str, arm: str) -> dict[str, Measurement]:
     """Return what an arm reads as shipped, once."""
     return read(name, arm)
 

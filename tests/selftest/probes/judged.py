@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.catalog.entry import settings_of
 from harness.catalog.load import load
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.probes import PROBES
 from harness.run import Result
 from harness.spec.scenario import Scenario
@@ -20,7 +20,7 @@ def scenario(name: str) -> Scenario:
     return load()[name].scenario
 
 
-def readings(name: str, arm: str, *, seed: int | None = None, path: str = "") -> dict[str, Reading]:
+def readings(name: str, arm: str, *, seed: int | None = None, path: str = "") -> dict[str, Measurement]:
     """Return what an arm reads, with another seed or with the optimizer at `path` in place of its own."""
     found = scenario(name)
     chosen, settings = found.arms[arm], settings_of(found, arm)

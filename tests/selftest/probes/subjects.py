@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.subject.loading import Factory, factory
 
 
@@ -25,7 +25,7 @@ def _named(path: str, options: dict[str, object]) -> Factory:
     return make
 
 
-def exact(reading: Reading, *, margin: float = 2.0) -> bool:
+def exact(reading: Measurement, *, margin: float = 2.0) -> bool:
     """Return True if a reading meets its closed form with room to spare, and could see what it looks for."""
     assert reading.expected is not None
     assert reading.tolerance is not None

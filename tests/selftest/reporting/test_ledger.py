@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from harness.catalog.load import load
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.reporting import ledger, manifest, summary_table
-from harness.reporting.ledger import Golden, Ledger, Line
+from harness.reporting.ledger import ClaimRecord, GoldenRecord, Ledger
 from harness.reporting.manifest import read_manifest, write_manifest
 from harness.reporting.results_json import results, write_results
 from harness.run import Result
 from harness.spec.scenario import Citation, Claim, Counterexample, Expectation
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.verdicts.contract_check import Promise
+from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.outcome import Outcome, Status, decide
 from tests.selftest.scenario_files import write
 
-LINE = Line(
+LINE = ClaimRecord(
     id="it_is_so",
     scenario="row",
     sources=("a_page, one",),
@@ -46,7 +46,7 @@ def outcome(value: float, *, failure: str = "") -> Outcome:
     expect = (Expectation("a", "m", "at_most", value=2.0),)
     sources = (Citation("a_page", "one", "S0-01"), Citation("b_page", "two"))
     claim = Claim("it_is_so", "", sources, "", "", "refuted", expect, Counterexample())
-    return decide(claim, Result({"a": {"m": Reading(value, "u")}}, {}, {"a": failure} if failure else {}))
+    return decide(claim, Result({"a": {"m": Measurement(value, "u")}}, {}, {"a": failure} if failure else {}))
 
 
 # --- counting -------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_a_line_comes_back_from_its_record() -> None:
     """As JSON and xdist carry it, with lists for tuples, and with its keys in their order."""
     record = json.loads(json.dumps(asdict(LINE)))
 
-    assert Line.from_record(record) == LINE
+    assert ClaimRecord.from_record(record) == LINE
     assert list(record) == [
         *("id", "scenario", "sources", "established", "status", "measured", "expected", "margin", "message"),
     ]
@@ -141,7 +141,7 @@ def test_a_claim_that_does_not_apply_is_a_line_with_its_reason(tmp_path: Path) -
 
 def test_the_sentence_counts_the_promises_that_are_met() -> None:
     """After the claims; nothing is said where nothing was asked."""
-    promises = tuple(Promise("decoupled", name, "x", ("x",), "", met) for name, met in (("scale", True), ("order", False)))
+    promises = tuple(FieldCheck("decoupled", name, "x", ("x",), "", met) for name, met in (("scale", True), ("order", False)))
 
     said = replace(book("held", expected=1), promises=promises).sentence()
 
@@ -151,10 +151,10 @@ def test_the_sentence_counts_the_promises_that_are_met() -> None:
 def test_the_sentence_counts_goldens_by_what_came_of_them() -> None:
     """Only what occurred; they stand in results.json one by one, with their origin."""
     statuses = ("compared", "compared", "recorded", "not_applicable", "failed")
-    goldens = tuple(Golden(f"g{n}", status, {"torch": "2"}, "m") for n, status in enumerate(statuses))
+    goldens = tuple(GoldenRecord(f"g{n}", status, {"torch": "2"}, "m") for n, status in enumerate(statuses))
     one = replace(book("held", expected=1), goldens=goldens)
 
-    content = results(one, subjects=Subjects(DEFAULTS), environment={}, heard=(), tests={})
+    content = results(one, subjects=Subjects(DEFAULTS), environment={}, subject_output=(), tests={})
 
     assert one.sentence() == (
         "1 of 1 claims ran: 1 held, 0 failed; goldens: 2 as recorded, 1 recorded, 1 not applicable, 1 failed"
@@ -220,7 +220,7 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
         book("held", "failed"),
         subjects=Subjects({**DEFAULTS, "coupled": "a.b:C"}, ("coupled",)),
         environment={"torch": "2"},
-        heard=["prints: hello"],
+        subject_output=["prints: hello"],
         tests={"selected": 4, "ran": 4, "left_out": {}, "faults": []},
     )
 
@@ -309,8 +309,8 @@ def test_a_whole_run_does_not_speak_of_a_selection() -> None:
 def test_a_recording_that_holds_a_mean_on_fewer_seeds_says_so_at_the_end() -> None:
     """It is green, and nobody reads what a green test says; what is recorded without a loss needs no word."""
     message = "golden net: updated; a.gap: 8 seeds instead of 64, its tolerance is 2.8 times as wide"
-    lost = Golden("net", "recorded", {}, message, widened=True)
-    goldens = (lost, Golden("ball", "recorded", {}, "golden ball: updated"))
+    lost = GoldenRecord("net", "recorded", {}, message, widened=True)
+    goldens = (lost, GoldenRecord("ball", "recorded", {}, "golden ball: updated"))
 
     said = summary_table.summary(replace(book("held"), goldens=goldens), left_out=[], false_red=0.0, budget=1e-3)
 

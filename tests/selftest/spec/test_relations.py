@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.spec.relations import ABOVE, AWAY, BELOW, LOST_IN_NOISE, LOST_IN_TOLERANCE, NEAR, RELATIONS, Region, key_problem
 from harness.spec.scenario import Expectation, Other
 
@@ -74,10 +74,10 @@ def test_a_relation_takes_exactly_the_keys_that_it_reads(name: str) -> None:
 def test_a_measure_that_cannot_show_its_effect_is_insensitive() -> None:
     """Which is another thing than a measure that states no effect."""
     exact, noisy = RELATIONS["equals_closed_form"].problem, RELATIONS["within_standard_errors"].problem
-    unstated = Reading(1.0, "u", tolerance=1e-6, standard_error=0.1)
+    unstated = Measurement(1.0, "u", tolerance=1e-6, standard_error=0.1)
 
-    assert exact(Reading(1.0, "u", tolerance=1e-6, effect=1e-3)) == LOST_IN_TOLERANCE
-    assert noisy(Reading(1.0, "u", standard_error=0.1, effect=0.5)) == LOST_IN_NOISE
+    assert exact(Measurement(1.0, "u", tolerance=1e-6, effect=1e-3)) == LOST_IN_TOLERANCE
+    assert noisy(Measurement(1.0, "u", standard_error=0.1, effect=0.5)) == LOST_IN_NOISE
     assert LOST_IN_TOLERANCE.insensitive
     assert LOST_IN_NOISE.insensitive
     for problem in (exact, noisy):

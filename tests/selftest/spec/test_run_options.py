@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.spec.run_options import VARIABLE, Asked, asked
+from harness.spec.run_options import VARIABLE, RunOptions, resolve_options
 
 TABLE = '[tool.decaygate]\noptimizer = "from.table:A"\ncontract = "own.yaml"\n'
 
 
 def optimizers(given: list[str], environment: dict[str, str], folder: Path) -> list[str]:
     """Return the optimizers that a run is asked for."""
-    return list(asked(Asked(tuple(given)), environment, folder).optimizers)
+    return list(resolve_options(RunOptions(tuple(given)), environment, folder).optimizers)
 
 
 def project(folder: Path, text: str = TABLE) -> Path:
@@ -85,7 +85,7 @@ def test_the_paths_of_the_table_are_meant_from_its_folder(tmp_path: Path) -> Non
     text = TABLE + 'expected_failures = "known/failures.yaml"\ngolden_dir = "golden"\n'
     folder = project(tmp_path, text)
 
-    found = asked(Asked(contract=Path("given.yaml")), {}, folder)
+    found = resolve_options(RunOptions(contract=Path("given.yaml")), {}, folder)
 
     assert found.contract == Path("given.yaml")
     assert found.expected_failures == tmp_path / "known/failures.yaml"
@@ -96,7 +96,7 @@ def test_a_contract_is_not_lent_to_another_optimizer(tmp_path: Path) -> None:
     """An optimizer that is named takes the table's contract only if it is the table's optimizer."""
     folder = project(tmp_path)
 
-    assert asked(Asked(("another:B",)), {}, folder).contract is None
-    assert asked(Asked(), {VARIABLE: "another:B"}, folder).contract is None
-    assert asked(Asked(("from.table:A",)), {}, folder).contract == tmp_path / "own.yaml"
-    assert asked(Asked(), {VARIABLE: "from.table:A"}, folder).contract == tmp_path / "own.yaml"
+    assert resolve_options(RunOptions(("another:B",)), {}, folder).contract is None
+    assert resolve_options(RunOptions(), {VARIABLE: "another:B"}, folder).contract is None
+    assert resolve_options(RunOptions(("from.table:A",)), {}, folder).contract == tmp_path / "own.yaml"
+    assert resolve_options(RunOptions(), {VARIABLE: "from.table:A"}, folder).contract == tmp_path / "own.yaml"

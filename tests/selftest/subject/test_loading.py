@@ -12,7 +12,7 @@ import torch
 
 from harness.errors import RunError, SubjectError
 from harness.subject.loading import Watched, factory, resolve, unwatched
-from harness.subject.output import listening
+from harness.subject.output import capture_output
 from harness.subject.roles import DEFAULTS, Subjects, choose, parse
 
 ADAMW = "tests.mutants.decay_rule:AdamWTwin"
@@ -140,7 +140,7 @@ def test_a_subject_has_its_own_golden_folder() -> None:
 
 def test_an_attribute_may_be_nested(mine: str) -> None:
     """A class inside a class is named with dots."""
-    with listening([]):
+    with capture_output([]):
         found = resolve(f"{mine}:Right.Inner")
 
     assert found.__name__ == "Inner"
@@ -191,11 +191,11 @@ def test_a_subject_that_cannot_be_used_is_refused_in_one_line(mine: str, path: s
 
 def test_what_a_subject_says_while_it_is_chosen_is_heard(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Its import and its constructor; a warning is not a failure."""
-    heard: list[str] = []
+    subject_output: list[str] = []
 
-    choose([f"{mine}:loud"], heard)
+    choose([f"{mine}:loud"], subject_output)
 
-    assert heard == ["prints: hello from the import", "prints: building", "warns: DeprecationWarning: an old package"]
+    assert subject_output == ["prints: hello from the import", "prints: building", "warns: DeprecationWarning: an old package"]
     assert capsys.readouterr() == ("", "")
 
 
@@ -241,7 +241,7 @@ def test_torchs_own_kernel_is_explicit(path: str, training: bool, foreach: bool 
 @pytest.mark.parametrize("training", [True, False])
 def test_other_subjects_get_no_kernel(mine: str, training: bool) -> None:
     """A class derived from torch's may not take the keys, and a factory may not either."""
-    with listening([]):
+    with capture_output([]):
         derived = factory(f"{mine}:Right", {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
         built = factory(f"{mine}:loud", {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
 
@@ -254,7 +254,7 @@ def test_other_subjects_get_no_kernel(mine: str, training: bool) -> None:
 
 def test_an_optimizer_that_raises_says_at_which_step(mine: str) -> None:
     """In one line, and only there."""
-    with listening([]):
+    with capture_output([]):
         optimizer = factory(f"{mine}:ThirdStep", {}, training=False)(parameters(), lr=0.1, weight_decay=0.0)
     optimizer.step()
     optimizer.step()
@@ -288,31 +288,31 @@ def test_training_uses_the_optimizer_itself() -> None:
 
 def test_prints_and_warnings_are_collected_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     """From both streams, without empty lines, and not again in another part of the run."""
-    heard = ["prints: known"]
+    subject_output = ["prints: known"]
 
-    with listening(heard):
+    with capture_output(subject_output):
         for _ in range(3):
             print("known\n\nnew")
             print("to stderr", file=sys.stderr)
             warnings.warn("careful", UserWarning, stacklevel=1)
 
-    assert heard == ["prints: known", "prints: new", "prints: to stderr", "warns: UserWarning: careful"]
+    assert subject_output == ["prints: known", "prints: new", "prints: to stderr", "warns: UserWarning: careful"]
     assert capsys.readouterr() == ("", "")
 
 
 def test_listening_ends_when_the_subject_raises() -> None:
     """What it said until then is kept; streams and warning filters are as before."""
-    heard, streams, filters = list[str](), (sys.stdout, sys.stderr), list(warnings.filters)
+    subject_output, streams, filters = list[str](), (sys.stdout, sys.stderr), list(warnings.filters)
 
     def speak_and_break() -> None:
-        with listening(heard):
+        with capture_output(subject_output):
             print("last words")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         speak_and_break()
 
-    assert heard == ["prints: last words"]
+    assert subject_output == ["prints: last words"]
     assert (sys.stdout, sys.stderr) == streams
     assert list(warnings.filters) == filters
 

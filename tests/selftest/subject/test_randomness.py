@@ -19,8 +19,8 @@ from harness.subject.loading import factory
 from harness.subject.randomness import random_numbers_of
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.subject.stepping import step_once
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 
 NOISE = 1e-3
 ROLES = {"decoupled", "any"}
@@ -58,7 +58,7 @@ def numbers(name: str, folder: Path) -> str:
     np.random.rand(7)
     random.random()
     entry, subjects = load()[name], Subjects({**DEFAULTS, "decoupled": PATH}, ("decoupled",))
-    result = run(entry, Session(subjects, "cpu", Store(folder), Heartbeat(folder, print), heard=[]))
+    result = run(entry, Session(subjects, "cpu", ChunkCache(folder), Progress(folder, print), subject_output=[]))
     return repr((entries(entry, result), result.failures))
 
 

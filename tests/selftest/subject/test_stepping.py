@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.decay_laws.tolerances import changed, distance, elements
+from harness.decay_laws.tolerances import changed, count_measurement, distance
 from harness.policy import SIGNAL
 from harness.probes.inputs import matrices, noise, parameters, zero_gradients
 from harness.subject.stepping import run_steps, step_once
@@ -71,7 +71,7 @@ def test_what_is_not_a_number_is_far_and_changed() -> None:
 
 def test_a_count_sees_a_single_element() -> None:
     """Whose size is far above the tolerance."""
-    reading = elements(1.0, at_stake=1.0)
+    reading = count_measurement(1.0, at_stake=1.0)
 
     assert reading.tolerance is not None
     assert reading.value > SIGNAL * reading.tolerance

@@ -13,8 +13,8 @@ from harness.catalog.load import load
 from harness.run import Result, Session, run
 from harness.spec.scenario import Claim
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 from harness.verdicts.outcome import decide
 from tests.mutants.collection import path
 
@@ -33,7 +33,7 @@ def _cases(kind: str) -> list:
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     """A session with the shipped subjects."""
-    return Session(Subjects(DEFAULTS), "cpu", Store(tmp_path), Heartbeat(tmp_path, print), heard=[])
+    return Session(Subjects(DEFAULTS), "cpu", ChunkCache(tmp_path), Progress(tmp_path, print), subject_output=[])
 
 
 @pytest.mark.parametrize(("entry", "claim", "mutant"), _cases("probe"))

@@ -177,14 +177,14 @@ def test_a_skip_is_red_in_parallel_too(tmp_path: Path) -> None:
 
 
 def test_a_skipped_self_test_is_red_and_named(tmp_path: Path) -> None:
-    """With whatever reason; one that says why through `leave_out` is not."""
+    """With whatever reason; one that says why through `skip_with_reason` is not."""
     root = copied(tmp_path, *SCENARIOS)
     test = root / "tests" / "selftest" / "test_it.py"
     test.parent.mkdir()
     test.write_text(
-        "import pytest\nfrom tests.plugin.completeness import leave_out\n\n"
+        "import pytest\nfrom tests.plugin.completeness import skip_with_reason\n\n"
         "@pytest.mark.skip(reason='slow')\ndef test_out(): pass\n\n"
-        "def test_said(record_property): leave_out(record_property, 'no GPU here')\n",
+        "def test_said(record_property): skip_with_reason(record_property, 'no GPU here')\n",
         encoding="utf-8",
     )
 

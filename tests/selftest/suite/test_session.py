@@ -20,7 +20,7 @@ import pytest
 from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.reporting import manifest
-from harness.reporting.ledger import Line
+from harness.reporting.ledger import ClaimRecord
 from tests.plugin.manifest_check import CLAIMS, GOLDENS
 
 MINE = """
@@ -196,7 +196,7 @@ def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_result
     assert set(ended.results["environment"]) == {"python", "torch", "device", "instructions"}
     assert list(ended.claims()) == ids
     for claim in ended.results["claims"]:
-        assert set(claim) == set(Line.__annotations__)
+        assert set(claim) == set(ClaimRecord.__annotations__)
         assert (claim["scenario"], claim["status"], claim["message"]) == ("decay_time", "held", "")
         assert claim["sources"]
         assert isinstance(claim["margin"], float)
@@ -237,10 +237,10 @@ def test_a_subject_that_talks_is_green_and_heard(home: Path) -> None:
     """On import, in its constructor and in its steps; its role's name and the variable do as well as the option."""
     ended = session(home, "-k", SHRINKS, "--optimizer", "decoupled=mine:Chatty")
 
-    heard = ["warns: DeprecationWarning: an old package", "prints: building", "warns: UserWarning: careful"]
+    subject_output = ["warns: DeprecationWarning: an old package", "prints: building", "warns: UserWarning: careful"]
     assert ended.code == pytest.ExitCode.OK
-    assert sorted(ended.results["heard"]) == sorted(heard)
-    assert {f"the subject {line}" for line in heard} <= set(ended.lines)
+    assert sorted(ended.results["heard"]) == sorted(subject_output)
+    assert {f"the subject {line}" for line in subject_output} <= set(ended.lines)
 
 
 # --- what is red ----------------------------------------------------------------------------------------------------

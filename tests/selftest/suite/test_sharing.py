@@ -12,8 +12,8 @@ from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.run import Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Piece, Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import Chunk, ChunkCache
+from harness.training.progress import Progress
 from harness.training.records import Run, load_runs
 from tests.selftest.scenario_files import STUDY, edited, write
 
@@ -25,27 +25,27 @@ from harness.environment import determinism
 determinism.fix_environment()
 determinism.fix_torch()
 from tests.selftest.suite.test_sharing import cut
-from harness.training.chunk_cache import Store
+from harness.training.chunk_cache import ChunkCache
 store, pieces = cut(Path(sys.argv[1]), Path(sys.argv[2]))
-store.work_through(pieces)
+store.train_unclaimed(pieces)
 """
 
 
-def cut(scenarios: Path, folder: Path) -> tuple[Store, list[Piece]]:
+def cut(scenarios: Path, folder: Path) -> tuple[ChunkCache, list[Chunk]]:
     """Return a session's store in `folder` and the pieces of the study, each of which writes down that it was trained."""
     folder.mkdir(exist_ok=True)
-    store = Store(folder)
-    session = Session(Subjects(DEFAULTS), "cpu", store, Heartbeat(folder, print), heard=[])
+    store = ChunkCache(folder)
+    session = Session(Subjects(DEFAULTS), "cpu", store, Progress(folder, print), subject_output=[])
     return store, [_counted(piece, folder) for piece in study_work(load(scenarios)["training"], session).pieces]
 
 
-def _counted(piece: Piece, folder: Path) -> Piece:
+def _counted(piece: Chunk, folder: Path) -> Chunk:
     def produce(path: Path) -> None:
         with (folder / "trained").open("a", encoding="utf-8") as book:
             book.write(f"{piece.name}\n")
         piece.produce(path)
 
-    return Piece(piece.name, piece.cost, produce)
+    return Chunk(piece.name, piece.cost, produce)
 
 
 def _scenarios(folder: Path) -> Path:
@@ -69,12 +69,12 @@ def test_any_order_and_two_workers_give_the_same_bits_and_train_each_piece_once(
     recorded = []
     for name, order in (("forwards", 1), ("backwards", -1)):
         store, found = cut(scenarios, tmp_path / name)
-        recorded.append({piece.name: [_bits(run) for run in load_runs(store.obtain(piece))] for piece in found[::order]})
+        recorded.append({piece.name: [_bits(run) for run in load_runs(store.get_or_train(piece))] for piece in found[::order]})
     shared = tmp_path / "shared"
     store, found = cut(scenarios, shared)
     workers = [subprocess.Popen([sys.executable, "-c", WORKER, scenarios, shared], cwd=ROOT) for _ in range(2)]
     endings = [worker.wait(timeout=120) for worker in workers]
-    recorded.append({piece.name: [_bits(run) for run in load_runs(store.obtain(piece))] for piece in found})
+    recorded.append({piece.name: [_bits(run) for run in load_runs(store.get_or_train(piece))] for piece in found})
 
     assert endings == [0, 0]
     assert recorded[0] == recorded[1] == recorded[2]

@@ -11,8 +11,8 @@ from harness.catalog.load import load
 from harness.run import Session, run, study_work
 from harness.subject.loading import Watched
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.training.chunk_cache import Store
-from harness.training.progress import Heartbeat
+from harness.training.chunk_cache import ChunkCache
+from harness.training.progress import Progress
 
 MOST_PROBE_STEPS = 33_000
 MOST_RUN_STEPS = 250_000
@@ -21,7 +21,7 @@ MOST_RUN_STEPS = 250_000
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     """A session with the shipped subjects."""
-    return Session(Subjects(DEFAULTS), "cpu", Store(tmp_path), Heartbeat(tmp_path, print), heard=[])
+    return Session(Subjects(DEFAULTS), "cpu", ChunkCache(tmp_path), Progress(tmp_path, print), subject_output=[])
 
 
 def _default_run(kind: str) -> list[Entry]:

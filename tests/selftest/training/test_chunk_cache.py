@@ -14,14 +14,14 @@ import pytest
 
 from harness.environment.paths import ROOT
 from harness.errors import RunError
-from harness.training.chunk_cache import Piece, Store
+from harness.training.chunk_cache import Chunk, ChunkCache
 
 # Another process of the session: it produces `piece`, noting each production in a file, and says what it obtained.
 WORKER = """
 import os, sys, time
 from pathlib import Path
 from harness.errors import RunError
-from harness.training.chunk_cache import Piece, Store
+from harness.training.chunk_cache import Chunk, ChunkCache
 
 folder, how = Path(sys.argv[1]), sys.argv[2]
 
@@ -38,7 +38,7 @@ def produce(path):
     path.write_text(f"made by {os.getpid()}")
 
 try:
-    print(Store(folder).obtain(Piece("piece", 1, produce)).read_text())
+    print(ChunkCache(folder).get_or_train(Chunk("piece", 1, produce)).read_text())
 except RunError as error:
     print(f"RunError: {error}")
 """
@@ -59,9 +59,9 @@ def noted(folder: Path) -> list[str]:
     return (folder / "productions").read_text(encoding="utf-8").split()
 
 
-def piece(name: str, cost: int = 1, produce: Callable[[Path], None] | None = None) -> Piece:
+def piece(name: str, cost: int = 1, produce: Callable[[Path], None] | None = None) -> Chunk:
     """Return a piece whose product is its name."""
-    return Piece(name, cost, produce or (lambda path: path.write_text(name, encoding="utf-8") and None))
+    return Chunk(name, cost, produce or (lambda path: path.write_text(name, encoding="utf-8") and None))
 
 
 def refuse(path: Path) -> None:
@@ -101,8 +101,8 @@ def test_a_killed_producer_leaves_no_product_and_the_next_one_produces(tmp_path:
     assert killed.stdout is not None
     killed.stdout.readline()
     waiting = start(tmp_path, "works")
-    mine = Piece("piece", 1, lambda path: None)
-    assert Store(tmp_path).progress([mine]) == (0, 1)
+    mine = Chunk("piece", 1, lambda path: None)
+    assert ChunkCache(tmp_path).progress([mine]) == (0, 1)
 
     killed.send_signal(signal.SIGKILL)
     obtained = said(waiting)
@@ -110,7 +110,7 @@ def test_a_killed_producer_leaves_no_product_and_the_next_one_produces(tmp_path:
     killed.communicate()
     assert obtained == f"made by {waiting.pid}"
     assert noted(tmp_path) == [str(killed.pid), str(waiting.pid)]
-    assert Store(tmp_path).progress([mine]) == (1, 1)
+    assert ChunkCache(tmp_path).progress([mine]) == (1, 1)
 
 
 def test_a_second_request_reads_the_product(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_second_request_reads_the_product(tmp_path: Path) -> None:
         calls.append(path)
         path.write_text("product", encoding="utf-8")
 
-    paths = [Store(tmp_path).obtain(piece("a", produce=produce)) for _ in range(3)]
+    paths = [ChunkCache(tmp_path).get_or_train(piece("a", produce=produce)) for _ in range(3)]
 
     assert {path.read_text(encoding="utf-8") for path in paths} == {"product"}
     assert len(calls) == 1
@@ -129,11 +129,11 @@ def test_a_second_request_reads_the_product(tmp_path: Path) -> None:
 
 def test_a_failure_is_raised_at_every_request(tmp_path: Path) -> None:
     """It counts as finished, and what was half written is not a product."""
-    store, broken = Store(tmp_path), piece("a", produce=refuse)
+    store, broken = ChunkCache(tmp_path), piece("a", produce=refuse)
 
     for _ in range(2):
         with pytest.raises(RunError, match=r"^it broke at step 3$"):
-            store.obtain(broken)
+            store.get_or_train(broken)
 
     assert store.progress([broken]) == (1, 1)
     assert not list(tmp_path.glob("*.done"))
@@ -141,11 +141,11 @@ def test_a_failure_is_raised_at_every_request(tmp_path: Path) -> None:
 
 def test_a_fault_of_ours_is_no_result(tmp_path: Path) -> None:
     """It is raised as it is, the lock is free again, and the next one may produce."""
-    store = Store(tmp_path)
+    store = ChunkCache(tmp_path)
     with pytest.raises(ZeroDivisionError):
-        store.obtain(piece("a", produce=unexpected))
+        store.get_or_train(piece("a", produce=unexpected))
 
-    obtained = store.obtain(piece("a"))
+    obtained = store.get_or_train(piece("a"))
 
     assert obtained.read_text(encoding="utf-8") == "a"
 
@@ -159,7 +159,7 @@ def test_the_costliest_piece_is_taken_first(tmp_path: Path) -> None:
 
     pieces = [piece(name, cost, noting(name)) for name, cost in (("b", 1), ("d", 5), ("c", 9), ("a", 5))]
 
-    Store(tmp_path).work_through(pieces)
+    ChunkCache(tmp_path).train_unclaimed(pieces)
 
     assert order == ["c", "a", "d", "b"]
 
@@ -169,10 +169,10 @@ def test_working_through_passes_over_what_another_holds(tmp_path: Path) -> None:
     holder = start(tmp_path, "hangs")
     assert holder.stdout is not None
     holder.stdout.readline()
-    store, pieces = Store(tmp_path), [piece("piece", 9), piece("other")]
+    store, pieces = ChunkCache(tmp_path), [piece("piece", 9), piece("other")]
 
     began = time.monotonic()
-    store.work_through(pieces)
+    store.train_unclaimed(pieces)
 
     assert time.monotonic() - began < 5
     assert store.progress(pieces) == (1, 2)
@@ -183,13 +183,13 @@ def test_working_through_passes_over_what_another_holds(tmp_path: Path) -> None:
 
 def test_working_through_keeps_failures_for_those_who_ask(tmp_path: Path) -> None:
     """A piece that fails does not keep a worker from the others."""
-    store, pieces = Store(tmp_path), [piece("a", 9, refuse), piece("b")]
+    store, pieces = ChunkCache(tmp_path), [piece("a", 9, refuse), piece("b")]
 
-    store.work_through(pieces)
+    store.train_unclaimed(pieces)
 
     assert store.progress(pieces) == (2, 2)
     with pytest.raises(RunError, match="it broke"):
-        store.obtain(pieces[0])
+        store.get_or_train(pieces[0])
 
 
 def test_a_product_appears_whole(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_product_appears_whole(tmp_path: Path) -> None:
         looked.wait(10)
         path.write_text("whole", encoding="utf-8")
 
-    thread = threading.Thread(target=lambda: Store(tmp_path).obtain(piece("a", produce=produce)))
+    thread = threading.Thread(target=lambda: ChunkCache(tmp_path).get_or_train(piece("a", produce=produce)))
     thread.start()
     written.wait(10)
     seen.append((tmp_path / "a.done").exists())

@@ -13,9 +13,9 @@ from harness.catalog.load import load
 from harness.run import Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training import chunks
-from harness.training.chunk_cache import Piece, Store
+from harness.training.chunk_cache import Chunk, ChunkCache
 from harness.training.chunks import StudyWork
-from harness.training.progress import Heartbeat
+from harness.training.progress import Progress
 from tests.selftest.scenario_files import STUDY, edited, write
 
 TEN = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
@@ -31,11 +31,11 @@ def entry(tmp_path: Path) -> Entry:
 
 def cut(entry: Entry, folder: Path) -> StudyWork:
     """Return the study's work for the shipped subjects."""
-    heartbeat = Heartbeat(folder, print)
-    return study_work(entry, Session(Subjects(DEFAULTS), "cpu", Store(folder), heartbeat, heard=[]))
+    heartbeat = Progress(folder, print)
+    return study_work(entry, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), heartbeat, subject_output=[]))
 
 
-def trained(piece: Piece, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def trained(piece: Chunk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return what a piece would train."""
     seen: dict[str, Any] = {}
     monkeypatch.setattr(chunks, "train", lambda recipe, runs, **rest: (seen.update(rest, recipe=recipe, runs=runs), [])[1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.training import progress
-from harness.training.progress import SECONDS_BETWEEN_LINES, Heartbeat
+from harness.training.progress import SECONDS_BETWEEN_LINES, Progress
 
 
 class Clock:
@@ -35,7 +35,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_line_says_what_runs_how_far_and_how_long(tmp_path: Path, clock: Clock) -> None:
     """The rest is taken to go as fast as what is done."""
     lines: list[str] = []
-    progress = Heartbeat(tmp_path, lines.append).start("verbs, chunk 1 of 2")
+    progress = Progress(tmp_path, lines.append).start("verbs, chunk 1 of 2")
     progress(10, 100)
     clock.tick(20)
 
@@ -47,7 +47,7 @@ def test_a_line_says_what_runs_how_far_and_how_long(tmp_path: Path, clock: Clock
 def test_a_run_shorter_than_the_interval_says_nothing(tmp_path: Path, clock: Clock) -> None:
     """The first ten seconds are quiet, and so is step 0, whose rest is unknown."""
     lines: list[str] = []
-    progress = Heartbeat(tmp_path, lines.append).start("x")
+    progress = Progress(tmp_path, lines.append).start("x")
 
     for step in range(10):
         progress(step, 10)
@@ -61,7 +61,7 @@ def test_a_run_shorter_than_the_interval_says_nothing(tmp_path: Path, clock: Clo
 def test_workers_share_one_line_in_ten_seconds(tmp_path: Path, clock: Clock) -> None:
     """Whichever of them comes first."""
     lines: list[str] = []
-    workers = [Heartbeat(tmp_path, lines.append).start(f"worker {index}") for index in range(3)]
+    workers = [Progress(tmp_path, lines.append).start(f"worker {index}") for index in range(3)]
 
     for second in range(1, 36):
         clock.tick(1)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, Contract, complete
 from harness.subject.roles import DEFAULTS, Subjects
-from harness.verdicts.contract_check import Promise, hold, promised, sentence
+from harness.verdicts.contract_check import FieldCheck, check_field, declared_fields, sentence
 
 ADAMW, AFTER = "torch.optim:AdamW", "tests.mutants.decay_rule:DecayAfterUpdate"
 
@@ -19,7 +19,7 @@ def subjects(path: str, declared: Contract, *, file: str = "mine.yaml") -> Subje
 
 def test_everything_that_is_promised_is_asked() -> None:
     """Of the optimizer under test, or of all three shipped ones; what is unspecified is not."""
-    shipped, one = list(promised(Subjects(DEFAULTS))), list(promised(subjects(ADAMW, {"order": UNSPECIFIED})))
+    shipped, one = list(declared_fields(Subjects(DEFAULTS))), list(declared_fields(subjects(ADAMW, {"order": UNSPECIFIED})))
 
     assert {role for role, _ in shipped} == set(DEFAULTS)
     assert {name for role, name in shipped if role == "sgd"} == set(FIELDS) - {"equivalent_to"}
@@ -44,7 +44,7 @@ def test_everything_that_is_promised_is_asked() -> None:
 )
 def test_adamw_keeps_what_its_role_promises(name: str) -> None:
     """Each field by itself."""
-    assert hold("decoupled", name, subjects(ADAMW, {})).met
+    assert check_field("decoupled", name, subjects(ADAMW, {})).met
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_adamw_keeps_what_its_role_promises(name: str) -> None:
 def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contract, name: str, measured: str) -> None:
     """What is declared, and what is done instead, with its number."""
     run = subjects(path, declared)
-    promise = hold("decoupled", name, run)
+    promise = check_field("decoupled", name, run)
 
     assert not promise.met
     assert measured in promise.measured
@@ -75,19 +75,19 @@ def test_a_promise_without_an_occasion_is_met() -> None:
     """An optimizer that has no maximize and one way to step breaks neither promise."""
     lion = "harness.optimizers:Lion"
 
-    assert hold("decoupled", "maximize", subjects(lion, {})).met
-    assert hold("decoupled", "paths", subjects(lion, {})).met
+    assert check_field("decoupled", "maximize", subjects(lion, {})).met
+    assert check_field("decoupled", "paths", subjects(lion, {})).met
 
 
 def test_what_is_declared_otherwise_is_met() -> None:
     """Another convention is no error."""
-    assert hold("decoupled", "order", subjects(AFTER, {"order": "after"})).met
-    assert hold("decoupled", "strength", subjects("tests.mutants.decay_rule:DecayHalved", {"strength": 0.5})).met
+    assert check_field("decoupled", "order", subjects(AFTER, {"order": "after"})).met
+    assert check_field("decoupled", "strength", subjects("tests.mutants.decay_rule:DecayHalved", {"strength": 0.5})).met
 
 
 def test_without_a_contract_the_next_step_is_said() -> None:
     """It drafts one; for the shipped subjects there is nothing to draft."""
-    promise = Promise("decoupled", "order", "before", ("after",), "says", False)
+    promise = FieldCheck("decoupled", "order", "before", ("after",), "says", False)
 
     assert "--write-contract" in sentence(promise, subjects(AFTER, {}, file=""))
     assert "--write-contract" not in sentence(promise, subjects(AFTER, {}))

@@ -9,18 +9,18 @@ from dataclasses import replace
 import pytest
 
 from harness import stats
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.policy import LEVEL
 from harness.spec.scenario import Expectation, Other
 from harness.verdicts.judge import Verdict, false_red, judge
 
-EXACT = Reading(1.0, "u", expected=1.0, tolerance=1e-6, effect=1.0)
-NOISY = Reading(1.0, "u", expected=1.0, effect=1.0, standard_error=0.01)
-PLAIN = Reading(1.0, "u")
+EXACT = Measurement(1.0, "u", expected=1.0, tolerance=1e-6, effect=1.0)
+NOISY = Measurement(1.0, "u", expected=1.0, effect=1.0, standard_error=0.01)
+PLAIN = Measurement(1.0, "u")
 PILOT = 4.0
 
 
-def verdict(relation: str, own: Reading, compared: Reading | None = None, **keys: float) -> Verdict:
+def verdict(relation: str, own: Measurement, compared: Measurement | None = None, **keys: float) -> Verdict:
     """Judge `own` (arm a), against `compared` (arm b) times `times` where it is given."""
     times = keys.pop("times", 1.0)
     than = Other("b", "m", times) if compared else None
@@ -28,14 +28,14 @@ def verdict(relation: str, own: Reading, compared: Reading | None = None, **keys
     return judge(expectation, {"a": {"m": own}, "b": {"m": compared or own}})
 
 
-def at(value: float, like: Reading = PLAIN) -> Reading:
+def at(value: float, like: Measurement = PLAIN) -> Measurement:
     """Return a reading of `value`."""
     return replace(like, value=value)
 
 
-def ensemble(*samples: float, expected: float | None = None) -> Reading:
+def ensemble(*samples: float, expected: float | None = None) -> Measurement:
     """Return the reading of an ensemble."""
-    return Reading(sum(samples) / len(samples), "u", expected=expected, samples=samples)
+    return Measurement(sum(samples) / len(samples), "u", expected=expected, samples=samples)
 
 
 # --- exact readings -------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def ensemble(*samples: float, expected: float | None = None) -> Reading:
     ],
 )
 def test_a_closeness_holds_within_its_tolerance_on_both_sides(
-    side: int, relation: str, like: Reading, tolerance: float, keys: dict[str, float]
+    side: int, relation: str, like: Measurement, tolerance: float, keys: dict[str, float]
 ) -> None:
     """At 0.99 of it, and not at 1.01."""
     inside = verdict(relation, at(1.0 + side * 0.99 * tolerance, like), **keys)
@@ -120,7 +120,7 @@ def test_a_difference_is_larger_than_its_tolerance(side: int) -> None:
         ("within_standard_errors", replace(NOISY, expected=None), "no closed form"),
     ],
 )
-def test_a_comparison_that_shows_nothing_is_not_judged(relation: str, reading: Reading, problem: str) -> None:
+def test_a_comparison_that_shows_nothing_is_not_judged(relation: str, reading: Measurement, problem: str) -> None:
     """Although the value is exactly the expected one."""
     obtained = verdict(relation, reading)
 
@@ -136,7 +136,7 @@ def test_a_comparison_that_shows_nothing_is_not_judged(relation: str, reading: R
         ("within_standard_errors", replace(NOISY, effect=0.101)),
     ],
 )
-def test_an_effect_just_large_enough_is_judged(relation: str, reading: Reading) -> None:
+def test_an_effect_just_large_enough_is_judged(relation: str, reading: Measurement) -> None:
     """1e4 tolerances, or ten standard errors."""
     obtained = verdict(relation, reading)
 
@@ -160,7 +160,9 @@ def test_no_relation_holds_of_or_against_what_is_not_finite(relation: str, bad: 
 
     assert verdict(relation, at(bad), value=0.0, **keys).problem == "not finite"
     assert verdict(relation, at(0.0), at(bad), **keys).problem == "not finite"
-    assert verdict(relation, Reading(0.0, "u", samples=(1.0, 2.0, bad)), value=0.0, pilot=PILOT, **keys).problem == "not finite"
+    assert (
+        verdict(relation, Measurement(0.0, "u", samples=(1.0, 2.0, bad)), value=0.0, pilot=PILOT, **keys).problem == "not finite"
+    )
 
 
 # --- ensembles ------------------------------------------------------------------------------------------------------
@@ -168,7 +170,7 @@ def test_no_relation_holds_of_or_against_what_is_not_finite(relation: str, bad: 
 SPREAD = (-0.3, -0.2, -0.1, 0.0, 0.0, 0.1, 0.2, 0.3)
 
 
-def around(centre: float, scale: float = 1.0) -> Reading:
+def around(centre: float, scale: float = 1.0) -> Measurement:
     """Return eight samples around `centre`."""
     return ensemble(*(centre + scale * x for x in SPREAD))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.measurement import Reading
+from harness.measurement import Measurement
 from harness.run import Result
 from harness.spec.scenario import Citation, Claim, Counterexample, Expectation, Other
 from harness.verdicts.messages import details, expected, headline, number, sentence
@@ -15,11 +15,11 @@ from harness.verdicts.outcome import Outcome, decide
 SAMPLES = (0.9, 1.0, 1.1, 1.2)
 READINGS = {
     "a": {
-        "m": Reading(1.25, "steps", expected=1.0, tolerance=1e-9, effect=1.0, standard_error=0.01),
-        "e": Reading(1.05, "nats", samples=SAMPLES),
-        "p": Reading(0.5, "1", expected=0.25, tolerance=1e-9, effect=1.0),
+        "m": Measurement(1.25, "steps", expected=1.0, tolerance=1e-9, effect=1.0, standard_error=0.01),
+        "e": Measurement(1.05, "nats", samples=SAMPLES),
+        "p": Measurement(0.5, "1", expected=0.25, tolerance=1e-9, effect=1.0),
     },
-    "b": {"m": Reading(2.0, "steps")},
+    "b": {"m": Measurement(2.0, "steps")},
 }
 
 

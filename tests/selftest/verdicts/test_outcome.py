@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from harness.measurement import Reading, Readings
+from harness.measurement import Measurement, Measurements
 from harness.run import Result
 from harness.spec.scenario import Citation, Claim, Counterexample, Established, Expectation, Other
 from harness.verdicts.outcome import decide, swapped
 
-READINGS: dict[str, Readings] = {
-    "a": {"m": Reading(1.0, "u"), "n": Reading(math.nan, "u"), "e": Reading(1.0, "u", samples=(0.9, 1.0, 1.1))},
-    "b": {"m": Reading(2.0, "u")},
+READINGS: dict[str, Measurements] = {
+    "a": {"m": Measurement(1.0, "u"), "n": Measurement(math.nan, "u"), "e": Measurement(1.0, "u", samples=(0.9, 1.0, 1.1))},
+    "b": {"m": Measurement(2.0, "u")},
 }
 HOLDS = Expectation("a", "m", "at_most", value=1.5)
 FAILS = Expectation("a", "m", "at_least", value=1.5)
@@ -102,7 +102,7 @@ def test_the_table_shows_what_decided(expect: tuple[Expectation, ...], deciding:
 
 def test_room_is_counted_in_tolerances() -> None:
     """A margin of 0.1 within a tolerance of 10 is less room than one of 0.09 within 0.1."""
-    readings = {"a": {"wide": Reading(9.9, "u"), "tight": Reading(0.01, "u")}}
+    readings = {"a": {"wide": Measurement(9.9, "u"), "tight": Measurement(0.01, "u")}}
     wide = Expectation("a", "wide", "close_to", value=0.0, tolerance=10.0)
     tight = Expectation("a", "tight", "close_to", value=0.0, tolerance=0.1)
 
@@ -115,7 +115,7 @@ def test_room_is_counted_in_tolerances() -> None:
 def test_swapping_two_arms_exchanges_their_readings_and_no_others() -> None:
     """So that a study's claim can be shown to depend on which arm is which."""
     before = Result(
-        {arm: {"m": Reading(value, "u", expected=value)} for arm, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))}, {}, {}
+        {arm: {"m": Measurement(value, "u", expected=value)} for arm, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))}, {}, {}
     )
     ordered = claim(Expectation("a", "m", "less_than", than=Other("b", "m")))
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.fingerprint.decay.rule import Law, law, law_on
-from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, draw
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.decay.rule import DecayRule, decay_rule, infer_rule
+from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, draw_sequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamTwin, AdamWTwin, Group, State
 from tests.selftest.fingerprint.asked import MUTANTS
@@ -43,19 +43,19 @@ class RatioOfDecayedClamped(AdamWTwin):
 
 
 def test_a_norm_that_sees_the_decayed_weight_does_not_rescale_the_decay() -> None:
-    found = law(Lab(f"{__name__}:RatioOfDecayedClamped", {}))
+    found = decay_rule(SubjectRunner(f"{__name__}:RatioOfDecayedClamped", {}))
     assert found.coupling == ()
     assert "whose norm sees the decayed w" in found.says
 
 
 def test_what_fits_a_few_coordinates_is_no_share_of_the_weight() -> None:
-    lab = Lab(f"{__name__}:DecaysByCurvature", {}, torch.float32)
-    assert law(lab).coupling == ()
-    assert law(lab).says.startswith("unknown: a step's decay takes")
+    runner = SubjectRunner(f"{__name__}:DecaysByCurvature", {}, torch.float32)
+    assert decay_rule(runner).coupling == ()
+    assert decay_rule(runner).says.startswith("unknown: a step's decay takes")
 
 
-def found(path: str, **options: Any) -> Law:
-    return law(Lab(path, options))
+def found(path: str, **options: Any) -> DecayRule:
+    return decay_rule(SubjectRunner(path, options))
 
 
 def test_the_shares_of_adamw_are_lr_times_weight_decay() -> None:
@@ -109,9 +109,9 @@ def test_before_and_after_are_told_apart_below_the_floor_of_a_norm() -> None:
     """Above it an update in proportion to the decayed weight makes them one map, and without a floor they stay one."""
     orders = []
     for name in ("LambDecoupledFloored", "LambDecoupledFlooredAfter", "LambDecoupled"):
-        lab = Lab(path(name), {})
-        lab.known["update_depends_on_weight"] = type("Found", (), {"values": ("proportional",)})()
-        orders.append(law(lab).order)
+        runner = SubjectRunner(path(name), {})
+        runner.known["update_depends_on_weight"] = type("Found", (), {"values": ("proportional",)})()
+        orders.append(decay_rule(runner).order)
     assert orders == [("before",), ("after",), ("before", "after")]
 
 
@@ -129,14 +129,14 @@ def test_a_step_without_any_decay_takes_a_share_of_nothing() -> None:
 
 
 def test_a_law_of_few_steps_is_the_law() -> None:
-    short = law_on(Lab("torch.optim:AdamW", {}), draw().first(3))
+    short = infer_rule(SubjectRunner("torch.optim:AdamW", {}), draw_sequence().first(3))
     assert (short.coupling, short.order, len(short.shares)) == (("decoupled",), ("before",), 6)
 
 
 def test_a_difference_of_a_millionth_is_not_rounding() -> None:
     """Decay after the update at a millionth of the update would still be told from decay before it."""
-    record = found("torch.optim:AdamW").record
-    for step in record.steps:
-        taken = record.walk.lrs[step.number] * WEIGHT_DECAY
+    replayed_run = found("torch.optim:AdamW").replayed_run
+    for step in replayed_run.steps:
+        taken = replayed_run.sequence.lrs[step.number] * WEIGHT_DECAY
         wrong = step.decay - 1e-6 * taken * torch.where(step.update == 0, step.weight, step.update)
         assert float((wrong - step.decay).abs().max()) > step.tolerance

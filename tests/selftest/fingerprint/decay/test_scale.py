@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.fingerprint.decay.scale import FORMS, PROXIMAL, SCALES, Rates, measured
 from harness.fingerprint.measuring.gradient_sequence import LRS, OTHER_BUILT, OTHER_LRS
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
 from tests.selftest.fingerprint.asked import MUTANTS, asked
@@ -156,7 +156,7 @@ def test_a_decay_applied_twice_is_said_to_be() -> None:
 
 
 def test_proximal_decay_is_decay_after_with_another_share() -> None:
-    fit = measured(Lab(MUTANTS + "ProximalDecay", {}))
+    fit = measured(SubjectRunner(MUTANTS + "ProximalDecay", {}))
     assert fit is not None
     assert (fit.form, fit.scale) == (PROXIMAL, SCALES[0])
     assert asked("order", MUTANTS + "ProximalDecay").values == ("proximal",)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.fingerprint.handling import kernels
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, found
 
@@ -45,5 +45,5 @@ def test_capturable_is_refused_without_a_gpu_and_said_to_be() -> None:
 
 def test_flags_are_those_that_the_constructor_knows() -> None:
     """In the order in which they are tried."""
-    assert kernels.flags(Lab("torch.optim:SGD", {})) == ["foreach", "fused", "differentiable"]
-    assert kernels.flags(Lab("torch.optim:Muon", {})) == []
+    assert kernels.flags(SubjectRunner("torch.optim:SGD", {})) == ["foreach", "fused", "differentiable"]
+    assert kernels.flags(SubjectRunner("torch.optim:Muon", {})) == []

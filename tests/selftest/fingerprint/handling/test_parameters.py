@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
 from tests.selftest.fingerprint.asked import asked
@@ -51,10 +51,10 @@ def test_momentum_that_is_set_up_twice_is_still_two_decays() -> None:
 @pytest.mark.parametrize(("name", "word"), [("CountsStepsAndDecaysMuch", "twice"), ("AddsIntoGradient", "")])
 def test_two_decays_are_two_however_much_each_takes(name: str, word: str) -> None:
     """And what a rule makes of two decays in one gradient is not counted, once its coupling is known."""
-    lab = Lab(f"{__name__}:{name}", {})
-    lab.known["coupling"] = asked("coupling", lab.path)
+    runner = SubjectRunner(f"{__name__}:{name}", {})
+    runner.known["coupling"] = asked("coupling", runner.path)
 
-    finding = QUESTIONS["repeated"].ask(lab)
+    finding = QUESTIONS["repeated"].ask(runner)
 
     assert " ".join(finding.values) == word, finding.says
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.fingerprint.handling import shapes
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.selftest.fingerprint.handled_subjects import TORCH, TWIN, found
 
@@ -34,7 +34,7 @@ def test_what_is_refused_is_said_in_the_optimizers_words() -> None:
 @pytest.mark.parametrize(("name", "given"), TORCH.items())
 def test_element_wise_is_what_looks_at_no_other_coordinate(name: str, given: dict[str, Any]) -> None:
     """Muon orthogonalises a matrix, and Adafactor averages over its rows, columns and the whole of it."""
-    assert shapes.element_wise(Lab(f"torch.optim:{name}", given)) is (name not in ("Muon", "Adafactor"))
+    assert shapes.element_wise(SubjectRunner(f"torch.optim:{name}", given)) is (name not in ("Muon", "Adafactor"))
 
 
 def test_shapes_are_compared_in_single_precision_too() -> None:

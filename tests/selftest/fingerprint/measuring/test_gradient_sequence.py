@@ -5,35 +5,42 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.fingerprint.measuring.gradient_sequence import OTHER_DECAY, OTHER_LRS, SILENT, Walk, draw, usual
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import (
+    OTHER_DECAY,
+    OTHER_LRS,
+    SILENT,
+    GradientSequence,
+    default_sequence,
+    draw_sequence,
+)
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
-WALKS = [draw(), draw(OTHER_LRS, OTHER_DECAY, seed=1)]
+WALKS = [draw_sequence(), draw_sequence(OTHER_LRS, OTHER_DECAY, seed=1)]
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_the_decay_of_a_step_is_neither_lost_nor_absurd(walk: Walk) -> None:
-    assert all(0.03 <= lr * walk.weight_decay <= 0.25 for lr in walk.lrs)
-    assert walk.weight_decay * max(walk.lrs) / walk.lrs[0] < 1.0  # a decay that only follows the schedule
+def test_the_decay_of_a_step_is_neither_lost_nor_absurd(sequence: GradientSequence) -> None:
+    assert all(0.03 <= lr * sequence.weight_decay <= 0.25 for lr in sequence.lrs)
+    assert sequence.weight_decay * max(sequence.lrs) / sequence.lrs[0] < 1.0  # a decay that only follows the schedule
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_learning_rates_go_up_and_down(walk: Walk) -> None:
-    changes = [after - before for before, after in zip(walk.lrs, walk.lrs[1:], strict=False)]
+def test_learning_rates_go_up_and_down(sequence: GradientSequence) -> None:
+    changes = [after - before for before, after in zip(sequence.lrs, sequence.lrs[1:], strict=False)]
     assert max(changes) > 0 > min(changes)
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_weights_have_both_signs_several_magnitudes_and_no_degenerate_size(walk: Walk) -> None:
-    for start in walk.starts:
+def test_weights_have_both_signs_several_magnitudes_and_no_degenerate_size(sequence: GradientSequence) -> None:
+    for start in sequence.starts:
         assert 0 < float((start > 0).double().mean()) < 1
         assert float(start.abs().max() / start.abs().min()) > 30
-        assert float(((walk.weight_decay * start).abs() - 1).abs().min()) > 1e-3
+        assert float(((sequence.weight_decay * start).abs() - 1).abs().min()) > 1e-3
 
 
 @pytest.mark.parametrize("walk", WALKS)
-def test_some_gradients_are_exactly_zero_always_some_sometimes_and_some_never(walk: Walk) -> None:
-    zero = torch.stack([first == 0 for first, _ in walk.gradients]).double().mean(dim=0)
+def test_some_gradients_are_exactly_zero_always_some_sometimes_and_some_never(sequence: GradientSequence) -> None:
+    zero = torch.stack([first == 0 for first, _ in sequence.gradients]).double().mean(dim=0)
     assert bool((zero[:, SILENT] == 1).all())
     assert bool(((zero > 0) & (zero < 1)).any())
     assert bool((zero == 0).any())
@@ -48,37 +55,41 @@ def test_no_ratio_of_the_two_walks_is_that_of_another_convention() -> None:
 
 
 def test_what_is_added_outside_is_a_multiple_of_weight_decay_times_the_weight() -> None:
-    walk, lab = draw().first(3), Lab("torch.optim:SGD", {})
-    path = walk.run(lab, 0.0, added=2.0)[0]
-    due = path[0] - walk.lrs[0] * (walk.gradients[0][0] + 2.0 * walk.weight_decay * path[0])
+    sequence, runner = draw_sequence().first(3), SubjectRunner("torch.optim:SGD", {})
+    path = sequence.run(runner, 0.0, added=2.0)[0]
+    due = path[0] - sequence.lrs[0] * (sequence.gradients[0][0] + 2.0 * sequence.weight_decay * path[0])
     assert torch.allclose(path[1], due, rtol=1e-14, atol=1e-15)
 
 
 def test_what_is_added_under_a_mask_leaves_zero_gradients_zero() -> None:
-    walk, lab = draw().first(3), Lab("torch.optim:SGD", {})
-    path = walk.run(lab, 0.0, added=1.0, masked=True)[0]
+    sequence, runner = draw_sequence().first(3), SubjectRunner("torch.optim:SGD", {})
+    path = sequence.run(runner, 0.0, added=1.0, masked=True)[0]
     assert torch.equal(path[-1][:, SILENT], path[0][:, SILENT])
 
 
 def test_an_optimizer_that_maximizes_walks_as_one_that_minimizes() -> None:
-    one, other = (draw().run(Lab("torch.optim:AdamW", options), 0.3) for options in ({}, {"maximize": True}))
+    one, other = (draw_sequence().run(SubjectRunner("torch.optim:AdamW", options), 0.3) for options in ({}, {"maximize": True}))
     assert all(torch.equal(path, same) for path, same in zip(one, other, strict=True))
 
 
 def test_an_optimizer_that_a_zero_gradient_breaks_is_given_none() -> None:
-    assert bool((usual(Lab("torch.optim:AdamW", {})).gradients[0][0] == 0).any())
-    assert not any(bool((one == 0).any()) for given in usual(Lab("torch.optim:AdamW", {"eps": 0.0})).gradients for one in given)
+    assert bool((default_sequence(SubjectRunner("torch.optim:AdamW", {})).gradients[0][0] == 0).any())
+    assert not any(
+        bool((one == 0).any())
+        for given in default_sequence(SubjectRunner("torch.optim:AdamW", {"eps": 0.0})).gradients
+        for one in given
+    )
 
 
 def test_another_shape_holds_the_same_numbers() -> None:
-    walk = draw()
-    flat = walk.reshaped((20,), (12,))
-    assert torch.equal(flat.starts[0], walk.starts[0].flatten())
-    assert torch.equal(flat.gradients[7][1], walk.gradients[7][1].flatten())
+    sequence = draw_sequence()
+    flat = sequence.reshaped((20,), (12,))
+    assert torch.equal(flat.starts[0], sequence.starts[0].flatten())
+    assert torch.equal(flat.gradients[7][1], sequence.gradients[7][1].flatten())
 
 
 def test_weights_that_are_placed_are_where_they_were_put_before_each_step() -> None:
-    walk, lab = draw().first(3), Lab("torch.optim:SGD", {})
-    there = [torch.full_like(path, 2.0) for path in walk.run(lab, 0.0)]
-    path = walk.run(lab, 0.0, placed=there)[0]
-    assert torch.allclose(path[2], 2.0 - walk.lrs[1] * walk.gradients[1][0], rtol=1e-15)
+    sequence, runner = draw_sequence().first(3), SubjectRunner("torch.optim:SGD", {})
+    there = [torch.full_like(path, 2.0) for path in sequence.run(runner, 0.0)]
+    path = sequence.run(runner, 0.0, placed=there)[0]
+    assert torch.allclose(path[2], 2.0 - sequence.lrs[1] * sequence.gradients[1][0], rtol=1e-15)

@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.fingerprint.ask import QUESTIONS, ask
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.preconditions import NOT_FINITE, STILL, unmet
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.decay_rule import AdamWTwin, Group, State
 
 UPDATE = ("element_wise", "scale_free", "update_depends_on_weight", "step_rule")
@@ -74,5 +74,5 @@ def test_what_is_spoiled_without_decay_has_no_precision_and_no_rule() -> None:
 def test_an_optimizer_that_moves_meets_every_precondition(name: str) -> None:
     question = next(one for one in QUESTIONS if one.name == name)
 
-    assert unmet(Lab("torch.optim:AdamW", {}), question) == ""
-    assert unmet(Lab("torch.optim:AdamW", {"eps": 0.0}), question) == ""  # NaN only where gradients are zero
+    assert unmet(SubjectRunner("torch.optim:AdamW", {}), question) == ""
+    assert unmet(SubjectRunner("torch.optim:AdamW", {"eps": 0.0}), question) == ""  # NaN only where gradients are zero

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.fingerprint.measuring.gradient_sequence import draw
-from harness.fingerprint.measuring.replay import Record, record, residual
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import draw_sequence
+from harness.fingerprint.measuring.replay import ReplayedRun, replay, residual
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.selftest.fingerprint.asked import MUTANTS
 
-WALK = draw().first(7)
+WALK = draw_sequence().first(7)
 
 
-def seen(path: str, **options: object) -> Record:
-    return record(Lab(path, options), WALK)
+def seen(path: str, **options: object) -> ReplayedRun:
+    return replay(SubjectRunner(path, options), WALK)
 
 
 def test_every_step_of_every_tensor_is_there_once() -> None:

@@ -12,12 +12,12 @@ from harness.errors import RunError
 from harness.fingerprint.ask import ask
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring import self_comparison
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
 from tests.selftest.fingerprint.handled_subjects import MUTANTS
 
-ADAMW = Lab("torch.optim:AdamW", {})
+ADAMW = SubjectRunner("torch.optim:AdamW", {})
 
 
 def test_starts_have_both_signs_and_several_magnitudes() -> None:
@@ -31,63 +31,65 @@ def test_starts_have_both_signs_and_several_magnitudes() -> None:
 
 def test_the_same_seed_gives_the_same_numbers_in_any_shape() -> None:
     """So that a vector and a matrix can be held against each other."""
-    for draw in (lambda shape: self_comparison.start(3, shape), lambda shape: self_comparison.slope(3, 2, shape)):
+    for draw in (lambda shape: self_comparison.start(3, shape), lambda shape: self_comparison.gradient_at(3, 2, shape)):
         assert draw((12,)).equal(draw((4, 3)).reshape(12))
         assert draw((3, 2, 2, 1)).equal(draw((4, 3)).reshape(3, 2, 2, 1))
 
 
 def test_gradients_are_never_near_zero() -> None:
     """An update that divides by their size would make much of rounding."""
-    assert min(float(self_comparison.slope(seed, step).abs().min()) for seed in (1, 2, 3) for step in range(20)) >= 0.2
+    assert min(float(self_comparison.gradient_at(seed, step).abs().min()) for seed in (1, 2, 3) for step in range(20)) >= 0.2
 
 
 def test_a_run_that_is_driven_in_two_parts_is_the_run_in_one() -> None:
     """Steps have numbers, and gradients follow from them."""
     one = self_comparison.track(ADAMW)
     optimizer = self_comparison.build(ADAMW, [one])
-    self_comparison.drive(optimizer, [one], range(3))
-    self_comparison.drive(optimizer, [one], range(3, 5))
+    self_comparison.run_tracked(optimizer, [one], range(3))
+    self_comparison.run_tracked(optimizer, [one], range(3, 5))
 
-    assert self_comparison.gap(one.path, self_comparison.alone(ADAMW).path) == 0.0
+    assert self_comparison.max_relative_difference(one.path, self_comparison.run_alone(ADAMW).path) == 0.0
 
 
 def test_a_gap_is_a_part_of_the_largest_weight() -> None:
     """And infinite where a path is not finite."""
     path = [torch.tensor([1.0, -4.0])]
 
-    assert self_comparison.gap([torch.tensor([1.0, -3.0])], path) == 0.25
-    assert self_comparison.gap([torch.tensor([1.0, float("nan")])], path) == float("inf")
-    assert self_comparison.gap([torch.empty(0)], [torch.empty(0)]) == 0.0
+    assert self_comparison.max_relative_difference([torch.tensor([1.0, -3.0])], path) == 0.25
+    assert self_comparison.max_relative_difference([torch.tensor([1.0, float("nan")])], path) == float("inf")
+    assert self_comparison.max_relative_difference([torch.empty(0)], [torch.empty(0)]) == 0.0
 
 
 def test_a_tolerance_follows_from_steps_and_precision() -> None:
     """And the decay that is looked for is at least ten thousand of it in float64."""
-    single = Lab("torch.optim:AdamW", {}, torch.float32)
-    effect = self_comparison.gap(self_comparison.alone(ADAMW).path, self_comparison.alone(ADAMW, weight_decay=0.0).path)
+    single = SubjectRunner("torch.optim:AdamW", {}, torch.float32)
+    effect = self_comparison.max_relative_difference(
+        self_comparison.run_alone(ADAMW).path, self_comparison.run_alone(ADAMW, weight_decay=0.0).path
+    )
 
     assert self_comparison.tolerance(ADAMW, 10) == 2 * self_comparison.tolerance(ADAMW, 5)
     assert self_comparison.tolerance(single) / self_comparison.tolerance(ADAMW) == 2.0**29
     assert effect > 1e4 * self_comparison.tolerance(ADAMW)
     assert self_comparison.decay_shows(ADAMW)
-    assert not self_comparison.decay_shows(Lab(MUTANTS + "DecayForgotten", {}))
+    assert not self_comparison.decay_shows(SubjectRunner(MUTANTS + "DecayForgotten", {}))
 
 
 def test_what_draws_and_what_is_entangled_is_known() -> None:
     """Neither is AdamW."""
-    noise, norm = Lab(path("SeededNoise"), {}), Lab(path("NormOfAll"), {})
+    noise, norm = SubjectRunner(path("SeededNoise"), {}), SubjectRunner(path("NormOfAll"), {})
 
-    assert [self_comparison.draws(lab) for lab in (ADAMW, noise, norm)] == [False, True, False]
-    assert [self_comparison.entangled(lab) for lab in (ADAMW, norm)] == [False, True]
+    assert [self_comparison.is_stochastic(runner) for runner in (ADAMW, noise, norm)] == [False, True, False]
+    assert [self_comparison.couples_parameters(runner) for runner in (ADAMW, norm)] == [False, True]
 
 
 def test_paths_that_part_are_a_difference_unless_they_may() -> None:
     """Chance is an excuse always, neighbours only where there are other ones."""
-    norm = Lab(path("NormOfAll"), {})
+    norm = SubjectRunner(path("NormOfAll"), {})
 
-    assert self_comparison.compared(ADAMW, 0.1, what="it", same="same").values == ("differs",)
-    assert self_comparison.compared(ADAMW, 1e-16, what="it", same="same").values == ("same",)
-    assert self_comparison.compared(norm, 0.1, what="it", same="same").values == ("differs",)
-    assert self_comparison.compared(norm, 0.1, what="it", same="same", neighbours=True).values == ()
+    assert self_comparison.same_path_finding(ADAMW, 0.1, what="it", same="same").values == ("differs",)
+    assert self_comparison.same_path_finding(ADAMW, 1e-16, what="it", same="same").values == ("same",)
+    assert self_comparison.same_path_finding(norm, 0.1, what="it", same="same").values == ("differs",)
+    assert self_comparison.same_path_finding(norm, 0.1, what="it", same="same", neighbours=True).values == ()
 
 
 class MovesFromTheSixthStepOn(AdamWTwin):
@@ -107,7 +109,7 @@ def test_an_optimizer_that_waits_is_asked_nothing_about_its_first_steps() -> Non
         question.name: found for question, found in ask(path, {}, ["zero_dim", "add_param_group", "zero_lr", "state_dict"])
     }
 
-    assert self_comparison.waits(Lab(path, {}))
+    assert self_comparison.has_warmup(SubjectRunner(path, {}))
     assert {found.says for found in answers.values()} == {"not known, because no weight moves in the first 5 steps"}
     assert len(answers) == 4
 
@@ -177,8 +179,8 @@ def test_an_optimizer_that_takes_no_weight_decay_is_measured_without() -> None:
 def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
     """An optimizer that cannot take a step at all refuses nothing in particular."""
 
-    @self_comparison.refusable
-    def ask(lab: Lab) -> Finding:
+    @self_comparison.refusal_is_an_answer
+    def ask(runner: SubjectRunner) -> Finding:
         raise ValueError("no such\nthing " + 200 * "x")
 
     found = ask(ADAMW)
@@ -187,4 +189,4 @@ def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
     assert found.says.startswith("refused: ValueError: no such thing xxx")
     assert len(found.says) <= self_comparison.SAID + len("refused: ")
     with pytest.raises(RunError, match="its step needs a closure"):
-        ask(Lab("torch.optim:LBFGS", {}))
+        ask(SubjectRunner("torch.optim:LBFGS", {}))

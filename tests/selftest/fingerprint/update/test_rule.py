@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.fingerprint.measuring.gradient_sequence import draw
-from harness.fingerprint.measuring.subject_runner import Lab
+from harness.fingerprint.measuring.gradient_sequence import draw_sequence
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.update.rule import Update, rule_of, updates
 from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
 
@@ -47,8 +47,8 @@ class EpsInsideTheRoot(AdamWTwin):
 
 
 def test_a_step_that_is_adams_but_for_its_eps_is_another_rule_and_says_how_near_it_is() -> None:
-    lab = Lab(f"{__name__}:EpsInsideTheRoot", {})
-    word, says = rule_of(updates(lab, draw()), lab)
+    runner = SubjectRunner(f"{__name__}:EpsInsideTheRoot", {})
+    word, says = rule_of(updates(runner, draw_sequence()), runner)
     assert word == "other"
     assert says.startswith("no closed form fits all steps; Adam's misses by ")
 
@@ -62,8 +62,8 @@ class OwnRateForEachTensor(SgdTwin):
 
 
 def test_adams_two_places_for_eps_are_both_known_and_told_apart() -> None:
-    lab = Lab(f"{__name__}:EpsBesideUncorrectedRoot", {"eps": 1e-4})
-    word, says = rule_of(updates(lab, draw()), lab)
+    runner = SubjectRunner(f"{__name__}:EpsBesideUncorrectedRoot", {"eps": 1e-4})
+    word, says = rule_of(updates(runner, draw_sequence()), runner)
     assert (word, "beside the uncorrected root" in says) == ("adam", True)
 
 
@@ -83,51 +83,52 @@ class BetasByName(AdamWTwin):
 
 
 def test_betas_are_read_by_either_name() -> None:
-    lab = Lab(f"{__name__}:BetasByName", {})
-    assert rule_of(updates(lab, draw()), lab)[0] == "adam"
+    runner = SubjectRunner(f"{__name__}:BetasByName", {})
+    assert rule_of(updates(runner, draw_sequence()), runner)[0] == "adam"
 
 
 def test_a_rate_that_differs_between_tensors_is_said_with_both_ends() -> None:
-    lab = Lab(f"{__name__}:OwnRateForEachTensor", {"momentum": 0.9})
-    word, says = rule_of(updates(lab, draw()), lab)
-    ends = sorted(1 / float(one.norm()) for one in draw().gradients[0])
+    runner = SubjectRunner(f"{__name__}:OwnRateForEachTensor", {"momentum": 0.9})
+    word, says = rule_of(updates(runner, draw_sequence()), runner)
+    ends = sorted(1 / float(one.norm()) for one in draw_sequence().gradients[0])
     assert (word, f"({ends[0]:.4g} to {ends[1]:.4g} x gradient)" in says) == ("momentum", True)
 
 
 @pytest.mark.parametrize(("path", "options", "word"), RULES)
 def test_a_rule_is_what_it_is(path: str, options: Mapping[str, Any], word: str) -> None:
-    lab = Lab(path, options)
-    assert rule_of(updates(lab, draw()), lab)[0] == word
+    runner = SubjectRunner(path, options)
+    assert rule_of(updates(runner, draw_sequence()), runner)[0] == word
 
 
 def test_momentum_is_said_with_its_number() -> None:
-    lab = Lab("torch.optim:SGD", {"momentum": 0.7})
-    assert rule_of(updates(lab, draw()), lab)[1] == "each step is 0.7 x the one before - lr x (1 x gradient)"
+    runner = SubjectRunner("torch.optim:SGD", {"momentum": 0.7})
+    assert rule_of(updates(runner, draw_sequence()), runner)[1] == "each step is 0.7 x the one before - lr x (1 x gradient)"
 
 
 def test_a_share_of_the_weight_beside_the_rule_is_named() -> None:
     """A hidden decay does not hide the rule."""
-    lab = Lab("tests.mutants.decay_rule:HiddenDecay", {})
-    word, says = rule_of(updates(lab, draw()), lab)
+    runner = SubjectRunner("tests.mutants.decay_rule:HiddenDecay", {})
+    word, says = rule_of(updates(runner, draw_sequence()), runner)
     assert word == "adam"
     assert "less 0.0001 x lr x w" in says
 
 
 @pytest.mark.parametrize("path", ["torch.optim:AdamW", "torch.optim:SGD"])
 def test_a_billionth_of_a_step_is_enough_to_be_another_rule(path: str) -> None:
-    lab = Lab(path, {})
+    runner = SubjectRunner(path, {})
     bent = [
-        replace(one, moved=one.moved + 1e-9 * torch.randn(one.moved.shape, dtype=torch.float64)) for one in updates(lab, draw())
+        replace(one, moved=one.moved + 1e-9 * torch.randn(one.moved.shape, dtype=torch.float64))
+        for one in updates(runner, draw_sequence())
     ]
-    assert rule_of(bent, lab)[0] == "other"
+    assert rule_of(bent, runner)[0] == "other"
 
 
 def test_betas_under_other_names_are_taken_for_adams_own() -> None:
-    seen = [replace(one, group={"betas": "none"}) for one in updates(Lab("torch.optim:AdamW", {}), draw())]
-    assert rule_of(seen, Lab("torch.optim:AdamW", {}))[0] == "adam"
+    seen = [replace(one, group={"betas": "none"}) for one in updates(SubjectRunner("torch.optim:AdamW", {}), draw_sequence())]
+    assert rule_of(seen, SubjectRunner("torch.optim:AdamW", {}))[0] == "adam"
 
 
 def test_steps_are_in_units_of_the_learning_rate() -> None:
-    (one, _) = updates(Lab("torch.optim:SGD", {}), draw())
+    (one, _) = updates(SubjectRunner("torch.optim:SGD", {}), draw_sequence())
     assert isinstance(one, Update)
     assert torch.allclose(one.moved, -one.gradients, rtol=1e-9, atol=one.tolerance)
