@@ -24,7 +24,7 @@ from benchmarks.plain_gpt import PlainGpt
 from harness.environment.determinism import fix_environment, fix_torch
 from harness.training.evaluation import Encoded, encode, evaluate
 from harness.training.loop import ArmRun, batch_loss, clip, draw_batches, train, update
-from harness.training.model import Shape, initial_weights
+from harness.training.model import ModelShape, initial_weights
 from harness.training.recipe import Recipe
 from harness.training.recorder import Recorder
 from harness.training.schedule import Schedule, learning_rates
@@ -54,10 +54,10 @@ class Setting:
         return [ArmRun(arm, seed, 0.02, decay, ADAMW) for seed in range(42, 42 + self.seeds) for arm, decay in DECAYS.items()]
 
 
-def shape() -> Shape:
+def shape() -> ModelShape:
     """Return the network's shape for the task."""
     task = verb_forms()
-    return Shape(len(task.symbols), task.train.tokens.shape[1] - 1)
+    return ModelShape(len(task.symbols), task.train.tokens.shape[1] - 1)
 
 
 def clock(work: Callable[[], object]) -> float:

@@ -18,8 +18,8 @@ from harness.environment import determinism
 determinism.fix_environment()
 
 from harness import stats
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.measurement import Measurement, Measurements
 from harness.run import Result, Session, run, study_work
 from harness.subject.roles import DEFAULTS, Subjects
@@ -67,7 +67,7 @@ HEAD = ("arm", "measure", "documented", "measured", "sd", "99 % interval", "clos
 def main() -> int:
     """Run the chosen studies and print (or write) one table a study."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.headline", description=__doc__.splitlines()[0])
-    studies = [entry.id for entry in load().values() if entry.scenario.kind == "study"]
+    studies = [loaded.id for loaded in load().values() if loaded.scenario.kind == "study"]
     parser.add_argument("--study", action="append", choices=studies, help="default: every study")
     parser.add_argument("--write", type=Path, help="write the page there instead of printing it")
     parser.add_argument("--workers", type=int, default=2)
@@ -105,15 +105,15 @@ def _session(folder: Path) -> Session:
     return Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), heartbeat, subject_output=[])
 
 
-def _page(entry: Entry, result: Result) -> Iterator[str]:
-    scenario = entry.scenario
-    yield f"## {entry.id}: {scenario.title}\n"
+def _page(loaded: LoadedScenario, result: Result) -> Iterator[str]:
+    scenario = loaded.scenario
+    yield f"## {loaded.id}: {scenario.title}\n"
     seeds = f"{len(scenario.seeds)} paired seeds ({scenario.seeds[0]} to {scenario.seeds[-1]})"
     yield f"{seeds}; interval of the mean; d_z of the paired difference to the control.\n"
     rows = []
     for arm, readings in result.readings.items():
         for measure in MEASURES:
-            documented = DOCUMENTED.get((arm, measure), "") if entry.id == "verb_forms" else ""
+            documented = DOCUMENTED.get((arm, measure), "") if loaded.id == "verb_forms" else ""
             row = _row(readings[measure], documented, result.readings.get(CONTROL), measure, own=arm == CONTROL)
             rows.append((arm, f"{measure} ({MEASURES[measure].unit})", *row))
     yield from markdown_table(HEAD, rows, "l" * len(HEAD))

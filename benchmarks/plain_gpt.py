@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.training.model import Shape
+from harness.training.model import ModelShape
 
 
 class Block(nn.Module):
@@ -35,7 +35,7 @@ class Block(nn.Module):
 class PlainGpt(nn.Module):
     """(sentences, length) symbol indices -> (sentences, length, symbols - 1) scores, starting from given weights."""
 
-    def __init__(self, shape: Shape, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, shape: ModelShape, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.embedding = nn.Embedding(shape.symbols, shape.width)
         self.position = nn.Embedding(shape.context, shape.width)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from harness.catalog import formulas
-from harness.catalog.entry import Entry, LoadedScenario, StudyEntry, formula_arguments, recipe_of, settings_of
+from harness.catalog.loaded_scenario import Loaded, LoadedScenario, LoadedStudy, formula_arguments, recipe_of, settings_of
 from harness.errors import RunError, one_line
 from harness.measurement import Measurement, Measurements
 from harness.probes import PROBES
@@ -21,7 +21,7 @@ from harness.training import chunks
 from harness.training.chunk_cache import ChunkCache
 from harness.training.measures import read_ensemble
 from harness.training.progress import Progress
-from harness.training.records import Run, load_runs
+from harness.training.records import RunRecord, load_runs
 
 
 @dataclass(frozen=True)
@@ -43,30 +43,30 @@ class Result:
     """What one scenario gave: readings by arm; `trajectory` the float64 run of each arm of a study; `failures` by arm."""
 
     readings: Mapping[str, Measurements]
-    trajectory: Mapping[str, Run]
+    trajectory: Mapping[str, RunRecord]
     failures: Mapping[str, str]
 
 
-def run(entry: Entry, session: Session) -> Result:
+def run(loaded: LoadedScenario, session: Session) -> Result:
     """Run one scenario. A subject's failure is part of the result and never an exception."""
-    match entry.scenario:
+    match loaded.scenario:
         case ProbeScenario() as scenario:
             return _probe(scenario, session)
         case StudyScenario() as scenario:
-            return _study(LoadedScenario(entry.id, scenario, entry.raw), session)
+            return _study(Loaded(loaded.id, scenario, loaded.raw), session)
         case ArithmeticScenario() as scenario:
             return _arithmetic(scenario)
 
 
-def study_work(entry: StudyEntry, session: Session) -> chunks.StudyWork:
+def study_work(loaded: LoadedStudy, session: Session) -> chunks.StudyWork:
     """Return the pieces of work that a study is made of."""
     place = chunks.TrainingContext(session.subjects, torch.device(session.device), session.heartbeat, session.subject_output)
-    return chunks.study_work(entry.id, entry.scenario, recipe_of(entry.scenario), place)
+    return chunks.study_work(loaded.id, loaded.scenario, recipe_of(loaded.scenario), place)
 
 
-def trajectory(entry: StudyEntry, session: Session) -> dict[str, Run]:
+def trajectory(loaded: LoadedStudy, session: Session) -> dict[str, RunRecord]:
     """Return the float64 run of each arm of a study, over its first steps. Raises RunError."""
-    return {one.arm: one for one in load_runs(session.store.get_or_train(study_work(entry, session).trajectory))}
+    return {one.arm: one for one in load_runs(session.store.get_or_train(study_work(loaded, session).trajectory))}
 
 
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
@@ -91,29 +91,29 @@ def _probe(scenario: ProbeScenario, session: Session) -> Result:
     return Result(readings, {}, failures)
 
 
-def ensemble(entry: StudyEntry, session: Session) -> Result:
+def ensemble(loaded: LoadedStudy, session: Session) -> Result:
     """Return what the ensemble lane of a study gave, without its trajectory."""
-    recipe = recipe_of(entry.scenario)
+    recipe = recipe_of(loaded.scenario)
     try:
-        runs = [one for piece in study_work(entry, session).ensemble for one in load_runs(session.store.get_or_train(piece))]
+        runs = [one for piece in study_work(loaded, session).ensemble for one in load_runs(session.store.get_or_train(piece))]
     except RunError as error:
-        return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
+        return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
     readings: dict[str, Measurements] = {}
-    for name, arm in entry.scenario.arms.items():
+    for name, arm in loaded.scenario.arms.items():
         own = sorted((one for one in runs if one.arm == name), key=lambda one: one.seed)
         readings[name] = read_ensemble(own, recipe, momentum=_momentum(arm))
     return Result(readings, {}, {})
 
 
-def _study(entry: StudyEntry, session: Session) -> Result:
-    found = ensemble(entry, session)
+def _study(loaded: LoadedStudy, session: Session) -> Result:
+    found = ensemble(loaded, session)
     if found.failures:
         return found
     try:
-        first = trajectory(entry, session)
+        first = trajectory(loaded, session)
     except RunError as error:
-        return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
-    for name, arm in entry.scenario.arms.items():
+        return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
+    for name, arm in loaded.scenario.arms.items():
         if session.subjects.single(arm.role):
             del first[name]  # rounding in float32 has grown past any tolerance by its last step
     return Result(found.readings, first, {})

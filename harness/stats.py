@@ -101,7 +101,7 @@ def moments(samples: Sequence[float]) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Shape:
+class SampleShape:
     """How normal samples look: skewness and excess kurtosis (0 for a normal law), and Anderson and Darling's statistic.
 
     `anderson` is A^2 (1 + 0.75 / n + 2.25 / n^2), for a mean and a spread that are estimated from the samples: over
@@ -116,7 +116,7 @@ class Shape:
 NOT_NORMAL = 1.035
 
 
-def shape(samples: Sequence[float]) -> Shape:
+def sample_shape(samples: Sequence[float]) -> SampleShape:
     """Return the shape of at least eight samples; raises like `interval`."""
     mean, sd = moments(samples)
     n = len(samples)
@@ -128,7 +128,7 @@ def shape(samples: Sequence[float]) -> Shape:
         (2 * rank + 1) * (math.log(normal_cdf(low)) + math.log(normal_cdf(-high)))
         for rank, (low, high) in enumerate(zip(ordered, reversed(ordered), strict=True))
     )
-    return Shape(third, fourth - 3.0, (-n - total / n) * (1 + 0.75 / n + 2.25 / n**2))
+    return SampleShape(third, fourth - 3.0, (-n - total / n) * (1 + 0.75 / n + 2.25 / n**2))
 
 
 def _refuse(sd: float, n: int, *, size: float = 0.0) -> None:

@@ -11,9 +11,9 @@ from benchmarks.false_alarms.rates import (
     DRAWS,
     FEW,
     SPLITS,
-    Gate,
     Rate,
     Study,
+    VerdictRate,
     ensemble_gates,
     exact_gates,
     golden_rates,
@@ -58,7 +58,7 @@ pool's own numbers.
 def page(found: Sequence[Study]) -> Iterator[str]:
     """Yield the page's lines."""
     exact, ensembles, verdicts = exact_gates(), ensemble_gates(found), list(verdict_rates(found))
-    scenarios = [study.entry.scenario for study in found]
+    scenarios = [study.loaded.scenario for study in found]
     yield TOP.format(
         size=len(found[0].pool.seeds),
         runs=found[0].runs,
@@ -108,7 +108,7 @@ def _verdicts(found: Sequence[Study]) -> Iterator[str]:
     yield f"\nTogether: declared {declared:.1e}, at the pools' effects {there:.1e}.\n"
 
 
-def _verdict_row(gate: Gate) -> tuple[str, ...]:
+def _verdict_row(gate: VerdictRate) -> tuple[str, ...]:
     mark = "*" if gate.effect < gate.pilot else ""
     chances = (f"{gate.declared:.1e}", f"{gate.at_effect:.1e}")
     return (gate.name, f"{gate.red:.1%}", f"{gate.pilot:.1f}", f"{gate.effect:.1f}{mark}", *chances)
@@ -129,15 +129,15 @@ def _shapes(found: Sequence[Study]) -> Iterator[str]:
     yield "Skewness and excess kurtosis (both 0 for a normal law) and Anderson and Darling's statistic; one normal pool in a"
     yield f"hundred has {NOT_NORMAL:g} or more (`*`). A mean of eight is nearer to normal than its samples are; a heavy tail"
     yield "would show as a kurtosis above 1.\n"
-    rows = [_shape_row(study, place) for study in found for place in gates(study.entry.scenario)]
+    rows = [_shape_row(study, place) for study in found for place in gates(study.loaded.scenario)]
     yield from markdown_table(("measure", "skewness", "kurtosis", "Anderson-Darling"), rows, "lrrr")
     yield ""
 
 
 def _shape_row(study: Study, place: tuple[str, str]) -> tuple[str, ...]:
-    one = stats.shape(study.pool.samples[place])
+    one = stats.sample_shape(study.pool.samples[place])
     mark = "*" if one.anderson > NOT_NORMAL else ""
-    return (f"{study.entry.id} {'.'.join(place)}", f"{one.skewness:+.2f}", f"{one.kurtosis:+.2f}", f"{one.anderson:.2f}{mark}")
+    return (f"{study.loaded.id} {'.'.join(place)}", f"{one.skewness:+.2f}", f"{one.kurtosis:+.2f}", f"{one.anderson:.2f}{mark}")
 
 
 def _detectable(found: Sequence[Study]) -> Iterator[str]:
@@ -170,17 +170,17 @@ def _named(rows: Sequence[tuple[str, Ensemble]]) -> str:
 def _here(found: Sequence[Study]) -> Iterator[str]:
     yield "## Where do a run's own seeds lie?\n"
     yield "The mean of the seeds of a run, as the pool has them, against the golden: what a run on the pool's machine shows.\n"
-    rows = [_own_row(study, place) for study in found for place in gates(study.entry.scenario)]
+    rows = [_own_row(study, place) for study in found for place in gates(study.loaded.scenario)]
     yield from markdown_table(("measure", "golden", "run", "delta", "tolerance", "delta / tolerance"), rows, "lrrrrr")
 
 
 def _own_row(study: Study, place: tuple[str, str]) -> tuple[str, ...]:
-    seeds = [study.pool.seeds.index(seed) for seed in study.entry.scenario.seeds]
+    seeds = [study.pool.seeds.index(seed) for seed in study.loaded.scenario.seeds]
     line = study.lines[f"ensemble.{'.'.join(place)}"]
     mean = stats.moments([study.pool.samples[place][seed] for seed in seeds])[0]
     delta = mean - line.mean
     means = (f"{line.mean:.4g}", f"{mean:.4g}", f"{delta:+.2g}")
-    return (f"{study.entry.id} {'.'.join(place)}", *means, f"{line.tolerance:.2g}", f"{delta / line.tolerance:+.2f}")
+    return (f"{study.loaded.id} {'.'.join(place)}", *means, f"{line.tolerance:.2g}", f"{delta / line.tolerance:+.2f}")
 
 
 def _rate(rate: Rate) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.environment.paths import ROOT
 from harness.goldens import file_format
 from harness.goldens.extract import gates
@@ -39,13 +39,13 @@ Range = tuple[float, float]
 class Study:
     """A study with its pool, the lines of its golden, and how many seeds a run has."""
 
-    entry: Entry
+    loaded: LoadedScenario
     pool: Pool
     lines: Mapping[str, Ensemble]
 
     @property
     def runs(self) -> int:
-        return len(self.entry.scenario.seeds)
+        return len(self.loaded.scenario.seeds)
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class Rate:
 def studies() -> list[Study]:
     """Return every study that has a pool, in order of names."""
     found = []
-    for name, entry in sorted(load().items()):
-        if entry.scenario.kind == "study" and path_of(GOLDEN, name).exists():
+    for name, loaded in sorted(load().items()):
+        if loaded.scenario.kind == "study" and path_of(GOLDEN, name).exists():
             text = (GOLDEN / "test_claims" / f"{name}.json").read_text(encoding="utf-8")
             lines = {key: one for key, one in file_format.parse(text).entries.items() if isinstance(one, Ensemble)}
-            found.append(Study(entry, read(path_of(GOLDEN, name)), lines))
+            found.append(Study(loaded, read(path_of(GOLDEN, name)), lines))
     return found
 
 
@@ -112,10 +112,10 @@ def golden_rates(found: Sequence[Study]) -> Iterator[tuple[str, list[Rate]]]:
     orders = picks(size, SPLITS, SEED)
     for study in found:
         assert (len(study.pool.seeds), study.runs) == (size, run), "one range serves all pools"
-        for place in gates(study.entry.scenario):
+        for place in gates(study.loaded.scenario):
             samples = np.array(study.pool.samples[place])
             rates = [Rate(moved(samples, orders, n, run, alpha), alpha, ranges[n, alpha]) for n, alpha in designs]
-            yield f"{study.entry.id} {'.'.join(place)}", rates
+            yield f"{study.loaded.id} {'.'.join(place)}", rates
 
 
 def null_rates(found: Sequence[Study]) -> Iterator[tuple[str, list[Rate]]]:
@@ -129,11 +129,11 @@ def null_rates(found: Sequence[Study]) -> Iterator[tuple[str, list[Rate]]]:
                 Rate(differs(difference, orders, study.runs, alpha), alpha, usual(len(difference), 0, study.runs, alpha))
                 for alpha in ALPHAS
             ]
-            yield f"{study.entry.id} {measure}", rates
+            yield f"{study.loaded.id} {measure}", rates
 
 
 @dataclass(frozen=True)
-class Gate:
+class VerdictRate:
     """A gated verdict: how often draws of a run's seeds were red, its chance at the pilot effect and at the pool's."""
 
     name: str
@@ -144,12 +144,12 @@ class Gate:
     at_effect: float
 
 
-def verdict_rates(found: Sequence[Study]) -> Iterator[Gate]:
+def verdict_rates(found: Sequence[Study]) -> Iterator[VerdictRate]:
     """Yield every gated expectation of the studies."""
     for study in found:
         orders = picks(len(study.pool.seeds), DRAWS, SEED)[:, : study.runs].tolist()
         drawn = [study.pool.readings(rows) for rows in orders]
-        for claim in study.entry.scenario.claims:
+        for claim in study.loaded.scenario.claims:
             for number, item in enumerate(claim.expect):
                 if item.pilot is None:
                     continue
@@ -157,7 +157,7 @@ def verdict_rates(found: Sequence[Study]) -> Iterator[Gate]:
                 effect = effect_of(item, study.pool)
                 declared = false_red(item, study.runs)
                 there = relation_of(item).region.sides * stats.chance_not_shown(effect=effect, n=study.runs, level=LEVEL)
-                yield Gate(f"{claim.id}[{number}] {item.arm}.{item.measure}", red, item.pilot, effect, declared, there)
+                yield VerdictRate(f"{claim.id}[{number}] {item.arm}.{item.measure}", red, item.pilot, effect, declared, there)
 
 
 def effect_of(item: Expectation, pool: Pool) -> float:
@@ -188,5 +188,5 @@ def exact_gates() -> list[tuple[str, Exact]]:
 
 def ensemble_gates(found: Sequence[Study]) -> list[tuple[str, Ensemble]]:
     """Return the ensemble lines of all goldens, by the smallest relative change that they detect."""
-    lines = [(f"{study.entry.id} {name.removeprefix('ensemble.')}", one) for study in found for name, one in study.lines.items()]
+    lines = [(f"{study.loaded.id} {name.removeprefix('ensemble.')}", one) for study in found for name, one in study.lines.items()]
     return sorted(lines, key=lambda item: item[1].detects / abs(item[1].mean))

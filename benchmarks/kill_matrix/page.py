@@ -166,24 +166,24 @@ def _exception(name: str, one: Mapping[str, Any], question: str) -> str:
 
 def _matrix(rows: Rows) -> list[str]:
     """Show how many claims of each scenario are red for each mutant, in fixed width; `.` is none."""
-    probes = [entry for entry in load().values() if entry.scenario.kind == "probe"]
-    home = {claim.id: entry.id for entry in probes for claim in entry.scenario.claims}
-    named = ", ".join(f"{index + 1} {entry.id}" for index, entry in enumerate(probes))
+    probes = [loaded for loaded in load().values() if loaded.scenario.kind == "probe"]
+    home = {claim.id: loaded.id for loaded in probes for claim in loaded.scenario.claims}
+    named = ", ".join(f"{index + 1} {loaded.id}" for index, loaded in enumerate(probes))
     lines = [f"Red claims of each scenario; `kill-matrix.json` has every claim by name. Columns: {named}, C contract.\n", "```"]
     lines.append(" " * 34 + "".join(f"{index + 1:>3}" for index in range(len(probes))) + "  C")
     for name, one in rows.items():
         count = Counter(home[claim] for claim in {*one["claims"], *one["in_arm"]})
-        cells = [count[entry.id] for entry in probes] + [len(one["fields"])]
+        cells = [count[loaded.id] for loaded in probes] + [len(one["fields"])]
         lines.append(f"{name:<34}" + "".join(f"{cell or '.':>3}" for cell in cells))
     return [*lines, "```"]
 
 
 def _by_claim(rows: Rows) -> list[str]:
     lines = []
-    for entry in load().values():
-        for claim in entry.scenario.claims:
+    for loaded in load().values():
+        for claim in loaded.scenario.claims:
             own = [name for name, one in rows.items() if claim.id in {*one["claims"], *one["in_arm"]}]
-            shown = INSTEAD.get(entry.scenario.kind, ", ".join(own[:3]))
+            shown = INSTEAD.get(loaded.scenario.kind, ", ".join(own[:3]))
             lines.append((claim.id, str(len(own) or 1), shown))
     table = markdown_table(("claim", "fails for", "for instance"), lines, "lrl")
     return ["What each claim fails for, and three instances.\n", *table]

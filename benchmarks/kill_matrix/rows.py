@@ -14,9 +14,9 @@ from pathlib import Path
 
 from harness.environment import determinism
 from tests.mutants.expectations import BY_NAME, MUTANTS, OTHERS, RIGHT
-from tests.mutants.trial import Row, mutant_row, right_row
+from tests.mutants.trial import MatrixRow, mutant_row, right_row
 
-Rows = Mapping[str, Mapping[str, Row]]
+Rows = Mapping[str, Mapping[str, MatrixRow]]
 
 
 def every_name() -> list[tuple[str, str]]:
@@ -29,13 +29,13 @@ def measured(names: Sequence[tuple[str, str]], processes: int) -> Rows:
     """Return the row of each optimizer, by kind and name; each is tried in one of `processes` processes."""
     with multiprocessing.get_context("spawn").Pool(processes, determinism.fix_environment) as pool:
         rows = pool.starmap(_one, names, chunksize=1)
-    found: dict[str, dict[str, Row]] = {"mutants": {}, "others": {}, "right": {}}
+    found: dict[str, dict[str, MatrixRow]] = {"mutants": {}, "others": {}, "right": {}}
     for (kind, name), one in zip(names, rows, strict=True):
         found[kind][name] = one
     return found
 
 
-def _one(kind: str, name: str) -> Row:
+def _one(kind: str, name: str) -> MatrixRow:
     warnings.simplefilter("ignore")
     determinism.fix_torch()
     with tempfile.TemporaryDirectory() as folder:

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.goldens.compare import Row
+from harness.goldens.compare import ComparisonRow
 from harness.goldens.values import Ensemble, Exact, compared_value, insensitive_reason, invalid_reason
 
 Name = Literal["reference", "torch"]
-WitnessRows = Mapping[Name, Mapping[str, Row]]  # by witness and measure: the comparison with the shipped golden
+WitnessRows = Mapping[Name, Mapping[str, ComparisonRow]]  # by witness and measure: the comparison with the shipped golden
 Kind = Literal["this optimizer", "the environment", "both", "not comparable"]
 ArmOccupant = Literal["subject", "torch", "bystander", "fixed"]
 WITNESSES_FOR: Mapping[ArmOccupant, tuple[Name, ...]] = {
@@ -72,7 +72,7 @@ def arm_of(measure: str) -> str:
     return second if first in ("ensemble", "trajectory") else first
 
 
-def moved(row: Row) -> bool:
+def moved(row: ComparisonRow) -> bool:
     """Return True if a number left its golden under the rule by which it was recorded, or can no more be compared with it.
 
     The rounding error that a probe allows follows its numbers: one that went elsewhere with them is no other rule.
@@ -82,7 +82,7 @@ def moved(row: Row) -> bool:
     return _out(row)
 
 
-def attribute(rows: Sequence[Row], gave: WitnessRows, cast: ArmSubjects) -> Attribution:
+def attribute(rows: Sequence[ComparisonRow], gave: WitnessRows, cast: ArmSubjects) -> Attribution:
     """Say what moved `rows`, the comparison of one lane with its golden, given what the witnesses gave in that lane."""
     left = [row for row in rows if moved(row)]
     if not left:
@@ -100,7 +100,7 @@ def attribute(rows: Sequence[Row], gave: WitnessRows, cast: ArmSubjects) -> Attr
     return Attribution(kind, say(told, gave, cast) + untold)
 
 
-def _finding(row: Row, rows: Sequence[Row], gave: WitnessRows, cast: ArmSubjects) -> Cause:
+def _finding(row: ComparisonRow, rows: Sequence[ComparisonRow], gave: WitnessRows, cast: ArmSubjects) -> Cause:
     """Say what moved one number."""
     arm = arm_of(row.measure)
     asked = [name for name in WITNESSES_FOR[cast.runs[arm]] if name in gave]
@@ -115,7 +115,7 @@ def _finding(row: Row, rows: Sequence[Row], gave: WitnessRows, cast: ArmSubjects
     return _unexplained(row, list(known.values()), alike=_alike(arm, rows, gave[asked[0]]), quiet=_quiet(gave))
 
 
-def _unexplained(row: Row, known: Sequence[Row], *, alike: bool, quiet: bool) -> Cause:
+def _unexplained(row: ComparisonRow, known: Sequence[ComparisonRow], *, alike: bool, quiet: bool) -> Cause:
     """Say what moved a number of the optimizer under test that moved unlike the witnesses'."""
     if not alike and not quiet:
         return "another"
@@ -124,18 +124,18 @@ def _unexplained(row: Row, known: Sequence[Row], *, alike: bool, quiet: bool) ->
     return "optimizer" if all(_apart(row, one) for one in known) else "noise"
 
 
-def _apart(row: Row, said: Row) -> bool:
+def _apart(row: ComparisonRow, said: ComparisonRow) -> bool:
     """Return True if two shifts differ by more than their tolerances allow, as shifts in opposite directions do."""
     return abs(_shift(row) - _shift(said)) > _room(row, said)
 
 
-def _shift(row: Row) -> float:
+def _shift(row: ComparisonRow) -> float:
     if row.delta is None or (row.status == "tolerance changed" and not _out(row)):
         return math.inf  # missing, no number, or of a size that hides it in its own rounding: as far as can be
     return row.delta
 
 
-def _out(row: Row) -> bool:
+def _out(row: ComparisonRow) -> bool:
     """Return True if a number is lost, or is out of its tolerance, by the wider rule where two stand there."""
     if row.golden is None or invalid_reason(row.golden) or insensitive_reason(row.golden):
         return False
@@ -144,19 +144,19 @@ def _out(row: Row) -> bool:
     return row.status in ("moved", "unusable", "missing")
 
 
-def _room(row: Row, said: Row) -> float:
+def _room(row: ComparisonRow, said: ComparisonRow) -> float:
     """Ends of runs are draws, whose variances add; the roundings that exact numbers are allowed are the same on one machine."""
     tolerances = (_tolerance(row), _tolerance(said))
     return math.hypot(*tolerances) if isinstance(row.golden, Ensemble) else max(tolerances)
 
 
-def _tolerance(row: Row) -> float:
+def _tolerance(row: ComparisonRow) -> float:
     """Return how far a number may lie from its golden, by the wider of their two rules."""
     exact = [one for one in (row.golden, row.obtained) if isinstance(one, Exact) and math.isfinite(one.value)]
     return max([row.tolerance or 0.0, *(one.atol + one.rtol * abs(one.value) for one in exact)])
 
 
-def _alike(arm: str, rows: Sequence[Row], said: Mapping[str, Row]) -> bool:
+def _alike(arm: str, rows: Sequence[ComparisonRow], said: Mapping[str, ComparisonRow]) -> bool:
     """Return True if the golden of an arm holds what was shipped, as that of an optimizer with the same formula does.
 
     The environment moves such a one as it moves the witnesses; by how much it moves another, they cannot tell.
@@ -171,11 +171,11 @@ def _quiet(gave: WitnessRows) -> bool:
     return not any(moved(row) for rows in gave.values() for row in rows.values())
 
 
-def _compared(row: Row | None) -> bool:
+def _compared(row: ComparisonRow | None) -> bool:
     return row is not None and (row.status == "same" or _out(row))
 
 
-def _recorded(row: Row) -> float:
+def _recorded(row: ComparisonRow) -> float:
     return compared_value(row.golden) if row.golden else math.nan
 
 

@@ -23,9 +23,9 @@ from harness.attribution.decide import (
     attribute,
     moved,
 )
-from harness.catalog.entry import Entry, is_study
+from harness.catalog.loaded_scenario import LoadedScenario, is_study
 from harness.environment import determinism
-from harness.goldens.compare import Row
+from harness.goldens.compare import ComparisonRow
 from harness.goldens.file_format import parse
 from harness.goldens.origin import Origin
 from harness.goldens.values import GoldenValue as Recorded
@@ -36,7 +36,7 @@ VARIABLE = "DECAYGATE_RERUN_STEPS"  # the most run-steps for which a study is tr
 MOST_STEPS = 100_000  # twice the largest study of the default run: minutes
 
 
-def explain(entry: Entry, rows: Sequence[Row], session: Session, *, shipped: Path) -> Attribution:
+def explain(loaded: LoadedScenario, rows: Sequence[ComparisonRow], session: Session, *, shipped: Path) -> Attribution:
     """Say what moved the rows of a red golden; `shipped` is the golden of torch's own optimizers for the scenario.
 
     Never raises: what went wrong is then why nothing can be told, and the golden's own failure stays what is shown.
@@ -45,43 +45,45 @@ def explain(entry: Entry, rows: Sequence[Row], session: Session, *, shipped: Pat
         if not shipped.exists():
             return Attribution("not comparable", "nothing is recorded of torch's own optimizers for this scenario")
         recording = parse(shipped.read_text(encoding="utf-8"))
-        found = _explain(entry, rows, session, recording.entries)
+        found = _explain(loaded, rows, session, recording.entries)
         since = _since(recording.origin) if found.kind in ("the environment", "both") or not session.subjects.under_test else ""
         return replace(found, why=found.why + since)
     except Exception as error:
         return Attribution("not comparable", f"asking ended in {type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def arm_subjects(entry: Entry, session: Session) -> ArmSubjects:
+def arm_subjects(loaded: LoadedScenario, session: Session) -> ArmSubjects:
     """Return what runs in the arms of a scenario, and of which arms nothing can be told."""
     runs: dict[str, ArmOccupant] = {}
     names: dict[str, str] = {}
     obstacles: dict[str, str] = {}
-    for arm, chosen in entry.scenario.arms.items():
+    for arm, chosen in loaded.scenario.arms.items():
         usual = DEFAULTS["decoupled" if chosen.role == ANY else chosen.role] if chosen.role != "fixed" else chosen.subject
         names[arm] = f"torch's {usual.rpartition(':')[2]}" if chosen.role != "fixed" else usual
-        runs[arm] = _runs(entry, arm, session, usual)
-        obstacle = _obstacle(entry, arm, session, runs[arm])
+        runs[arm] = _runs(loaded, arm, session, usual)
+        obstacle = _obstacle(loaded, arm, session, runs[arm])
         obstacles |= {arm: obstacle} if obstacle else {}
     return ArmSubjects(runs, names, obstacles)
 
 
-def _explain(entry: Entry, rows: Sequence[Row], session: Session, shipped: Mapping[str, Recorded]) -> Attribution:
+def _explain(
+    loaded: LoadedScenario, rows: Sequence[ComparisonRow], session: Session, shipped: Mapping[str, Recorded]
+) -> Attribution:
     left = [row for row in rows if moved(row)]
     exact = [row for row in left if not _is_end(row)]
     lane = [row for row in rows if not (exact and _is_end(row))]
-    known = arm_subjects(entry, session)
+    known = arm_subjects(loaded, session)
     arms = sorted({arm_of(row.measure) for row in exact or left} - set(known.obstacles))
     asked: list[Name] = [name for name in ("reference", "torch") if any(name in WITNESSES_FOR[known.runs[arm]] for arm in arms)]
     if not asked:
         return attribute(lane, {}, known)
-    if exact or not is_study(entry):
-        return attribute(lane, {name: witnesses.run_exact(name, entry, session, shipped=shipped) for name in asked}, known)
-    most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(entry.scenario, arms)
+    if exact or not is_study(loaded):
+        return attribute(lane, {name: witnesses.run_exact(name, loaded, session, shipped=shipped) for name in asked}, known)
+    most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(loaded.scenario, arms)
     if steps > most:
         return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {most}")
     # One witness, so that a red study takes no more than twice its time: torch's own, unless that is what is under test.
-    gave: WitnessRows = {asked[-1]: witnesses.run_ensemble(asked[-1], entry, session, shipped=shipped, arms=arms)}
+    gave: WitnessRows = {asked[-1]: witnesses.run_ensemble(asked[-1], loaded, session, shipped=shipped, arms=arms)}
     return attribute(lane, gave, known)
 
 
@@ -91,23 +93,23 @@ def _since(origin: Origin | None) -> str:
     return f"; recorded with torch {recorded}, here {here}" if recorded not in ("", here) else ""
 
 
-def _is_end(row: Row) -> bool:
+def _is_end(row: ComparisonRow) -> bool:
     return row.measure.startswith("ensemble.")
 
 
-def _runs(entry: Entry, arm: str, session: Session, usual: str) -> ArmOccupant:
-    role, subjects = entry.scenario.arms[arm].role, session.subjects
+def _runs(loaded: LoadedScenario, arm: str, session: Session, usual: str) -> ArmOccupant:
+    role, subjects = loaded.scenario.arms[arm].role, session.subjects
     if role == "fixed":
         return "fixed"
     if subjects.under_test and not subjects.tests(role):
         return "bystander"
-    return "torch" if path_of(entry.scenario, arm, subjects) == usual else "subject"
+    return "torch" if path_of(loaded.scenario, arm, subjects) == usual else "subject"
 
 
-def _obstacle(entry: Entry, arm: str, session: Session, runs: ArmOccupant) -> str:
+def _obstacle(loaded: LoadedScenario, arm: str, session: Session, runs: ArmOccupant) -> str:
     """Return why nothing can be told of an arm, or nothing."""
-    chosen, subjects = entry.scenario.arms[arm], session.subjects
-    if entry.scenario.kind == "arithmetic":
+    chosen, subjects = loaded.scenario.arms[arm], session.subjects
+    if loaded.scenario.kind == "arithmetic":
         return "no optimizer takes part in these numbers"
     if runs == "fixed" and not subjects.under_test:
         return f"{chosen.subject} runs there as the scenario names it, and nothing here computes it another way"

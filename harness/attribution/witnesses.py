@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from harness.attribution.decide import Name
-from harness.catalog.entry import Entry, is_study, recipe_of
+from harness.catalog.loaded_scenario import LoadedScenario, is_study, recipe_of
 from harness.errors import RunError
-from harness.goldens.compare import Row, compare
+from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.extract import entries
 from harness.goldens.values import GoldenValue as Recorded
 from harness.optimizers import numpy_reference
@@ -26,17 +26,19 @@ CASTS: Mapping[Name, Subjects] = {
 }
 
 
-def run_exact(name: Name, entry: Entry, session: Session, *, shipped: Mapping[str, Recorded]) -> Mapping[str, Row]:
+def run_exact(
+    name: Name, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded]
+) -> Mapping[str, ComparisonRow]:
     """Run a witness in the exact lane (a probe whole, of a study the first steps) and compare, a row a measure."""
-    own, stage = _staged(name, entry, session, entry.scenario.arms)
+    own, stage = _staged(name, loaded, session, loaded.scenario.arms)
     return _compared(own, _exact(own, stage), shipped)
 
 
 def run_ensemble(
-    name: Name, entry: Entry, session: Session, *, shipped: Mapping[str, Recorded], arms: Collection[str]
-) -> Mapping[str, Row]:
+    name: Name, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded], arms: Collection[str]
+) -> Mapping[str, ComparisonRow]:
     """Train a witness to the end in these arms of a study, all seeds, and compare, a row a measure."""
-    own, stage = _staged(name, entry, session, arms)
+    own, stage = _staged(name, loaded, session, arms)
     return _compared(own, replace(run(own, stage), trajectory={}), shipped)
 
 
@@ -45,22 +47,22 @@ def cost(scenario: StudyScenario, arms: Collection[str]) -> int:
     return recipe_of(scenario).steps * len(scenario.seeds) * len(arms)
 
 
-def _staged(name: Name, entry: Entry, session: Session, arms: Collection[str]) -> tuple[Entry, Session]:
+def _staged(name: Name, loaded: LoadedScenario, session: Session, arms: Collection[str]) -> tuple[LoadedScenario, Session]:
     """Return the scenario under a name of its own, by which the store knows its pieces, and a session with the witness."""
-    own = replace(entry, id=f"{entry.id}.{name}", scenario=entry.scenario.with_arms(arms))
+    own = replace(loaded, id=f"{loaded.id}.{name}", scenario=loaded.scenario.with_arms(arms))
     return own, replace(session, subjects=CASTS[name], subject_output=[])
 
 
-def _exact(entry: Entry, session: Session) -> Result:
-    if not is_study(entry):
-        return run(entry, session)
+def _exact(loaded: LoadedScenario, session: Session) -> Result:
+    if not is_study(loaded):
+        return run(loaded, session)
     try:
-        return Result({}, trajectory(entry, session), {})
+        return Result({}, trajectory(loaded, session), {})
     except RunError as error:
-        return Result({}, {}, dict.fromkeys(entry.scenario.arms, str(error)))
+        return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
 
 
-def _compared(entry: Entry, result: Result, shipped: Mapping[str, Recorded]) -> Mapping[str, Row]:
-    obtained = entries(entry, result)
+def _compared(loaded: LoadedScenario, result: Result, shipped: Mapping[str, Recorded]) -> Mapping[str, ComparisonRow]:
+    obtained = entries(loaded, result)
     rows = compare(obtained, {name: one for name, one in shipped.items() if name in obtained})
     return {row.measure: row for row in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.catalog.entry import Entry
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.spec import contract
 from harness.spec.contract import NOT_NEEDED, PROMISES, Needs
 from harness.spec.scenario import Claim
@@ -17,17 +17,17 @@ def needs(claim: Claim, role: str) -> Needs:
     return {**{name: value for name, value in PROMISES[role].items() if name not in NOT_NEEDED}, **named}
 
 
-def involved(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
+def involved(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:
     """Return whether a claim says anything about the subject under test; without one, every claim counts."""
-    return not subjects.under_test or any(subjects.tests(entry.scenario.arms[arm].role) for arm in claim.arms)
+    return not subjects.under_test or any(subjects.tests(loaded.scenario.arms[arm].role) for arm in claim.arms)
 
 
-def obstacle(entry: Entry, claim: Claim, subjects: Subjects) -> str:
+def not_applicable_reason(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> str:
     """Return why a claim does not apply to the subject under test, or nothing."""
     for arm in claim.arms:
-        role = entry.scenario.arms[arm].role
+        role = loaded.scenario.arms[arm].role
         if subjects.tests(role):
-            found = contract.obstacle(needs(claim, role), subjects.contract(role))
+            found = contract.unmet_need(needs(claim, role), subjects.contract(role))
             if found:
                 return found
     return ""

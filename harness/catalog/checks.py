@@ -9,8 +9,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
-from harness.catalog.entry import SNAKE_CASE, KnownMutant, Source, measures_of, recipe_of, settings_of
 from harness.catalog.formulas import FORMULAS
+from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, Source, measures_of, recipe_of, settings_of
 from harness.errors import ScenarioError
 from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES, MOST_GOLDEN_RTOL
 from harness.probes import PROBES

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog.checks import check_claim, check_scenario
-from harness.catalog.entry import SNAKE_CASE, Entry, KnownMutant, Mutants, Source, Sources
+from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, LoadedScenario, Mutants, Source, Sources
 from harness.environment.paths import ROOT
 from harness.errors import ScenarioError
 from harness.spec.scenario import bind_scenario
@@ -18,22 +18,22 @@ FOLDERS = ("arithmetic", "probes", "studies")
 
 
 @cache
-def load(folder: Path = ROOT / "scenarios") -> Mapping[str, Entry]:
+def load(folder: Path = ROOT / "scenarios") -> Mapping[str, LoadedScenario]:
     """Return every scenario below `folder` by id, checked. Raises ScenarioError at the first thing wrong."""
     sources, mutants = load_sources(folder), load_mutants(folder)
-    found: dict[str, Entry] = {}
+    found: dict[str, LoadedScenario] = {}
     homes: dict[str, str] = {}
     for path in _files(folder):
-        entry = _entry(path, folder.parent)
-        if entry.id in found:
-            raise entry.raw.fail(f"the scenario id {entry.id!r} is taken by {found[entry.id].raw.file}")
-        for index, claim in enumerate(entry.scenario.claims):
-            where = entry.raw.child(f"claims[{index}]", _claims_node(entry.raw).value[index])
+        loaded = _entry(path, folder.parent)
+        if loaded.id in found:
+            raise loaded.raw.fail(f"the scenario id {loaded.id!r} is taken by {found[loaded.id].raw.file}")
+        for index, claim in enumerate(loaded.scenario.claims):
+            where = loaded.raw.child(f"claims[{index}]", _claims_node(loaded.raw).value[index])
             if claim.id in homes:
                 raise where.fail(f"the claim id {claim.id!r} is taken by {homes[claim.id]}")
-            homes[claim.id] = entry.raw.file
-            check_claim(claim, entry.scenario, sources, mutants, where)
-        found[entry.id] = entry
+            homes[claim.id] = loaded.raw.file
+            check_claim(claim, loaded.scenario, sources, mutants, where)
+        found[loaded.id] = loaded
     if not found:
         raise ScenarioError(f"{folder}: no scenarios found (expected probes/*/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
     return found
@@ -56,7 +56,7 @@ def _files(folder: Path) -> list[Path]:
     return [path for kind in FOLDERS for path in sorted((folder / kind).rglob("*.yaml"), key=lambda path: path.stem)]
 
 
-def _entry(path: Path, root: Path) -> Entry:
+def _entry(path: Path, root: Path) -> LoadedScenario:
     raw = read(path, root=root)
     if not SNAKE_CASE.fullmatch(path.stem):
         raise raw.fail(f"a scenario's file name is its id: expected snake_case, got {path.stem!r}")
@@ -64,7 +64,7 @@ def _entry(path: Path, root: Path) -> Entry:
     if not scenario.claims or not scenario.arms:
         raise raw.fail("a scenario carries at least one claim and one arm")
     check_scenario(scenario, raw)
-    return Entry(path.stem, scenario, raw)
+    return LoadedScenario(path.stem, scenario, raw)
 
 
 def _claims_node(raw: Raw) -> Any:

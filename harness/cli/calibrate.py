@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from harness.catalog.entry import is_study
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import is_study
 from harness.environment import determinism
 from harness.environment.paths import ROOT
 from harness.errors import UsageError
@@ -24,7 +24,7 @@ def calibrate(given: argparse.Namespace) -> int:
 
     determinism.fix_torch()
     sys.path.append(str(Path.cwd()))
-    studies = {name: entry for name, entry in load().items() if is_study(entry)}
+    studies = {name: loaded for name, loaded in load().items() if is_study(loaded)}
     for name in given.only:
         if name not in studies:
             raise UsageError(unknown(name, list(studies), what="study"))
@@ -35,5 +35,5 @@ def calibrate(given: argparse.Namespace) -> int:
     if subjects.reference:
         raise UsageError(f"the contract is equivalent_to {subjects.reference}, to whose goldens it is held: calibrate that one")
     job = calibration.Job(subjects, given.seeds, given.device, asked.golden_dir or ROOT / "golden", given.runs)
-    chosen = [entry for name, entry in studies.items() if name in (given.only or studies)]
+    chosen = [loaded for name, loaded in studies.items() if name in (given.only or studies)]
     return 0 if calibration.calibrate(chosen, job, lambda line: print(line, flush=True)) else 1

@@ -58,12 +58,12 @@ def list_claims(kind: str | None, role: str | None) -> int:
     """Print one line a claim: id, what is established, its kind and scenario, where it is made."""
 
     rows = []
-    for entry in load().values():
-        for claim in entry.scenario.claims:
-            roles = {entry.scenario.arms[arm].role for arm in claim.arms}
-            if kind in (None, entry.scenario.kind) and (role is None or role in roles):
+    for loaded in load().values():
+        for claim in loaded.scenario.claims:
+            roles = {loaded.scenario.arms[arm].role for arm in claim.arms}
+            if kind in (None, loaded.scenario.kind) and (role is None or role in roles):
                 cited = ", ".join(item.catalogue or item.source for item in claim.sources)
-                rows.append((claim.id, claim.established, f"{entry.scenario.kind} {entry.id}", cited))
+                rows.append((claim.id, claim.established, f"{loaded.scenario.kind} {loaded.id}", cited))
     for line in text_table(rows, "llll"):
         print(line)
     print(f"{len(rows)} claims")

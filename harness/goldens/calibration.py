@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness import run
 from harness.catalog import applicability
-from harness.catalog.entry import StudyEntry, recipe_of
+from harness.catalog.loaded_scenario import LoadedStudy, recipe_of
 from harness.environment import commands, determinism
 from harness.environment.paths import ROOT
 from harness.errors import UsageError
@@ -55,64 +55,64 @@ class Job:
         return self.golden / self.subjects.folder
 
 
-def widened(entry: StudyEntry, seeds: int) -> StudyEntry:
+def widened(loaded: LoadedStudy, seeds: int) -> LoadedStudy:
     """Return a study with `seeds` consecutive seeds, from its own first one on. Raises UsageError for too few of them."""
-    own = entry.scenario.seeds
+    own = loaded.scenario.seeds
     more = tuple(range(min(own), min(own) + seeds))
     if seeds < LEAST_POOL_SEEDS or not set(own) <= set(more):
         raise UsageError(
-            f"--seeds {seeds}: expected at least {max(LEAST_POOL_SEEDS, max(own) - min(own) + 1)}, {entry.id}'s own among them"
+            f"--seeds {seeds}: expected at least {max(LEAST_POOL_SEEDS, max(own) - min(own) + 1)}, {loaded.id}'s own among them"
         )
-    return replace(entry, scenario=replace(entry.scenario, seeds=more))
+    return replace(loaded, scenario=replace(loaded.scenario, seeds=more))
 
 
-def calibrate(studies: Sequence[StudyEntry], job: Job, say: Callable[[str], None]) -> bool:
+def calibrate(studies: Sequence[LoadedStudy], job: Job, say: Callable[[str], None]) -> bool:
     """Calibrate studies one after another, and return whether all of them were written; `say` gets one line each."""
     written = []
-    for entry in studies:
+    for loaded in studies:
         try:
-            said = _calibrate(entry, job, say)
+            said = _calibrate(loaded, job, say)
             written.append(True)
         except (GoldenError, UsageError) as error:
             said = f"not calibrated: {error}"
             written.append(False)
-        say(f"{entry.id}: {said}")
+        say(f"{loaded.id}: {said}")
     return all(written)
 
 
-def applying(entry: StudyEntry, subjects: Subjects) -> list[Claim]:
+def applying(loaded: LoadedStudy, subjects: Subjects) -> list[Claim]:
     """Return the claims of a study that say something about these subjects."""
-    involved = [claim for claim in entry.scenario.claims if applicability.involved(entry, claim, subjects)]
-    return [claim for claim in involved if not applicability.obstacle(entry, claim, subjects)]
+    involved = [claim for claim in loaded.scenario.claims if applicability.involved(loaded, claim, subjects)]
+    return [claim for claim in involved if not applicability.not_applicable_reason(loaded, claim, subjects)]
 
 
-def blockers(entry: StudyEntry, drawn: Pool, subjects: Subjects) -> list[str]:
-    """Return why a pool may not become a golden, one reason a line: `entry` is the study as the suite has it."""
+def blockers(loaded: LoadedStudy, drawn: Pool, subjects: Subjects) -> list[str]:
+    """Return why a pool may not become a golden, one reason a line: `loaded` is the study as the suite has it."""
     result = run.Result(drawn.readings(), {}, {})
-    failed = [claim for claim in applying(entry, subjects) if decide(claim, result).status == "failed"]
+    failed = [claim for claim in applying(loaded, subjects) if decide(claim, result).status == "failed"]
     found = [f"claim {claim.id} fails on its {len(drawn.seeds)} seeds" for claim in failed]
-    lines = pool.calibrated(drawn, entry.scenario)
+    lines = pool.calibrated(drawn, loaded.scenario)
     found += [f"{name}: {why}" for name, line in lines.items() if (why := invalid_reason(line))]
-    return [*found, *shortfalls(Recording(entry.id, {name: line for name, line in lines.items() if not invalid_reason(line)}))]
+    return [*found, *shortfalls(Recording(loaded.id, {name: line for name, line in lines.items() if not invalid_reason(line)}))]
 
 
-def recorded(entry: StudyEntry, folder: Path) -> tuple[Path, Recording]:
+def recorded(loaded: LoadedStudy, folder: Path) -> tuple[Path, Recording]:
     """Return a study's golden and where it lies. Raises GoldenError where there is none: its other numbers come from a run."""
-    path = folder / "test_claims" / f"{entry.id}.json"
+    path = folder / "test_claims" / f"{loaded.id}.json"
     if not path.exists():
-        how = commands.pytest_command(f"-k {entry.id} --snapshot-update")
+        how = commands.pytest_command(f"-k {loaded.id} --snapshot-update")
         raise GoldenError(f"there is no golden to write into; first, with the same optimizer: {how}")
     return path, parse(path.read_text(encoding="utf-8"))
 
 
-def write(entry: StudyEntry, drawn: Pool, folder: Path) -> list[str]:
+def write(loaded: LoadedStudy, drawn: Pool, folder: Path) -> list[str]:
     """Write a study's pool, and into its golden the lines that follow; return the names of the lines that changed.
 
     Raises GoldenError for a golden that is missing or unreadable.
     """
-    path, before = recorded(entry, folder)
-    lines = pool.calibrated(drawn, entry.scenario)
-    place = pool.path_of(folder, entry.id)
+    path, before = recorded(loaded, folder)
+    lines = pool.calibrated(drawn, loaded.scenario)
+    place = pool.path_of(folder, loaded.id)
     place.parent.mkdir(parents=True, exist_ok=True)
     if not _holds(place, drawn):
         store.write(place, pool.dump(drawn))
@@ -128,38 +128,38 @@ def _holds(place: Path, drawn: Pool) -> bool:
         return False
 
 
-def _calibrate(entry: StudyEntry, job: Job, say: Callable[[str], None]) -> str:
-    if not applying(entry, job.subjects):
+def _calibrate(loaded: LoadedStudy, job: Job, say: Callable[[str], None]) -> str:
+    if not applying(loaded, job.subjects):
         return "none of its claims applies to this optimizer"
-    wide = widened(entry, job.seeds)
-    recorded(entry, job.folder)  # before hours of training
-    runs = job.runs or HOME / f"{entry.id}-{_fingerprint(wide, job)}"
+    wide = widened(loaded, job.seeds)
+    recorded(loaded, job.folder)  # before hours of training
+    runs = job.runs or HOME / f"{loaded.id}-{_fingerprint(wide, job)}"
     runs.mkdir(parents=True, exist_ok=True)
     _train(wide, job, runs, say)
     session = _session(job, runs, say)
     result = run.ensemble(wide, session)
     if result.failures:
         raise UsageError(next(iter(result.failures.values())))
-    drawn = pool.draw(entry.id, wide.scenario, result.readings, origin_of(wide.scenario, job.subjects, job.device))
-    if found := blockers(entry, drawn, job.subjects):
+    drawn = pool.draw(loaded.id, wide.scenario, result.readings, origin_of(wide.scenario, job.subjects, job.device))
+    if found := blockers(loaded, drawn, job.subjects):
         raise GoldenError("; ".join(found))
-    changed = write(entry, drawn, job.folder)
+    changed = write(loaded, drawn, job.folder)
     if job.runs is None:
         shutil.rmtree(runs)
     return f"{job.seeds} seeds, {len(changed)} lines of its golden changed"
 
 
-def _train(entry: StudyEntry, job: Job, runs: Path, say: Callable[[str], None]) -> None:
+def _train(loaded: LoadedStudy, job: Job, runs: Path, say: Callable[[str], None]) -> None:
     """Train the chunks that are not there yet, on all cores of a CPU; one process takes what a GPU has room for."""
     session = _session(job, runs, say)
-    chunks = run.study_work(entry, session).ensemble
+    chunks = run.study_work(loaded, session).ensemble
     done, every = session.store.progress(chunks)
     if done == every:
         return
-    say(f"{entry.id}: {every - done} of {every} chunks to train, kept in {runs}")
+    say(f"{loaded.id}: {every - done} of {every} chunks to train, kept in {runs}")
     workers = 1 if job.device.startswith("cuda") else min(len(os.sched_getaffinity(0)), every - done)
     context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
-    started = [context.Process(target=_work, args=(entry, job, runs)) for _ in range(workers)]
+    started = [context.Process(target=_work, args=(loaded, job, runs)) for _ in range(workers)]
     for one in started:
         one.start()
     for one in started:
@@ -169,20 +169,20 @@ def _train(entry: StudyEntry, job: Job, runs: Path, say: Callable[[str], None]) 
         raise UsageError(f"{every - done} of {every} chunks were not trained; the same command goes on with them")
 
 
-def _work(entry: StudyEntry, job: Job, runs: Path) -> None:
+def _work(loaded: LoadedStudy, job: Job, runs: Path) -> None:
     """Train chunks that nobody holds, in a process of its own."""
     determinism.fix_torch()
     session = _session(job, runs, lambda line: print(line, file=sys.stderr, flush=True))
-    session.store.train_unclaimed(run.study_work(entry, session).ensemble)
+    session.store.train_unclaimed(run.study_work(loaded, session).ensemble)
 
 
 def _session(job: Job, runs: Path, say: Callable[[str], None]) -> Session:
     return Session(job.subjects, job.device, ChunkCache(runs), Progress(runs, say), subject_output=[])
 
 
-def _fingerprint(entry: StudyEntry, job: Job) -> str:
+def _fingerprint(loaded: LoadedStudy, job: Job) -> str:
     """Return what a chunk's numbers depend on in a few letters, so that chunks of another code are never taken up."""
-    facts = [repr(entry.scenario.arms), repr(recipe_of(entry.scenario)), repr(job.seeds)]
+    facts = [repr(loaded.scenario.arms), repr(recipe_of(loaded.scenario)), repr(job.seeds)]
     facts += [repr(sorted(determinism.describe(job.device).items())), repr(sorted(job.subjects.by_role.items()))]
     files = sorted((ROOT / "harness").rglob("*.py"))
     for path in job.subjects.by_role.values():

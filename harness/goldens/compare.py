@@ -26,15 +26,15 @@ from harness.goldens.values import (
 )
 from harness.policy import DERIVED, SAME_TOLERANCE
 
-Status = Literal["same", "information", "moved", "tolerance changed", "missing", "extra", "unusable"]
+RowStatus = Literal["same", "information", "moved", "tolerance changed", "missing", "extra", "unusable"]
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One measure, recorded and obtained. `tolerance` is the recorded rule's; `sigmas` are those of the predicted difference."""
 
     measure: str
-    status: Status
+    status: RowStatus
     golden: GoldenValue | None
     obtained: GoldenValue | None
     delta: float | None = None
@@ -47,31 +47,31 @@ class Row:
         return self.status in ("same", "information")
 
 
-def compare(received: Mapping[str, GoldenValue], golden: Mapping[str, GoldenValue]) -> list[Row]:
+def compare(received: Mapping[str, GoldenValue], golden: Mapping[str, GoldenValue]) -> list[ComparisonRow]:
     """Return one row for every measure that is in either, in order of their names."""
     return [_row(name, received.get(name), golden.get(name)) for name in sorted({*received, *golden})]
 
 
-def _row(name: str, obtained: GoldenValue | None, golden: GoldenValue | None) -> Row:
+def _row(name: str, obtained: GoldenValue | None, golden: GoldenValue | None) -> ComparisonRow:
     if obtained is None:
-        return Row(name, "missing", golden, None)
+        return ComparisonRow(name, "missing", golden, None)
     if why := invalid_reason(obtained):
-        return Row(name, "unusable", golden, obtained, why=why)
+        return ComparisonRow(name, "unusable", golden, obtained, why=why)
     if isinstance(obtained, Exact) and (
         why := insensitive_reason(obtained)
     ):  # a probe that declares less than its tolerance hides
-        return Row(name, "unusable", golden, obtained, why=why)
+        return ComparisonRow(name, "unusable", golden, obtained, why=why)
     if golden is None:
-        return Row(name, "extra", None, obtained)
+        return ComparisonRow(name, "extra", None, obtained)
     if why := invalid_reason(golden) or insensitive_reason(golden):
-        return Row(name, "unusable", golden, obtained, why=f"in the golden: {why}")
+        return ComparisonRow(name, "unusable", golden, obtained, why=f"in the golden: {why}")
     delta = compared_value(obtained) - compared_value(golden)
     tolerance = _tolerance(golden)
     status = _status(obtained, golden, moved=tolerance is not None and abs(delta) > tolerance)
-    return Row(name, status, golden, obtained, delta, tolerance, _sigmas(delta, golden))
+    return ComparisonRow(name, status, golden, obtained, delta, tolerance, _sigmas(delta, golden))
 
 
-def _status(obtained: GoldenValue, golden: GoldenValue, *, moved: bool) -> Status:
+def _status(obtained: GoldenValue, golden: GoldenValue, *, moved: bool) -> RowStatus:
     if not _same_rule(obtained, golden) or not _stored_as_computed(golden):
         return "tolerance changed"
     if moved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.goldens.compare import Row
+from harness.goldens.compare import ComparisonRow
 from harness.goldens.values import GoldenValue, compared_value, rule
 from harness.tables import text_table
 
@@ -13,14 +13,14 @@ MOST_NAMES = 3
 HEADER = ("measure", "golden", "obtained", "delta", "tolerance", "sigmas")
 
 
-def headline(rows: Sequence[Row]) -> str:
+def headline(rows: Sequence[ComparisonRow]) -> str:
     """Name the measures that failed and by how much, in one line."""
     failed = [row for row in rows if not row.ok]
     named = "; ".join(f"{row.measure} {_brief(row)}" for row in failed[:MOST_NAMES])
     return named + (f"; and {len(failed) - MOST_NAMES} more" if len(failed) > MOST_NAMES else "")
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[ComparisonRow]) -> str:
     """Show the failed rows, at most twenty, and count the others."""
     failed = [row for row in rows if not row.ok]
     cells = [HEADER, *(_cells(row) for row in failed[:MOST_ROWS])]
@@ -32,14 +32,14 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([*shown, _count(rows)])
 
 
-def _brief(row: Row) -> str:
+def _brief(row: ComparisonRow) -> str:
     if row.status == "moved":
         sigmas = "" if row.sigmas is None else f", {abs(row.sigmas):.1f} sigmas"
         return f"{_number(row.delta, '+.3g')} (tolerance {_number(row.tolerance, '.3g')}{sigmas})"
     return _note(row)
 
 
-def _note(row: Row) -> str:
+def _note(row: ComparisonRow) -> str:
     match row.status:
         case "missing":
             return "is in the golden and was not obtained"
@@ -61,7 +61,7 @@ def _changes(golden: GoldenValue | None, obtained: GoldenValue | None) -> str:
     return ", ".join(changed) or "the recorded tolerance is not the one that its sd, n and alpha give"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ComparisonRow) -> tuple[str, ...]:
     recorded = None if row.golden is None else compared_value(row.golden)
     obtained = None if row.obtained is None else compared_value(row.obtained)
     return (
@@ -78,7 +78,7 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _count(rows: Sequence[Row]) -> str:
+def _count(rows: Sequence[ComparisonRow]) -> str:
     same = sum(row.status == "same" for row in rows)
     informing = sum(row.status == "information" for row in rows)
     text = f"{same} of {len(rows)} within tolerance"

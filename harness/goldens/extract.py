@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness import stats
-from harness.catalog.entry import Entry as ScenarioEntry
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.goldens.sensitivity import distance
 from harness.goldens.values import Ensemble, Exact, GoldenValue, Information, insensitive_reason, with_sensitivity
 from harness.measurement import Measurement
@@ -15,14 +15,14 @@ from harness.policy import SINGLE_RTOL
 from harness.run import Result
 from harness.spec.scenario import ArithmeticScenario, ProbeScenario, StudyScenario
 from harness.training.recipe import TRAJECTORY_STEPS
-from harness.training.records import Run
+from harness.training.records import RunRecord
 
 RECORDED_STEPS = (1, 10, 30, 60, TRAJECTORY_STEPS)  # few, so that a diff stays readable
 
 
-def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, GoldenValue]:
+def entries(loaded: LoadedScenario, result: Result) -> dict[str, GoldenValue]:
     """Return what the golden of a scenario holds: a probe's numbers exactly, a study's two lanes."""
-    scenario = scenario_entry.scenario
+    scenario = loaded.scenario
     if scenario.kind == "study":
         return {**_ensemble(scenario, result), **_trajectory(scenario, result)}
     return {
@@ -34,9 +34,9 @@ def entries(scenario_entry: ScenarioEntry, result: Result) -> dict[str, GoldenVa
 
 def ensemble(scenario: StudyScenario, samples: Mapping[str, Sequence[float]], arm: str) -> Ensemble:
     """Return the gate of `arm`, given one measure's samples by arm; later runs have as many seeds as the scenario."""
-    entry = Ensemble.of(samples[arm], alpha=scenario.golden.false_alarm, runs=len(scenario.seeds))
+    value = Ensemble.of(samples[arm], alpha=scenario.golden.false_alarm, runs=len(scenario.seeds))
     worth_here = distance(scenario, {name: stats.moments(one)[0] for name, one in samples.items()}, arm)
-    return entry if worth_here is None else with_sensitivity(entry, worth_here)
+    return value if worth_here is None else with_sensitivity(value, worth_here)
 
 
 def gates(scenario: StudyScenario) -> list[tuple[str, str]]:
@@ -49,12 +49,12 @@ def _exact(scenario: ProbeScenario | ArithmeticScenario, reading: Measurement) -
     told = Information.of([reading.value])
     if reading.information:
         return told
-    entry = Exact(reading.value, max(scenario.golden_rtol, SINGLE_RTOL if reading.single else 0.0), _absolute(reading))
+    value = Exact(reading.value, max(scenario.golden_rtol, SINGLE_RTOL if reading.single else 0.0), _absolute(reading))
     if scenario.kind == "arithmetic":
-        return with_sensitivity(entry, reading.value)  # a number about decay and nothing else
+        return with_sensitivity(value, reading.value)  # a number about decay and nothing else
     if not reading.effect:
-        return told if reading.single else entry
-    gate = with_sensitivity(entry, reading.effect)
+        return told if reading.single else value
+    gate = with_sensitivity(value, reading.effect)
     return told if reading.single and insensitive_reason(gate) else gate
 
 
@@ -90,11 +90,11 @@ def _trajectory(scenario: StudyScenario, result: Result) -> dict[str, GoldenValu
 
 def _number(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> Exact:
     """Return one measure of one arm at one step, given its values in every arm."""
-    entry, worth_here = Exact(values[arm], scenario.golden_rtol, 0.0), distance(scenario, values, arm)
-    return entry if worth_here is None else with_sensitivity(entry, worth_here)
+    value, worth_here = Exact(values[arm], scenario.golden_rtol, 0.0), distance(scenario, values, arm)
+    return value if worth_here is None else with_sensitivity(value, worth_here)
 
 
-def _at(run: Run, step: int) -> Mapping[str, float]:
+def _at(run: RunRecord, step: int) -> Mapping[str, float]:
     """Return the six measures of the trajectory lane after `step` steps."""
     norms = [float(series[step - 1]) for series in run.matrix_norms.values()]
     return {

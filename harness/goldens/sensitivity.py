@@ -11,8 +11,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from harness.catalog.entry import Entry as ScenarioEntry
-from harness.catalog.entry import settings_of
+from harness.catalog.loaded_scenario import LoadedScenario, settings_of
 from harness.goldens.values import Exact, GoldenValue, Information, with_sensitivity
 from harness.probes import PROBES
 from harness.run import Session, path_of
@@ -43,17 +42,17 @@ def distance(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> 
     return max((abs(values[one] - values[other]) for one, other in known), default=None)
 
 
-def measured(found: Mapping[str, GoldenValue], entry: ScenarioEntry, session: Session) -> dict[str, GoldenValue]:
+def measured(found: Mapping[str, GoldenValue], loaded: LoadedScenario, session: Session) -> dict[str, GoldenValue]:
     """Return the entries with the signals that only a second run of a probe shows, without its weight decay.
 
     A probe that breaks without decay shows nothing, and its signals stay unknown.
     """
     open_ones = {name: one for name, one in found.items() if isinstance(one, Exact) and one.signal is None}
-    if not isinstance(entry.scenario, ProbeScenario) or not open_ones:
+    if not isinstance(loaded.scenario, ProbeScenario) or not open_ones:
         return dict(found)
     signals: dict[str, GoldenValue] = {}
     for arm in sorted({name.partition(".")[0] for name in open_ones}):
-        without = _without_decay(entry.scenario, arm, session)
+        without = _without_decay(loaded.scenario, arm, session)
         for name, one in open_ones.items():
             place, _, measure = name.partition(".")
             if place == arm and measure in without:

@@ -24,7 +24,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
 from harness.environment.commands import harness_command
-from harness.goldens.compare import Row, compare
+from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.difference_table import headline, table
 from harness.goldens.file_format import (
     GoldenError,
@@ -41,7 +41,7 @@ from harness.goldens.file_format import (
 from harness.goldens.origin import Origin, changes
 from harness.goldens.values import GoldenValue
 
-Status = Literal["compared", "recorded", "not_applicable", "failed", "error"]
+GoldenStatus = Literal["compared", "recorded", "not_applicable", "failed", "error"]
 
 Snapshot = SnapshotAssertion  # of syrupy: what a test asks for its golden
 
@@ -58,11 +58,11 @@ class GoldenOutcome:
     fewer seeds than before.
     """
 
-    status: Status
+    status: GoldenStatus
     first_line: str
     details: tuple[str, ...]
     path: Path
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ComparisonRow, ...] = ()
     origin: Origin | None = None
     widened: bool = False
 
@@ -188,7 +188,7 @@ class _Comparison:
     flaws: Sequence[str]
     golden: Recording | None = None
     problem: str = ""
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ComparisonRow, ...] = ()
     exists: bool = True
     readable: bool = True
 

@@ -81,7 +81,7 @@ class Information:
 
 
 GoldenValue = Exact | Ensemble | Information
-Gate = TypeVar("Gate", bound=Exact | Ensemble)
+Gated = TypeVar("Gated", bound=Exact | Ensemble)
 
 
 def invalid_reason(entry: GoldenValue) -> str:
@@ -109,7 +109,7 @@ def smallest_change(entry: Exact | Ensemble) -> float:
     return entry.detects if isinstance(entry, Ensemble) else entry.tolerance
 
 
-def with_sensitivity(entry: Gate, distance: float) -> Gate:
+def with_sensitivity(entry: Gated, distance: float) -> Gated:
     """Return the gate with its signal, of two digits: `distance` is what weight decay changes in its number."""
     unit = smallest_change(entry)
     ratio = min(abs(distance) / unit, MOST_SIGNAL) if unit else MOST_SIGNAL if distance else 0.0

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.catalog.entry import Entry
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.spec.scenario import Claim
 from harness.verdicts.contract_check import FieldCheck
-from harness.verdicts.outcome import Outcome
+from harness.verdicts.outcome import ClaimOutcome
 
 _SAID = {
     "held": "held",
@@ -78,11 +78,11 @@ class Ledger:
     @property
     def missing(self) -> list[str]:
         """The selected claims that did not run."""
-        return sorted(set(self.selected) - {line.id for line in self.lines})
+        return sorted(set(self.selected) - {claim_record.id for claim_record in self.lines})
 
     def counts(self) -> dict[str, int]:
         """Return how many claims were expected, selected, ran, and had each status."""
-        ended = {status: sum(line.status == status for line in self.lines) for status in _SAID}
+        ended = {status: sum(claim_record.status == status for claim_record in self.lines) for status in _SAID}
         ran = len(self.lines) - ended["not_applicable"]
         return {"expected": len(self.expected), "selected": len(self.selected), "ran": ran, **ended}
 
@@ -101,7 +101,7 @@ class Ledger:
         return f"{said}; goldens: {', '.join(goldens)}" if goldens else said
 
 
-def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> ClaimRecord:
+def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message: str) -> ClaimRecord:
     """Return the ledger's line of an outcome."""
     verdict, claim = outcome.deciding, outcome.claim
     return ClaimRecord(
@@ -117,11 +117,11 @@ def line(outcome: Outcome, scenario: str, *, expected: str, message: str) -> Cla
     )
 
 
-def not_applicable(entry: Entry, claim: Claim, why: str) -> ClaimRecord:
+def not_applicable(loaded: LoadedScenario, claim: Claim, why: str) -> ClaimRecord:
     """Return the ledger's line of a claim that says nothing about the optimizer under test."""
     return ClaimRecord(
         id=claim.id,
-        scenario=entry.id,
+        scenario=loaded.id,
         sources=_sources(claim),
         established=claim.established,
         status="not_applicable",

@@ -13,19 +13,19 @@ _RED = ("failed", "error")
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """A line of the table; `red` for a claim that failed."""
 
     text: str
     red: bool = False
 
 
-def rows(lines: Sequence[ClaimRecord]) -> list[Row]:
+def rows(lines: Sequence[ClaimRecord]) -> list[SummaryRow]:
     """Return the table: claim, verdict, measured, expected, margin; failures last, so that they stand above the prompt."""
     ordered = sorted(lines, key=lambda line: (line.status in _RED, line.scenario))
     name = max([len(line.id) for line in ordered] + [5])
     head = f"{'claim':<{name}}  {'verdict':<17}  {'measured':>12}  {'margin':>10}  expected"
-    return [Row(head), *(Row(_row(line, name).rstrip(), line.status in _RED) for line in ordered)]
+    return [SummaryRow(head), *(SummaryRow(_row(line, name).rstrip(), line.status in _RED) for line in ordered)]
 
 
 def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget: float) -> list[str]:

@@ -193,7 +193,7 @@ def check(name: str, value: str) -> str:
     return unknown(value, [*known, UNSPECIFIED], what="value")
 
 
-def obstacle(needs: Needs, declared: Contract) -> str:
+def unmet_need(needs: Needs, declared: Contract) -> str:
     """Return why a claim that needs these values does not apply under a contract, or nothing."""
     for name, needed in needs.items():
         allowed = needed if isinstance(needed, tuple) else (needed,)

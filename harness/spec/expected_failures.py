@@ -7,10 +7,10 @@ from pathlib import Path
 
 from harness.spec.yaml_binding import bind, entries, read, unknown
 
-Expected = Mapping[str, str]  # claim id -> reason
+ExpectedFailures = Mapping[str, str]  # claim id -> reason
 
 
-def load(path: Path, *, root: Path, claims: Mapping[str, str]) -> Expected:
+def load(path: Path, *, root: Path, claims: Mapping[str, str]) -> ExpectedFailures:
     """Return the reasons by claim id.
 
     `claims` maps every claim to why it cannot fail in this run (it does not apply), or to nothing. Raises ScenarioError

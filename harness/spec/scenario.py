@@ -125,7 +125,7 @@ class ArithmeticArm(Arm):
 
 
 @dataclass(frozen=True)
-class Gate:
+class GatedMeasure:
     """A number of the ensemble lane that is compared with its golden."""
 
     arm: str
@@ -137,7 +137,7 @@ class EnsembleGolden:
     """The ensemble lane of a study: what is gated, and at which two-sided false-alarm rate each."""
 
     false_alarm: float
-    gates: tuple[Gate, ...]
+    gates: tuple[GatedMeasure, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.training.model import Shape, Weights, cross_entropy, logits
+from harness.training.model import ModelShape, Weights, cross_entropy, logits
 from harness.training.task import Sentences
 
 AT_ONCE = 48  # sentences, of all runs together: few enough for the processor's cache
@@ -51,7 +51,7 @@ class Scores:
 
 
 @torch.inference_mode()
-def evaluate(weights: Weights, split: Encoded, shape: Shape) -> Scores:
+def evaluate(weights: Weights, split: Encoded, shape: ModelShape) -> Scores:
     """Score every sentence of a split with every run's weights."""
     losses: list[Tensor] = []
     exact: list[Tensor] = []
@@ -68,7 +68,7 @@ def evaluate(weights: Weights, split: Encoded, shape: Shape) -> Scores:
     )
 
 
-def _evaluate(weights: Weights, split: Encoded, rows: slice, shape: Shape) -> tuple[Tensor, Tensor]:
+def _evaluate(weights: Weights, split: Encoded, rows: slice, shape: ModelShape) -> tuple[Tensor, Tensor]:
     runs, length = len(weights["embedding"]), max(split.lengths[rows])  # what is padding in all of them is left out
     inputs, targets = split.inputs[rows, :length], split.targets[rows, :length]
     scores = logits(weights, inputs.expand(runs, *inputs.shape), shape)

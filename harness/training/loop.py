@@ -18,10 +18,10 @@ from harness.errors import RunError, error_line, one_line
 from harness.subject.loading import Factory
 from harness.subject.stepping import set_lr, step_once
 from harness.training.evaluation import Encoded, encode, evaluate
-from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits
+from harness.training.model import ModelShape, Weights, cross_entropy, initial_weights, logits
 from harness.training.recipe import Recipe
 from harness.training.recorder import Recorder
-from harness.training.records import Run
+from harness.training.records import RunRecord
 from harness.training.schedule import Schedule, learning_rates
 from harness.training.stacked_weights import StackedWeights
 from harness.training.task import Task
@@ -54,12 +54,12 @@ def train(
     device: torch.device,
     dtype: torch.dtype,
     progress: Callable[[int, int], None],
-) -> list[Run]:
+) -> list[RunRecord]:
     """Train a chunk of runs together and return what each recorded, in the order given.
 
     Raises RunError, one line, when a run's loss is not finite or a subject raises.
     """
-    shape = Shape(symbols=len(task.symbols), context=task.train.tokens.shape[1] - 1)
+    shape = ModelShape(symbols=len(task.symbols), context=task.train.tokens.shape[1] - 1)
     splits = [encode(sentences, shape.symbols, device, dtype) for sentences in (task.train, task.held_out)]
     batches = torch.stack([draw_batches(recipe, run, len(task.train.tokens)) for run in runs], dim=1).to(device)
     initial = [initial_weights(shape, recipe.embedding_std, 2 * run.seed) for run in runs]
@@ -94,7 +94,7 @@ def draw_batches(recipe: Recipe, run: ArmRun, sentences: int) -> Tensor:
     return torch.randint(sentences, (recipe.steps, recipe.batch_size), generator=generator)
 
 
-def batch_loss(weights: Weights, sentences: Encoded, batch: Tensor, shape: Shape) -> Tensor:
+def batch_loss(weights: Weights, sentences: Encoded, batch: Tensor, shape: ModelShape) -> Tensor:
     """Return each run's cross entropy, averaged over the real characters of its batch (runs, batch_size), in nats."""
     inputs, targets, real = sentences.inputs[batch], sentences.targets[batch], sentences.real[batch]
     return cross_entropy(logits(weights, inputs, shape), targets.flatten(1, 2)) / real.sum(dim=1)
@@ -141,7 +141,7 @@ def _schedule(recipe: Recipe) -> Schedule:
     return Schedule(recipe.schedule, recipe.warmup_steps, recipe.final_fraction)
 
 
-def _run(run: ArmRun, rates: Sequence[float], recorder: Recorder, index: int) -> Run:
+def _run(run: ArmRun, rates: Sequence[float], recorder: Recorder, index: int) -> RunRecord:
     given = {"arm": run.arm, "seed": run.seed, "lr": run.lr, "weight_decay": run.weight_decay}
     recorded: dict[str, Any] = {**given, "learning_rates": np.array(rates), **recorder.read(index)}
-    return Run(**recorded)
+    return RunRecord(**recorded)

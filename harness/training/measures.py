@@ -11,7 +11,7 @@ import numpy as np
 from harness.measurement import Measurement
 from harness.stats import moments
 from harness.training.recipe import Recipe
-from harness.training.records import Array, Run
+from harness.training.records import Array, RunRecord
 
 LAST_CHECKPOINTS = 5
 AT_END = f"mean of the last {LAST_CHECKPOINTS} checkpoints"
@@ -24,11 +24,11 @@ class Measure:
 
     unit: str
     says: str
-    of: Callable[[Run], float]
-    closed_form: Callable[[Run, Recipe, float], float] | None = None
+    of: Callable[[RunRecord], float]
+    closed_form: Callable[[RunRecord, Recipe, float], float] | None = None
 
 
-def read_ensemble(runs: Sequence[Run], recipe: Recipe, *, momentum: float) -> dict[str, Measurement]:
+def read_ensemble(runs: Sequence[RunRecord], recipe: Recipe, *, momentum: float) -> dict[str, Measurement]:
     """Return every measure's reading over the seeds of one arm.
 
     `runs` holds one run a seed, in the order of the seeds; `momentum` is the beta1 that the arm gives its optimizer.
@@ -41,12 +41,12 @@ def read_ensemble(runs: Sequence[Run], recipe: Recipe, *, momentum: float) -> di
     return readings
 
 
-def undisturbed_fraction(run: Run) -> float:
+def undisturbed_fraction(run: RunRecord) -> float:
     """Return prod(1 - lr_t x weight_decay): what decay leaves of a weight that gets no gradient."""
     return float(np.prod(1.0 - run.learning_rates * run.weight_decay))
 
 
-def random_walk_growth(run: Run, recipe: Recipe, momentum: float) -> float:
+def random_walk_growth(run: RunRecord, recipe: Recipe, momentum: float) -> float:
     """Return the embedding norm, relative to its start, of a random walk under decay in Adam's normalised steps.
 
     Gradients are taken as independent noise that Adam scales to unit size and averages with `momentum` (its beta1):
@@ -63,22 +63,22 @@ def random_walk_growth(run: Run, recipe: Recipe, momentum: float) -> float:
     return math.sqrt(undisturbed_fraction(run) ** 2 + walked / recipe.embedding_std**2)
 
 
-def _least_rise(run: Run) -> float:
+def _least_rise(run: RunRecord) -> float:
     late = run.embedding_norm[run.checkpoints >= EARLY_DIP]
     return float(np.min(np.diff(late)))
 
 
-def _early_dip(run: Run) -> float:
+def _early_dip(run: RunRecord) -> float:
     norms = run.matrix_norms["embedding"]
     return float(np.min(norms[:EARLY_DIP]) / norms[0])
 
 
-def _matrix_growth(run: Run) -> float:
+def _matrix_growth(run: RunRecord) -> float:
     ends, starts = (sum(float(norms[step]) ** 2 for norms in run.matrix_norms.values()) for step in (-1, 0))
     return math.sqrt(ends / starts)
 
 
-def _update_to_weight(run: Run) -> float:
+def _update_to_weight(run: RunRecord) -> float:
     weight = math.sqrt(sum(float(norms[-1]) ** 2 for norms in run.matrix_norms.values()))
     return float(run.update_norm[-1]) / weight
 
@@ -88,15 +88,15 @@ def _at_end(series: Array) -> float:
     return float(np.mean(series[-LAST_CHECKPOINTS:]))
 
 
-def _gap(run: Run) -> float:
+def _gap(run: RunRecord) -> float:
     return _at_end(run.held_out_loss - run.train_loss)
 
 
-def _right(part: str) -> Callable[[Run], float]:
+def _right(part: str) -> Callable[[RunRecord], float]:
     return lambda run: _at_end(run.accuracy[part])
 
 
-def _parting(run: Run) -> float:
+def _parting(run: RunRecord) -> float:
     """The first checkpoint from which held-out loss stays 0.25 nats above train loss; the end when it never does."""
     apart = run.held_out_loss - run.train_loss > 0.25
     together = np.flatnonzero(~apart)

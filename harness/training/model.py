@@ -20,7 +20,7 @@ LINEAR_STD = 0.02
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """The network's sizes. `symbols` counts the last one too, which no text holds (see `unseen row` below)."""
 
     symbols: int
@@ -30,7 +30,7 @@ class Shape:
     heads: int = 4
 
 
-def weight_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
+def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
     """Return the shape of each weight of one run; matrices are (out, in). Gains have one dimension, the rest two."""
     width = shape.width
     shapes: dict[str, tuple[int, ...]] = {"embedding": (shape.symbols, width), "position": (shape.context, width)}
@@ -45,7 +45,7 @@ def weight_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def initial_weights(shape: Shape, embedding_std: float, seed: int) -> Weights:
+def initial_weights(shape: ModelShape, embedding_std: float, seed: int) -> Weights:
     """Draw one run's weights on the CPU in float64, whatever they are cast to later.
 
     The embeddings of symbols and of positions have standard deviation `embedding_std`, matrices 0.02, and those that
@@ -62,7 +62,7 @@ def initial_weights(shape: Shape, embedding_std: float, seed: int) -> Weights:
     return weights
 
 
-def _initial_std(name: str, shape: Shape, embedding_std: float) -> float:
+def _initial_std(name: str, shape: ModelShape, embedding_std: float) -> float:
     if name in ("embedding", "position"):
         return embedding_std
     return LINEAR_STD / math.sqrt(2 * shape.layers) if name.endswith("_out") else LINEAR_STD
@@ -71,7 +71,7 @@ def _initial_std(name: str, shape: Shape, embedding_std: float) -> float:
 def logits(
     weights: Weights,
     inputs: Tensor,  # (runs, sentences, length, symbols), one-hot
-    shape: Shape,
+    shape: ModelShape,
 ) -> Tensor:  # (runs, sentences * length, symbols - 1)
     """Score the next symbol at every position.
 

@@ -70,7 +70,7 @@ class Recorder:
             raise RunError(f"{self._labels[run]}: held-out loss is {held_out[run].item()} at step {self.checkpoints[-1]}")
 
     def read(self, run: int) -> dict[str, Any]:
-        """Return one run's numbers, named as in `Run`, as float64 on the CPU."""
+        """Return one run's numbers, named as in `RunRecord`, as float64 on the CPU."""
         at_checkpoints = {name: _array(torch.stack(values)[:, run]) for name, values in self.by_checkpoint.items()}
         return {
             **{name: _array(values[:, run]) for name, values in self.by_step.items()},

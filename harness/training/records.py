@@ -21,7 +21,7 @@ SLICES = ("train_regular", "train_irregular", "held_out_regular", "held_out_irre
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class RunRecord:
     """One run of one arm: what it was given, then what it recorded. Losses are in nats a character.
 
     Every step, (steps,): loss, learning_rates, gradient_norm (of all weights, before clipping), update_norm (of all
@@ -48,7 +48,7 @@ class Run:
     embedding_norm: Array
 
 
-def save_runs(path: Path, runs: Sequence[Run]) -> None:
+def save_runs(path: Path, runs: Sequence[RunRecord]) -> None:
     """Write runs to one npz file without loss and without pickle."""
     arrays: dict[str, NDArray[Any]] = {}
     settings: list[dict[str, Any]] = []
@@ -64,7 +64,7 @@ def save_runs(path: Path, runs: Sequence[Run]) -> None:
         np.savez(file, allow_pickle=False, settings=np.array(json.dumps(settings)), **arrays)
 
 
-def load_runs(path: Path) -> list[Run]:
+def load_runs(path: Path) -> list[RunRecord]:
     """Read what `save_runs` wrote."""
     with np.load(path, allow_pickle=False) as file:
         settings = json.loads(str(file["settings"]))
@@ -72,7 +72,7 @@ def load_runs(path: Path) -> list[Run]:
         for key in file.files:
             if key != "settings":
                 _place(records, key.split("/", 2), file[key])
-    return [Run(**record) for record in records]
+    return [RunRecord(**record) for record in records]
 
 
 def _place(records: list[dict[str, Any]], key: list[str], value: NDArray[Any]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.catalog.entry import Entry, is_study
+from harness.catalog.loaded_scenario import LoadedScenario, is_study
 from harness.spec.scenario import StudyScenario
 from harness.verdicts.judge import false_red
 
 
-def chance(entries: Iterable[Entry]) -> float:
+def chance(entries: Iterable[LoadedScenario]) -> float:
     """Return the summed chance of a false red over the studies among `entries` (exact gates have none)."""
-    return sum(_of_study(entry.scenario) for entry in entries if is_study(entry))
+    return sum(_of_study(loaded.scenario) for loaded in entries if is_study(loaded))
 
 
 def _of_study(scenario: StudyScenario) -> float:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from harness.policy import LEVEL
 from harness.spec.relations import relation_of
 from harness.verdicts.judge import Verdict
-from harness.verdicts.outcome import Outcome
+from harness.verdicts.outcome import ClaimOutcome
 
 
-def headline(outcome: Outcome, behaviours: Sequence[str] = ()) -> str:
+def headline(outcome: ClaimOutcome, behaviours: Sequence[str] = ()) -> str:
     """Return the one line that a red claim fails with: claim, what the optimizer does instead, the numbers."""
     says = f"{behaviours[0]}; " if behaviours else ""
     if outcome.failure:
@@ -37,7 +37,7 @@ def expected(verdict: Verdict) -> str:
     return relation_of(item).words.format(expected=target, tolerance=number(tolerance))
 
 
-def details(outcome: Outcome, *, place: str, behaviours: Sequence[str], rerun: str) -> str:
+def details(outcome: ClaimOutcome, *, place: str, behaviours: Sequence[str], rerun: str) -> str:
     """Return what follows the headline: the statement, its convention, every expectation, sources, the next command."""
     claim = outcome.claim
     lines = [

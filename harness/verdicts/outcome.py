@@ -10,15 +10,15 @@ from harness.run import Result
 from harness.spec.scenario import Claim
 from harness.verdicts.judge import Verdict, judge
 
-Status = Literal["held", "refuted_as_documented", "not_applicable", "expected_failure", "failed", "error"]
+ClaimStatus = Literal["held", "refuted_as_documented", "not_applicable", "expected_failure", "failed", "error"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClaimOutcome:
     """A claim's status, its verdicts, the failure that kept it from being judged, and the reason why it may fail."""
 
     claim: Claim
-    status: Status
+    status: ClaimStatus
     verdicts: tuple[Verdict, ...] = ()
     failure: str = ""
     reason: str = ""
@@ -30,25 +30,25 @@ class Outcome:
         return min(gates, key=lambda verdict: (verdict.holds or verdict.too_coarse, _room(verdict)), default=None)
 
 
-def decide(claim: Claim, result: Result) -> Outcome:
+def decide(claim: Claim, result: Result) -> ClaimOutcome:
     """Return what became of `claim`; every gated expectation must hold."""
     for arm in claim.arms:
         if arm in result.failures:
-            return Outcome(claim, "failed", failure=result.failures[arm])
+            return ClaimOutcome(claim, "failed", failure=result.failures[arm])
     unread = _unread(claim, result)
     if unread:
-        return Outcome(claim, "failed", failure=unread)
+        return ClaimOutcome(claim, "failed", failure=unread)
     verdicts = tuple(judge(expectation, result.readings) for expectation in claim.expect)
     broken = [verdict for verdict in verdicts if verdict.gated and not verdict.holds]
     if broken and all(verdict.too_coarse for verdict in broken):
         what = f"{broken[0].expectation.measure} of {broken[0].expectation.arm}"
-        return Outcome(claim, "not_applicable", verdicts, reason=f"precision: float32: {what} is lost in rounding")
+        return ClaimOutcome(claim, "not_applicable", verdicts, reason=f"precision: float32: {what} is lost in rounding")
     if broken:
-        return Outcome(claim, "failed", verdicts)
-    return Outcome(claim, "refuted_as_documented" if claim.established == "refuted" else "held", verdicts)
+        return ClaimOutcome(claim, "failed", verdicts)
+    return ClaimOutcome(claim, "refuted_as_documented" if claim.established == "refuted" else "held", verdicts)
 
 
-def expected_to_fail(outcome: Outcome, reason: str) -> Outcome:
+def expected_to_fail(outcome: ClaimOutcome, reason: str) -> ClaimOutcome:
     """Return the outcome of a claim that its author expects to fail: strictly, so that one that holds is red."""
     if outcome.status == "failed":
         return replace(outcome, status="expected_failure", reason=reason)

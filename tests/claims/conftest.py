@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from harness.catalog.entry import Entry
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.run import Result, Session, run, study_work
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
@@ -36,25 +36,25 @@ def session(request: pytest.FixtureRequest) -> Session:
 
 
 @pytest.fixture(scope="session")
-def result_of(request: pytest.FixtureRequest, session: Session) -> Callable[[Entry], Result]:
+def result_of(request: pytest.FixtureRequest, session: Session) -> Callable[[LoadedScenario], Result]:
     """Return a scenario's result; the first study makes this worker train all chunks that nobody holds."""
     results: dict[str, Result] = {}
 
-    def of(entry: Entry) -> Result:
-        if entry.id not in results:
-            if entry.scenario.kind == "study":
+    def of(loaded: LoadedScenario) -> Result:
+        if loaded.id not in results:
+            if loaded.scenario.kind == "study":
                 session.store.train_unclaimed([piece for one in _studies(request) for piece in study_work(one, session).pieces])
-            results[entry.id] = run(entry, session)
-        return results[entry.id]
+            results[loaded.id] = run(loaded, session)
+        return results[loaded.id]
 
     return of
 
 
-def _studies(request: pytest.FixtureRequest) -> list[Entry]:
+def _studies(request: pytest.FixtureRequest) -> list[LoadedScenario]:
     """Return the studies that this run selected, so that no worker trains what nobody asks for."""
     parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    entries = [params["place"].entry if "place" in params else params.get("entry") for params in parameters]
-    return list({entry.id: entry for entry in entries if entry and entry.scenario.kind == "study"}.values())
+    entries = [params["case"].loaded if "case" in params else params.get("loaded") for params in parameters]
+    return list({loaded.id: loaded for loaded in entries if loaded and loaded.scenario.kind == "study"}.values())
 
 
 def _writer(config: pytest.Config) -> Callable[[str], None]:

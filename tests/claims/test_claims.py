@@ -9,20 +9,22 @@ from syrupy.assertion import SnapshotAssertion
 
 from harness.goldens.check import check_golden
 from harness.goldens.store import is_recording
-from harness.reporting.failure import explain, explain_golden
+from harness.reporting.failure import failure_message, golden_failure_message
 from harness.run import Result, Session
 from harness.verdicts.outcome import decide, swapped
 from tests.claims import cases
-from tests.claims.cases import ClaimCase, Entry, outcome_of
+from tests.claims.cases import ClaimCase, LoadedScenario, outcome_of
 from tests.plugin.completeness import skip_with_reason
 from tests.plugin.run_setup import Setup
 
 
-@pytest.mark.parametrize("place", cases.claims())
-def test_claim(place: ClaimCase, result_of: Callable[[Entry], Result], setup: Setup, session: Session, record_property) -> None:
+@pytest.mark.parametrize("case", cases.claims())
+def test_claim(
+    case: ClaimCase, result_of: Callable[[LoadedScenario], Result], setup: Setup, session: Session, record_property
+) -> None:
     """The claim is true here, or refuted as it is known to be."""
-    outcome = outcome_of(place, result_of(place.entry), setup)
-    message, line = explain(outcome, place.entry, session)
+    outcome = outcome_of(case, result_of(case.loaded), setup)
+    message, line = failure_message(outcome, case.loaded, session)
     record_property("decaygate", line)
 
     if outcome.status == "failed":
@@ -31,33 +33,33 @@ def test_claim(place: ClaimCase, result_of: Callable[[Entry], Result], setup: Se
         skip_with_reason(record_property, outcome.reason)  # only running it shows that float32 cannot
 
 
-@pytest.mark.parametrize("place", cases.swaps())
-def test_swapped_arms_fail_the_claim(place: ClaimCase, result_of: Callable[[Entry], Result], record_property) -> None:
+@pytest.mark.parametrize("case", cases.swaps())
+def test_swapped_arms_fail_the_claim(case: ClaimCase, result_of: Callable[[LoadedScenario], Result], record_property) -> None:
     """A claim about training is false of the same records with the two arms exchanged that it names."""
-    result = result_of(place.entry)
+    result = result_of(case.loaded)
     if result.failures:
-        pytest.fail(f"{place.claim.id}: nothing to exchange; {next(iter(result.failures.values()))}", pytrace=False)
+        pytest.fail(f"{case.claim.id}: nothing to exchange; {next(iter(result.failures.values()))}", pytrace=False)
 
-    outcome = decide(place.claim, swapped(result, *place.claim.counterexample.swap))
-    record_property("decaygate-swap", {"claim": place.claim.id, "status": outcome.status})
+    outcome = decide(case.claim, swapped(result, *case.claim.counterexample.swap))
+    record_property("decaygate-swap", {"claim": case.claim.id, "status": outcome.status})
 
     if outcome.status != "failed":
-        pytest.fail(f"{place.claim.id}: holds with its arms exchanged too, so it says nothing about them", pytrace=False)
+        pytest.fail(f"{case.claim.id}: holds with its arms exchanged too, so it says nothing about them", pytrace=False)
 
 
-@pytest.mark.parametrize("entry", cases.goldens())
+@pytest.mark.parametrize("loaded", cases.goldens())
 def test_golden(
-    entry: Entry,
-    result_of: Callable[[Entry], Result],
+    loaded: LoadedScenario,
+    result_of: Callable[[LoadedScenario], Result],
     setup: Setup,
     session: Session,
     snapshot: SnapshotAssertion,
     record_property,
 ) -> None:
     """The scenario's numbers are those that were recorded."""
-    result = result_of(entry)
-    golden = check_golden(entry, result, session, cases.outcomes_at_stake(entry, result, setup), snapshot)
-    message, record = explain_golden(golden, entry, session, recording=is_recording(snapshot))
+    result = result_of(loaded)
+    golden = check_golden(loaded, result, session, cases.outcomes_at_stake(loaded, result, setup), snapshot)
+    message, record = golden_failure_message(golden, loaded, session, recording=is_recording(snapshot))
     record_property("decaygate-golden", record)
 
     if golden.status == "not_applicable":

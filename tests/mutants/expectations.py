@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from harness.catalog.entry import NoticedBy
+from harness.catalog.loaded_scenario import NoticedBy
 from harness.optimizers import averaging, low_precision, prodigy
 from harness.optimizers.conventions import CautiousAdamW, CorrectedAdamW, Lamb, Lion
 from harness.spec.contract import Contract

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import applicability
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.fingerprint.ask import ask
 from harness.run import Session, run
 from harness.spec.contract import FIELDS
@@ -22,12 +22,12 @@ from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
 from harness.verdicts.contract_check import check_field, declared_fields
-from harness.verdicts.outcome import Outcome, decide
+from harness.verdicts.outcome import ClaimOutcome, decide
 from tests.mutants import collection
 from tests.mutants.correct import Promise, Right
 from tests.mutants.expectations import UNKNOWN, Mutant
 
-Row = dict[str, Any]
+MatrixRow = dict[str, Any]
 CONTRACT = "contract."
 ASKED = ("hidden_decay", "weight_at_zero", *(name for name in FIELDS if name != "equivalent_to"))
 
@@ -65,7 +65,7 @@ def trial(path: str, promise: Promise, folder: Path) -> Trial:
     session = Session(
         replace(subjects, contract_file="contract.yaml"), "cpu", ChunkCache(folder), Progress(folder, print), subject_output
     )
-    outcomes = [outcome for entry, claims in _applying(session.subjects) for outcome in _judged(entry, claims, session)]
+    outcomes = [outcome for loaded, claims in _applying(session.subjects) for outcome in _judged(loaded, claims, session)]
     assert outcomes, f"no claim applies to {path}, so that it would pass whatever it does"
     red = {outcome.claim.id: _evidence(outcome) for outcome in outcomes if outcome.status == "failed"}
     held = [check_field(role, name, session.subjects) for role, name in declared_fields(session.subjects)]
@@ -92,8 +92,8 @@ class Kills:
 def kills(mutant: Mutant, folder: Path) -> Kills:
     """Hold a mutant to all that applies to what its twin promises, and to the claims about other subjects that name it."""
     found = trial(mutant.path, mutant.promise, folder) if mutant.promise else Trial((), {})
-    beside = [(entry, claim) for entry, claim in _naming(mutant) if claim.id not in found.ran]
-    in_arms = {claim.id: in_arm(entry, claim, mutant.path, folder) for entry, claim in beside}
+    beside = [(loaded, claim) for loaded, claim in _naming(mutant) if claim.id not in found.ran]
+    in_arms = {claim.id: in_arm(loaded, claim, mutant.path, folder) for loaded, claim in beside}
     told = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
     return Kills(found.red, {claim: red for claim, red in in_arms.items() if red}, told)
 
@@ -111,7 +111,7 @@ def problems(mutant: Mutant, found: Kills) -> list[str]:
     return wrong
 
 
-def mutant_row(mutant: Mutant, folder: Path) -> Row:
+def mutant_row(mutant: Mutant, folder: Path) -> MatrixRow:
     """Return what a mutant's line of the kill matrix holds, as JSON gives it back.
 
     `role` is the one that it takes as the subject, empty for one that only an arm of a claim takes.
@@ -136,7 +136,7 @@ def mutant_row(mutant: Mutant, folder: Path) -> Row:
     }
 
 
-def right_row(right: Right, folder: Path) -> Row:
+def right_row(right: Right, folder: Path) -> MatrixRow:
     """Return what a right optimizer's line of the kill matrix holds."""
     found, promise = trial(right.path, right.promise, folder), right.promise
     told = {question.name: " or ".join(finding.values) for question, finding in ask(right.path, {}, ASKED)}
@@ -150,42 +150,44 @@ def right_row(right: Right, folder: Path) -> Row:
     }
 
 
-def in_arm(entry: Entry, claim: Claim, path: str, folder: Path) -> Red | None:
+def in_arm(loaded: LoadedScenario, claim: Claim, path: str, folder: Path) -> Red | None:
     """Return what a claim is red by when the optimizer at `path` takes its counterexample's arm, or None where it holds."""
     name = str(claim.counterexample.arm)
-    arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
+    arms = {arm: loaded.scenario.arms[arm] for arm in claim.arms}
     arms[name] = replace(arms[name], role="fixed", subject=path)
-    changed = Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw)
+    changed = LoadedScenario(loaded.id, replace(loaded.scenario, arms=arms), loaded.raw)
     session = Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), Progress(folder, print), subject_output=[])
     outcome = decide(claim, run(changed, session))
     return _evidence(outcome) if outcome.status == "failed" else None
 
 
-def _naming(mutant: Mutant) -> Iterator[tuple[Entry, Claim]]:
-    for entry in load().values():
-        for claim in entry.scenario.claims if entry.scenario.kind == "probe" else ():
+def _naming(mutant: Mutant) -> Iterator[tuple[LoadedScenario, Claim]]:
+    for loaded in load().values():
+        for claim in loaded.scenario.claims if loaded.scenario.kind == "probe" else ():
             if mutant.name in claim.counterexample.mutants:
-                yield entry, claim
+                yield loaded, claim
 
 
-def _applying(subjects: Subjects) -> Iterator[tuple[Entry, list[Claim]]]:
+def _applying(subjects: Subjects) -> Iterator[tuple[LoadedScenario, list[Claim]]]:
     """Yield the probes with their claims that apply, and with the arms only that these read."""
-    for entry in load().values():
-        claims = [claim for claim in entry.scenario.claims if entry.scenario.kind == "probe" and _applies(entry, claim, subjects)]
+    for loaded in load().values():
+        claims = [
+            claim for claim in loaded.scenario.claims if loaded.scenario.kind == "probe" and _applies(loaded, claim, subjects)
+        ]
         if claims:
-            arms = {arm: entry.scenario.arms[arm] for claim in claims for arm in claim.arms}
-            yield Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw), claims
+            arms = {arm: loaded.scenario.arms[arm] for claim in claims for arm in claim.arms}
+            yield LoadedScenario(loaded.id, replace(loaded.scenario, arms=arms), loaded.raw), claims
 
 
-def _applies(entry: Entry, claim: Claim, subjects: Subjects) -> bool:
-    return applicability.involved(entry, claim, subjects) and not applicability.obstacle(entry, claim, subjects)
+def _applies(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:
+    return applicability.involved(loaded, claim, subjects) and not applicability.not_applicable_reason(loaded, claim, subjects)
 
 
-def _judged(entry: Entry, claims: list[Claim], session: Session) -> list[Outcome]:
-    result = run(entry, session)
+def _judged(loaded: LoadedScenario, claims: list[Claim], session: Session) -> list[ClaimOutcome]:
+    result = run(loaded, session)
     return [decide(claim, result) for claim in claims]
 
 
-def _evidence(outcome: Outcome) -> Red:
+def _evidence(outcome: ClaimOutcome) -> Red:
     decided = outcome.deciding
     return Red((f"{decided.expectation.arm}.{decided.expectation.measure}",)) if decided else Red((), outcome.failure)

@@ -84,12 +84,12 @@ def ended_test(report: pytest.TestReport) -> EndedTest:
 def due_tests(subjects: Subjects) -> list[str]:
     """Return every test that tests/claims must have, as `<file>::<test>[<parameter>]`."""
     scenarios = load().values()
-    pairs = [(entry, claim) for entry in scenarios for claim in entry.scenario.claims]
+    pairs = [(loaded, claim) for loaded in scenarios for claim in loaded.scenario.claims]
     claim, swap, golden, contract = SAYS
     return [
-        *(f"{claim}[{entry.id}.{one.id}]" for entry, one in pairs),
+        *(f"{claim}[{loaded.id}.{one.id}]" for loaded, one in pairs),
         *(f"{swap}[{one.id}]" for _, one in pairs if one.counterexample.swap),
-        *(f"{golden}[{entry.id}]" for entry in scenarios),
+        *(f"{golden}[{loaded.id}]" for loaded in scenarios),
         *(f"{contract}[{role}.{name}]" for role, name in declared_fields(subjects)),
     ]
 

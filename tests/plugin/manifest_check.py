@@ -58,7 +58,7 @@ def _changed(recorded: Mapping[str, str]) -> list[str]:
 
 
 def _asserted() -> Mapping[str, str]:
-    return {claim.id: manifest.asserted(claim) for entry in load().values() for claim in entry.scenario.claims}
+    return {claim.id: manifest.asserted(claim) for loaded in load().values() for claim in loaded.scenario.claims}
 
 
 def extend(claims: Collection[str], goldens: Collection[str], golden: Path = ROOT / "golden") -> None:

@@ -85,10 +85,10 @@ def _given(config: pytest.Config) -> RunOptions:
 def _expected(asked: RunOptions, subjects: Subjects, here: Path) -> Mapping[str, str]:
     """Return the claims that may fail; the scenarios are loaded, and so checked, in any case."""
     claims: dict[str, str] = {f"contract.{name}": "" for _, name in declared_fields(subjects)}
-    for entry in load().values():
-        for claim in entry.scenario.claims:
-            outside = "" if applicability.involved(entry, claim, subjects) else "it does not involve the optimizer under test"
-            claims[claim.id] = outside or applicability.obstacle(entry, claim, subjects)
+    for loaded in load().values():
+        for claim in loaded.scenario.claims:
+            outside = "" if applicability.involved(loaded, claim, subjects) else "it does not involve the optimizer under test"
+            claims[claim.id] = outside or applicability.not_applicable_reason(loaded, claim, subjects)
     return expected_failures.load(asked.expected_failures, root=here, claims=claims) if asked.expected_failures else {}
 
 

@@ -25,7 +25,7 @@ from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
 from tests.plugin import completeness, manifest_check
 from tests.plugin.completeness import Collected, EndedTest
 from tests.plugin.run_setup import SETUP
-from tests.plugin.selection import Selection, golden_of, place_of
+from tests.plugin.selection import Selection, case_of, golden_of
 
 
 class Reporter:
@@ -57,19 +57,19 @@ class Reporter:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        collected = {place.claim.id for place in map(place_of, items) if place}
+        collected = {case.claim.id for case in map(case_of, items) if case}
         found, sharing = [item.nodeid for item in items], completeness.shared_goldens(items)
         yield
         kept = {item.nodeid for item in items}
         dropped = completeness.dropped_tests(self.config, found, kept, set(self.deselected))
-        selected = {place.claim.id for place in map(place_of, items) if place}
-        every = {claim.id for entry in load().values() for claim in entry.scenario.claims}
+        selected = {case.claim.id for case in map(case_of, items) if case}
+        every = {claim.id for loaded in load().values() for claim in loaded.scenario.claims}
         out = self.sorter.split(items)
         self._deselect(items, [item for group in out.values() for item in group])
         ours = tuple(item.nodeid for item in items)
         absent = completeness.missing_tests(self.config, self.setup.subjects, found)
         self.call = Collected(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent), tuple(sharing))
-        remaining = {place.claim.id for place in map(place_of, items) if place}
+        remaining = {case.claim.id for case in map(case_of, items) if case}
         self.selection = {
             "selected": sorted(remaining),
             "whole": collected == every and selected == collected,
@@ -221,12 +221,12 @@ class Reporter:
     def _ledger(self) -> Ledger:
         expected, lines = [], dict(self.lines)
         obstacles = self.sorter.obstacles()
-        for entry in load().values():
-            for claim in entry.scenario.claims:
-                if involved(entry, claim, self.setup.subjects):
+        for loaded in load().values():
+            for claim in loaded.scenario.claims:
+                if involved(loaded, claim, self.setup.subjects):
                     expected.append(claim.id)
                 if claim.id in self.selection["not_applicable"]:
-                    lines[claim.id] = ledger.not_applicable(entry, claim, obstacles[claim.id])
+                    lines[claim.id] = ledger.not_applicable(loaded, claim, obstacles[claim.id])
         goldens = {**self._apart(), **self.goldens}
         selected = tuple(self.selection["selected"])
         return Ledger(tuple(expected), selected, tuple(lines.values()), tuple(self.promises), tuple(goldens.values()))
@@ -238,7 +238,7 @@ class Reporter:
         return {one: GoldenRecord(one, "not_applicable", {}, reason) for one, reason in why.items()}
 
     def _every(self) -> list[str]:
-        return [claim.id for entry in load().values() for claim in entry.scenario.claims]
+        return [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
 
 
 def _last_line(report: pytest.TestReport) -> str:
@@ -248,9 +248,9 @@ def _last_line(report: pytest.TestReport) -> str:
 
 def _scenarios(items: list[pytest.Item]) -> list[str]:
     """Return the scenarios whose goldens are among these tests."""
-    return sorted({entry.id for entry in map(golden_of, items) if entry})
+    return sorted({loaded.id for loaded in map(golden_of, items) if loaded})
 
 
 def _ids(items: list[pytest.Item]) -> list[str]:
     """Return the claims among these tests."""
-    return sorted({place.claim.id for place in map(place_of, items) if place})
+    return sorted({case.claim.id for case in map(case_of, items) if case})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.spec.expected_failures import Expected
+from harness.spec.expected_failures import ExpectedFailures
 from harness.subject.roles import Subjects
 
 
@@ -23,7 +23,7 @@ class Setup:
     folder: Path
     golden: Path
     subject_output: list[str]
-    expected: Expected
+    expected: ExpectedFailures
     golden_asked: bool = False
 
 

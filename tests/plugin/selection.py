@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.catalog import applicability
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.spec.scenario import Claim
 from harness.subject.roles import ANY
 from tests.plugin.run_setup import Setup
@@ -39,8 +39,8 @@ class Selection:
     def obstacles(self) -> dict[str, str]:
         """Return why a claim does not apply to the subject under test, for each that does not."""
         subjects = self.setup.subjects
-        pairs = [(entry, claim) for entry in load().values() for claim in entry.scenario.claims]
-        found = {claim.id: applicability.obstacle(entry, claim, subjects) for entry, claim in pairs}
+        pairs = [(loaded, claim) for loaded in load().values() for claim in loaded.scenario.claims]
+        found = {claim.id: applicability.not_applicable_reason(loaded, claim, subjects) for loaded, claim in pairs}
         return {claim: why for claim, why in found.items() if why}
 
     def _stranger(self, item: pytest.Item) -> bool:
@@ -50,18 +50,20 @@ class Selection:
 
     def _of_the_shipped_subject(self, item: pytest.Item) -> bool:
         """Return True if the item tries a claim on the shipped subject's records, and another subject is under test."""
-        return bool(self.setup.subjects.under_test) and parameter(item, "test_swapped_arms_fail_the_claim", "place") is not None
+        return bool(self.setup.subjects.under_test) and parameter(item, "test_swapped_arms_fail_the_claim", "case") is not None
 
     def _inapplicable(self, item: pytest.Item) -> bool:
         """Return True if no claim of the item rests on what the contract declares, or its golden is of another kind of run."""
         subjects = self.setup.subjects
         claims = [one for one in _claims(item) if applicability.involved(*one, subjects)]
-        return bool(claims) and (self._of_another(item) or all(applicability.obstacle(*one, subjects) for one in claims))
+        return bool(claims) and (
+            self._of_another(item) or all(applicability.not_applicable_reason(*one, subjects) for one in claims)
+        )
 
     def _of_another(self, item: pytest.Item) -> bool:
         """Return True if the item's golden is a shipped one of claims about any optimizer: those are of the decoupled one."""
-        subjects, entry = self.setup.subjects, golden_of(item)
-        any_of = entry is not None and any(arm.role == ANY for arm in entry.scenario.arms.values())
+        subjects, loaded = self.setup.subjects, golden_of(item)
+        any_of = loaded is not None and any(arm.role == ANY for arm in loaded.scenario.arms.values())
         return any_of and subjects.shares_shipped_goldens and "decoupled" not in subjects.under_test
 
     def _unrecorded(self, item: pytest.Item) -> bool:
@@ -76,15 +78,15 @@ class Selection:
         return not asked and item.get_closest_marker("long") is not None
 
 
-def golden_of(item: pytest.Item) -> Entry | None:
+def golden_of(item: pytest.Item) -> LoadedScenario | None:
     """Return the scenario whose golden an item tests, or None."""
-    entry: Entry | None = parameter(item, "test_golden", "entry")
-    return entry
+    loaded: LoadedScenario | None = parameter(item, "test_golden", "loaded")
+    return loaded
 
 
-def place_of(item: pytest.Item) -> Any:
+def case_of(item: pytest.Item) -> Any:
     """Return the claim that an item tests, with its scenario, or None."""
-    return parameter(item, "test_claim", "place")
+    return parameter(item, "test_claim", "case")
 
 
 def parameter(item: pytest.Item, test: str, name: str) -> Any:
@@ -94,8 +96,8 @@ def parameter(item: pytest.Item, test: str, name: str) -> Any:
     return item.callspec.params[name]
 
 
-def _claims(item: pytest.Item) -> list[tuple[Entry, Claim]]:
-    place, entry = place_of(item), golden_of(item)
-    if place:
-        return [(place.entry, place.claim)]
-    return [(entry, claim) for claim in entry.scenario.claims] if entry else []
+def _claims(item: pytest.Item) -> list[tuple[LoadedScenario, Claim]]:
+    case, loaded = case_of(item), golden_of(item)
+    if case:
+        return [(case.loaded, case.claim)]
+    return [(loaded, claim) for claim in loaded.scenario.claims] if loaded else []

@@ -51,7 +51,7 @@ TESTED_IN = {
     "errors": "subject/test_loading.py",  # exceptions without behaviour
     "policy": "verdicts/test_judge.py",  # numbers
     "measurement": "verdicts/test_judge.py",  # a record without behaviour
-    "catalog.entry": "catalog/test_load.py",
+    "catalog.loaded_scenario": "catalog/test_load.py",
     "decay_laws.closed_forms": "probes/rule/test_zero_gradient.py",
     "decay_laws.tolerances": "subject/test_stepping.py",
     "environment.requirements": "cli/test_main.py",

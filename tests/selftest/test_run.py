@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.run import Result, Session, path_of, run
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
@@ -53,8 +53,8 @@ def ran(
     """Run one of the written scenarios with a subject in the decoupled role."""
     subjects = Subjects({**DEFAULTS, "decoupled": decoupled}, ("decoupled",))
     session = Session(subjects, "cpu", ChunkCache(folder), Progress(folder, print), subject_output)
-    entry: Entry = load(write(folder, **changed))[name]
-    return run(entry, session)
+    loaded: LoadedScenario = load(write(folder, **changed))[name]
+    return run(loaded, session)
 
 
 def test_every_arm_of_a_probe_is_read(tmp_path: Path) -> None:

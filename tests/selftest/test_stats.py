@@ -179,8 +179,8 @@ def test_tolerance_and_detectable_change_scale_with_the_recorded_spread_alone() 
 def test_the_shape_of_normal_samples_is_not_remarkable_and_that_of_others_is() -> None:
     """Anderson and Darling's statistic passes its limit for one normal pool in a hundred; a heavy tail and a skew show."""
     rng = np.random.default_rng(5)
-    over = np.mean([st.shape(list(one)).anderson > st.NOT_NORMAL for one in rng.normal(size=(4_000, 64))])
-    heavy, skewed = st.shape(list(rng.standard_t(2, size=400))), st.shape(list(rng.exponential(size=400)))
+    over = np.mean([st.sample_shape(list(one)).anderson > st.NOT_NORMAL for one in rng.normal(size=(4_000, 64))])
+    heavy, skewed = st.sample_shape(list(rng.standard_t(2, size=400))), st.sample_shape(list(rng.exponential(size=400)))
 
     assert over == pytest.approx(0.01, abs=4 * math.sqrt(0.01 * 0.99 / 4_000))
     assert heavy.kurtosis > 2
@@ -190,12 +190,12 @@ def test_the_shape_of_normal_samples_is_not_remarkable_and_that_of_others_is() -
 
 def test_the_shape_of_known_samples_is_what_the_definitions_give() -> None:
     """Two values, equally often: no skew, the least kurtosis there is; scale and place do not matter."""
-    found = st.shape([-1.0, 1.0] * 8)
+    found = st.sample_shape([-1.0, 1.0] * 8)
 
     assert (found.skewness, found.kurtosis) == (0.0, pytest.approx(-2.0))
-    assert st.shape([7.0, 9.0] * 8).anderson == pytest.approx(found.anderson)
+    assert st.sample_shape([7.0, 9.0] * 8).anderson == pytest.approx(found.anderson)
     with pytest.raises(ValueError, match="zero variance"):
-        st.shape([1.0] * 8)
+        st.sample_shape([1.0] * 8)
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.01])

@@ -18,10 +18,10 @@ from harness.fingerprint.measuring.self_comparison import (
     build,
     gradient_at,
     is_stochastic,
-    line,
     max_relative_difference,
     refusal_is_an_answer,
     run_tracked,
+    shortened_error,
     tolerance,
     track,
 )
@@ -76,11 +76,13 @@ def sparse_gradient(runner: SubjectRunner) -> Finding:
         dense = _path(runner, lambda *given: _rows(*given).to_dense())
     except Exception as error:
         _path(runner, _rows)  # raises where neither is taken
-        return Finding(("accepted",), f"sparse gradients are accepted, and dense ones refused: {line(runner, error, room=60)}")
+        return Finding(
+            ("accepted",), f"sparse gradients are accepted, and dense ones refused: {shortened_error(runner, error, room=60)}"
+        )
     try:
         sparse = _path(runner, _rows)
     except Exception as error:
-        return _without_decay(runner, line(runner, error, room=80))
+        return _without_decay(runner, shortened_error(runner, error, room=80))
     distance = max_relative_difference(sparse, dense)
     numbers = {"gap": min(distance, FAR)}
     if distance <= tolerance(runner):

@@ -234,10 +234,12 @@ def _parameters(runner: SubjectRunner) -> set[str]:
     return set(inspect.signature(runner.build).parameters)
 
 
-_Asker = Callable[[SubjectRunner], Finding]
+_Experiment = Callable[[SubjectRunner], Finding]
 
 
-def _question(name: str, asks: str, ask: _Asker, values: dict[str, str], *usual: str, role: Role = "information") -> Question:
+def _question(
+    name: str, asks: str, ask: _Experiment, values: dict[str, str], *usual: str, role: Role = "information"
+) -> Question:
     return Question(name, "steps", asks, ask, values, usual, role)
 
 

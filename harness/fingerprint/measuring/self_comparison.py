@@ -29,7 +29,7 @@ CHANCE, ENTANGLED = "it draws random numbers", "its tensors know of each other"
 SAID = 100  # characters of an exception that fit on a line
 
 GradientAt = Callable[[int, int, tuple[int, ...]], Tensor | None]  # (seed, step, shape) -> gradient
-Ask = Callable[[SubjectRunner], Finding]
+Experiment = Callable[[SubjectRunner], Finding]
 
 
 @dataclass(eq=False)
@@ -166,7 +166,7 @@ def same_path_finding(runner: SubjectRunner, distance: float, *, what: str, same
     return Finding(("differs",), f"{what}: another path, {distance:.2g} of the largest weight away", numbers)
 
 
-def refusal_is_an_answer(ask: Ask) -> Ask:
+def refusal_is_an_answer(ask: Experiment) -> Experiment:
     """Return a question that answers `refused` when the subject raises, unless it cannot take a plain run at all."""
 
     @wraps(ask)
@@ -175,12 +175,12 @@ def refusal_is_an_answer(ask: Ask) -> Ask:
             return ask(runner)
         except Exception as error:
             run_alone(runner)  # raises, and the asker says so, where it is not this experiment that breaks
-            return Finding(("refused",), f"refused: {line(runner, error)}")
+            return Finding(("refused",), f"refused: {shortened_error(runner, error)}")
 
     return asked
 
 
-def line(runner: SubjectRunner, error: Exception, room: int = SAID) -> str:
+def shortened_error(runner: SubjectRunner, error: Exception, room: int = SAID) -> str:
     """Return an exception in the rest of a line, `room` characters, without the subject's name."""
     said = one_line(error).removeprefix(runner.path).lstrip(": ")
     refusal, _, reason = said.partition("): ")

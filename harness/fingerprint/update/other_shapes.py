@@ -9,7 +9,7 @@ from torch import Tensor
 from harness.fingerprint.decay.rule import DecayRule, infer_rule
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import GradientSequence, default_sequence
-from harness.fingerprint.measuring.self_comparison import line
+from harness.fingerprint.measuring.self_comparison import shortened_error
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import FINITE, MOVES, Question
 from harness.fingerprint.update.rule import rule_of, updates
@@ -29,7 +29,7 @@ def _ask(runner: SubjectRunner) -> Finding:
             gaps = [_gap(_flat(other, runner, decay), paths) for decay, paths in ((0.0, plain), (sequence.weight_decay, decayed))]
         except Exception as error:
             words.append("refused")
-            parts.append(f"{name}: refused ({line(runner, error, ROOM)})")
+            parts.append(f"{name}: refused ({shortened_error(runner, error, ROOM)})")
             continue
         same = max(gaps) <= 64 * runner.eps * STEPS * max(float(path.abs().max()) for path in decayed)
         words.append("same" if same else "differs")

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from harness.attribution.decide import WITNESSES_FOR, ArmOccupant, ArmSubjects, Attribution, Name, arm_of, attribute
-from harness.goldens.compare import Row, compare
+from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.values import Ensemble, Exact, GoldenValue
 
 TOLERANCE = 1e-3
 REFERENCE, TORCH = "our float64 reference", "torch's AdamW"
 
 
-def rows(golden: Mapping[str, float], shifts: Mapping[str, float], atol: float = TOLERANCE) -> list[Row]:
+def rows(golden: Mapping[str, float], shifts: Mapping[str, float], atol: float = TOLERANCE) -> list[ComparisonRow]:
     """Compare numbers that lie `shifts` beside their golden."""
     old: dict[str, GoldenValue] = {name: Exact(value, 0.0, atol) for name, value in golden.items()}
     return compare({name: Exact(value + shifts.get(name, 0.0), 0.0, atol) for name, value in golden.items()}, old)
@@ -31,7 +31,7 @@ def told(
 ) -> Attribution:
     """Attribute shifts of the measures arm.one and arm.two; `recorded` is the golden where it is not what was shipped."""
     shipped = {"arm.one": 1.0, "arm.two": 2.0}
-    gave: dict[Name, Mapping[str, Row]] = {}
+    gave: dict[Name, Mapping[str, ComparisonRow]] = {}
     for name, shifts in (("reference", reference), ("torch", torch)):
         if shifts is not None and name in WITNESSES_FOR[runs]:
             gave[name] = {row.measure: row for row in rows(shipped, shifts)}
@@ -140,7 +140,7 @@ def test_a_witness_without_the_number_tells_nothing(missing: Name) -> None:
     """Because it cannot run the scenario, for instance."""
     shipped = {"arm.one": 1.0}
     same = {row.measure: row for row in rows(shipped, {})}
-    gave: dict[Name, Mapping[str, Row]] = {"reference": same, "torch": same, missing: {}}
+    gave: dict[Name, Mapping[str, ComparisonRow]] = {"reference": same, "torch": same, missing: {}}
 
     found = attribute(rows(shipped, {"arm.one": 0.1}), gave, ArmSubjects({"arm": "subject"}, {"arm": TORCH}))
 
@@ -152,7 +152,7 @@ def test_an_arm_of_which_nothing_can_be_told_says_why_and_is_counted_beside_othe
     shipped = {"arm.one": 1.0, "other.one": 1.0}
     same = {row.measure: row for row in rows(shipped, {})}
     cast = ArmSubjects({"arm": "subject", "other": "subject"}, {"arm": TORCH, "other": TORCH}, {"other": "it is float32"})
-    gave: Mapping[Name, Mapping[str, Row]] = {"reference": same, "torch": same}
+    gave: Mapping[Name, Mapping[str, ComparisonRow]] = {"reference": same, "torch": same}
 
     alone = attribute(rows(shipped, {"other.one": 0.1}), gave, cast)
     beside = attribute(rows(shipped, {"arm.one": 0.1, "other.one": 0.1}), gave, cast)
@@ -199,12 +199,12 @@ def test_a_rounding_error_that_all_declare_otherwise_is_another_rule() -> None:
     """Somebody changed the probe."""
     golden: dict[str, GoldenValue] = {"arm.one": Exact(1.0, 1e-9, 1e-3)}
     other = compare({"arm.one": Exact(1.0, 1e-9, 1e-2)}, golden)
-    gave: Mapping[Name, Mapping[str, Row]] = {"reference": {row.measure: row for row in other}}
+    gave: Mapping[Name, Mapping[str, ComparisonRow]] = {"reference": {row.measure: row for row in other}}
 
     assert attribute(other, gave, ArmSubjects({"arm": "torch"}, {"arm": TORCH})).kind == "not comparable"
 
 
-def ends(shift: float) -> list[Row]:
+def ends(shift: float) -> list[ComparisonRow]:
     """Compare the end of eight runs with a golden of 64, `shift` tolerances beside it."""
     golden = Ensemble.summary(mean=1.0, sd=0.1, n=64, runs=8, alpha=3e-5)
     obtained = Ensemble.summary(mean=1.0 + shift * golden.tolerance, sd=0.1, n=8, runs=8, alpha=3e-5)

@@ -12,10 +12,10 @@ import torch
 
 from harness.attribution import explain, witnesses
 from harness.attribution.decide import Attribution
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.environment.paths import ROOT
-from harness.goldens.compare import Row, compare
+from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.extract import entries
 from harness.goldens.file_format import parse
 from harness.goldens.values import Exact
@@ -62,11 +62,11 @@ def session(folder: Path, **roles: str) -> Session:
 
 def moved(scenario: str, here: Session, recorded: Mapping[str, Recorded] | None = None) -> Attribution:
     """Run a scenario, compare it with `recorded` (with what was shipped where nothing is), and ask what moved."""
-    entry = load()[scenario]
+    loaded = load()[scenario]
     old = recorded or parse(golden(scenario).read_text(encoding="utf-8")).entries
-    rows = compare(entries(entry, run(entry, here)), old)
+    rows = compare(entries(loaded, run(loaded, here)), old)
     assert not all(row.ok for row in rows), "nothing moved, so nothing is asked"
-    return explain.explain(entry, rows, here, shipped=golden(scenario))
+    return explain.explain(loaded, rows, here, shipped=golden(scenario))
 
 
 def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +88,8 @@ def arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_optimizer_that_changed_is_said_to_have_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a golden of its own, recorded before."""
-    here, entry = session(tmp_path, decoupled=RIGHT), load()["zero_gradient"]
-    recorded = entries(entry, run(entry, here))
+    here, loaded = session(tmp_path, decoupled=RIGHT), load()["zero_gradient"]
+    recorded = entries(loaded, run(loaded, here))
     monkeypatch.setattr(Right, "fault", 1e-6)
 
     found = moved("zero_gradient", here, recorded)
@@ -152,10 +152,10 @@ def test_a_wrong_optimizer_is_never_taken_for_the_environment(name: str, tmp_pat
     right, wrong = (session(tmp_path, **{ROLES[twin]: f"{decay_rule.__name__}:{one.__name__}"}) for one in (twin, mutant))
     kinds = {}
     for scenario in ("zero_gradient", "schedules", "missing_gradients"):
-        entry = load()[scenario]
-        rows = compare(entries(entry, run(entry, wrong)), entries(entry, run(entry, right)))
+        loaded = load()[scenario]
+        rows = compare(entries(loaded, run(loaded, wrong)), entries(loaded, run(loaded, right)))
         if not all(row.ok for row in rows):
-            kinds[scenario] = explain.explain(entry, rows, wrong, shipped=golden(scenario)).sentence
+            kinds[scenario] = explain.explain(loaded, rows, wrong, shipped=golden(scenario)).sentence
 
     assert kinds
     assert {scenario: said for scenario, said in kinds.items() if not said.startswith("moved: this optimizer ")} == {}
@@ -165,8 +165,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let no witness run, and return the list that will hold who was asked, for which lane and arms."""
     said: list[str] = []
 
-    def nothing(name: str, entry: Entry, here: Session, *, shipped: Any, arms: Any = ()) -> dict[str, Row]:
-        said.append(" ".join([name, entry.id, *sorted(arms)]))
+    def nothing(name: str, loaded: LoadedScenario, here: Session, *, shipped: Any, arms: Any = ()) -> dict[str, ComparisonRow]:
+        said.append(" ".join([name, loaded.id, *sorted(arms)]))
         return {}
 
     monkeypatch.setattr(witnesses, "hear", nothing)
@@ -200,7 +200,7 @@ def test_ends_of_runs_wait_where_the_first_steps_moved_too(tmp_path: Path, monke
     assert said == ["reference verb_forms", "torch verb_forms"]
 
 
-def red(scenario: str, arm: str) -> list[Row]:
+def red(scenario: str, arm: str) -> list[ComparisonRow]:
     """Return a comparison in which every number of an arm moved."""
     old = parse(golden(scenario).read_text(encoding="utf-8")).entries
     gates = {name: one for name, one in old.items() if name.startswith(f"{arm}.")}
@@ -233,10 +233,10 @@ def test_a_scenario_that_was_not_shipped_is_not_comparable(tmp_path: Path) -> No
 )
 def test_an_arm_that_nothing_computes_another_way_is_not_comparable(scenario: str, arm: str, why: str, tmp_path: Path) -> None:
     """In a run of the shipped optimizers, and nothing is run for it."""
-    entry = load()[scenario]
-    arm = arm if arm in entry.scenario.arms else next(iter(entry.scenario.arms))
+    loaded = load()[scenario]
+    arm = arm if arm in loaded.scenario.arms else next(iter(loaded.scenario.arms))
 
-    found = explain.explain(entry, red(scenario, arm), session(tmp_path), shipped=golden(scenario))
+    found = explain.explain(loaded, red(scenario, arm), session(tmp_path), shipped=golden(scenario))
 
     assert found.kind == "not comparable"
     assert found.why.startswith(why)

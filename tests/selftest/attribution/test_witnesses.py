@@ -10,8 +10,8 @@ import pytest
 
 from harness.attribution import witnesses
 from harness.attribution.decide import arm_of
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.environment.paths import ROOT
 from harness.goldens.file_format import parse
 from harness.goldens.values import GoldenValue as Recorded
@@ -34,22 +34,22 @@ def session(folder: Path, **roles: str) -> Session:
     return Session(Subjects({**DEFAULTS, **roles}, tuple(sorted(roles))), "cpu", ChunkCache(folder), Progress(folder, print), [])
 
 
-def in_roles(entry: Entry) -> set[str]:
+def in_roles(loaded: LoadedScenario) -> set[str]:
     """Return the arms that a role's optimizer runs."""
-    return {name for name, arm in entry.scenario.arms.items() if arm.role != "fixed"}
+    return {name for name, arm in loaded.scenario.arms.items() if arm.role != "fixed"}
 
 
-REFERABLE = [entry for entry in load().values() if entry.scenario.kind != "arithmetic" and in_roles(entry)]
+REFERABLE = [loaded for loaded in load().values() if loaded.scenario.kind != "arithmetic" and in_roles(loaded)]
 
 
-@pytest.mark.parametrize("entry", REFERABLE, ids=lambda entry: entry.id)
-def test_our_reference_gives_every_number_that_was_shipped_of_a_role(entry: Entry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("loaded", REFERABLE, ids=lambda loaded: loaded.id)
+def test_our_reference_gives_every_number_that_was_shipped_of_a_role(loaded: LoadedScenario, tmp_path: Path) -> None:
     """All of a probe, and a hundred steps of a study, within the goldens' own tolerances."""
-    recorded = shipped(entry.id)
+    recorded = shipped(loaded.id)
 
-    subject_output = witnesses.run_exact("reference", entry, session(tmp_path), shipped=recorded)
+    subject_output = witnesses.run_exact("reference", loaded, session(tmp_path), shipped=recorded)
 
-    exact = {name for name in recorded if not name.startswith("ensemble.") and arm_of(name) in in_roles(entry)}
+    exact = {name for name in recorded if not name.startswith("ensemble.") and arm_of(name) in in_roles(loaded)}
     assert exact
     assert exact <= set(subject_output)
     assert {name: subject_output[name].status for name in exact if not subject_output[name].ok} == {}
@@ -57,9 +57,9 @@ def test_our_reference_gives_every_number_that_was_shipped_of_a_role(entry: Entr
 
 def test_a_witness_runs_in_the_place_of_the_optimizer_under_test(tmp_path: Path) -> None:
     """Whatever that is; nothing of what it says is put down to it."""
-    here, entry = session(tmp_path, decoupled="nowhere:Nothing"), load()["zero_gradient"]
+    here, loaded = session(tmp_path, decoupled="nowhere:Nothing"), load()["zero_gradient"]
 
-    subject_output = witnesses.run_exact("torch", entry, here, shipped=shipped(entry.id))
+    subject_output = witnesses.run_exact("torch", loaded, here, shipped=shipped(loaded.id))
 
     assert subject_output["adamw.first_factor"].status == "same"
     assert here.subject_output == []
@@ -71,9 +71,9 @@ def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_a
     """Else the store would give the subject's runs back."""
     ran: list[str] = []
 
-    def noted(entry: Entry, here: Session) -> Result:
-        pieces_of = [piece.name for piece in study_work(entry, here).ensemble]
-        ran.append(f"{here.subjects.path('decoupled')} {' '.join(entry.scenario.arms)}: {pieces_of[0]}")
+    def noted(loaded: LoadedScenario, here: Session) -> Result:
+        pieces_of = [piece.name for piece in study_work(loaded, here).ensemble]
+        ran.append(f"{here.subjects.path('decoupled')} {' '.join(loaded.scenario.arms)}: {pieces_of[0]}")
         return Result({}, {}, {})
 
     monkeypatch.setattr(witnesses, "run", noted)
@@ -93,11 +93,11 @@ def test_what_training_again_takes_is_known_before() -> None:
 
 def test_an_arm_that_a_witness_cannot_run_gives_nothing(tmp_path: Path) -> None:
     """The others do."""
-    entry = load()["zero_gradient"]
-    arms = {**entry.scenario.arms, "adamw": replace(entry.scenario.arms["adamw"], options={"amsgrad": True})}
-    harder = replace(entry, scenario=replace(entry.scenario, arms=arms))
+    loaded = load()["zero_gradient"]
+    arms = {**loaded.scenario.arms, "adamw": replace(loaded.scenario.arms["adamw"], options={"amsgrad": True})}
+    harder = replace(loaded, scenario=replace(loaded.scenario, arms=arms))
 
-    subject_output = witnesses.run_exact("reference", harder, session(tmp_path), shipped=shipped(entry.id))
+    subject_output = witnesses.run_exact("reference", harder, session(tmp_path), shipped=shipped(loaded.id))
 
     assert "adamw.first_factor" not in subject_output
     assert subject_output["sgd.first_factor"].status == "same"

@@ -88,12 +88,12 @@ def test_the_effect_is_the_distance_to_where_the_verdict_flips(expectation: Expe
     assert effect_of(expectation, pool) == pytest.approx(mean / sd)
 
 
-STUDIES = [name for name, entry in load().items() if entry.scenario.kind == "study"]
+STUDIES = [name for name, loaded in load().items() if loaded.scenario.kind == "study"]
 
 
 def shipped() -> dict[str, Study]:
     """Return the studies that have pools."""
-    return {study.entry.id: study for study in studies()}
+    return {study.loaded.id: study for study in studies()}
 
 
 def test_every_study_has_a_pool() -> None:
@@ -105,7 +105,7 @@ def test_every_study_has_a_pool() -> None:
 def test_no_pilot_is_larger_than_what_its_pool_shows(name: str) -> None:
     """The declared chance of a false red rests on it."""
     study = shipped()[name]
-    expected = [item for claim in study.entry.scenario.claims for item in claim.expect if item.pilot is not None]
+    expected = [item for claim in study.loaded.scenario.claims for item in claim.expect if item.pilot is not None]
 
     flattered = [(item.arm, item.measure, item.pilot) for item in expected if (item.pilot or 0.0) > effect_of(item, study.pool)]
 
@@ -120,7 +120,7 @@ def test_a_gated_mean_leaves_its_prediction_as_often_as_declared(name: str) -> N
     orders = picks(len(study.pool.seeds), 2_000, 20)
     ranges = {alpha: usual(64, 56, 8, alpha) for alpha in (0.05, 0.01)}
 
-    for place in gates(study.entry.scenario):
+    for place in gates(study.loaded.scenario):
         samples = np.array(study.pool.samples[place])
         rates = [moved(samples, orders, 56, 8, alpha) for alpha in ranges]
         assert all(rate <= 1.2 * ranges[alpha][1] for rate, alpha in zip(rates, ranges, strict=True)), (place, rates)

@@ -65,7 +65,7 @@ def test_the_recorded_matrix_has_no_others() -> None:
     assert set(RECORDED["right"]) == set(RIGHT)
 
 
-@pytest.mark.parametrize("claim", [pytest.param(one, id=one.id) for entry in load().values() for one in entry.scenario.claims])
+@pytest.mark.parametrize("claim", [pytest.param(one, id=one.id) for loaded in load().values() for one in loaded.scenario.claims])
 def test_every_claim_can_fail(claim: Claim) -> None:
     """Each names what must fail it, and no mutant that only a fingerprint notices; that it fails is tried elsewhere."""
     given = claim.counterexample

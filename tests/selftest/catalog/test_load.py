@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalog.entry import formula_arguments, measures_of, recipe_of, settings_of
 from harness.catalog.load import load, load_mutants
+from harness.catalog.loaded_scenario import formula_arguments, measures_of, recipe_of, settings_of
 from harness.errors import ScenarioError
 from harness.probes import PROBES
 from harness.training.measures import MEASURES
@@ -29,7 +29,7 @@ def test_a_folder_is_loaded_by_the_stems_of_its_files(tmp_path: Path) -> None:
     """One scenario of each kind, as written."""
     found = load(write(tmp_path))
 
-    assert {name: entry.scenario.kind for name, entry in found.items()} == {
+    assert {name: loaded.scenario.kind for name, loaded in found.items()} == {
         "row": "probe",
         "training": "study",
         "time": "arithmetic",
@@ -404,7 +404,7 @@ def test_a_wrong_file_of_mutants_is_refused(tmp_path: Path, text: str, message: 
 
 def test_every_named_mutant_is_written_down() -> None:
     """In the shipped file, by a sentence."""
-    named = {name for entry in load().values() for claim in entry.scenario.claims for name in claim.counterexample.mutants}
+    named = {name for loaded in load().values() for claim in loaded.scenario.claims for name in claim.counterexample.mutants}
 
     assert named <= set(load_mutants())
     assert all(mutant.does.endswith(".") for mutant in load_mutants().values())
@@ -437,14 +437,16 @@ def test_a_folder_without_scenarios_is_refused(tmp_path: Path) -> None:
 
 def test_the_shipped_scenarios_are_right() -> None:
     """All of them load, under one id each."""
-    assert len(load()) == len({entry.raw.file for entry in load().values()})
-    assert all(entry.id in entry.raw.file for entry in load().values())
+    assert len(load()) == len({loaded.raw.file for loaded in load().values()})
+    assert all(loaded.id in loaded.raw.file for loaded in load().values())
 
 
 def test_a_probes_scenario_lies_in_the_folder_of_its_probe() -> None:
     """So that a reader finds both under the same name."""
-    found = [entry for entry in load().values() if entry.scenario.kind == "probe"]
+    found = [loaded for loaded in load().values() if loaded.scenario.kind == "probe"]
 
-    folders = {entry.id: (Path(entry.raw.file).parent.name, PROBES[entry.scenario.probe].module.split(".")[2]) for entry in found}
+    folders = {
+        loaded.id: (Path(loaded.raw.file).parent.name, PROBES[loaded.scenario.probe].module.split(".")[2]) for loaded in found
+    }
 
     assert {name: pair for name, pair in folders.items() if pair[0] != pair[1]} == {}

@@ -27,15 +27,15 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 
 def test_list_prints_every_claim_and_their_number(capsys: pytest.CaptureFixture[str]) -> None:
     """One a line, with what is established, where it stands and where it is made."""
-    claims = {claim.id: (claim, entry) for entry in load().values() for claim in entry.scenario.claims}
+    claims = {claim.id: (claim, loaded) for loaded in load().values() for claim in loaded.scenario.claims}
 
     *rows, last = listed(capsys)
 
     assert last == f"{len(claims)} claims"
     assert [row.split()[0] for row in rows] == list(claims)
     for row in rows:
-        claim, entry = claims[row.split()[0]]
-        assert row.split()[1:4] == [claim.established, entry.scenario.kind, entry.id]
+        claim, loaded = claims[row.split()[0]]
+        assert row.split()[1:4] == [claim.established, loaded.scenario.kind, loaded.id]
         assert row.endswith(claim.sources[-1].catalogue or claim.sources[-1].source)
 
 
@@ -44,7 +44,7 @@ def test_list_keeps_to_a_kind(capsys: pytest.CaptureFixture[str], kind: str) -> 
     """The kinds together are the whole list."""
     *rows, last = listed(capsys, "--kind", kind)
 
-    wanted = [claim.id for entry in load().values() if entry.scenario.kind == kind for claim in entry.scenario.claims]
+    wanted = [claim.id for loaded in load().values() if loaded.scenario.kind == kind for claim in loaded.scenario.claims]
     assert [row.split()[0] for row in rows] == wanted
     assert last == f"{len(wanted)} claims"
 
@@ -56,9 +56,9 @@ def test_list_keeps_to_the_claims_that_a_role_would_run(capsys: pytest.CaptureFi
 
     wanted = {
         claim.id
-        for entry in load().values()
-        for claim in entry.scenario.claims
-        if any(entry.scenario.arms[arm].role == "sgd" for arm in claim.arms)
+        for loaded in load().values()
+        for claim in loaded.scenario.claims
+        if any(loaded.scenario.arms[arm].role == "sgd" for arm in claim.arms)
     }
     assert of_sgd == wanted
     assert set() < of_sgd < of_all

@@ -9,7 +9,7 @@ import pytest
 
 from harness import stats
 from harness.environment.paths import ROOT
-from harness.goldens.compare import Row, compare
+from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.file_format import parse
 from harness.goldens.values import (
     Ensemble,
@@ -41,7 +41,7 @@ def moved(entry: GoldenValue, delta: float) -> GoldenValue:
     return replace(entry, mean=entry.mean + delta)
 
 
-def only(obtained: GoldenValue | None, golden: GoldenValue | None) -> Row:
+def only(obtained: GoldenValue | None, golden: GoldenValue | None) -> ComparisonRow:
     """Compare one measure."""
     (row,) = compare({"m": obtained} if obtained else {}, {"m": golden} if golden else {})
     return row

@@ -13,19 +13,19 @@ from harness.goldens.extract import RECORDED_STEPS, entries
 from harness.goldens.values import Ensemble, Exact, Information
 from harness.measurement import Measurement
 from harness.run import Result
-from harness.training.records import SLICES, Run
+from harness.training.records import SLICES, RunRecord
 from tests.selftest.scenario_files import write
 
 SAMPLES = (1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01)
 
 
-def trajectory(arm: str) -> Run:
+def trajectory(arm: str) -> RunRecord:
     """Return a run whose series count its steps: 1, 2, 3, ..."""
     count, few = np.arange(1.0, 101.0), np.ones(2)
     norms = {"embedding": 3 * count, "head": 4 * count}
     accuracy = dict.fromkeys(SLICES, few)
     ends = np.array([0, 100])
-    return Run(arm, 0, 0.01, 0.1, count, count, 10 * count, 20 * count, norms, 30 * count, ends, few, few, accuracy, few)
+    return RunRecord(arm, 0, 0.01, 0.1, count, count, 10 * count, 20 * count, norms, 30 * count, ends, few, few, accuracy, few)
 
 
 def test_a_probes_numbers_are_exact_with_the_scenarios_tolerance(tmp_path: Path) -> None:

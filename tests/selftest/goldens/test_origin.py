@@ -40,9 +40,9 @@ HERE = {"subject.decoupled": "torch.optim:AdamW", "commit": "abc", "torch": "2.1
 
 def scenario(kind: str, *roles: str) -> Scenario:
     """Return a shipped scenario of this kind whose arms have these roles, beside fixed ones."""
-    for entry in load().values():
-        if entry.scenario.kind == kind and {arm.role for arm in entry.scenario.arms.values()} - {"fixed"} == set(roles):
-            return entry.scenario
+    for loaded in load().values():
+        if loaded.scenario.kind == kind and {arm.role for arm in loaded.scenario.arms.values()} - {"fixed"} == set(roles):
+            return loaded.scenario
     raise AssertionError(f"no {kind} with the roles {roles}")
 
 

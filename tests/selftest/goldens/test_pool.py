@@ -24,7 +24,7 @@ from tests.selftest.scenario_files import write
 SEEDS = tuple(range(24))
 HERE = Origin({"torch": "2.13.0", "seeds": "0..23", "n": "24"})
 GOLDEN = ROOT / "golden" / "default"
-STUDIES = {name: entry.scenario for name, entry in load().items() if entry.scenario.kind == "study"}
+STUDIES = {name: loaded.scenario for name, loaded in load().items() if loaded.scenario.kind == "study"}
 
 
 def readings() -> dict[str, Measurements]:

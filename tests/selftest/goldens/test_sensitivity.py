@@ -65,12 +65,12 @@ def test_an_optimizer_without_its_decay_does_not_decay_whatever_its_groups_say(g
 
 def test_a_number_whose_probe_declares_nothing_gets_the_distance_that_decay_makes(tmp_path: Path) -> None:
     """In the arm that it belongs to; what is declared and what is information stay as they are."""
-    entry, here = load(write(tmp_path))["row"], session(tmp_path)
-    found = entries(entry, run(entry, here))
+    loaded, here = load(write(tmp_path))["row"], session(tmp_path)
+    found = entries(loaded, run(loaded, here))
     assert isinstance(found["adamw.seen_ratio"], Exact)
     assert found["adamw.seen_ratio"].signal is None
 
-    known = measured(found, entry, here)
+    known = measured(found, loaded, here)
 
     changed = {name for name in found if known[name] != found[name]}
     assert changed == {f"{arm}.{measure}" for arm in ("adamw", "sgd_l2") for measure in ("seen_ratio", "unseen_in_steps")}
@@ -80,8 +80,8 @@ def test_a_number_whose_probe_declares_nothing_gets_the_distance_that_decay_make
 
 def test_a_probe_that_breaks_without_decay_leaves_its_signals_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Recording then refuses them by name, and no exception hides why."""
-    entry, here = load(write(tmp_path, row=edited(PROBE, "steps: 300", "steps: 30")))["row"], session(tmp_path)
+    loaded, here = load(write(tmp_path, row=edited(PROBE, "steps: 300", "steps: 30")))["row"], session(tmp_path)
     unknown: dict[str, GoldenValue] = {"adamw.seen_ratio": Exact(1.0, 1e-9, 0.0)}
     monkeypatch.setattr("harness.goldens.sensitivity.undecayed", lambda make: lambda *args, **options: 1 / 0)
 
-    assert measured(unknown, entry, here) == unknown
+    assert measured(unknown, loaded, here) == unknown

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.run import Session, run
 from harness.spec.scenario import Claim
 from harness.subject.roles import DEFAULTS, Subjects
@@ -19,9 +19,9 @@ from tests.mutants import collection, numerics
 
 OWN = {name for name, found in vars(numerics).items() if getattr(found, "__module__", "") == numerics.__name__}
 NAMED = [
-    (entry, claim, mutant)
-    for entry in load().values()
-    for claim in entry.scenario.claims
+    (loaded, claim, mutant)
+    for loaded in load().values()
+    for claim in loaded.scenario.claims
     for mutant in claim.counterexample.mutants
     if mutant in OWN
 ]
@@ -32,15 +32,17 @@ def twin_path(mutant: str) -> str:
     return collection.path_of(collection.CLASSES[mutant].__bases__[0])
 
 
-@pytest.mark.parametrize(("entry", "claim", "mutant"), [pytest.param(*one, id=f"{one[1].id}-{one[2]}") for one in NAMED])
-def test_the_twin_passes_the_claim_that_the_mutant_fails(entry: Entry, claim: Claim, mutant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("loaded", "claim", "mutant"), [pytest.param(*one, id=f"{one[1].id}-{one[2]}") for one in NAMED])
+def test_the_twin_passes_the_claim_that_the_mutant_fails(
+    loaded: LoadedScenario, claim: Claim, mutant: str, tmp_path: Path
+) -> None:
     """Under the same arm, options and settings."""
     session = Session(Subjects(DEFAULTS), "cpu", ChunkCache(tmp_path), Progress(tmp_path, print), subject_output=[])
-    arms = {arm: entry.scenario.arms[arm] for arm in claim.arms}
+    arms = {arm: loaded.scenario.arms[arm] for arm in claim.arms}
     name = str(claim.counterexample.arm)
     arms[name] = replace(arms[name], role="fixed", subject=twin_path(mutant))
 
-    outcome = decide(claim, run(Entry(entry.id, replace(entry.scenario, arms=arms), entry.raw), session))
+    outcome = decide(claim, run(LoadedScenario(loaded.id, replace(loaded.scenario, arms=arms), loaded.raw), session))
 
     assert outcome.status != "failed"
 

@@ -138,10 +138,10 @@ def test_faults_of_their_own_occasion_are_tried_in_the_kill_matrix() -> None:
 
 def test_a_step_that_raises_fails_the_claim_that_needs_it(tmp_path: Path) -> None:
     """The decay of foreach on a complex weight and its real view: red, and told as an exception at a step."""
-    entry = load()["implementation_paths"]
-    (claim,) = [one for one in entry.scenario.claims if one.id == "a_complex_weight_decays_as_its_two_parts"]
+    loaded = load()["implementation_paths"]
+    (claim,) = [one for one in loaded.scenario.claims if one.id == "a_complex_weight_decays_as_its_two_parts"]
     said, twin = (
-        in_arm(entry, claim, path_of(make), tmp_path) for make in (timing.ForeachDecaysUnviewed, timing.SwitchedPathsTwin)
+        in_arm(loaded, claim, path_of(make), tmp_path) for make in (timing.ForeachDecaysUnviewed, timing.SwitchedPathsTwin)
     )
 
     assert said is not None

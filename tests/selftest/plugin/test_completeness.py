@@ -158,7 +158,7 @@ def test_many_names_are_cut_and_counted() -> None:
 def test_every_claim_scenario_and_promise_has_tests_that_are_due() -> None:
     """By the names that they have in pytest."""
     names = due_tests(Subjects(dict(DEFAULTS)))
-    claims = [claim for entry in load().values() for claim in entry.scenario.claims]
+    claims = [claim for loaded in load().values() for claim in loaded.scenario.claims]
 
     assert len(names) == len(set(names))
     assert sum("::test_claim[" in name for name in names) == len(claims)

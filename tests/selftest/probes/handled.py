@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from harness.catalog.entry import settings_of
+from harness.catalog.loaded_scenario import settings_of
 from harness.measurement import Measurement
 from harness.probes import PROBES
 from harness.run import Result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.catalog.entry import settings_of
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import settings_of
 from harness.measurement import Measurement
 from harness.probes import PROBES
 from harness.run import Result

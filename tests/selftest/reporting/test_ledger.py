@@ -19,7 +19,7 @@ from harness.run import Result
 from harness.spec.scenario import Citation, Claim, Counterexample, Expectation
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.verdicts.contract_check import FieldCheck
-from harness.verdicts.outcome import Outcome, Status, decide
+from harness.verdicts.outcome import ClaimOutcome, ClaimStatus, decide
 from tests.selftest.scenario_files import write
 
 LINE = ClaimRecord(
@@ -35,13 +35,13 @@ LINE = ClaimRecord(
 )
 
 
-def book(*statuses: Status, expected: int = 9, selected: int = 7) -> Ledger:
+def book(*statuses: ClaimStatus, expected: int = 9, selected: int = 7) -> Ledger:
     """Return a ledger with a line of each status; claims are named c0, c1, ..."""
     lines = tuple(replace(LINE, id=f"c{index}", status=status) for index, status in enumerate(statuses))
     return Ledger(tuple(f"c{n}" for n in range(expected)), tuple(f"c{n}" for n in range(selected)), lines)
 
 
-def outcome(value: float, *, failure: str = "") -> Outcome:
+def outcome(value: float, *, failure: str = "") -> ClaimOutcome:
     """Return the outcome of a claim that expects at most 2."""
     expect = (Expectation("a", "m", "at_most", value=2.0),)
     sources = (Citation("a_page", "one", "S0-01"), Citation("b_page", "two"))
@@ -89,7 +89,7 @@ def test_a_selected_claim_that_did_not_run_is_missing() -> None:
 
 def test_a_line_holds_what_decided() -> None:
     """The sources with their sections, the number, its margin and the words around it."""
-    line = ledger.line(outcome(1.5), "row", expected="at most 2", message="m")
+    line = ledger.claim_record(outcome(1.5), "row", expected="at most 2", message="m")
 
     assert line == replace(
         LINE,
@@ -113,9 +113,9 @@ def test_a_line_comes_back_from_its_record() -> None:
 
 
 @pytest.mark.parametrize("case", [outcome(math.nan), outcome(1.0, failure="it raised")])
-def test_a_line_without_a_number_has_none(case: Outcome) -> None:
+def test_a_line_without_a_number_has_none(case: ClaimOutcome) -> None:
     """NaN is no JSON, and a subject that broke measured nothing."""
-    line = ledger.line(case, "row", expected="", message="why")
+    line = ledger.claim_record(case, "row", expected="", message="why")
 
     assert (line.status, line.margin, line.message) == ("failed", None, "why")
     assert line.measured is None
@@ -126,9 +126,9 @@ def test_a_line_without_a_number_has_none(case: Outcome) -> None:
 
 def test_a_claim_that_does_not_apply_is_a_line_with_its_reason(tmp_path: Path) -> None:
     """It is counted, and did not run."""
-    entry = load(write(tmp_path))["row"]
+    loaded = load(write(tmp_path))["row"]
 
-    apart = ledger.not_applicable(entry, entry.scenario.claims[0], "needs step_rule: adam, the contract says sign")
+    apart = ledger.not_applicable(loaded, loaded.scenario.claims[0], "needs step_rule: adam, the contract says sign")
     counts = Ledger((apart.id, "it_is_so"), ("it_is_so",), (apart, LINE)).counts()
 
     assert (apart.status, apart.measured, apart.message) == (

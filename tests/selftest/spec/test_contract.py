@@ -10,7 +10,7 @@ import pytest
 from harness.environment.paths import ROOT
 from harness.errors import ScenarioError
 from harness.spec import contract_page
-from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, check, complete, load, obstacle, role_of
+from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, check, complete, load, role_of, unmet_need
 
 
 def read(folder: Path, text: str) -> dict[str, str | float]:
@@ -86,8 +86,8 @@ def test_what_a_role_promises_could_be_declared(role: str) -> None:
 def test_nothing_can_be_promised_under_every_field() -> None:
     """And what is not promised is an obstacle to whoever needs it."""
     assert all(check(name, UNSPECIFIED) == "" for name in FIELDS)
-    assert obstacle({"scale": "lr"}, {"scale": UNSPECIFIED}) == "needs scale: lr, the contract says unspecified"
-    assert obstacle({"scale": "any"}, {"scale": UNSPECIFIED}) == ""
+    assert unmet_need({"scale": "lr"}, {"scale": UNSPECIFIED}) == "needs scale: lr, the contract says unspecified"
+    assert unmet_need({"scale": "any"}, {"scale": UNSPECIFIED}) == ""
 
 
 def test_the_page_and_the_json_are_made_from_the_table() -> None:

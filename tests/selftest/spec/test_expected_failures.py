@@ -9,7 +9,7 @@ import pytest
 from harness.errors import ScenarioError
 from harness.spec.expected_failures import load
 from harness.spec.scenario import Claim, Counterexample
-from harness.verdicts.outcome import Outcome, expected_to_fail
+from harness.verdicts.outcome import ClaimOutcome, expected_to_fail
 
 CLAIMS = {"adamw_decays": "", "sgd_decays": "needs step_rule: sgd, the contract says sign", "momentum_decays": ""}
 CLAIM = Claim("adamw_decays", "", (), "", "", "holds", (), Counterexample())
@@ -49,7 +49,7 @@ def test_a_line_that_says_nothing_is_refused(tmp_path: Path, text: str, message:
 
 def test_a_claim_that_fails_as_expected_is_no_failure() -> None:
     """Its reason stays with it."""
-    outcome = expected_to_fail(Outcome(CLAIM, "failed", failure="it raised"), "known")
+    outcome = expected_to_fail(ClaimOutcome(CLAIM, "failed", failure="it raised"), "known")
 
     assert (outcome.status, outcome.reason, outcome.failure) == ("expected_failure", "known", "it raised")
 
@@ -57,7 +57,7 @@ def test_a_claim_that_fails_as_expected_is_no_failure() -> None:
 @pytest.mark.parametrize("status", ["held", "refuted_as_documented"])
 def test_a_claim_that_no_longer_fails_is_red(status: str) -> None:
     """With the reason that was given, and what to do."""
-    outcome = expected_to_fail(Outcome(CLAIM, status), "fixed in 2.0")
+    outcome = expected_to_fail(ClaimOutcome(CLAIM, status), "fixed in 2.0")
 
     assert outcome.status == "failed"
     assert outcome.failure == "no longer fails, as it was expected to (fixed in 2.0); take it out of the expected failures"

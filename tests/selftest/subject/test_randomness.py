@@ -26,8 +26,8 @@ NOISE = 1e-3
 ROLES = {"decoupled", "any"}
 PROBED = [
     name
-    for name, entry in load().items()
-    if entry.scenario.kind == "probe" and ROLES & {arm.role for arm in entry.scenario.arms.values()}
+    for name, loaded in load().items()
+    if loaded.scenario.kind == "probe" and ROLES & {arm.role for arm in loaded.scenario.arms.values()}
 ]
 
 
@@ -57,9 +57,9 @@ def numbers(name: str, folder: Path) -> str:
     torch.rand(7)
     np.random.rand(7)
     random.random()
-    entry, subjects = load()[name], Subjects({**DEFAULTS, "decoupled": PATH}, ("decoupled",))
-    result = run(entry, Session(subjects, "cpu", ChunkCache(folder), Progress(folder, print), subject_output=[]))
-    return repr((entries(entry, result), result.failures))
+    loaded, subjects = load()[name], Subjects({**DEFAULTS, "decoupled": PATH}, ("decoupled",))
+    result = run(loaded, Session(subjects, "cpu", ChunkCache(folder), Progress(folder, print), subject_output=[]))
+    return repr((entries(loaded, result), result.failures))
 
 
 def states() -> tuple[list[int], list[int], Any]:

@@ -75,8 +75,8 @@ def test_a_golden_from_before_signals_passes_and_gets_them_with_the_next_recordi
     suite.update()
     assert suite.files() == complete
 
-    for entry in told["ball"]["entries"].values():
-        entry["signal"] = 5e7
+    for loaded in told["ball"]["entries"].values():
+        loaded["signal"] = 5e7
     suite.obtains(told)
     suite.update()
     assert suite.files() == complete

@@ -14,7 +14,7 @@ GOLDEN = ROOT / "golden"
 def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
     """The shipped subject's folder holds one file a scenario, pools of samples of its studies, and nothing else."""
     files = {path.relative_to(GOLDEN / "default").as_posix() for path in (GOLDEN / "default").rglob("*") if path.is_file()}
-    studies = [name for name, entry in load().items() if entry.scenario.kind == "study"]
+    studies = [name for name, loaded in load().items() if loaded.scenario.kind == "study"]
     goldens, pools = {f"test_claims/{name}.json" for name in load()}, {f"{FOLDER}/{name}.json" for name in studies}
 
     assert goldens <= files <= goldens | pools
@@ -22,7 +22,7 @@ def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
 
 def test_the_manifests_are_every_claim_and_every_golden() -> None:
     """One is listed once it is recorded, and stays listed until it is withdrawn."""
-    claims = sorted(claim.id for entry in load().values() for claim in entry.scenario.claims)
+    claims = sorted(claim.id for loaded in load().values() for claim in loaded.scenario.claims)
 
     assert list(manifest.read_manifest(GOLDEN / CLAIMS)) == claims
     assert list(manifest.read_manifest(GOLDEN / GOLDENS)) == sorted(load())

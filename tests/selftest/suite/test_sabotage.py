@@ -19,7 +19,7 @@ CLAIMS, CONTRACT, CONFTEST = "tests/claims/test_claims.py", "tests/claims/test_c
 GOLDEN = "golden/default/test_claims/decay_time.json"
 SCENARIOS = ("arithmetic/decay_time", "arithmetic/total_decay")
 IDS = [claim.id for claim in load()["decay_time"].scenario.claims]
-BODY = "result = result_of(entry)\n"
+BODY = "result = result_of(loaded)\n"
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,16 @@ TRIES = {
     "a_scenario_without_golden_test": (
         Sabotage(
             "tests/claims/cases.py",
-            "for entry in load().values()]\n\n\ndef outcome_of",
-            "for entry in load().values() if entry.id != 'decay_time']\n\n\ndef outcome_of",
+            "for loaded in load().values()]\n\n\ndef outcome_of",
+            "for loaded in load().values() if loaded.id != 'decay_time']\n\n\ndef outcome_of",
             "NOT GREEN: is due and was not collected: test_claims.py::test_golden[decay_time]",
         ),
     ),
     "a_whole_file": (
         Sabotage(
             CLAIMS,
-            '@pytest.mark.parametrize("place", cases.claims())',
-            'pytest.skip("slow", allow_module_level=True)\n@pytest.mark.parametrize("place", cases.claims())',
+            '@pytest.mark.parametrize("case", cases.claims())',
+            'pytest.skip("slow", allow_module_level=True)\n@pytest.mark.parametrize("case", cases.claims())',
             "NOT GREEN: was skipped while it was collected: test_claims.py (slow)",
         ),
     ),

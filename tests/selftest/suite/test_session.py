@@ -170,7 +170,7 @@ def test_nothing_selected_is_exit_code_5(home: Path) -> None:
 
 def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_results(home: Path) -> None:
     """Every key of the schema, one claim of each status that a right optimizer has."""
-    every = [claim.id for entry in load().values() for claim in entry.scenario.claims]
+    every = [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
 
     ended = session(home, "-k", "decay_time and test_claim")
 
@@ -207,11 +207,11 @@ def test_a_right_optimizer_of_somebody_else_is_green(home: Path) -> None:
     ended = session(home, "-m", "probe", "--optimizer", "tests.mutants.decay_rule:AdamWTwin")
 
     roles = {
-        claim.id: {entry.scenario.arms[arm].role for arm in claim.arms}
-        for entry in load().values()
-        for claim in entry.scenario.claims
+        claim.id: {loaded.scenario.arms[arm].role for arm in claim.arms}
+        for loaded in load().values()
+        for claim in loaded.scenario.claims
     }
-    probes = {claim.id for entry in load().values() if entry.scenario.kind == "probe" for claim in entry.scenario.claims}
+    probes = {claim.id for loaded in load().values() if loaded.scenario.kind == "probe" for claim in loaded.scenario.claims}
     involved = {name for name in probes if {"decoupled", "any"} & roles[name]}
     assert ended.code == pytest.ExitCode.OK
     assert set(ended.claims()) == involved

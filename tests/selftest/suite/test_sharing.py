@@ -14,7 +14,7 @@ from harness.run import Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Chunk, ChunkCache
 from harness.training.progress import Progress
-from harness.training.records import Run, load_runs
+from harness.training.records import RunRecord, load_runs
 from tests.selftest.scenario_files import STUDY, edited, write
 
 SHORT = "recipe: {steps: 8, warmup_steps: 2, evaluate_every: 4}"
@@ -53,7 +53,7 @@ def _scenarios(folder: Path) -> Path:
     return write(folder, training=edited(STUDY, recipe, SHORT))
 
 
-def _bits(run: Run) -> dict[str, bytes]:
+def _bits(run: RunRecord) -> dict[str, bytes]:
     named = {"arm": run.arm.encode(), "seed": str(run.seed).encode()}
     for name, value in vars(run).items():
         if isinstance(value, np.ndarray):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness.catalog.entry import Entry
 from harness.catalog.load import load
+from harness.catalog.loaded_scenario import LoadedScenario
 from harness.run import Session, study_work
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training import chunks
@@ -22,17 +22,17 @@ TEN = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
+def loaded(tmp_path: Path) -> LoadedScenario:
     """A study of two arms, ten seeds and 200 steps, whose second arm sees other batches."""
     text = edited(STUDY, "seeds: [0, 1, 2, 3, 4, 5, 6, 7]", TEN)
     text = edited(text, "weight_decay: 0.0}", "weight_decay: 0.0, batch_seed_offset: 7}")
     return load(write(tmp_path, training=text))["training"]
 
 
-def cut(entry: Entry, folder: Path) -> StudyWork:
+def cut(loaded: LoadedScenario, folder: Path) -> StudyWork:
     """Return the study's work for the shipped subjects."""
     heartbeat = Progress(folder, print)
-    return study_work(entry, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), heartbeat, subject_output=[]))
+    return study_work(loaded, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), heartbeat, subject_output=[]))
 
 
 def trained(piece: Chunk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def trained(piece: Chunk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict
     return seen
 
 
-def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(entry: Entry, tmp_path: Path) -> None:
+def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(loaded: LoadedScenario, tmp_path: Path) -> None:
     """All arms in each; a piece costs its steps x seeds x arms."""
-    found = cut(entry, tmp_path)
+    found = cut(loaded, tmp_path)
 
     assert [(piece.name, piece.cost) for piece in found.pieces] == [
         ("training.chunk0", 200 * 4 * 2),
@@ -55,9 +55,9 @@ def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(entry: Entry,
     ]
 
 
-def test_every_seed_is_trained_once_in_every_arm(entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_seed_is_trained_once_in_every_arm(loaded: LoadedScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In float32, with the arm's own rate, decay and batches."""
-    chunks = [trained(piece, tmp_path, monkeypatch) for piece in cut(entry, tmp_path).ensemble]
+    chunks = [trained(piece, tmp_path, monkeypatch) for piece in cut(loaded, tmp_path).ensemble]
 
     runs = [run for chunk in chunks for run in chunk["runs"]]
     assert {chunk["dtype"] for chunk in chunks} == {torch.float32}
@@ -70,10 +70,10 @@ def test_every_seed_is_trained_once_in_every_arm(entry: Entry, tmp_path: Path, m
 
 
 def test_the_trajectory_is_the_first_seeds_first_steps_in_float64(
-    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred, however long the study is, and one run an arm."""
-    seen = trained(cut(entry, tmp_path).trajectory, tmp_path, monkeypatch)
+    seen = trained(cut(loaded, tmp_path).trajectory, tmp_path, monkeypatch)
 
     assert seen["dtype"] == torch.float64
     assert (seen["recipe"].steps, seen["recipe"].evaluate_every) == (100, 100)

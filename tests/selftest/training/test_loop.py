@@ -16,9 +16,9 @@ from torch.nn import functional
 from benchmarks.plain_gpt import PlainGpt
 from harness.errors import RunError
 from harness.training.loop import ArmRun, draw_batches, train
-from harness.training.model import Shape, initial_weights
+from harness.training.model import ModelShape, initial_weights
 from harness.training.recipe import Recipe
-from harness.training.records import Run, load_runs, save_runs
+from harness.training.records import RunRecord, load_runs, save_runs
 from harness.training.schedule import Schedule, learning_rates
 from harness.training.task import verb_forms
 
@@ -102,18 +102,18 @@ def arm(make: Callable[..., Any], seed: int = 42, weight_decay: float = 0.1, nam
     return ArmRun(name, seed, 0.02, weight_decay, make, offset)
 
 
-def run_all(runs: list[ArmRun], recipe: Recipe = RECIPE, dtype: torch.dtype = torch.float64) -> list[Run]:
+def run_all(runs: list[ArmRun], recipe: Recipe = RECIPE, dtype: torch.dtype = torch.float64) -> list[RunRecord]:
     device = torch.device("cpu")
     return train(recipe, runs, task=verb_forms(), device=device, dtype=dtype, progress=lambda step, steps: None)
 
 
 @cache
-def chunk() -> list[Run]:
+def chunk() -> list[RunRecord]:
     """Three arms and two seeds, trained together."""
     return run_all([arm(ADAMW, seed, decay, f"wd {decay}") for seed in (42, 43) for decay in (0.1, 0.0, 0.5)])
 
 
-def assert_same(first: Run, second: Run, relative: float) -> None:
+def assert_same(first: RunRecord, second: RunRecord, relative: float) -> None:
     """Every recorded number agrees; `relative` 0 means to the last bit."""
     pairs = {
         name: (getattr(first, name), getattr(second, name)) for name in ("loss", "gradient_norm", "update_norm", "unseen_row")
@@ -136,7 +136,7 @@ def test_batched_equals_one_by_one(make: Callable[..., Any]) -> None:
 def test_equals_a_plain_loop() -> None:
     """One run is what torch's own loop gives: its clipping, its AdamW, the batches and rates that are announced."""
     recipe, task, run = RECIPE, verb_forms(), arm(ADAMW)
-    shape = Shape(len(task.symbols), task.train.tokens.shape[1] - 1)
+    shape = ModelShape(len(task.symbols), task.train.tokens.shape[1] - 1)
     network = PlainGpt(shape, initial_weights(shape, 0.30, 2 * run.seed))
     matrices, gains = ([weight for weight in network.parameters() if weight.dim() == dims] for dims in (2, 1))
     optimizer = ADAMW([{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}], lr=0.02)

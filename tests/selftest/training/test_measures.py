@@ -11,14 +11,14 @@ import pytest
 
 from harness.training.measures import EARLY_DIP, MEASURES, random_walk_growth, read_ensemble, undisturbed_fraction
 from harness.training.recipe import Recipe
-from harness.training.records import SLICES, Run
+from harness.training.records import SLICES, RunRecord
 
 STEPS = 400
 RECIPE = Recipe(steps=STEPS, embedding_std=0.25)
 CHECKPOINTS = np.array([0, 100, 200, 300, 400])
 
 
-def run(**changed: Any) -> Run:
+def run(**changed: Any) -> RunRecord:
     """Return a run whose every series is constant, except those that are given."""
     flat = np.full(STEPS, 1.0)
     few = np.full(len(CHECKPOINTS), 1.0)
@@ -32,9 +32,9 @@ def run(**changed: Any) -> Run:
         "checkpoints": CHECKPOINTS,
         "accuracy": dict.fromkeys(SLICES, few),
     }
-    rest = {field.name: few for field in fields(Run) if field.name in ("train_loss", "held_out_loss", "embedding_norm")}
+    rest = {field.name: few for field in fields(RunRecord) if field.name in ("train_loss", "held_out_loss", "embedding_norm")}
     rest |= dict.fromkeys(("loss", "gradient_norm", "update_norm", "unseen_row"), flat)
-    return Run(**(kept | rest | changed))
+    return RunRecord(**(kept | rest | changed))
 
 
 def value(measure: str, **changed: Any) -> float:

@@ -10,22 +10,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.plain_gpt import PlainGpt
-from harness.training.model import Shape, Weights, cross_entropy, initial_weights, logits, weight_shapes
+from harness.training.model import ModelShape, Weights, cross_entropy, initial_weights, logits, weight_shapes
 
-SHAPE = Shape(symbols=9, context=7, layers=2, width=16, heads=4)
+SHAPE = ModelShape(symbols=9, context=7, layers=2, width=16, heads=4)
 
 
-def _stack(seeds: list[int], shape: Shape = SHAPE) -> Weights:
+def _stack(seeds: list[int], shape: ModelShape = SHAPE) -> Weights:
     drawn = [initial_weights(shape, 0.3, seed) for seed in seeds]
     return {name: torch.stack([one[name] for one in drawn]) for name in drawn[0]}
 
 
-def _tokens(runs: int, sentences: int = 3, shape: Shape = SHAPE) -> Tensor:
+def _tokens(runs: int, sentences: int = 3, shape: ModelShape = SHAPE) -> Tensor:
     generator = torch.Generator().manual_seed(5)
     return torch.randint(shape.symbols - 1, (runs, sentences, shape.context), generator=generator)
 
 
-def _one_hot(tokens: Tensor, shape: Shape = SHAPE) -> Tensor:
+def _one_hot(tokens: Tensor, shape: ModelShape = SHAPE) -> Tensor:
     return functional.one_hot(tokens, shape.symbols).double()
 
 
@@ -100,7 +100,7 @@ def test_cross_entropy_skips_padding() -> None:
 
 def test_has_the_documented_size() -> None:
     """With the task's symbols and sentences the network has about 102 thousand weights."""
-    sizes = weight_shapes(Shape(symbols=29, context=26))
+    sizes = weight_shapes(ModelShape(symbols=29, context=26))
     assert sum(math.prod(size) for size in sizes.values()) == 102_144
 
 
@@ -110,7 +110,7 @@ def test_has_the_documented_size() -> None:
 )
 def test_initial_standard_deviations(name: str, std: float) -> None:
     """Embeddings start at the configured standard deviation, matrices at 0.02, those into the residual stream at 0.01."""
-    weight = initial_weights(Shape(symbols=29, context=26), 0.3, 7)[name]
+    weight = initial_weights(ModelShape(symbols=29, context=26), 0.3, 7)[name]
     assert weight.dtype == torch.float64
     assert abs(weight.std().item() / std - 1.0) < 5.0 / math.sqrt(2 * weight.numel())  # 5 standard errors
 

@@ -10,7 +10,7 @@ from harness.measurement import Measurement
 from harness.run import Result
 from harness.spec.scenario import Citation, Claim, Counterexample, Expectation, Other
 from harness.verdicts.messages import details, expected, headline, number, sentence
-from harness.verdicts.outcome import Outcome, decide
+from harness.verdicts.outcome import ClaimOutcome, decide
 
 SAMPLES = (0.9, 1.0, 1.1, 1.2)
 READINGS = {
@@ -23,7 +23,7 @@ READINGS = {
 }
 
 
-def outcome(*expect: Expectation, failure: str = "") -> Outcome:
+def outcome(*expect: Expectation, failure: str = "") -> ClaimOutcome:
     """Return the outcome of a claim with these expectations."""
     sources = (Citation("a_page", "one", "S0-01"), Citation("b_page", "two"))
     claim = Claim("it_is_so", "the statement", sources, "the convention", "the source", "holds", expect, Counterexample())

@@ -43,7 +43,7 @@ class KnownMutant:
 
 
 @dataclass(frozen=True)
-class LoadedScenario(Generic[Kind]):
+class Loaded(Generic[Kind]):
     """A scenario under its id (the file's stem), with the file that it came from."""
 
     id: str
@@ -51,13 +51,13 @@ class LoadedScenario(Generic[Kind]):
     raw: Raw
 
 
-Entry = LoadedScenario[Scenario]
-StudyEntry = LoadedScenario[StudyScenario]
+LoadedScenario = Loaded[Scenario]
+LoadedStudy = Loaded[StudyScenario]
 
 
-def is_study(entry: Entry) -> TypeGuard[StudyEntry]:
+def is_study(loaded: LoadedScenario) -> TypeGuard[LoadedStudy]:
     """Return True for a study."""
-    return isinstance(entry.scenario, StudyScenario)
+    return isinstance(loaded.scenario, StudyScenario)
 
 
 @dataclass(frozen=True)
