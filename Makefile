@@ -4,9 +4,9 @@
 #   make -f /path/to/decaygate/Makefile claims PYTHON=...       from your own folder, with its [tool.decaygate]
 #   make fingerprint OPTIMIZER=mypkg.optim:MyAdamW              what an optimizer does, without training
 #   make claims TORCH_INDEX=https://download.pytorch.org/whl/cpu   another torch wheel (first run only)
-#   make kill-matrix                                            try every planted fault and every right optimizer again
+#   make kill-matrix                                            try every planted fault and every right optimizer
 #   make record                                                 record goldens that are missing or have moved
-#   make calibrate                                              hold the goldens of studies on 64 seeds (CPU hours)
+#   make calibrate                                              calibrate the goldens of studies on 64 seeds (CPU hours)
 OPTIMIZER ?=
 ARGS ?=
 root := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))

@@ -1,9 +1,9 @@
-"""How fast is the training engine? Against a plain loop, against its own floor, and with two workers.
+"""Speed of the training engine: compared with a plain loop, with its own floor, and with two workers.
 
     python -m benchmarks.engine [--steps 200] [--seeds 4] [--quick]
 
-All sides run in this process, in turns, in float32 on one thread, and a figure is the median of the rounds. "Training" is
-everything in a step but evaluation; evaluation is timed apart and added at one per 100 steps.
+The engine and the plain loop run in this process, in turns, in float32 on one thread; each figure is the median of the rounds.
+"Training" is everything in a step except evaluation. Evaluation is timed separately and counted once per 100 steps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """What is timed: a chunk of `seeds` x 3 arms."""
+    """The work that is timed: a chunk of `seeds` x 3 arms, for `steps` steps."""
 
     steps: int
     seeds: int
@@ -68,14 +68,14 @@ def clock(work: Callable[[], object]) -> float:
 
 
 def plain_training(recipe: Recipe, run: ArmRun) -> tuple[PlainGpt, list[float], float]:
-    """Train one run in the usual way; return the network, its losses and the seconds of the loop."""
+    """Train one run with a plain torch loop; return the network, the loss of each step, and the seconds of the loop."""
     task = verb_forms()
-    network = PlainGpt(shape(), {name: one.float() for name, one in initial_weights(shape(), 0.30, 2 * run.seed).items()})
+    network = PlainGpt(shape(), {name: weight.float() for name, weight in initial_weights(shape(), 0.30, 2 * run.seed).items()})
     parameters = list(network.parameters())
-    matrices, gains = ([one for one in parameters if one.dim() == dims] for dims in (2, 1))
+    matrices, gains = ([parameter for parameter in parameters if parameter.dim() == dims] for dims in (2, 1))
     groups = [{"params": matrices, "weight_decay": run.weight_decay}, {"params": gains, "weight_decay": 0.0}]
     optimizer = run.make(groups, lr=run.lr, weight_decay=run.weight_decay)
-    answers = task.train.tokens[:, 1:].masked_fill(~task.train.targets, -100)  # torch's own mark of no target
+    answers = task.train.tokens[:, 1:].masked_fill(~task.train.targets, -100)  # torch ignores targets of -100
     losses: list[Tensor] = []
     start = time.perf_counter()
     rates = learning_rates(Schedule(recipe.schedule, recipe.warmup_steps), run.lr, recipe.steps)
@@ -95,7 +95,7 @@ def plain_training(recipe: Recipe, run: ArmRun) -> tuple[PlainGpt, list[float], 
 
 @torch.inference_mode()
 def plain_evaluations(network: PlainGpt) -> None:
-    """Score both splits in the usual way: one batch each, mean loss and exact matches."""
+    """Evaluate both splits in plain torch: one batch each, mean loss and share of exact matches."""
     for sentences in (verb_forms().train, verb_forms().held_out):
         _score(network, sentences)
 
@@ -107,20 +107,22 @@ def _score(network: PlainGpt, sentences: Sentences) -> None:
 
 
 def engine_training(setting: Setting) -> float:
-    """Return the engine's seconds for `steps` steps without evaluation: of twice as many, less those of once."""
+    """Return the engine's seconds for `steps` steps without evaluation.
 
+    It is the time of 2 x `steps` steps minus the time of `steps` steps: both have the same number of evaluations.
+    """
     return _seconds(setting, 2 * setting.steps) - _seconds(setting, setting.steps)
 
 
 def _seconds(setting: Setting, steps: int) -> float:
     recipe = Recipe(steps=steps, evaluate_every=steps)
-    go = partial(train, recipe, setting.runs, task=verb_forms(), device=CPU, dtype=torch.float32)
-    return clock(lambda: go(progress=lambda step, steps: None))
+    start_training = partial(train, recipe, setting.runs, task=verb_forms(), device=CPU, dtype=torch.float32)
+    return clock(lambda: start_training(progress=lambda step, steps: None))
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk of runs laid out as `train` lays it out, so that the parts of a step can be timed one by one."""
+    """A chunk of runs with the same tensors as in `train`, so that the parts of a step can be timed separately."""
 
     setting: Setting
     stack: StackedWeights
@@ -154,7 +156,7 @@ class Chunk:
             gradients = self.stack.gradients()
             norm = clip(gradients, 1.0)
             mark("gradient norms and clipping")
-            self.stack.hand_out(gradients)
+            self.stack.set_gradients(gradients)
             mark("hand gradients to the leaves")
             recorder.snapshot_weights(self.stack)
             mark("copy of the weights, for the update norm")
@@ -186,89 +188,89 @@ def _optimizer(run: ArmRun, leaves: dict[str, torch.nn.Parameter]) -> torch.opti
 
 
 def multiplies(runs: int, sentences: int) -> list[tuple[str, int, tuple[int, int, int, int]]]:
-    """Return what a forward pass multiplies: (name, times, (batch, rows, inner, columns))."""
-    one = shape()
-    tokens, width, batch = sentences * one.context, one.width, runs * sentences * one.heads
-    size = width // one.heads
+    """Return the matrix products of a forward pass: (name, count, (batch, rows, inner, columns))."""
+    model = shape()
+    tokens, width, batch = sentences * model.context, model.width, runs * sentences * model.heads
+    size = width // model.heads
     return [
-        ("embedding", 1, (runs, tokens, one.symbols, width)),
-        ("qkv", one.layers, (runs, tokens, width, 3 * width)),
-        ("attention_out", one.layers, (runs, tokens, width, width)),
-        ("mlp_in", one.layers, (runs, tokens, width, 4 * width)),
-        ("mlp_out", one.layers, (runs, tokens, 4 * width, width)),
-        ("scores of symbols", 1, (runs, tokens, width, one.symbols - 1)),
-        ("attention scores", one.layers, (batch, one.context, size, one.context)),
-        ("attention mix", one.layers, (batch, one.context, one.context, size)),
+        ("embedding", 1, (runs, tokens, model.symbols, width)),
+        ("qkv", model.layers, (runs, tokens, width, 3 * width)),
+        ("attention_out", model.layers, (runs, tokens, width, width)),
+        ("mlp_in", model.layers, (runs, tokens, width, 4 * width)),
+        ("mlp_out", model.layers, (runs, tokens, 4 * width, width)),
+        ("scores of symbols", 1, (runs, tokens, width, model.symbols - 1)),
+        ("attention scores", model.layers, (batch, model.context, size, model.context)),
+        ("attention mix", model.layers, (batch, model.context, model.context, size)),
     ]
 
 
 def floor(runs: int, sentences: int = 4) -> tuple[float, float]:
-    """Return the seconds that the multiplies of one step take alone, warm, with torch.bmm; and their multiply-adds."""
+    """Return the seconds that torch.bmm needs for the matrix products of one step, after a warm-up; and their multiply-adds."""
     seconds = operations = 0.0
-    for name, times, (batch, rows, inner, columns) in multiplies(runs, sentences):
+    for name, count, (batch, rows, inner, columns) in multiplies(runs, sentences):
         left, right = torch.randn(batch, rows, inner), torch.randn(batch, inner, columns)
         result = torch.randn(batch, rows, columns)
         passes = [(left, right), (result.transpose(1, 2), left)]  # forward, gradient of the right factor
-        if name != "embedding":  # its left factor is data
+        if name != "embedding":  # the left factor of the embedding is data: it needs no gradient
             passes.append((result, right.transpose(1, 2)))
-        for one, other in passes:
-            seconds += times * min(clock(lambda one=one, other=other: torch.bmm(one, other)) for _ in range(30))
-            operations += times * batch * rows * inner * columns
+        for first, second in passes:
+            seconds += count * min(clock(lambda first=first, second=second: torch.bmm(first, second)) for _ in range(30))
+            operations += count * batch * rows * inner * columns
     return seconds, operations
 
 
 def work_alone(setting: Setting) -> float:
-    """Be one of two workers: train the chunk of `steps` steps and return the seconds, both evaluations included."""
+    """Train the chunk for `steps` steps as one of two workers; return the seconds, including both evaluations."""
     fix_torch()
     _seconds(setting, 10)  # warm up
     return _seconds(setting, setting.steps)
 
 
 def two_workers(setting: Setting) -> float:
-    """Return the seconds that two processes take for a chunk each, side by side."""
+    """Return the seconds that two processes need to train one chunk each at the same time."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         return max(pool.map(work_alone, [setting, setting], chunksize=1))
 
 
 def report_against_plain(setting: Setting) -> float:
-    """Print the engine beside the plain loop; return the plain loop's seconds a run-step, training alone."""
+    """Print the times of the engine and of the plain loop; return the plain loop's training seconds per step of a run."""
     runs, chunk = len(setting.runs), Chunk.build(setting)
-    engine, plain, engine_looks, plain_looks = [], [], [], []
+    engine, plain, engine_evals, plain_evals = [], [], [], []
     for _ in range(ROUNDS):
         engine.append(engine_training(setting) / setting.steps / runs)
         network, losses, seconds = plain_training(setting.recipe, setting.runs[0])
         plain.append(seconds / setting.steps)
-        engine_looks.append(chunk.evaluation() / runs / EVALUATE_EVERY)
-        plain_looks.append(clock(partial(plain_evaluations, network)) / EVALUATE_EVERY)
-    sides = [statistics.median(one) for one in (engine, plain, engine_looks, plain_looks)]
+        engine_evals.append(chunk.evaluation() / runs / EVALUATE_EVERY)
+        plain_evals.append(clock(partial(plain_evaluations, network)) / EVALUATE_EVERY)
+    sides = [statistics.median(times) for times in (engine, plain, engine_evals, plain_evals)]
     _print_sides(sides, _largest_difference(setting, losses))
     return sides[1]
 
 
 def _largest_difference(setting: Setting, losses: list[float]) -> float:
     recipe = Recipe(steps=20, evaluate_every=20)
-    go = partial(train, recipe, setting.runs[:1], task=verb_forms(), device=CPU, dtype=torch.float32)
-    trained = go(progress=lambda step, steps: None)[0]
-    return max(abs(one / other - 1.0) for one, other in zip(trained.loss, losses[:20], strict=True))
+    start_training = partial(train, recipe, setting.runs[:1], task=verb_forms(), device=CPU, dtype=torch.float32)
+    trained = start_training(progress=lambda step, steps: None)[0]
+    return max(abs(engine / plain - 1.0) for engine, plain in zip(trained.loss, losses[:20], strict=True))
 
 
 def _print_sides(sides: list[float], difference: float) -> None:
-    engine, plain, engine_looks, plain_looks = (1e3 * seconds for seconds in sides)
+    engine, plain, engine_evals, plain_evals = (1e3 * seconds for seconds in sides)
     print(f"{'ms a run-step':44}{'engine':>10}{'plain loop':>12}{'ratio':>8}")
     rows = {
         "training": (engine, plain),
-        "evaluation of 360 sentences, every 100 steps": (engine_looks, plain_looks),
-        "both": (engine + engine_looks, plain + plain_looks),
+        "evaluation of 360 sentences, every 100 steps": (engine_evals, plain_evals),
+        "both": (engine + engine_evals, plain + plain_evals),
     }
     for name, (ours, theirs) in rows.items():
         print(f"{name:44}{ours:10.3f}{theirs:12.3f}{theirs / ours:7.2f}x")
-    print(f"{'run-steps per second, both':44}{1e3 / (engine + engine_looks):10.0f}{1e3 / (plain + plain_looks):12.0f}")
+    print(f"{'run-steps per second, both':44}{1e3 / (engine + engine_evals):10.0f}{1e3 / (plain + plain_evals):12.0f}")
     print("the engine records every step's norms in its time; the plain loop records its loss alone")
     print(f"largest relative difference of the losses of the first 20 steps, float32: {difference:.1e}\n")
 
 
 def report_parts(setting: Setting) -> None:
-    """Print where a step's time goes, and the step against its floor."""
+    """Print the time of each part of a step, and the ratio of the step to its floor."""
     runs = len(setting.runs)
     parts = Chunk.build(setting).parts_of_a_step()
     seconds, operations = floor(runs)
@@ -284,7 +286,7 @@ def report_parts(setting: Setting) -> None:
 
 
 def main() -> None:
-    """Read the flags and print the three tables."""
+    """Print the three tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200, help="steps a timing (default 200)")
     parser.add_argument("--seeds", type=int, default=4, help="seeds a chunk, of 3 arms each (default 4)")

@@ -1,4 +1,4 @@
-"""What do well-known optimizers do? Their fingerprints as printed, and torch.optim's classes against their documentation.
+"""Fingerprints of well-known optimizers, and a comparison of torch.optim's classes with their documentation.
 
 python -m benchmarks.fingerprints [--write docs/results/fingerprints.md]
 """
@@ -35,20 +35,20 @@ COLUMNS = ("coupling", "scale", "order", "strength", "step_rule", "hidden_decay"
 HEAD = """# Fingerprints
 
 Made by `python -m benchmarks.fingerprints --write docs/results/fingerprints.md` with torch {version} on the CPU. In the
-fingerprints the first column marks what is unusual (`!`) or not known (`?`).
+printed fingerprints below the table, the first column marks unusual findings (`!`) and unknown ones (`?`).
 """
-TABLE = """Each class by the for-loop, and by `foreach` and `fused` where it has them. A cell in bold is not what the class's page
-says of `weight_decay`. Two values stand where the update rule makes them the same thing.
+TABLE = """Each class is measured with its for-loop, and with `foreach` and `fused` if it has them. A bold cell differs from the
+description of `weight_decay` on the class's page. A cell has two values if they are the same thing under the update rule.
 
-ASGD is the only one with such cells. Its `lambd` (1e-4 by default, a "decay term" in its page and not in the description of
-`weight_decay`) shrinks every weight by `lambd` times the current step at `weight_decay=0` too, and its step is a gradient step
-whose length falls over time: neither plain SGD nor free of decay when told to be.
+ASGD is the only class with bold cells. Its `lambd` (1e-4 by default) shrinks every weight by `lambd` times the current step size,
+also at `weight_decay=0`; its page calls it a "decay term", and does not mention it under `weight_decay`. Its step is a gradient
+step whose length falls over time. So ASGD is not plain SGD, and it decays at `weight_decay=0`.
 """
 
 
 @dataclass(frozen=True)
 class Documented:
-    """What torch's documentation says of a class with these options: the formula's weight decay and its step rule."""
+    """The weight decay and the step rule that torch's documentation gives for a class with these options."""
 
     name: str
     says: Mapping[str, str]
@@ -84,50 +84,50 @@ DOCUMENTED = (
 def main() -> None:
     """Print the page, or write it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there")
-    given = parser.parse_args()
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page to FILE instead of printing it")
+    arguments = parser.parse_args()
     page = "\n".join(_page()) + "\n"
-    if given.write:
-        given.write.write_text(page, encoding="utf-8")
+    if arguments.write:
+        arguments.write.write_text(page, encoding="utf-8")
     else:
         print(page, end="")
 
 
 def _page() -> Iterator[str]:
     yield HEAD.format(version=torch.__version__)
-    yield "## torch.optim against its documentation\n"
+    yield "## torch.optim compared with its documentation\n"
     yield TABLE
     rows = [_row(documented, path) for documented in DOCUMENTED for path in _paths(documented.name)]
     yield from markdown_table(("optimizer", "path", *COLUMNS), rows, "l" * (len(COLUMNS) + 2))
     for name, options in PRINTED:
-        found = measure(name, options, limit=10.0)
+        fingerprint = measure(name, options, limit=10.0)
         yield f"\n## {name}{_shown(options)}\n\n```"
-        yield from text(found)
+        yield from text(fingerprint)
         yield "```"
 
 
 def _paths(name: str) -> list[dict[str, bool]]:
-    """Return the kernel flags that a class has, for-loop first."""
+    """Return the options that select each implementation path of a class, the for-loop first."""
     flags = inspect.signature(getattr(torch.optim, name)).parameters
-    found = [{"foreach": False} if "foreach" in flags else {}]
-    return found + [{flag: True} for flag in ("foreach", "fused") if flag in flags]
+    for_loop = [{"foreach": False} if "foreach" in flags else {}]
+    return for_loop + [{flag: True} for flag in ("foreach", "fused") if flag in flags]
 
 
 def _row(documented: Documented, path: Mapping[str, bool]) -> tuple[str, ...]:
     options = {**documented.options, **path}
-    found = measure(f"torch.optim:{documented.name}", options, limit=10.0, questions=COLUMNS)
+    fingerprint = measure(f"torch.optim:{documented.name}", options, limit=10.0, questions=COLUMNS)
     chosen = next((flag for flag, on in path.items() if on), "for-loop")
-    cells = [_cell(found, column, documented) for column in COLUMNS]
+    cells = [_cell(fingerprint, column, documented) for column in COLUMNS]
     return (f"{documented.name}{_shown(documented.options)}", chosen, *cells)
 
 
-def _cell(found: Fingerprint, column: str, documented: Documented) -> str:
-    line = found.line(column)
+def _cell(fingerprint: Fingerprint, column: str, documented: Documented) -> str:
+    line = fingerprint.line(column)
     values = line.values if line else ()
     usual = {"strength": "1", "hidden_decay": "none", "step_rule": documented.step_rule} if documented.says != NONE else {}
-    says = {**usual, **documented.says}.get(column)
-    told = " or ".join(values) or "-"
-    return told if says is None or says in values else f"**{told}**"
+    expected = {**usual, **documented.says}.get(column)
+    measured = " or ".join(values) or "-"
+    return measured if expected is None or expected in values else f"**{measured}**"
 
 
 def _shown(options: Mapping[str, Any]) -> str:

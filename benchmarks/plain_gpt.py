@@ -1,4 +1,4 @@
-"""The harness's network once more, one run at a time and in torch's own words: what the stacked one is held to."""
+"""The harness's network in plain torch modules, one run at a time: the reference for the stacked network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Block(nn.Module):
 
 
 class PlainGpt(nn.Module):
-    """(sentences, length) symbol indices -> (sentences, length, symbols - 1) scores, starting from given weights."""
+    """Network that begins with given weights: (sentences, length) symbol indices -> (sentences, length, symbols - 1) scores."""
 
     def __init__(self, shape: ModelShape, weights: Mapping[str, Tensor]) -> None:
         super().__init__()

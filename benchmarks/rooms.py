@@ -1,8 +1,8 @@
-"""A picture of the rooms of harness/, drawn from the map in its `__init__` and from the code's own imports.
+"""Picture of the rooms of harness/, drawn from the map in `harness/__init__.py` and from the imports in the code.
 
 python -m benchmarks.rooms --write docs/guide/rooms.svg
 
-An arrow means "imports". An arrow that follows from two others is left out, so that the picture stays readable.
+An arrow means "imports". An import that follows from other arrows has no arrow, so that the picture stays readable.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from harness.environment.paths import ROOT
 WIDTH, MARGIN = 1120, 24
 BOX_HEIGHT, ROW_GAP, BOX_GAP = 66, 30, 14
 MOST_BOX_WIDTH = 250
-LANE = 9  # between two vertical lines that run side by side
-LETTERS = 6.0  # width of a letter of the description, in pixels
+LANE = 9  # distance of two vertical lines
+LETTERS = 6.0  # width of one letter of the description, in pixels
 STYLE = """
   .box { fill: #f6f8fa; stroke: #57606a; }
   .room { font: bold 14px ui-monospace, monospace; fill: #1f2328; }
@@ -48,7 +48,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Box:
-    """Where a room stands in the picture, in pixels."""
+    """A room and its rectangle in the picture, in pixels."""
 
     room: Room
     x: float
@@ -65,49 +65,50 @@ class Box:
 
 
 def rooms() -> list[Room]:
-    """Return the rooms in the order of the map."""
+    """Return the rooms, in the order of the map in `harness/__init__.py`."""
     listed = re.findall(r"^    (\d+) +(\w+) +(.+)$", str(harness.__doc__), re.MULTILINE)
     return [Room(int(row), name, says) for row, name, says in listed]
 
 
 def imports() -> dict[str, set[str]]:
-    """Return which rooms each room imports, read from the code."""
-    found: dict[str, set[str]] = {room.name: set() for room in rooms()}
+    """Return the rooms that each room imports, read from the code."""
+    graph: dict[str, set[str]] = {room.name: set() for room in rooms()}
     for path in sorted((ROOT / "harness").rglob("*.py")):
-        mine = path.relative_to(ROOT / "harness").with_suffix("").parts[0]
+        room = path.relative_to(ROOT / "harness").with_suffix("").parts[0]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if mine in found and isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "harness":
-                found[mine] |= {[*str(node.module).split("."), alias.name][1] for alias in node.names} - {mine}
-    return found
+            if room in graph and isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "harness":
+                graph[room] |= {[*str(node.module).split("."), alias.name][1] for alias in node.names} - {room}
+    return graph
 
 
-def needed(graph: Mapping[str, set[str]]) -> list[tuple[str, str]]:
-    """Return the imports that do not follow from others, in the order of the map."""
-    return [(name, other) for name in graph for other in graph if other in graph[name] and not _follows(graph, name, other)]
+def direct_imports(graph: Mapping[str, set[str]]) -> list[tuple[str, str]]:
+    """Return the imports (room, imported room) that do not follow from other imports, in the order of the map."""
+    return [(name, other) for name in graph for other in graph if other in graph[name] and not _implied(graph, name, other)]
 
 
-def _follows(graph: Mapping[str, set[str]], name: str, other: str) -> bool:
-    seen, open_ones = set[str](), list(graph[name] - {other})
-    while open_ones:
-        one = open_ones.pop()
-        if one not in seen:
-            seen.add(one)
-            open_ones += graph[one]
-    return other in seen
+def _implied(graph: Mapping[str, set[str]], name: str, other: str) -> bool:
+    """Return True if `other` can be reached from `name` without the direct import."""
+    visited, waiting = set[str](), list(graph[name] - {other})
+    while waiting:
+        room = waiting.pop()
+        if room not in visited:
+            visited.add(room)
+            waiting += graph[room]
+    return other in visited
 
 
 def boxes() -> dict[str, Box]:
-    """Return the box of each room: the lowest row at the bottom, the rooms of a row side by side and centred."""
-    every = rooms()
-    top, found = max(room.row for room in every), {}
+    """Return the box of each room, by name: row 1 is at the bottom, and the rooms of a row are centred."""
+    listed = rooms()
+    top, placed = max(room.row for room in listed), {}
     for row in range(1, top + 1):
-        mates = [room for room in every if room.row == row]
-        width = min(MOST_BOX_WIDTH, (WIDTH - 2 * MARGIN - 60 - BOX_GAP * (len(mates) - 1)) / len(mates))
-        gap = BOX_GAP if len(mates) > 3 else 60
-        left = (WIDTH - len(mates) * width - (len(mates) - 1) * gap) / 2
+        members = [room for room in listed if room.row == row]
+        width = min(MOST_BOX_WIDTH, (WIDTH - 2 * MARGIN - 60 - BOX_GAP * (len(members) - 1)) / len(members))
+        gap = BOX_GAP if len(members) > 3 else 60
+        left = (WIDTH - len(members) * width - (len(members) - 1) * gap) / 2
         y = MARGIN + (top - row) * (BOX_HEIGHT + ROW_GAP)
-        found |= {room.name: Box(room, left + index * (width + gap), y, width) for index, room in enumerate(mates)}
-    return found
+        placed |= {room.name: Box(room, left + index * (width + gap), y, width) for index, room in enumerate(members)}
+    return placed
 
 
 def picture() -> str:
@@ -132,12 +133,12 @@ def _box(box: Box) -> Iterator[str]:
 
 
 def _lines(placed: Mapping[str, Box]) -> list[str]:
-    taken: list[tuple[float, float, float]] = []  # x, top and bottom of the vertical lines so far
-    lines, edges = [], needed(imports())
+    taken: list[tuple[float, float, float]] = []  # x, top and bottom of each vertical line
+    lines, edges = [], direct_imports(imports())
     for name, other in edges:
         source, target = placed[name], placed[other]
-        guests = sorted((one for one, to in edges if to == other), key=lambda one: placed[one].middle)
-        end = target.middle + 16 * (guests.index(name) - (len(guests) - 1) / 2)
+        sources = sorted((start for start, end in edges if end == other), key=lambda start: placed[start].middle)
+        end = target.middle + 16 * (sources.index(name) - (len(sources) - 1) / 2)
         between = [box for box in placed.values() if target.room.row < box.room.row < source.room.row]
         if not between:
             lines.append(f"M{source.middle:.1f} {source.bottom} L{end:.1f} {target.y - 1}")
@@ -165,10 +166,10 @@ def _lane(source: Box, target: Box, between: Sequence[Box], taken: Sequence[tupl
 def main() -> None:
     """Write the picture, or print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", metavar="FILE", type=Path, help="write the SVG there instead of printing it")
-    given = parser.parse_args()
-    if given.write:
-        given.write.write_text(picture(), encoding="utf-8")
+    parser.add_argument("--write", metavar="FILE", type=Path, help="write the SVG to FILE instead of printing it")
+    arguments = parser.parse_args()
+    if arguments.write:
+        arguments.write.write_text(picture(), encoding="utf-8")
     else:
         print(picture(), end="")
 

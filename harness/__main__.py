@@ -1,4 +1,4 @@
-"""`python -m harness`, or `python path/to/decaygate/harness` from any folder: what can be asked without a run."""
+"""The command line `python -m harness`, also started as `python path/to/decaygate/harness` from any folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 if not __package__:
-    # Started by its path: the suite's folder takes the place of harness/ itself, whose modules would hide Python's own.
+    # Started by its path, Python puts harness/ first on the import path, where its modules would hide
+    # those of the standard library. The suite's folder takes this place.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from harness.cli.main import main

@@ -1,10 +1,15 @@
-"""What can go wrong through no fault of ours: the user's mistakes and the subject's failures.
+"""Exceptions for the user's mistakes and the subject's failures.
 
-A `UsageError` is one line that says what was expected, what came, what is available and what to run next.
-Our own broken invariants are `assert`s, never one of these.
+The message of a `UsageError` has one line a problem: what was expected, what came, what is known and what to run next.
+Broken invariants of decaygate itself are `assert`s, never one of these.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MOST_PROBLEMS = 30  # a mistake that is made everywhere does not need more lines
 
 
 class UsageError(ValueError):
@@ -12,7 +17,33 @@ class UsageError(ValueError):
 
 
 class ScenarioError(UsageError):
-    """A scenario file does not say what a scenario must say."""
+    """YAML files cannot be read, or their content is not what this kind of file must contain. One line a problem."""
+
+
+class Problems:
+    """Problems of YAML files, collected so that one run reports all of them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Collect the ScenarioError that ends the block."""
+        try:
+            yield
+        except ScenarioError as error:
+            self.add(error)
+
+    def add(self, error: ScenarioError) -> None:
+        """Add the lines of an error."""
+        self.lines += [line for line in str(error).splitlines() if line not in self.lines]
+
+    def raise_all(self) -> None:
+        """Raise one ScenarioError with a line a problem, if there is any."""
+        if self.lines:
+            more = len(self.lines) - MOST_PROBLEMS
+            shown = self.lines[:MOST_PROBLEMS]
+            raise ScenarioError("\n".join([*shown, *([f"... and {more} more problems"] if more > 0 else [])]))
 
 
 class SubjectError(UsageError):

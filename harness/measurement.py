@@ -1,6 +1,6 @@
-"""What did a measure read? One number with everything that is needed to judge it.
+"""Measurement: one number that a measure read, with everything that is needed to judge it.
 
-A reading says nothing about a claim; verdicts do.
+A measurement contains no judgement of a claim; a verdict does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 class Measurement:
     """The value of one measure in one arm.
 
-    `expected` is the closed form's value; `tolerance` the absolute rounding error that eps, steps and dtype allow;
-    `effect` the size of what the measure looks for (a measure whose effect is under 1e4 tolerances is vacuous);
-    `standard_error` the Monte-Carlo error of `value`; `samples` one value per seed when the arm is an ensemble; `single` says
-    that the optimizer computed in float32, and that `tolerance` is what float32 allows; `information` that weight decay has no
-    part in the value, which is recorded and not compared.
+    - `expected`: the value of the closed form.
+    - `tolerance`: the absolute rounding error that eps, steps and dtype allow.
+    - `effect`: the size of the effect that the measure looks for; under 1e4 tolerances the measure is vacuous.
+    - `standard_error`: the Monte-Carlo error of `value`.
+    - `samples`: one value per seed if the arm is an ensemble.
+    - `single`: the optimizer computed in float32, and `tolerance` is the rounding error of float32.
+    - `information`: weight decay has no part in the value, which is recorded and not compared.
     """
 
     value: float
@@ -31,4 +33,4 @@ class Measurement:
     information: bool = False
 
 
-Measurements = Mapping[str, Measurement]  # measure name -> reading, of one arm
+Measurements = Mapping[str, Measurement]  # measure name -> measurement, of one arm

@@ -1,4 +1,4 @@
-"""What comes out when a scenario is run against the subjects? The only place where the parts meet."""
+"""Running of one scenario against the subjects of a session. The only module in which all parts meet."""
 
 from __future__ import annotations
 
@@ -26,29 +26,30 @@ from harness.training.records import RunRecord, load_runs
 
 @dataclass(frozen=True)
 class Session:
-    """Who is under test, on which device ("cpu", "cuda"), and where this session keeps what it has run.
+    """The subjects under test, the device ("cpu", "cuda"), and the cache of the trained chunks.
 
-    `heard` collects what the subjects print or warn in this process.
+    `progress` prints the progress of training. `subject_output` collects the lines that the subjects print or warn in this
+    process.
     """
 
     subjects: Subjects
     device: str
-    store: ChunkCache
-    heartbeat: Progress
+    chunk_cache: ChunkCache
+    progress: Progress
     subject_output: list[str]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one scenario gave: readings by arm; `trajectory` the float64 run of each arm of a study; `failures` by arm."""
+    """The result of one scenario, by arm: the measurements, the float64 run of an arm of a study, the failure message."""
 
-    readings: Mapping[str, Measurements]
+    measurements: Mapping[str, Measurements]
     trajectory: Mapping[str, RunRecord]
     failures: Mapping[str, str]
 
 
 def run(loaded: LoadedScenario, session: Session) -> Result:
-    """Run one scenario. A subject's failure is part of the result and never an exception."""
+    """Run one scenario and return its result. A subject's failure is part of the result and never an exception."""
     match loaded.scenario:
         case ProbeScenario() as scenario:
             return _probe(scenario, session)
@@ -59,80 +60,88 @@ def run(loaded: LoadedScenario, session: Session) -> Result:
 
 
 def study_work(loaded: LoadedStudy, session: Session) -> chunks.StudyWork:
-    """Return the pieces of work that a study is made of."""
-    place = chunks.TrainingContext(session.subjects, torch.device(session.device), session.heartbeat, session.subject_output)
-    return chunks.study_work(loaded.id, loaded.scenario, recipe_of(loaded.scenario), place)
+    """Return the chunks of a study."""
+    context = chunks.TrainingContext(session.subjects, torch.device(session.device), session.progress, session.subject_output)
+    return chunks.study_work(loaded.id, loaded.scenario, recipe_of(loaded.scenario), context)
 
 
 def trajectory(loaded: LoadedStudy, session: Session) -> dict[str, RunRecord]:
     """Return the float64 run of each arm of a study, over its first steps. Raises RunError."""
-    return {one.arm: one for one in load_runs(session.store.get_or_train(study_work(loaded, session).trajectory))}
+    return {record.arm: record for record in load_runs(session.chunk_cache.get_or_train(study_work(loaded, session).trajectory))}
 
 
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
     """Return the import path of the optimizer that an arm runs."""
-    chosen = scenario.arms[arm]
-    return chosen.subject or subjects.path(chosen.role)
+    config = scenario.arms[arm]
+    return config.subject or subjects.path(config.role)
 
 
 def _probe(scenario: ProbeScenario, session: Session) -> Result:
-    readings, failures = dict[str, Measurements](), dict[str, str]()
+    by_arm, failures = dict[str, Measurements](), dict[str, str]()
     probe = PROBES[scenario.probe]
     for name, arm in scenario.arms.items():
         path = path_of(scenario, name, session.subjects)
         try:
             with capture_output(session.subject_output):
-                make = loading.factory(path, arm.options, training=False)
+                make = loading.make_factory(path, arm.options, training=False)
                 single = session.subjects.single(arm.role)
-                found = probe.run(in_float32(make) if single else make, settings_of(scenario, name))
-            readings[name] = widen_tolerances(found) if single else found
+                measurements = probe.run(in_float32(make) if single else make, settings_of(scenario, name))
+            by_arm[name] = widen_tolerances(measurements) if single else measurements
         except Exception as error:
-            failures[name] = f"arm {name}: {_line(error, path)}"
-    return Result(readings, {}, failures)
+            failures[name] = f"arm {name}: {_failure_message(error, path)}"
+    return Result(by_arm, {}, failures)
 
 
 def ensemble(loaded: LoadedStudy, session: Session) -> Result:
-    """Return what the ensemble lane of a study gave, without its trajectory."""
+    """Return the result of the ensemble lane of a study, without its trajectory."""
     recipe = recipe_of(loaded.scenario)
     try:
-        runs = [one for piece in study_work(loaded, session).ensemble for one in load_runs(session.store.get_or_train(piece))]
+        runs = [
+            record
+            for work in study_work(loaded, session).ensemble
+            for record in load_runs(session.chunk_cache.get_or_train(work))
+        ]
     except RunError as error:
         return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
-    readings: dict[str, Measurements] = {}
+    measurements: dict[str, Measurements] = {}
     for name, arm in loaded.scenario.arms.items():
-        own = sorted((one for one in runs if one.arm == name), key=lambda one: one.seed)
-        readings[name] = read_ensemble(own, recipe, momentum=_momentum(arm))
-    return Result(readings, {}, {})
+        of_arm = sorted((record for record in runs if record.arm == name), key=lambda record: record.seed)
+        measurements[name] = read_ensemble(of_arm, recipe, momentum=_momentum(arm))
+    return Result(measurements, {}, {})
 
 
 def _study(loaded: LoadedStudy, session: Session) -> Result:
-    found = ensemble(loaded, session)
-    if found.failures:
-        return found
+    result = ensemble(loaded, session)
+    if result.failures:
+        return result
     try:
-        first = trajectory(loaded, session)
+        first_steps = trajectory(loaded, session)
     except RunError as error:
         return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
     for name, arm in loaded.scenario.arms.items():
         if session.subjects.single(arm.role):
-            del first[name]  # rounding in float32 has grown past any tolerance by its last step
-    return Result(found.readings, first, {})
+            del first_steps[name]  # by the last step, rounding in float32 has grown past any tolerance
+    return Result(result.measurements, first_steps, {})
 
 
 def _momentum(arm: Arm) -> float:
-    """Return the beta1 of an arm's options; Adam's usual one where it gives none."""
+    """Return beta1 from an arm's options, or Adam's default of 0.9 if they have no betas."""
     betas = arm.options.get("betas", (0.9, 0.999))
     return float(betas[0]) if isinstance(betas, tuple) else 0.9
 
 
 def _arithmetic(scenario: ArithmeticScenario) -> Result:
-    readings: dict[str, Mapping[str, Measurement]] = {
+    measurements: dict[str, Mapping[str, Measurement]] = {
         name: formulas.evaluate(scenario.formula, formula_arguments(arm)) for name, arm in scenario.arms.items()
     }
-    return Result(readings, {}, {})
+    return Result(measurements, {}, {})
 
 
-def _line(error: Exception, path: str) -> str:
-    """Return one line; what a subject did outside `step` and its constructor shows as the probe's own exception."""
+def _failure_message(error: Exception, path: str) -> str:
+    """Return the message of a failed arm, as one line.
+
+    A subject's failure outside `step` and its constructor appears as an exception of the probe. The message then names the
+    subject.
+    """
     text = one_line(error)
     return text if isinstance(error, RunError) else f"{path} broke the probe: {type(error).__name__}: {text}"

@@ -1,8 +1,8 @@
-"""Student's t, central and not: the interval of a mean over a few seeds, and what such a mean can show.
+"""Statistics of a mean over a few seeds: Student's t (central and noncentral), intervals, detectable changes.
 
-Also the chance that a true effect is not shown, and how far a new mean may lie from a recorded one. Samples are taken as
-independent and normal; the tails beyond what a pool of seeds can show rest on that. Too few samples, a number that is not
-finite and zero variance are errors, because each would look like certainty.
+Also the chance that a true effect is not shown, and how far a new mean may lie from a recorded one. Samples are assumed to be
+independent and normal. A pool of seeds cannot check this far out in the tails. Too few samples, a number that is not finite and
+zero variance are errors, because each would look like certainty.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.policy import NO_VARIANCE
 
-NODES = 4001  # of the noncentral t's integral; twice as many change it by less than 1e-13
+NODES = 4001  # points of the noncentral t's integral; twice as many change it by less than 1e-13
 
 
 def normal_cdf(x: float) -> float:
@@ -25,9 +25,10 @@ def normal_cdf(x: float) -> float:
 
 
 def student_cdf(t: float, df: float) -> float:
-    """Return P(T <= t) of Student's t, accurate in the lower tail; for the upper tail ask for -t."""
-    # Abramowitz & Stegun 26.5.27: 2 P(T > |t|) = I_x(df/2, 1/2) with x = df / (df + t^2). The continued fraction wants
-    # x < (a + 1) / (a + b + 2); past it, where the tail is over 0.04, the complement loses nothing.
+    """Return P(T <= t) of Student's t, accurate in the lower tail; for the upper tail, pass -t."""
+    # Abramowitz & Stegun 26.5.27: 2 P(T > |t|) = I_x(df/2, 1/2) with x = df / (df + t^2).
+    # The continued fraction needs x < (a + 1) / (a + b + 2). For a larger x the tail is over 0.04,
+    # and the complement loses no digits.
     square = t * t
     if square * (0.5 * df + 1.0) < 1.5 * df:
         inside = 0.5 * _incomplete_beta(square / (df + square), 0.5, df / 2)
@@ -37,7 +38,7 @@ def student_cdf(t: float, df: float) -> float:
 
 
 def student_quantile(p: float, df: float) -> float:
-    """Return the t with P(T <= t) = p, for 0 < p < 1."""
+    """Return the t with P(T <= t) = p. Raises ValueError unless 0 < p < 1."""
     if _probability(p) > 0.5:
         return -_lower_quantile(1.0 - p, df)
     return _lower_quantile(p, df)
@@ -51,8 +52,9 @@ def student_critical(level: float, df: float) -> float:
 
 def noncentral_cdf(t: float, df: float, noncentrality: float) -> float:
     """Return P(T <= t) of the noncentral t, accurate in the lower tail."""
-    # T = (Z + noncentrality) / S with S^2 = chi^2 / df, so P(T <= t) is the mean of P(Z <= t S - noncentrality).
-    # Over log S the integrand falls off on both sides, where the trapezoidal rule converges exponentially.
+    # T = (Z + noncentrality) / S with S^2 = chi^2 / df, so P(T <= t) is the mean over S of
+    # P(Z <= t S - noncentrality). As a function of log S the integrand falls off on both sides, so
+    # that the trapezoidal rule converges exponentially.
     left, right = 45.0 / df + 10.0 / math.sqrt(df), min(3.0, 10.0 / math.sqrt(df))
     u = np.linspace(-left, right, NODES)
     log_density = math.log(2.0) + 0.5 * df * math.log(0.5 * df) - math.lgamma(0.5 * df) + df * (u - 0.5 * np.exp(2 * u))
@@ -60,18 +62,18 @@ def noncentral_cdf(t: float, df: float, noncentrality: float) -> float:
     return float(np.sum(np.exp(log_density) * np.array(below)) * (left + right) / (NODES - 1))
 
 
-def interval(samples: Sequence[float], *, level: float) -> tuple[float, float]:
+def mean_bounds(samples: Sequence[float], *, level: float) -> tuple[float, float]:
     """Return the lower and the upper one-sided bound of the mean, each wrong with chance `level`.
 
     Raises ValueError for less than two samples, a sample that is not finite, and zero variance.
     """
-    mean, sd = moments(samples)
+    mean, sd = mean_and_sd(samples)
     _refuse(sd, len(samples), size=max(map(abs, samples), default=0.0))
     half = student_critical(level, len(samples) - 1) * sd / math.sqrt(len(samples))
     return mean - half, mean + half
 
 
-def chance_not_shown(*, effect: float, n: int, level: float) -> float:
+def miss_probability(*, effect: float, n: int, level: float) -> float:
     """Return the chance that a one-sided t test over `n` samples misses a true `effect` in standard deviations."""
     return noncentral_cdf(student_critical(level, n - 1), n - 1, effect * math.sqrt(n))
 
@@ -79,7 +81,7 @@ def chance_not_shown(*, effect: float, n: int, level: float) -> float:
 def prediction_tolerance(*, sd: float, n: int, n_new: int, alpha: float) -> float:
     """Return how far the mean of `n_new` samples may lie from a recorded mean: wrong with chance `alpha` if nothing changed.
 
-    `sd` and `n` are the recorded ones alone, so that a wild new spread cannot widen what it is judged by.
+    `sd` and `n` come from the recorded samples alone, so that a large new spread cannot widen its own tolerance.
     Raises ValueError for n under 2, an sd that is not finite, and zero variance.
     """
     _refuse(sd, n)
@@ -87,25 +89,25 @@ def prediction_tolerance(*, sd: float, n: int, n_new: int, alpha: float) -> floa
 
 
 def detectable_change(*, sd: float, n: int, n_new: int, alpha: float, power: float = 0.9) -> float:
-    """Return the smallest change of the mean that exceeds `prediction_tolerance` with chance `power`, `sd` being true."""
+    """Return the smallest change of the mean that exceeds `prediction_tolerance` with chance `power`, if `sd` is the true one."""
     _refuse(sd, n)
     return _detectable_noncentrality(n - 1, alpha, power) * sd * math.sqrt(1.0 / n + 1.0 / n_new)
 
 
-def moments(samples: Sequence[float]) -> tuple[float, float]:
+def mean_and_sd(samples: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the standard deviation with n - 1 in the denominator (nan for one sample)."""
     n = len(samples)
     mean = sum(samples) / n if n else math.nan
-    squares = sum((x - mean) * (x - mean) for x in samples)  # not fsum, not **: both raise where these overflow to inf
+    squares = sum((x - mean) * (x - mean) for x in samples)  # fsum and ** would raise where this overflows to inf
     return mean, math.sqrt(squares / (n - 1)) if n > 1 else math.nan
 
 
 @dataclass(frozen=True)
 class SampleShape:
-    """How normal samples look: skewness and excess kurtosis (0 for a normal law), and Anderson and Darling's statistic.
+    """How far samples are from normal: skewness and excess kurtosis (0 for a normal law), and Anderson and Darling's statistic.
 
-    `anderson` is A^2 (1 + 0.75 / n + 2.25 / n^2), for a mean and a spread that are estimated from the samples: over
-    NOT_NORMAL in one of a hundred normal samples (Stephens 1986, table 4.7).
+    `anderson` is A^2 (1 + 0.75 / n + 2.25 / n^2), for a mean and a spread that are estimated from the samples. For one in a
+    hundred sets of normal samples it exceeds NOT_NORMAL (Stephens 1986, table 4.7).
     """
 
     skewness: float
@@ -117,8 +119,8 @@ NOT_NORMAL = 1.035
 
 
 def sample_shape(samples: Sequence[float]) -> SampleShape:
-    """Return the shape of at least eight samples; raises like `interval`."""
-    mean, sd = moments(samples)
+    """Return the shape of at least eight samples. Raises ValueError in the same cases as `interval`."""
+    mean, sd = mean_and_sd(samples)
     n = len(samples)
     _refuse(sd, n, size=max(map(abs, samples), default=0.0))
     unit = sd * math.sqrt((n - 1) / n)  # moments about the mean have n in the denominator
@@ -174,7 +176,8 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
     if x <= 0.0:
         return 0.0
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
-    # Evaluated from its start by the ratios of successive numerators and denominators (Lentz's recurrence).
+    # The fraction is evaluated from its start by the ratios of successive numerators and denominators
+    # (Lentz's recurrence).
     value, numerator, denominator = 1.0, 1.0, 0.0
     for k in range(1, 1000):
         m = k // 2

@@ -8,7 +8,10 @@ _SEPARATORS = {"l": "---", "r": "--:"}
 
 
 def text_table(rows: Iterable[Sequence[str]], align: str) -> list[str]:
-    """Return one line a row, each column as wide as its widest cell; `align` has `l` or `r` for each column."""
+    """Return one line per row, each column as wide as its widest cell; `align` has `l` or `r` for each column.
+
+    Raises ValueError for a row of another length.
+    """
     cells = [list(row) for row in rows]
     widths = [max((len(row[column]) for row in cells), default=0) for column in range(len(align))]
     lines = []

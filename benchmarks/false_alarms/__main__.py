@@ -1,10 +1,11 @@
-"""How often does the suite cry wolf, and what can it see? From the recorded pools, without training.
+"""Command that measures false alarms and detectable changes on the recorded pools, without training.
 
 python -m benchmarks.false_alarms
 python -m benchmarks.false_alarms --write docs/results/calibration.md
 
-A pool of 64 seeds resolves chances of one in twenty and one in a hundred, so the gates' own rule is tried there. Splits of one
-pool are not independent: the range in which a rate should lie is that of as many splits of pools of normal samples.
+A pool of 64 seeds is large enough to measure chances of 0.05 and 0.01, so the rule of the gates is tried at these levels. Splits
+of one pool are not independent. So the range in which a rate should lie is measured too: with as many splits of pools of normal
+samples.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from benchmarks.false_alarms.rates import GOLDEN, studies
 
 def main() -> None:
     """Print the page, or write it."""
-    parser = argparse.ArgumentParser(description="False alarms and detectable changes, from the recorded pools")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there instead of printing it")
-    given = parser.parse_args()
-    found = studies()
-    if not found:
-        parser.error(f"there is no pool in {GOLDEN}: make calibrate")
-    text = "\n".join(page.page(found)) + "\n"
-    if given.write:
-        given.write.write_text(text, encoding="utf-8")
+    parser = argparse.ArgumentParser(description="Measure false alarms and detectable changes on the recorded pools")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page to FILE instead of printing it")
+    arguments = parser.parse_args()
+    pooled = studies()
+    if not pooled:
+        parser.error(f"there is no pool in {GOLDEN}: run make calibrate first")
+    text = "\n".join(page.page(pooled)) + "\n"
+    if arguments.write:
+        arguments.write.write_text(text, encoding="utf-8")
     else:
         print(text, end="")
 

@@ -1,4 +1,14 @@
-"""The page of the kill matrix, made from the rows that were measured and nothing else."""
+"""Page docs/results/kill-matrix.md, in Markdown, from the measured rows alone.
+
+A row has these keys (`tests.mutants.trial` writes them):
+
+- `claims`, `fields`: red claims and red contract fields with the mutant as the optimizer under test.
+- `in_arm`: claims about another subject that are red with the mutant in one of their arms.
+- `by`, `word`: the test that is expected to be red, and the value or the `arm.measure` that made it red.
+- `told`: question -> answer of the fingerprint; `truth`: question -> answer that the fault should give, empty if there is none;
+  `misread`: question -> reason of a known wrong answer.
+- `expected`: for a right optimizer, claim -> reason for which it may fail.
+"""
 
 from __future__ import annotations
 
@@ -18,39 +28,43 @@ HEAD = """# Kill matrix
 
 Made by `make kill-matrix` (torch {version}{how}).
 
-Each mutant is an optimizer with one planted fault, most of them faults that a public project has shipped. Like any optimizer
-under test it is held to every claim that applies to what it promises (the contract of the same optimizer without the fault) and
-to each field of that contract; and it takes the arm of each claim about another subject that names it. Training is left out:
-the counterexample of a study is the same study with two arms exchanged, and of arithmetic a slip, both tried with every run.
+A mutant is an optimizer with one planted fault; most of the faults were shipped by a public project. Each mutant runs as the
+optimizer under test, with the contract of its twin (the same optimizer without the fault): every claim and every contract field
+that applies to it is tested. If a claim about another subject names the mutant, the mutant also runs in an arm of that claim.
+Studies and arithmetic are not in the matrix. The counterexample of a study is the study with two arms exchanged, that of an
+arithmetic claim is a wrong setting; every session tries both.
 
-- **{killed} of {planted} mutants are noticed**, {threads} of them faults with a public thread. Half of them are noticed by
-  {median} tests or more, the least noticed by {least}.
-- **{own} of them are red as anybody's optimizer under test**: {claims} by at least one claim, {fields} by a field of the
-  contract. The other {arm} are red only in the arm of a claim about another subject (torch's own classes, its bfloat16, a
-  reference optimizer): such a claim can fail, and a user's optimizer with this fault passes. They are marked `arm` below.
-- **{passing} of {right} right optimizers pass** all that applies to them; {excused}.
-- **The fingerprint** names the fault of each mutant whose fault is one of the things that it asks for, with the exceptions
-  listed [below](#fingerprint-against-truth).
+- **{killed} of {planted} mutants are noticed**; {threads} of these faults have a public thread. Half of the mutants are noticed
+  by {median} tests or more, the least noticed mutant by {least}.
+- **{own} mutants are red as the optimizer under test**: {claims} by at least one claim, {fields} by a field of the contract. The
+  other {arm} are red only in an arm of a claim about another subject (torch's own classes, its bfloat16, a reference optimizer).
+  They show that such a claim can fail, but a user's optimizer with this fault passes. They are marked `arm` below.
+- **{passing} of {right} right optimizers pass** every test that applies to them; {excused}.
+- **The fingerprint** gives the faulty answer for each mutant whose fault changes the answer to one of its questions, with the
+  exceptions [below](#answers-of-the-fingerprint).
 
-`pytest tests/selftest/benchmarks/test_kill_matrix.py`, a part of `make test`, tries every line again and compares it with this
-page's.
+`pytest tests/selftest/benchmarks/test_kill_matrix.py`, a part of `make test`, measures every row again and compares it with the
+recorded row.
 """
-MUTANTS = """The last two columns: the test that must be red for this fault, and by what. For a field of the contract it is the
-value that was measured, for a claim the `arm.measure` that decides.
+MUTANTS = """The last two columns are the test that must be red because of this fault, and what made it red: the measured value
+for a field of the contract, the deciding `arm.measure` for a claim.
 """
-OTHERS = """Right, or harmless, and still not what some claim describes: a claim about what torch does must fail for what torch
-does not do. They are counterexamples, and are not counted as faults.
+OTHERS = """These optimizers are right or harmless, but some claim about torch must fail for them, because torch behaves
+differently. They are counterexamples, and are not counted as faults.
 """
-TRUTH = """For each question: the mutants whose fault changes its answer, and how often the fingerprint then gives the faulty
-answer, rightly gives none (a decay that is not there has no order), gives another, or does not know. Then the mutants whose
-fault leaves the answer alone, and how often it is still the declared one; and the same of the right optimizers.
+TRUTH = """For each question, the columns count:
+
+- changed: the mutants whose fault changes the answer. Of these, the fingerprint gives the faulty answer (found), rightly gives
+  none (none: a decay that is missing has no order), gives a wrong answer (wrong), or no answer (unknown).
+- unchanged: the mutants whose fault does not change the answer, and how many still have the declared answer (as declared).
+- right: the right optimizers, and how many have the declared answer (as declared).
 """
-INSTEAD = {"study": "its arms exchanged", "arithmetic": "the slip that it names"}
+INSTEAD = {"study": "the study with its arms exchanged", "arithmetic": "a wrong setting"}
 
 
-def page(found: Mapping[str, Rows], how: str) -> str:
-    """Write the page; `how` says how the rows were measured."""
-    mutants, others, right = found["mutants"], found["others"], found["right"]
+def page(by_kind: Mapping[str, Rows], how: str) -> str:
+    """Return the page. `how` describes the measurement (processes, minutes), or is empty."""
+    mutants, others, right = by_kind["mutants"], by_kind["others"], by_kind["right"]
     parts = [
         _head(mutants, right, how),
         "## Mutants\n",
@@ -58,122 +72,132 @@ def page(found: Mapping[str, Rows], how: str) -> str:
         *_mutant_table(mutants),
         "\n## Right optimizers\n",
         *_right_table(right),
-        "\n## What is no fault\n",
+        "\n## Optimizers without a fault that a claim excludes\n",
         OTHERS,
         *_mutant_table(others),
-        "\n## Fingerprint against truth\n",
+        "\n## Answers of the fingerprint\n",
         TRUTH,
         *_confusion(mutants, right),
-        "\n## Mutant by scenario\n",
+        "\n## Red claims of each mutant, by scenario\n",
         *_matrix(mutants),
-        "\n## Claim by claim\n",
+        "\n## Counterexamples of each claim\n",
         *_by_claim({**mutants, **others}),
     ]
     return "\n".join(parts) + "\n"
 
 
 def _head(mutants: Rows, right: Rows, how: str) -> str:
-    tests = sorted(len(one["claims"]) + len(one["fields"]) + len(one["in_arm"]) for one in mutants.values())
-    own = sum(bool(one["claims"] or one["fields"]) for one in mutants.values())
-    excused = {name: one["expected"] for name, one in right.items() if one["expected"]}
+    tests = sorted(len(row["claims"]) + len(row["fields"]) + len(row["in_arm"]) for row in mutants.values())
+    as_subject = sum(bool(row["claims"] or row["fields"]) for row in mutants.values())
+    excused = {name: row["expected"] for name, row in right.items() if row["expected"]}
     count = sum(map(len, excused.values()))
     return HEAD.format(
         version=torch.__version__,
         how=f", {how}" if how else "",
         planted=len(mutants),
         killed=sum(number > 0 for number in tests),
-        threads=sum(bool(one["bug"]) for one in mutants.values()),
-        claims=sum(bool(one["claims"]) for one in mutants.values()),
-        fields=sum(bool(one["fields"]) for one in mutants.values()),
-        own=own,
-        arm=len(mutants) - own,
+        threads=sum(bool(row["bug"]) for row in mutants.values()),
+        claims=sum(bool(row["claims"]) for row in mutants.values()),
+        fields=sum(bool(row["fields"]) for row in mutants.values()),
+        own=as_subject,
+        arm=len(mutants) - as_subject,
         median=tests[len(tests) // 2],
         least=tests[0],
-        passing=sum(not one["red"] for one in right.values()),
+        passing=sum(not row["red"] for row in right.values()),
         right=len(right),
-        excused=f"{len(excused)} are right to fail {count} claims, for reasons in the table" if count else "none fails any",
+        excused=f"{len(excused)} of them may fail {count} claims, for the reasons in the table"
+        if count
+        else "no claim fails for them",
     )
 
 
 def _mutant_table(rows: Rows) -> list[str]:
     lines = []
-    for name, one in rows.items():
-        does = one["does"] + (f" ([thread]({one['bug']}))" if one["bug"] else "")
-        claims = len(one["claims"]) or ("." if one["fields"] else "arm")
-        lines.append((name, does, str(claims), str(len(one["fields"]) or "."), one["by"], one["word"]))
-    head = ("mutant", "what it does", "claims", "fields", "noticed for its fault by", "which measured")
+    for name, row in rows.items():
+        does = row["does"] + (f" ([thread]({row['bug']}))" if row["bug"] else "")
+        claims = len(row["claims"]) or ("." if row["fields"] else "arm")
+        lines.append((name, does, str(claims), str(len(row["fields"]) or "."), row["by"], row["word"]))
+    head = ("mutant", "what it does", "claims", "fields", "noticed by", "measured there")
     return markdown_table(head, lines, "llrrll")
 
 
 def _right_table(rows: Rows) -> list[str]:
     lines = []
-    for name, one in rows.items():
-        declares = ", ".join(f"{key}: {value}" for key, value in one["contract"].items()) or "what the role promises"
-        excused = "; ".join(f"{claim}: {why}" for claim, why in one["expected"].items()) or "-"
-        lines.append((name, one["role"], declares, ", ".join(one["red"]) or "-", excused))
-    return markdown_table(("optimizer", "role", "declares", "red", "right to fail"), lines, "lllll")
+    for name, row in rows.items():
+        declares = ", ".join(f"{key}: {value}" for key, value in row["contract"].items()) or "what the role promises"
+        excused = "; ".join(f"{claim}: {why}" for claim, why in row["expected"].items()) or "-"
+        lines.append((name, row["role"], declares, ", ".join(row["red"]) or "-", excused))
+    return markdown_table(("optimizer", "role", "declares", "red", "may fail"), lines, "lllll")
 
 
-COLUMNS = ("told", "none", "other", "unknown")
-ODD = ("other", "unknown", "lost")
+COLUMNS = ("found", "none", "wrong", "unknown")
+EXCEPTIONS = ("wrong", "unknown", "lost")
 
 
 def _confusion(mutants: Rows, right: Rows) -> list[str]:
-    """Count, for each question, what a fingerprint says against what is so, and list the rest."""
-    head = ("question", "changed", "told", "rightly none", "told otherwise", "not known", "unchanged", "still so", "right", "so")
+    """Count for each question the right and wrong answers of the fingerprint, and list each wrong one."""
+    head = ("question", "changed", *COLUMNS, "unchanged", "as declared", "right", "as declared")
     lines: list[tuple[str, ...]] = []
-    odd: list[str] = []
-    for question in dict.fromkeys(name for one in mutants.values() for name in one["told"]):
-        count = Counter(_judged(one, question) for one in mutants.values())
-        odd += [_exception(name, one, question) for name, one in mutants.items() if _judged(one, question) in ODD]
-        peace = Counter(_as_declared(one, question) for one in right.values())
-        odd += [_exception(name, one, question) for name, one in right.items() if _as_declared(one, question) is False]
+    exceptions: list[str] = []
+    for question in dict.fromkeys(name for row in mutants.values() for name in row["told"]):
+        count = Counter(_answer(row, question) for row in mutants.values())
+        exceptions += [_exception(name, row, question) for name, row in mutants.items() if _answer(row, question) in EXCEPTIONS]
+        declared = Counter(_as_declared(row, question) for row in right.values())
+        exceptions += [_exception(name, row, question) for name, row in right.items() if _as_declared(row, question) is False]
         unchanged = count["kept"] + count["lost"]
-        cells = [sum(count[one] for one in COLUMNS), *(count[one] for one in COLUMNS), unchanged, count["kept"]]
-        cells += [peace[True] + peace[False], peace[True]]
+        cells = [sum(count[column] for column in COLUMNS), *(count[column] for column in COLUMNS), unchanged, count["kept"]]
+        cells += [declared[True] + declared[False], declared[True]]
         lines.append((question, *(str(cell) if cell else "." for cell in cells)))
     table = markdown_table(head, lines, "l" + "r" * (len(head) - 1))
-    return [*table, "", *(["Off the diagonal:\n", *odd] if odd else ["Nothing is off the diagonal."])]
+    return [*table, "", *(["Exceptions:\n", *exceptions] if exceptions else ["There is no exception."])]
 
 
-def _judged(one: Mapping[str, Any], question: str) -> str:
-    """Return how a mutant's fingerprint stands to what is so of it."""
-    told = one["told"].get(question)
-    if question in one["truth"]:
-        truth = one["truth"][question]
+def _answer(row: Mapping[str, Any], question: str) -> str:
+    """Return how the fingerprint answered a question about a mutant.
+
+    If the fault changes the answer: found, none, wrong or unknown, the columns of the table. If it does not: kept (as declared),
+    lost (not as declared), or "not asked" (no field of a contract, not measured, or the mutant is no subject).
+    """
+    measured = row["told"].get(question)
+    if question in row["truth"]:
+        truth = row["truth"][question]
         if not truth:
-            return "other" if told else "none"
-        return "told" if truth in str(told).split(" or ") else "other" if told else "unknown"
-    if question not in FIELDS or told is None or not one["role"]:
+            return "wrong" if measured else "none"
+        return "found" if truth in str(measured).split(" or ") else "wrong" if measured else "unknown"
+    if question not in FIELDS or measured is None or not row["role"]:
         return "not asked"
-    return "lost" if question in one["fields"] else "kept"
+    return "lost" if question in row["fields"] else "kept"
 
 
-def _as_declared(one: Mapping[str, Any], question: str) -> bool | None:
-    """Return whether a right optimizer's fingerprint is what it declares, or None where nothing is declared."""
+def _as_declared(row: Mapping[str, Any], question: str) -> bool | None:
+    """Return True if the fingerprint of a right optimizer has the declared answer, None if nothing is declared."""
     if question not in FIELDS:
-        return one["told"].get(question) in ("none", "stays") if question in ("hidden_decay", "weight_at_zero") else None
-    declared = complete(one["contract"], one["role"])[question]
-    return None if declared in (UNSPECIFIED, "") else f"contract.{question}" not in {*one["red"], *one["expected"]}
+        return row["told"].get(question) in ("none", "stays") if question in ("hidden_decay", "weight_at_zero") else None
+    declared = complete(row["contract"], row["role"])[question]
+    return None if declared in (UNSPECIFIED, "") else f"contract.{question}" not in {*row["red"], *row["expected"]}
 
 
-def _exception(name: str, one: Mapping[str, Any], question: str) -> str:
-    so = one.get("truth", {}).get(question, "as declared") or "not to be told"
-    why = one.get("misread", {}).get(question)
-    said = f"- {name}, {question}: the fingerprint says {one['told'].get(question) or 'unknown'}; it is {so}"
-    return said + (f" ({why})" if why else " (**not explained**)")
+def _exception(name: str, row: Mapping[str, Any], question: str) -> str:
+    truth = row.get("truth", {}).get(question, "the declared one") or "unknown"
+    why = row.get("misread", {}).get(question)
+    measured = row["told"].get(question) or "unknown"
+    line = f"- {name}, {question}: the answer of the fingerprint is {measured}, the right one is {truth}"
+    return line + (f" ({why})" if why else " (**not explained**)")
 
 
 def _matrix(rows: Rows) -> list[str]:
-    """Show how many claims of each scenario are red for each mutant, in fixed width; `.` is none."""
+    """Return the number of red claims of each scenario for each mutant, in columns of fixed width; `.` is zero."""
     probes = [loaded for loaded in load().values() if loaded.scenario.kind == "probe"]
     home = {claim.id: loaded.id for loaded in probes for claim in loaded.scenario.claims}
-    named = ", ".join(f"{index + 1} {loaded.id}" for index, loaded in enumerate(probes))
-    lines = [f"Red claims of each scenario; `kill-matrix.json` has every claim by name. Columns: {named}, C contract.\n", "```"]
+    columns = ", ".join(f"{index + 1} {loaded.id}" for index, loaded in enumerate(probes))
+    lines = [
+        f"Number of red claims of each scenario; `kill-matrix.json` lists every claim. Columns: {columns}, C contract.\n",
+        "```",
+    ]
     lines.append(" " * 34 + "".join(f"{index + 1:>3}" for index in range(len(probes))) + "  C")
-    for name, one in rows.items():
-        count = Counter(home[claim] for claim in {*one["claims"], *one["in_arm"]})
-        cells = [count[loaded.id] for loaded in probes] + [len(one["fields"])]
+    for name, row in rows.items():
+        count = Counter(home[claim] for claim in {*row["claims"], *row["in_arm"]})
+        cells = [count[loaded.id] for loaded in probes] + [len(row["fields"])]
         lines.append(f"{name:<34}" + "".join(f"{cell or '.':>3}" for cell in cells))
     return [*lines, "```"]
 
@@ -182,8 +206,8 @@ def _by_claim(rows: Rows) -> list[str]:
     lines = []
     for loaded in load().values():
         for claim in loaded.scenario.claims:
-            own = [name for name, one in rows.items() if claim.id in {*one["claims"], *one["in_arm"]}]
-            shown = INSTEAD.get(loaded.scenario.kind, ", ".join(own[:3]))
-            lines.append((claim.id, str(len(own) or 1), shown))
-    table = markdown_table(("claim", "fails for", "for instance"), lines, "lrl")
-    return ["What each claim fails for, and three instances.\n", *table]
+            failing = [name for name, row in rows.items() if claim.id in {*row["claims"], *row["in_arm"]}]
+            examples = INSTEAD.get(loaded.scenario.kind, ", ".join(failing[:3]))
+            lines.append((claim.id, str(len(failing) or 1), examples))
+    table = markdown_table(("claim", "fails for", "examples"), lines, "lrl")
+    return ["The number of optimizers for which each claim fails, and three examples.\n", *table]

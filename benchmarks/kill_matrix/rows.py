@@ -1,6 +1,6 @@
-"""The rows of the kill matrix: each optimizer is held to all that applies to it, in processes side by side.
+"""Rows of the kill matrix: the results of every optimizer, measured in parallel processes.
 
-They stand outside of `__main__`, which a spawned process cannot import.
+The functions are not in `__main__`, because a spawned process cannot import it.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ Rows = Mapping[str, Mapping[str, MatrixRow]]
 
 
 def every_name() -> list[tuple[str, str]]:
-    """Return the kind and name of all mutants, of what is no fault, and of all right optimizers."""
-    names = [("mutants", one.name) for one in MUTANTS] + [("others", one.name) for one in OTHERS]
+    """Return (kind, name) of every optimizer: the mutants, the others (harmless), and the right optimizers."""
+    names = [("mutants", mutant.name) for mutant in MUTANTS] + [("others", other.name) for other in OTHERS]
     return names + [("right", name) for name in RIGHT]
 
 
 def measured(names: Sequence[tuple[str, str]], processes: int) -> Rows:
-    """Return the row of each optimizer, by kind and name; each is tried in one of `processes` processes."""
+    """Return the row of each optimizer, by kind and name; a pool of `processes` processes measures them."""
     with multiprocessing.get_context("spawn").Pool(processes, determinism.fix_environment) as pool:
-        rows = pool.starmap(_one, names, chunksize=1)
-    found: dict[str, dict[str, MatrixRow]] = {"mutants": {}, "others": {}, "right": {}}
-    for (kind, name), one in zip(names, rows, strict=True):
-        found[kind][name] = one
-    return found
+        rows = pool.starmap(_row, names, chunksize=1)
+    by_kind: dict[str, dict[str, MatrixRow]] = {"mutants": {}, "others": {}, "right": {}}
+    for (kind, name), row in zip(names, rows, strict=True):
+        by_kind[kind][name] = row
+    return by_kind
 
 
-def _one(kind: str, name: str) -> MatrixRow:
+def _row(kind: str, name: str) -> MatrixRow:
     warnings.simplefilter("ignore")
     determinism.fix_torch()
     with tempfile.TemporaryDirectory() as folder:
         return right_row(RIGHT[name], Path(folder)) if kind == "right" else mutant_row(BY_NAME[name], Path(folder))
 
 
-def to_json(found: Rows) -> str:
-    """Write one optimizer a line, so that a diff names what changed."""
+def to_json(by_kind: Rows) -> str:
+    """Return the rows as JSON with one line per optimizer, so that a diff names the optimizers that changed."""
     parts = []
-    for kind, rows in found.items():
-        lines = [f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in rows.items()]
+    for kind, rows in by_kind.items():
+        lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items()]
         parts.append(f' "{kind}": {{\n' + ",\n".join(lines) + "\n }")
     return "{\n" + ",\n".join(parts) + "\n}\n"

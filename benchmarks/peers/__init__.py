@@ -1,5 +1,5 @@
-"""The pass/fail rules of other projects' optimizer tests, re-stated from their published constants, to run on our mutants.
+"""Pass/fail rules of other projects' optimizer tests, rewritten from their published constants.
 
-`planted` says what the rules are run on, `rule` what a rule is and when it is red; `torch_tests`, `library_tests` and
-`golden_runs` hold the rules. No line of the other projects' code is here.
+`planted` lists the optimizers; `rule` defines a rule and runs it; `torch_tests`, `library_tests` and `golden_runs` hold the
+rules. The folder contains no code of the other projects.
 """

@@ -1,8 +1,8 @@
-"""What do comparisons of a training run with a recorded one notice? Their rates, steps and tolerances, on a small net.
+"""Rules that compare a training run with a recorded one: their settings and tolerances, on a small net.
 
-The runs are a 16-32-4 net in float32 (a language model has millions of times its weights): what counts is how the whole
-of the decay compares with the tolerance, which does not hang on the model. The recorded run is the twin's, on the same
-machine: the best case for the rule. A golden that was recorded while the bug was in would catch nothing.
+The net is 16-32-4 in float32; a language model has millions of times its weights. The ratio of the total decay to the tolerance
+decides, and it does not depend on the model. The recorded run is the twin's, on the same machine: this is the best case for the
+rule. A golden that was recorded with the bug would catch nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADAMS = ("adamw", "adam")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a run is trained: the optimizer is built with `lr`, and takes `lr * factor(step)` at a step, counted from 0."""
+    """Settings of a training run. The optimizer is built with `lr`; step t, counted from 0, has the rate `lr * factor(t)`."""
 
     steps: int
     lr: float
@@ -37,19 +37,19 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trace:
-    """What was written down of a run: each step's loss and gradient norm."""
+    """Record of a run: the loss and the gradient norm of each step."""
 
     losses: tuple[float, ...]
     norms: tuple[float, ...]
 
 
 def warmed(step: int) -> float:
-    """Rise from 0 over 1 % of 320,000 steps: 100 steps see 3 % of the rise."""
+    """Return the warm-up factor: it rises from 0 to 1 over 3,200 steps, 1 % of 320,000; 100 steps are 3 % of the rise."""
     return step / 3200
 
 
 def settled(step: int) -> float:
-    """Rise in 2 steps, stay for 19 and fall over 80."""
+    """Return the factor of a schedule that rises in 2 steps, is constant for 19 and falls over 80."""
     return min((step + 1) / 2, 1.0, 1 - (step - 20) / 80)
 
 
@@ -63,39 +63,39 @@ TORCHTITAN = Recipe(100, 8e-4, 0.1, settled, betas=(0.9, 0.95), clip=1.0)
 def megatron(make: Maker, twin: Maker) -> bool:
     """`tests/functional_tests/python_test_utils`, approximate: 99 of 100 losses within 5 %.
 
-    Rate, warm-up (100 of 3,200 steps), weight decay 1e-2, clipping and exempt biases of the gpt3 cases. The sum of
-    rate times weight decay is 2.3e-6; the tolerance is 5e-2. In the first 64 steps 1 - rate * decay is 1 in float32.
+    Learning rate, warm-up (100 of 3,200 steps), weight decay 1e-2, clipping and exempt biases of the gpt3 cases. The sum of
+    lr * weight_decay over the run is 2.3e-6; the tolerance is 5e-2. In the first 64 steps 1 - lr * weight_decay is 1 in float32.
     """
-    near = [abs(a - b) <= 0.05 * abs(b) for a, b in _pairs(MEGATRON, make, twin)]
-    return near.count(False) > 1
+    close = [abs(a - b) <= 0.05 * abs(b) for a, b in _pairs(MEGATRON, make, twin)]
+    return close.count(False) > 1
 
 
 def megatron_exact(make: Maker, twin: Maker) -> bool:
-    """The same run, the deterministic test: losses rounded to 5 decimals are equal.
+    """The same run in the deterministic test: losses rounded to 5 decimals are equal.
 
-    It notices any change that reaches the fifth decimal, wrong or not, and is turned off where runs are not
-    deterministic. Which of the small changes reach it is partly luck.
+    It notices every change that reaches the fifth decimal, whether it is a fault or not. The project turns it off where runs are
+    not deterministic. Whether a small change reaches the fifth decimal is partly chance.
     """
     return any(round(a, 5) != round(b, 5) for a, b in _pairs(MEGATRON, make, twin))
 
 
 def grpo(make: Maker, twin: Maker) -> bool:
-    """`test_grpo_training_loop.py`: each loss within 1 %, over the 3 steps at 1e-6 of its basic case."""
+    """`test_grpo_training_loop.py`: each loss within 1 %, over 3 steps at a learning rate of 1e-6, as in its basic case."""
     return not all(abs(a - b) <= 0.01 * abs(b) for a, b in _pairs(GRPO, make, twin))
 
 
 def torchtune(make: Maker, twin: Maker) -> bool:
-    """`test_full_finetune_single_device.py`: 4 steps at 2e-5, losses within 1e-4 (relative and absolute).
+    """`test_full_finetune_single_device.py`: 4 steps at a learning rate of 2e-5, losses within 1e-4 (relative and absolute).
 
-    Its strength is elsewhere: one golden holds over compiled, accumulated and in-backward configurations.
+    In its favour: one golden holds for the compiled, the accumulated and the in-backward configuration.
     """
     return not all(abs(a - b) <= 1e-4 + 1e-4 * abs(b) for a, b in _pairs(TORCHTUNE, make, twin))
 
 
 def algoperf(make: Maker, twin: Maker) -> bool:
-    """`tests/test_traindiffs.py`: the last of 10 steps at 1e-3, loss and gradient norm within 100 %.
+    """`tests/test_traindiffs.py`: after 10 steps at a learning rate of 1e-3, the last loss and gradient norm are within 100 %.
 
-    The project runs SGD without weight decay through it, to compare two frameworks: no decay is ever on.
+    The project compares two frameworks with it, on SGD without weight decay: the test never has a decay.
     """
     got, wanted = _trace(make, ALGOPERF), _trace(twin, ALGOPERF)
     last = ((got.losses[-1], wanted.losses[-1]), (got.norms[-1], wanted.norms[-1]))
@@ -105,19 +105,19 @@ def algoperf(make: Maker, twin: Maker) -> bool:
 def torchtitan(make: Maker, twin: Maker) -> bool:
     """`scripts/loss_compare.py --assert-equal --steps=100`: every loss equal, bit for bit.
 
-    Rate, schedule, betas, weight decay 0.1 and clipping of the debug model. It notices every change of this run, wrong or
-    not: its files are recorded anew when a library moves.
+    Learning rate, schedule, betas, weight decay 0.1 and clipping of the debug model. It notices every change of this run, whether
+    it is a fault or not; the project records its files again when a library changes.
     """
     return not all(a == b for a, b in _pairs(TORCHTITAN, make, twin))
 
 
 def megatron_moves(make: Maker, twin: Maker) -> bool:
-    """The losses of Megatron's run, in float64."""
+    """Return True if the losses of Megatron's run differ in float64 too."""
     return _moves(MEGATRON, make, twin)
 
 
 def torchtitan_moves(make: Maker, twin: Maker) -> bool:
-    """The losses of torchtitan's run, in float64."""
+    """Return True if the losses of torchtitan's run differ in float64 too."""
     return _moves(TORCHTITAN, make, twin)
 
 
@@ -132,7 +132,7 @@ RULES = (
 
 
 def _moves(recipe: Recipe, make: Maker, twin: Maker) -> bool:
-    """Compare at 1e-10: far above what 100 steps round in float64, far below what a float32 loss can show."""
+    """Compare the losses in float64 at 1e-10: far above the rounding of 100 steps, far below a change that float32 can show."""
     return any(abs(a - b) > 1e-10 * abs(b) for a, b in _pairs(replace(recipe, dtype=torch.float64), make, twin))
 
 
@@ -142,7 +142,7 @@ def _pairs(recipe: Recipe, make: Maker, twin: Maker) -> list[tuple[float, float]
 
 @functools.cache
 def _trace(make: Maker, recipe: Recipe) -> Trace:
-    """Train the net by a recipe, on a fresh batch of 64 in every step; the learning rate is set as torch's schedulers do."""
+    """Train the net by a recipe, with a new batch of 64 in every step; set the learning rate as torch's schedulers do."""
     torch.manual_seed(42)
     net = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 4)).to(recipe.dtype)
     teacher = torch.randn(16, 4).to(recipe.dtype)
@@ -164,6 +164,6 @@ def _trace(make: Maker, recipe: Recipe) -> Trace:
 def _groups(net: nn.Module, recipe: Recipe) -> list[object]:
     if not recipe.exempt_biases:
         return list(net.parameters())
-    matrices = [one for one in net.parameters() if one.ndim > 1]
-    biases = [one for one in net.parameters() if one.ndim == 1]
+    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
+    biases = [parameter for parameter in net.parameters() if parameter.ndim == 1]
     return [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]

@@ -1,4 +1,4 @@
-"""What do the tests of optimizer libraries notice? optax, kozistr's pytorch_optimizer, keras and bitsandbytes."""
+"""Rules of optimizer libraries: optax, kozistr's pytorch_optimizer, keras and bitsandbytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPTAX: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Valley:
-    """A function with one minimum: where the run starts, where it should end, and the gradient."""
+    """A function with one minimum: the start of the run, the minimum, and the gradient (`slope`)."""
 
     start: tuple[float, ...]
     minimum: tuple[float, ...]
@@ -40,22 +40,22 @@ ROSENBROCK = Valley(
 def parabola(make: Maker, twin: Maker) -> bool:
     """`alias_test.py`, `test_optimization`: 10,000 steps on a parabola end within 3e-2 of its minimum.
 
-    The minimum is the one without decay, and the decay optax's default of 1e-4: an AdamW without any is meant to pass.
-    That optax also tests its decay as a transform of its own, exactly and with a mask, is not in the table.
+    The minimum is that of the function without decay, and the decay is optax's default of 1e-4: an AdamW without decay is meant
+    to pass. optax also tests its decay as a separate transform, exactly and with a mask; that test is not in the table.
     """
     return not _arrives(make, twin, PARABOLA)
 
 
 def rosenbrock(make: Maker, twin: Maker) -> bool:
-    """The same on Rosenbrock's function, from (0, 0). The complex variants of both are left out."""
+    """The same test on Rosenbrock's function, from (0, 0). The complex variants of both functions are left out."""
     return not _arrives(make, twin, ROSENBROCK)
 
 
 def halved(make: Maker, twin: Maker) -> bool:
-    """`test_optimizers.py`: 10 steps at 0.5 with weight_decay 1e-3; the loss falls to 1/1.5 or less.
+    """`test_optimizers.py`: 10 steps at a learning rate of 0.5 with weight_decay 1e-3; the loss falls to 1/1.5 or less.
 
-    100 points in two blobs, a 2-2-1 net, float32 and bfloat16; SGD with momentum 0.9. It asks whether a hundred optimizers
-    train at all.
+    100 points in two blobs, a 2-2-1 net, float32 and bfloat16; SGD with momentum 0.9. The project uses it to check that each of
+    a hundred optimizers trains at all.
     """
     return any(not _falls(make, kind) for kind in (torch.float32, torch.bfloat16))
 
@@ -70,20 +70,21 @@ def negative(make: Maker, twin: Maker) -> bool:
 
 
 def keras_decay(make: Maker, twin: Maker) -> bool:
-    """`adamw_test.py`, `test_weight_decay`: gradients of zero, rate 1, decay 0.004; the weights to six decimals.
+    """`adamw_test.py`, `test_weight_decay`: gradients of zero, learning rate 1, decay 0.004; the weights to six decimals.
 
-    One weight is decayed by three optimizers, two are excluded, which is a group without decay here. In its favour: beside ours
-    the only test here that says what decay is. At a rate of 1, decay times the rate, its square and no rate are the same.
+    Three optimizers decay one weight; two other weights are excluded, which is a group without decay here. In its favour: apart
+    from our claims, it is the only test here of the amount of decay. At a learning rate of 1, it cannot tell a decay times the
+    rate from a decay times its square or without it.
     """
     shared, exempt, other = (nn.Parameter(torch.tensor(2.0)) for _ in range(3))
-    for left_out in ((), (exempt,), (other,)):
-        _zero_step(make, shared, left_out)
+    for excluded in ((), (exempt,), (other,)):
+        _zero_step(make, shared, excluded)
     wanted = ((shared, 2.0 * (1 - 0.004) ** 3), (exempt, 2.0), (other, 2.0))
     return not all(abs(weight.item() - value) < 1.5e-6 for weight, value in wanted)
 
 
 def keras_step(make: Maker, twin: Maker) -> bool:
-    """`adamw_test.py`, `test_single_step`: rate 0.5 and the default decay of 0.004, one step, to 1e-4."""
+    """`adamw_test.py`, `test_single_step`: one step at a learning rate of 0.5 with the default decay of 0.004, to 1e-4."""
     weight = nn.Parameter(torch.tensor([1.0, 2.0, 3.0, 4.0]))
     optimizer = make([weight], lr=0.5, weight_decay=0.004)
     weight.grad = torch.tensor([1.0, 6.0, 7.0, 2.0])
@@ -92,24 +93,25 @@ def keras_step(make: Maker, twin: Maker) -> bool:
 
 
 def keras_golden(make: Maker, twin: Maker) -> bool:
-    """`adamw_test.py`, `test_correctness_with_golden`: five steps at rate 1 with weight_decay 0.5, to 5e-4.
+    """`adamw_test.py`, `test_correctness_with_golden`: five steps at a learning rate of 1 with weight_decay 0.5, to 5e-4.
 
-    The golden is the twin's: keras' own are of an epsilon of 2 that its formula puts elsewhere than torch's.
+    The golden is the twin's. Those of keras cannot be used: they are for an epsilon of 2, and its formula adds epsilon at another
+    place than torch's.
     """
     return not all(torch.allclose(a, b, rtol=5e-4, atol=5e-4) for a, b in zip(_ramp(make), _ramp(twin), strict=True))
 
 
 def bnb_zero(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `test_optimizer32bit`: 20 steps beside a reference, to 1e-5 and 1e-6; 15 numbers may differ.
+    """`test_optim.py`, `test_optimizer32bit`: 20 steps agree with a reference to 1e-5 and 1e-6; 15 numbers may differ.
 
-    At the default weight decay of its Adam, SGD and Lion, which is 0. Reloaded every fourth step. The reference is the
-    twin. The project has since added a test with decay, for Lion.
+    The weight decay is 0, the default of its Adam, SGD and Lion. The state is saved and loaded every fourth step. The reference
+    is the twin. The project also has a test with decay, for Lion.
     """
     return _departs(make, twin, 0.0)
 
 
 def bnb_adamw(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, the same for AdamW, whose default weight decay is 1e-2."""
+    """`test_optim.py`, `test_optimizer32bit` for AdamW: the default weight decay is 1e-2."""
     return _departs(make, twin, 1e-2)
 
 
@@ -123,7 +125,10 @@ RULES = (
 
 
 def _arrives(make: Maker, twin: Maker, valley: Valley) -> bool:
-    """Say where 10,000 steps end; a mutant that has gone its twin's way for 500, bit for bit, is taken to end where it does."""
+    """Return True if 10,000 steps end near the minimum.
+
+    A mutant whose weights equal its twin's after 500 steps, bit for bit, is assumed to end at the same weights, which are cached.
+    """
     step = step_of(twin)
     same = torch.equal(_end(make, step, valley, 500), _end(twin, step, valley, 500))
     end = _end(twin if same else make, step, valley, 10_000)
@@ -156,30 +161,30 @@ def _falls(make: Maker, kind: torch.dtype) -> bool:
     return losses[0] > 1.5 * losses[-1]
 
 
-def _zero_step(make: Maker, shared: nn.Parameter, left_out: tuple[nn.Parameter, ...]) -> None:
-    groups = [{"params": [shared]}, *({"params": [one], "weight_decay": 0.0} for one in left_out)]
+def _zero_step(make: Maker, shared: nn.Parameter, excluded: tuple[nn.Parameter, ...]) -> None:
+    groups = [{"params": [shared]}, *({"params": [weight], "weight_decay": 0.0} for weight in excluded)]
     optimizer = make(groups, lr=1.0, weight_decay=0.004)
-    for one in (shared, *left_out):
-        one.grad = torch.zeros_like(one)
+    for weight in (shared, *excluded):
+        weight.grad = torch.zeros_like(weight)
     optimizer.step()
 
 
 def _ramp(make: Maker) -> list[Tensor]:
     weight = nn.Parameter(torch.ones(10))
     optimizer = make([weight], lr=1.0, weight_decay=0.5, eps=2.0)
-    seen = []
+    path = []
     for step in range(5):
         weight.grad = torch.arange(1, 11) / 10 if step else torch.full((10,), 0.01)
         optimizer.step()
-        seen.append(weight.detach().clone())
-    return seen
+        path.append(weight.detach().clone())
+    return path
 
 
 def _departs(make: Maker, twin: Maker, weight_decay: float) -> bool:
     weights = [nn.Parameter(0.1 * torch.randn(1024, 32))]
     weights.append(nn.Parameter(weights[0].detach().clone()))
     optimizer, reference = (
-        one([weight], lr=1e-3, weight_decay=weight_decay) for one, weight in zip((make, twin), weights, strict=True)
+        build([weight], lr=1e-3, weight_decay=weight_decay) for build, weight in zip((make, twin), weights, strict=True)
     )
     for step in range(20):
         gradient = 0.01 * torch.randn(1024, 32)

@@ -1,4 +1,4 @@
-"""Which wrong optimizers are the rules run on, and whose step does each take?"""
+"""Optimizers with a planted bug on which the rules are run, and the kind of step that each takes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.mutants.collection import path_of
 from tests.mutants.expectations import MUTANTS, Mutant
 
 STEPS: Mapping[str, Callable[..., Any]] = {
-    name: functools.partial(one, foreach=False)
-    for name, one in (("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD))
+    name: functools.partial(make, foreach=False)
+    for name, make in (("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD))
 }
-OTHER = "other"  # a step that is none of these
+OTHER = "other"  # any other step
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Build an optimizer with what its constructor accepts of the options given, and leave the rest out."""
+    """Factory of an optimizer by its import path; options that its constructor does not accept are left out."""
 
     path: str
 
@@ -32,13 +32,13 @@ class Maker:
         return resolve(self.path)(params, **taken)
 
     def takes(self, name: str) -> bool:
-        """Return True if the constructor names this option, or hands what it does not name to a base that does."""
+        """Return True if the constructor has this option, or passes it on to a base class that has it."""
         return name in _options(self.path)
 
 
 @dataclass(frozen=True)
 class Planted:
-    """An optimizer with one planted fault, the same one without it, and the step that the latter takes."""
+    """A mutant and its twin. `group` is the module of the mutant, `step` the kind of step that the twin takes."""
 
     name: str
     group: str
@@ -49,46 +49,46 @@ class Planted:
 
 @functools.cache
 def planted() -> tuple[Planted, ...]:
-    """Return every mutant of the catalogue, by the module that holds it."""
-    return tuple(_planted(one) for one in sorted(MUTANTS, key=lambda one: one.make.__module__))
+    """Return every mutant of tests/mutants, sorted by module."""
+    return tuple(_planted(mutant) for mutant in sorted(MUTANTS, key=lambda mutant: mutant.make.__module__))
 
 
 @functools.cache
 def step_of(twin: Maker) -> str:
-    """Return whose numbers an optimizer gives in five steps of float32: torch's AdamW, Adam or SGD, or `other`.
+    """Return the optimizer of torch with the same weights after five steps in float32: adamw, adam, sgd, or `other`.
 
-    The tolerance is 100 eps of weights of size 1; one decay, the smallest difference between the three, is 1e-3.
+    The tolerance is 100 eps for weights of size 1. The smallest difference between the three is one decay: 1e-3.
     """
     tolerance = 100 * torch.finfo(torch.float32).eps
     for name, reference in STEPS.items():
-        wanted, got = _walk(reference), _walk(twin)
+        wanted, got = _weights_after(reference), _weights_after(twin)
         if got is not None and wanted is not None and torch.allclose(got, wanted, rtol=0.0, atol=tolerance):
             return name
     return OTHER
 
 
-def _planted(one: Mutant) -> Planted:
-    twin = Maker(path_of(one.twin))
-    return Planted(one.name, one.make.__module__.rpartition(".")[2], Maker(one.path), twin, step_of(twin))
+def _planted(mutant: Mutant) -> Planted:
+    twin = Maker(path_of(mutant.twin))
+    return Planted(mutant.name, mutant.make.__module__.rpartition(".")[2], Maker(mutant.path), twin, step_of(twin))
 
 
 @functools.cache
 def _options(path: str) -> frozenset[str]:
-    """Return the options of a constructor; where it passes `**options` on, also those of the next class that names its own."""
+    """Return the options of a constructor; if it takes `**options`, also those of the next base class with a constructor."""
     build = resolve(path)
     names: set[str] = set()
-    for one in inspect.getmro(build) if inspect.isclass(build) else [build]:
-        if inspect.isclass(one) and "__init__" not in vars(one):
+    for make in inspect.getmro(build) if inspect.isclass(build) else [build]:
+        if inspect.isclass(make) and "__init__" not in vars(make):
             continue
-        parameters = inspect.signature(one).parameters.values()
-        names |= {each.name for each in parameters}
-        if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+        parameters = inspect.signature(make).parameters.values()
+        names |= {parameter.name for parameter in parameters}
+        if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
             break
     return frozenset(names)
 
 
-def _walk(make: Callable[..., Any]) -> torch.Tensor | None:
-    """Return a matrix after five steps on given gradients, or nothing where the optimizer refuses."""
+def _weights_after(make: Callable[..., Any]) -> torch.Tensor | None:
+    """Return a matrix after five steps with given gradients, or None if the optimizer raises an exception."""
     generator = torch.Generator().manual_seed(3)
     weight = torch.nn.Parameter(torch.randn(3, 4, generator=generator))
     try:

@@ -1,4 +1,4 @@
-"""What is a rule, on whom is it run, and when is it red?"""
+"""Rule of another project: its tests, the optimizers to which it applies, and its mark for a planted bug."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ import torch
 from benchmarks.peers.planted import Maker, Planted
 
 Test = Callable[[Maker, Maker], bool]  # (the optimizer under test, the same without fault) -> is the test red?
-CAUGHT, MISSED, ROUNDED, APART = "X", "-", "r", ""  # what a rule says of a planted bug
+CAUGHT, MISSED, ROUNDED, APART = "X", "-", "r", ""  # marks of a rule for a planted bug
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A project's pass/fail rule: red when one of its tests is. `home` is where the project lives.
+    """Pass/fail rule of a project: it is red if one of its tests is red.
 
-    `steps` are the steps of the optimizers that the project holds to it. `where_able` are tests that only the
-    optimizers face whose twin passes them: the project excludes those that cannot (complex weights, refused options).
-    `in_double` asks whether the run moves in float64 at all: what it passes moved by rounding alone.
+    - `column`: the heading of its column on the page.
+    - `home`: the address of the project.
+    - `steps`: the kinds of optimizers that the project tests with this rule.
+    - `tests`: the tests that every such optimizer must pass.
+    - `where_able`: tests that are run only if the twin passes them. The project excludes optimizers that cannot pass
+      (complex weights, refused options).
+    - `in_double`: the run in float64. If it is green while the rule is red, the mutant differs only by rounding.
     """
 
     column: str
@@ -34,31 +38,36 @@ class Rule:
 
     @property
     def source(self) -> str:
-        """What was taken, from where, and what to hold in its favour: the docstrings of its tests."""
+        """The docstrings of the tests: their origin in the project, their constants, and their merits."""
         return "\n\n".join(inspect.getdoc(test) or "" for test in (*self.tests, *self.where_able))
 
 
-def says(rule: Rule, one: Planted) -> str:
-    """Return what a rule says of a planted bug; APART: it is not meant for such an optimizer, or is red for the twin too.
+def mark_of(rule: Rule, bug: Planted) -> str:
+    """Return the mark of a rule for a planted bug.
 
-    ROUNDED: it is red, but only because the mutant rounds otherwise than its twin.
+    - CAUGHT: the rule is red.
+    - MISSED: the rule is green.
+    - ROUNDED: the rule is red, but only because the mutant rounds differently from its twin.
+    - APART: the rule is not meant for such an optimizer, or all of its tests are red for the twin too.
     """
-    fitting = [test for test in (*rule.tests, *rule.where_able) if one.step in rule.steps and not red(test, one.twin, one.twin)]
-    if not fitting:
+    applicable = [
+        test for test in (*rule.tests, *rule.where_able) if bug.step in rule.steps and not red(test, bug.twin, bug.twin)
+    ]
+    if not applicable:
         return APART
-    if not any(red(test, one.mutant, one.twin) for test in fitting):
+    if not any(red(test, bug.mutant, bug.twin) for test in applicable):
         return MISSED
-    return ROUNDED if rule.in_double and not red(rule.in_double, one.mutant, one.twin) else CAUGHT
+    return ROUNDED if rule.in_double and not red(rule.in_double, bug.mutant, bug.twin) else CAUGHT
 
 
-def false_alarms(rule: Rule, one: Planted) -> tuple[str, ...]:
-    """Return the tests of a rule that are red for the optimizer without the bug, of those that it should pass."""
-    return tuple(test.__name__ for test in rule.tests if one.step in rule.steps and red(test, one.twin, one.twin))
+def false_alarms(rule: Rule, bug: Planted) -> tuple[str, ...]:
+    """Return the names of the tests of a rule that are red for the twin, the optimizer without the bug."""
+    return tuple(test.__name__ for test in rule.tests if bug.step in rule.steps and red(test, bug.twin, bug.twin))
 
 
 @functools.cache
 def red(test: Test, make: Maker, twin: Maker) -> bool:
-    """Run a test on an optimizer; one that raises is red, as it would be in a test run."""
+    """Return True if a test is red for an optimizer; an exception is red, as in pytest."""
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         torch.manual_seed(0)

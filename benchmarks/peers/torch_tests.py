@@ -1,4 +1,4 @@
-"""What do torch's own optimizer tests notice? Their rules on the CPU, with the options of `common_optimizers.py`."""
+"""Rules of torch's own optimizer tests, on the CPU, with the options of `common_optimizers.py`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ EVERY = ("adamw", "adam", "sgd", OTHER)
 
 
 def close(got: Tensor, wanted: Tensor) -> bool:
-    """Compare as torch's own tests do: 1.3e-6 and 1e-5 in single precision, 1e-7 and 1e-7 in double."""
+    """Return True if two tensors agree to torch's test tolerances (relative, absolute): 1.3e-6, 1e-5; in double 1e-7, 1e-7."""
     wide = got.dtype in (torch.float64, torch.complex128)
     return torch.allclose(got, wanted, rtol=1e-7 if wide else 1.3e-6, atol=1e-7 if wide else 1e-5)
 
 
 def settings(make: Maker, twin: Maker) -> list[Options]:
-    """Return the options that torch tests with: none, another rate, a decay; with momentum and maximize where they are taken."""
-    found: list[Options] = [{}, {"lr": 0.01}, {"weight_decay": 0.5 if step_of(twin) == "sgd" else 0.1}]
+    """Return the sets of options that torch tests: none, another learning rate, a decay.
+
+    Momentum and maximize are added if the constructor accepts them.
+    """
+    chosen: list[Options] = [{}, {"lr": 0.01}, {"weight_decay": 0.5 if step_of(twin) == "sgd" else 0.1}]
     if step_of(twin) == "sgd" and make.takes("momentum"):
-        found.append({"momentum": 0.9, "weight_decay": 0.1})
-    return [*found, {"weight_decay": 0.1, "maximize": True}] if make.takes("maximize") else found
+        chosen.append({"momentum": 0.9, "weight_decay": 0.1})
+    return [*chosen, {"weight_decay": 0.1, "maximize": True}] if make.takes("maximize") else chosen
 
 
 def on_every_path(make: Maker, twin: Maker) -> list[Options]:
-    """Return these options for each way to compute that the constructor offers."""
+    """Return these sets of options for each implementation path that the constructor offers."""
     flags: list[Options] = [{}, *({flag: True} for flag in FLAGS if make.takes(flag))]
     return [{**options, **flag} for options, flag in itertools.product(settings(make, twin), flags)]
 
@@ -42,7 +45,7 @@ def on_every_path(make: Maker, twin: Maker) -> list[Options]:
 def direction(make: Maker, twin: Maker) -> bool:
     """`test_optim.py`, `test_forloop_goes_right_direction`: 20 steps of |Wx + b|^2, contiguous and not; the loss is lower.
 
-    It asks whether the optimizer descends, and was not written to ask anything of its decay.
+    The test checks that the optimizer descends; it was not written to check the decay.
     """
     return any(
         not _descends(options, lambda w, b, options=options: make([w, b], **options), contiguous)
@@ -56,13 +59,15 @@ def group_decay(make: Maker, twin: Maker) -> bool:
     def build(w: Tensor, b: Tensor, options: Options) -> Any:
         return make([{"params": [w], **options}, {"params": [b], **options, "weight_decay": 0.0}], **_flags(options))
 
-    return any(not _descends(one, lambda w, b, one=one: build(w, b, one)) for one in on_every_path(make, twin))
+    return any(
+        not _descends(options, lambda w, b, options=options: build(w, b, options)) for options in on_every_path(make, twin)
+    )
 
 
 def group_rates(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `test_param_groups_lr`: as above, and a third parameter at a rate of 1e-28 does not move.
+    """`test_optim.py`, `test_param_groups_lr`: as above, and a third parameter with a learning rate of 1e-28 does not move.
 
-    In its favour: this sees a decay that is not multiplied by the learning rate.
+    In its favour: the test notices a decay that is not multiplied by the learning rate.
     """
     return any(_idle_moves(make, {"lr": 1e-3, **options}) for options in on_every_path(make, twin))
 
@@ -70,9 +75,9 @@ def group_rates(make: Maker, twin: Maker) -> bool:
 def one_path(make: Maker, twin: Maker) -> bool:
     """`test_optim.py`, `test_foreach_matches_forloop` and its like for fused: 7 steps of a 2-3-1 net in float64, to 1e-7.
 
-    The fourth step is without gradients. In its favour: the mutant stands for one implementation path and its twin for
-    the other, as if the bug were in one path only, and every path that the mutant has is tried. In use, a bug that
-    is in both paths, or in an optimizer with one, passes.
+    The fourth step has no gradients. We favour the test: the mutant stands for one implementation path and its twin for the
+    other, as if the bug were in one path only, and every path of the mutant is tried. In use, the test passes a bug that is in
+    both paths, or in an optimizer with one path.
     """
     return any(
         not all(map(close, _net_after(make, options), _net_after(twin, _without(FLAGS, options))))
@@ -81,7 +86,7 @@ def one_path(make: Maker, twin: Maker) -> bool:
 
 
 def resumed(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `test_state_dict_deterministic`: 10 steps, load into a second, 10 steps of both; the same weights.
+    """`test_optim.py`, `test_state_dict_deterministic`: 10 steps, load into a second optimizer, 10 steps of both; equal weights.
 
     Both are built with the same options. The comparison of the two state dicts is left out.
     """
@@ -89,7 +94,7 @@ def resumed(make: Maker, twin: Maker) -> bool:
 
 
 def no_gradient(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `test_step_is_noop_when_params_have_no_grad`: weights without gradient stay as they are."""
+    """`test_optim.py`, `test_step_is_noop_when_params_have_no_grad`: weights without gradient do not change."""
     for options in on_every_path(make, twin):
         weights = [torch.randn(2, 3) for _ in range(2)]
         before = [weight.clone() for weight in weights]
@@ -100,9 +105,9 @@ def no_gradient(make: Maker, twin: Maker) -> bool:
 
 
 def zero_gradient(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `test_step_is_noop_for_zero_grads`: nothing moves; options with a weight decay are left out.
+    """`test_optim.py`, `test_step_is_noop_for_zero_grads`: weights do not change; options with a weight decay are left out.
 
-    AdamW's default decay stays on, and its rate is lowered to 1e-4 so that the decay hides under the tolerance.
+    AdamW's default decay stays on; torch lowers its learning rate to 1e-4, so that the decay is smaller than the tolerance.
     """
     weight = nn.Parameter(torch.randn(5, 1))
     before = weight.detach().clone()
@@ -113,14 +118,14 @@ def zero_gradient(make: Maker, twin: Maker) -> bool:
 
 
 def complex_weights(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `test_complex`: 3 steps of complex weights and of the pairs of their parts; the same numbers."""
+    """`test_optim.py`, `test_complex`: 3 steps of complex weights and of their real and imaginary parts; equal numbers."""
     return any(_parts_differ(make, options) for options in on_every_path(make, twin))
 
 
 def differentiable(make: Maker, twin: Maker) -> bool:
-    """`test_optim.py`, `TestDifferentiableOptimizer`: a recorded step passes the gradient check.
+    """`test_optim.py`, `TestDifferentiableOptimizer`: a step that is recorded in the graph passes the gradient check.
 
-    By weights, gradients and weight decay, which torch asks of its SGD.
+    The derivatives are by weights, gradients and weight decay; torch tests the last for SGD.
     """
 
     def stepped(weight: Tensor, gradient: Tensor, decay: Tensor) -> Tensor:
@@ -139,7 +144,7 @@ def refused(make: Maker, twin: Maker) -> bool:
 
 
 def repeated(make: Maker, twin: Maker) -> bool:
-    """`common_optimizers.py`, error inputs: a parameter twice in a group is warned of, and one in two groups refused."""
+    """`common_optimizers.py`, error inputs: a parameter twice in a group gives a warning, one in two groups is refused."""
     weight = nn.Parameter(torch.randn(1, 1))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -159,7 +164,7 @@ RULES = (
 
 
 def _flags(options: Options) -> Options:
-    """Return what torch gives to groups and others only to the constructor; both get it here."""
+    """Return the options that torch passes only to the constructor; here the constructor gets them, and the groups too."""
     return {name: value for name, value in options.items() if name in ("maximize", *FLAGS)}
 
 
@@ -231,7 +236,7 @@ def _resumes(make: Maker, options: Options) -> bool:
     w, b, x = nn.Parameter(torch.randn(2, 3)), nn.Parameter(torch.randn(2)), torch.randn(3)
     optimizer = make([w, b], **options)
     list(_losses(optimizer, w, b, x, 10))
-    w2, b2 = (nn.Parameter(one.detach().clone()) for one in (w, b))
+    w2, b2 = (nn.Parameter(weight.detach().clone()) for weight in (w, b))
     second = make([w2, b2], **options)
     second.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     for _ in range(10):
@@ -246,18 +251,18 @@ def _parts_differ(make: Maker, options: Options) -> bool:
     whole = [
         torch.randn(shape, dtype=kind) for shape, kind in (((10, 5), torch.complex64), ((10,), torch.complex64), ((10, 5), None))
     ]
-    parts = [torch.view_as_real(one).clone() if one.is_complex() else one.clone() for one in whole]
-    for one in (*whole, *parts):
-        one.requires_grad_()
+    parts = [torch.view_as_real(weight).clone() if weight.is_complex() else weight.clone() for weight in whole]
+    for weight in (*whole, *parts):
+        weight.requires_grad_()
     optimizers = make(whole, **options), make(parts, **options)
     for _ in range(3):
-        for one, part in zip(whole, parts, strict=True):
+        for weight, part in zip(whole, parts, strict=True):
             part.grad = torch.randn_like(part)
-            one.grad = torch.view_as_complex(part.grad.clone()) if one.is_complex() else part.grad.clone()
+            weight.grad = torch.view_as_complex(part.grad.clone()) if weight.is_complex() else part.grad.clone()
         for optimizer in optimizers:
             optimizer.step()
-    seen = [torch.view_as_real(one.detach()) if one.is_complex() else one.detach() for one in whole]
-    return not all(map(close, seen, (part.detach() for part in parts)))
+    reals = [torch.view_as_real(weight.detach()) if weight.is_complex() else weight.detach() for weight in whole]
+    return not all(map(close, reals, (part.detach() for part in parts)))
 
 
 def _raises(kind: type[Exception], build: Callable[[], Any]) -> bool:

@@ -1,1 +1,1 @@
-"""Who moved a number: the optimizer, or what it runs on?"""
+"""Attribution of moved numbers: to the optimizer under test, or to its environment."""

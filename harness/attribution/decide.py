@@ -1,7 +1,23 @@
-"""What moved a number: the optimizer, or what it runs on? Told from what witnesses gave, who run the same and were not changed.
+"""Decision on what moved a number: the optimizer under test, or its environment. This module runs nothing.
 
-A number that a witness moved too, in the same direction and as far, was moved by the environment; one that all of them
-still give was moved by the optimizer. Whatever cannot be told from this is said to be so. Nothing here runs anything.
+A witness is an unchanged optimizer that runs the same scenario on this machine: our float64 reference, or torch's own. A number
+moved alike in a witness if both shifts agree within their tolerances. The first row that applies gives the cause of a number:
+
+    cause              the witnesses of the arm                                   example
+    unwitnessed        one of them does not give the number                       it cannot run the scenario
+    alike              all moved alike, or the only one did: the reference        torch's matmul has changed
+    kernels            torch's own moved alike, the reference did not             a kernel of torch's AdamW has changed
+    torch              the only one moved alike: torch's own                      torch has changed, in a fixed arm
+    disagreement       the reference moved alike, torch's own did not             numpy has changed, which the optimizer uses
+    not_in_arm         none moved alike; the arm does not run the optimizer       a golden that was recorded elsewhere
+                       under test
+    other_numbers      none moved alike, and one moved somewhere; the golden      torch has changed, and the optimizer is not
+                       does not hold the shipped numbers                          an AdamW like torch's
+    moved_otherwise    one moved, but not alike                                   torch has changed, and the optimizer too
+    optimizer          none moved; the number's shift differs from all theirs     the optimizer has changed
+    within_tolerance   none moved; its shift agrees with one of theirs            a number just outside its tolerance
+
+The causes of all moved numbers of a golden give its kind: this optimizer, the environment, both, or not comparable.
 """
 
 from __future__ import annotations
@@ -15,128 +31,167 @@ from harness.goldens.compare import ComparisonRow
 from harness.goldens.values import Ensemble, Exact, compared_value, insensitive_reason, invalid_reason
 
 Name = Literal["reference", "torch"]
-WitnessRows = Mapping[Name, Mapping[str, ComparisonRow]]  # by witness and measure: the comparison with the shipped golden
+WitnessRows = Mapping[Name, Mapping[str, ComparisonRow]]  # by witness, then by measure: compared with the shipped golden
 Kind = Literal["this optimizer", "the environment", "both", "not comparable"]
 ArmOccupant = Literal["subject", "torch", "bystander", "fixed"]
 WITNESSES_FOR: Mapping[ArmOccupant, tuple[Name, ...]] = {
     "subject": ("reference", "torch"),
-    "torch": ("reference",),  # torch's own optimizer is under test: it is no witness of itself
-    "bystander": ("reference", "torch"),  # torch's own, in a role that the optimizer under test has not taken
-    "fixed": ("torch",),  # named by the scenario: every witness runs it as it is
-}  # whose word counts for an arm, by what runs in it
+    "torch": ("reference",),  # torch's own optimizer is under test, so it is no witness of itself
+    "bystander": ("reference", "torch"),  # torch's own optimizer, in a role that no optimizer under test has
+    "fixed": ("torch",),  # the scenario names the optimizer, and every witness runs it unchanged
+}  # the witnesses of an arm, by its occupant
 
-ArmCause = tuple[str, "Cause"]  # an arm, and what moved a number of it
-Cause = Literal["optimizer", "otherwise", "alike", "kernels", "torch", "unwitnessed", "another", "stranger", "noise", "split"]
-_OPTIMIZER: tuple[Cause, ...] = ("optimizer", "otherwise")
+ArmCause = tuple[str, "Cause"]  # an arm, and the cause of one of its moved numbers
+Cause = Literal[
+    "unwitnessed",
+    "alike",
+    "kernels",
+    "torch",
+    "disagreement",
+    "not_in_arm",
+    "other_numbers",
+    "moved_otherwise",
+    "optimizer",
+    "within_tolerance",
+]
+_OPTIMIZER: tuple[Cause, ...] = ("optimizer", "moved_otherwise")
 _ENVIRONMENT: tuple[Cause, ...] = ("alike", "kernels", "torch")
-_ACCORD: Mapping[tuple[tuple[Name, ...], tuple[Name, ...]], Cause] = {
+_CAUSE_OF_ALIKE: Mapping[tuple[tuple[Name, ...], tuple[Name, ...]], Cause] = {
     (("reference", "torch"), ("reference", "torch")): "alike",
     (("reference",), ("reference",)): "alike",
     (("torch",), ("reference", "torch")): "kernels",
     (("torch",), ("torch",)): "torch",
-}  # what it means that these witnesses moved as the number did, of those that were asked
+}  # the cause, by the witnesses that moved alike and by all witnesses of the arm
 _UNKNOWN: Mapping[Cause, str] = {
     "unwitnessed": "{witnesses} cannot give these numbers here",
-    "another": "{witnesses} moved here as well, from other numbers: how far this optimizer should have moved is not known",
-    "stranger": "the optimizer under test is not in it, and {witnesses} still {give} what was shipped: a golden from elsewhere?",
-    "noise": "what is left of it beside the shift of {witnesses} is within the tolerance",
-    "split": "our float64 reference moved alike here and {torch} did not",
-}
+    "other_numbers": "{witnesses} moved here too, from other numbers: how far this optimizer should move is unknown",
+    "not_in_arm": "the arm does not run the optimizer under test, and {witnesses} still {give} the shipped numbers: "
+    "was the golden recorded elsewhere?",
+    "within_tolerance": "the difference to the shift of {witnesses} is within the tolerance",
+    "disagreement": "our float64 reference moved alike here and {torch} did not",
+}  # messages for the causes that do not show what moved a number
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What moved, and why that is said."""
+    """What moved the numbers of a golden, and the reason for this decision."""
 
     kind: Kind
     why: str
 
     @property
     def sentence(self) -> str:
-        """The line under a golden's headline."""
+        """The line that follows the headline of a red golden."""
         return f"moved: {self.kind} ({self.why})"
 
 
 @dataclass(frozen=True)
 class ArmSubjects:
-    """What runs in each arm, who is torch's witness there, and why nothing can be told of an arm."""
+    """The optimizers in the arms of a scenario.
+
+    `runs`: the occupant of each arm. `names`: torch's own optimizer in each arm, as messages name it. `obstacles`: the reason,
+    for an arm whose numbers cannot be attributed.
+    """
 
     runs: Mapping[str, ArmOccupant]
     names: Mapping[str, str]
-    obstacles: Mapping[str, str] = field(default_factory=dict)
+    not_applicable_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def arm_of(measure: str) -> str:
-    """Return the arm of a recorded measure, which follows the lane's name in a study."""
+    """Return the arm in the name of a recorded measure, which is `arm.measure` or `lane.arm.measure`."""
     first, second, *_ = measure.split(".")
     return second if first in ("ensemble", "trajectory") else first
 
 
 def moved(row: ComparisonRow) -> bool:
-    """Return True if a number left its golden under the rule by which it was recorded, or can no more be compared with it.
+    """Return True if a number is outside its recorded tolerance, is missing, or cannot be compared.
 
-    The rounding error that a probe allows follows its numbers: one that went elsewhere with them is no other rule.
+    An absolute tolerance that has changed counts as a moved number too: a probe computes it from its numbers. A relative
+    tolerance that has changed is a changed rule, and does not count.
     """
     if row.status == "tolerance changed" and isinstance(row.golden, Exact) and isinstance(row.obtained, Exact):
         return row.golden.rtol == row.obtained.rtol
-    return _out(row)
+    return _outside_tolerance(row)
 
 
-def attribute(rows: Sequence[ComparisonRow], gave: WitnessRows, cast: ArmSubjects) -> Attribution:
-    """Say what moved `rows`, the comparison of one lane with its golden, given what the witnesses gave in that lane."""
-    left = [row for row in rows if moved(row)]
-    if not left:
-        return Attribution("not comparable", "no number moved by the rule under which it was recorded")
-    found = [(arm_of(row.measure), _finding(row, rows, gave, cast)) for row in left if arm_of(row.measure) not in cast.obstacles]
-    if not found:
-        return Attribution("not comparable", cast.obstacles[arm_of(left[0].measure)])
-    told = [(arm, finding) for arm, finding in found if finding not in _UNKNOWN]
-    if not told:
-        arm, finding = found[0]
-        return Attribution("not comparable", _UNKNOWN[finding].format(**_words([arm], gave, cast)))
-    kind = _kind(told)
-    say = {"this optimizer": _by_optimizer, "the environment": _by_environment, "both": _by_both}[kind]
-    untold = f"; {len(left) - len(told)} of {len(left)} that moved cannot be told" if len(told) < len(left) else ""
-    return Attribution(kind, say(told, gave, cast) + untold)
+def attribute(rows: Sequence[ComparisonRow], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Attribution:
+    """Return what moved the numbers of one lane. `rows` compares them with the golden, `witness_rows` those of the witnesses."""
+    moved_rows = [row for row in rows if moved(row)]
+    if not moved_rows:
+        return Attribution("not comparable", "no number moved under its recorded rule")
+    causes = [
+        (arm_of(row.measure), _cause(row, rows, witness_rows, arm_subjects))
+        for row in moved_rows
+        if arm_of(row.measure) not in arm_subjects.not_applicable_reasons
+    ]
+    if not causes:
+        return Attribution("not comparable", arm_subjects.not_applicable_reasons[arm_of(moved_rows[0].measure)])
+    known = [(arm, cause) for arm, cause in causes if cause not in _UNKNOWN]
+    if not known:
+        arm, cause = causes[0]
+        return Attribution("not comparable", _UNKNOWN[cause].format(**_placeholders([arm], witness_rows, arm_subjects)))
+    kind = _kind(known)
+    explain = {"this optimizer": _by_optimizer, "the environment": _by_environment, "both": _by_both}[kind]
+    rest = (
+        f"; {len(moved_rows) - len(known)} of {len(moved_rows)} moved numbers have no known cause"
+        if len(known) < len(moved_rows)
+        else ""
+    )
+    return Attribution(kind, explain(known, witness_rows, arm_subjects) + rest)
 
 
-def _finding(row: ComparisonRow, rows: Sequence[ComparisonRow], gave: WitnessRows, cast: ArmSubjects) -> Cause:
-    """Say what moved one number."""
+def _cause(row: ComparisonRow, rows: Sequence[ComparisonRow], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Cause:
+    """Return the cause of one moved number."""
     arm = arm_of(row.measure)
-    asked = [name for name in WITNESSES_FOR[cast.runs[arm]] if name in gave]
-    known = {name: gave[name][row.measure] for name in asked if _compared(gave[name].get(row.measure))}
-    if not asked or len(known) < len(asked):
+    names = [name for name in WITNESSES_FOR[arm_subjects.runs[arm]] if name in witness_rows]
+    rows_of_witness = {
+        name: witness_rows[name][row.measure] for name in names if _comparable(witness_rows[name].get(row.measure))
+    }
+    if not names or len(rows_of_witness) < len(names):
         return "unwitnessed"
-    explaining = [name for name, one in known.items() if moved(one) and not _apart(row, one)]
-    if explaining:
-        return _ACCORD.get((tuple(explaining), tuple(asked)), "split")
-    if cast.runs[arm] in ("bystander", "fixed"):
-        return "stranger"
-    return _unexplained(row, list(known.values()), alike=_alike(arm, rows, gave[asked[0]]), quiet=_quiet(gave))
+    alike = [name for name, witness_row in rows_of_witness.items() if moved(witness_row) and not _shifts_differ(row, witness_row)]
+    if alike:
+        return _CAUSE_OF_ALIKE.get((tuple(alike), tuple(names)), "disagreement")
+    if arm_subjects.runs[arm] in ("bystander", "fixed"):
+        return "not_in_arm"
+    return _cause_if_none_alike(
+        row,
+        list(rows_of_witness.values()),
+        same_golden=_has_shipped_numbers(arm, rows, witness_rows[names[0]]),
+        nothing_moved=_no_witness_moved(witness_rows),
+    )
 
 
-def _unexplained(row: ComparisonRow, known: Sequence[ComparisonRow], *, alike: bool, quiet: bool) -> Cause:
-    """Say what moved a number of the optimizer under test that moved unlike the witnesses'."""
-    if not alike and not quiet:
-        return "another"
-    if any(moved(one) for one in known):
-        return "otherwise"
-    return "optimizer" if all(_apart(row, one) for one in known) else "noise"
+def _cause_if_none_alike(
+    row: ComparisonRow, of_witnesses: Sequence[ComparisonRow], *, same_golden: bool, nothing_moved: bool
+) -> Cause:
+    """Return the cause of a number of the optimizer under test that moved alike in no witness.
+
+    `same_golden`: the golden of the arm holds the shipped numbers. `nothing_moved`: no witness moved any number.
+    """
+    if not same_golden and not nothing_moved:
+        return "other_numbers"
+    if any(moved(witness_row) for witness_row in of_witnesses):
+        return "moved_otherwise"
+    return "optimizer" if all(_shifts_differ(row, witness_row) for witness_row in of_witnesses) else "within_tolerance"
 
 
-def _apart(row: ComparisonRow, said: ComparisonRow) -> bool:
-    """Return True if two shifts differ by more than their tolerances allow, as shifts in opposite directions do."""
-    return abs(_shift(row) - _shift(said)) > _room(row, said)
+def _shifts_differ(row: ComparisonRow, other: ComparisonRow) -> bool:
+    """Return True if two shifts differ by more than their tolerances allow, for example in opposite directions."""
+    return abs(_shift(row) - _shift(other)) > _allowed_difference(row, other)
 
 
 def _shift(row: ComparisonRow) -> float:
-    if row.delta is None or (row.status == "tolerance changed" and not _out(row)):
-        return math.inf  # missing, no number, or of a size that hides it in its own rounding: as far as can be
+    """Return the distance of a number from its golden, with its sign; infinite if no shift can be computed."""
+    if row.delta is None or (row.status == "tolerance changed" and not _outside_tolerance(row)):
+        # The number is missing, not finite, or so large that its own rounding error hides the shift.
+        return math.inf
     return row.delta
 
 
-def _out(row: ComparisonRow) -> bool:
-    """Return True if a number is lost, or is out of its tolerance, by the wider rule where two stand there."""
+def _outside_tolerance(row: ComparisonRow) -> bool:
+    """Return True if a number is missing or outside its tolerance. If the tolerance has changed, the wider one decides."""
     if row.golden is None or invalid_reason(row.golden) or insensitive_reason(row.golden):
         return False
     if row.status == "tolerance changed":
@@ -144,80 +199,91 @@ def _out(row: ComparisonRow) -> bool:
     return row.status in ("moved", "unusable", "missing")
 
 
-def _room(row: ComparisonRow, said: ComparisonRow) -> float:
-    """Ends of runs are draws, whose variances add; the roundings that exact numbers are allowed are the same on one machine."""
-    tolerances = (_tolerance(row), _tolerance(said))
+def _allowed_difference(row: ComparisonRow, other: ComparisonRow) -> float:
+    """Return the largest difference of two shifts that their tolerances allow.
+
+    The ends of two runs are independent draws, so their variances add. Two exact numbers share the rounding of one machine, so
+    the larger tolerance is enough.
+    """
+    tolerances = (_tolerance(row), _tolerance(other))
     return math.hypot(*tolerances) if isinstance(row.golden, Ensemble) else max(tolerances)
 
 
 def _tolerance(row: ComparisonRow) -> float:
-    """Return how far a number may lie from its golden, by the wider of their two rules."""
-    exact = [one for one in (row.golden, row.obtained) if isinstance(one, Exact) and math.isfinite(one.value)]
-    return max([row.tolerance or 0.0, *(one.atol + one.rtol * abs(one.value) for one in exact)])
+    """Return the allowed distance of a number from its golden, by the wider of the recorded and the obtained tolerance."""
+    exact_values = [value for value in (row.golden, row.obtained) if isinstance(value, Exact) and math.isfinite(value.value)]
+    return max([row.tolerance or 0.0, *(value.atol + value.rtol * abs(value.value) for value in exact_values)])
 
 
-def _alike(arm: str, rows: Sequence[ComparisonRow], said: Mapping[str, ComparisonRow]) -> bool:
-    """Return True if the golden of an arm holds what was shipped, as that of an optimizer with the same formula does.
+def _has_shipped_numbers(arm: str, rows: Sequence[ComparisonRow], shipped_rows: Mapping[str, ComparisonRow]) -> bool:
+    """Return True if the golden of an arm holds the shipped numbers, as for an optimizer with the formula of torch's own.
 
-    The environment moves such a one as it moves the witnesses; by how much it moves another, they cannot tell.
+    The environment moves such an optimizer as it moves the witnesses. How far it moves another one, they cannot show.
     """
-    pairs = [(row, said.get(row.measure)) for row in rows if arm_of(row.measure) == arm and _compared(row)]
-    known = [(row, other) for row, other in pairs if other is not None and _compared(other)]
-    return all(abs(_recorded(row) - _recorded(other)) <= _room(row, other) for row, other in known)
+    pairs = [(row, shipped_rows.get(row.measure)) for row in rows if arm_of(row.measure) == arm and _comparable(row)]
+    comparable = [(row, other) for row, other in pairs if other is not None and _comparable(other)]
+    return all(abs(_golden_number(row) - _golden_number(other)) <= _allowed_difference(row, other) for row, other in comparable)
 
 
-def _quiet(gave: WitnessRows) -> bool:
-    """Return True if no witness moved anything."""
-    return not any(moved(row) for rows in gave.values() for row in rows.values())
+def _no_witness_moved(witness_rows: WitnessRows) -> bool:
+    """Return True if no witness moved any number."""
+    return not any(moved(row) for rows in witness_rows.values() for row in rows.values())
 
 
-def _compared(row: ComparisonRow | None) -> bool:
-    return row is not None and (row.status == "same" or _out(row))
+def _comparable(row: ComparisonRow | None) -> bool:
+    return row is not None and (row.status == "same" or _outside_tolerance(row))
 
 
-def _recorded(row: ComparisonRow) -> float:
+def _golden_number(row: ComparisonRow) -> float:
     return compared_value(row.golden) if row.golden else math.nan
 
 
-def _kind(told: Sequence[ArmCause]) -> Kind:
-    optimizer = any(finding in _OPTIMIZER for _, finding in told)
-    environment = any(finding in (*_ENVIRONMENT, "otherwise") for _, finding in told)
+def _kind(causes: Sequence[ArmCause]) -> Kind:
+    optimizer = any(cause in _OPTIMIZER for _, cause in causes)
+    environment = any(cause in (*_ENVIRONMENT, "moved_otherwise") for _, cause in causes)
     return "both" if optimizer and environment else "this optimizer" if optimizer else "the environment"
 
 
-def _by_optimizer(told: Sequence[ArmCause], gave: WitnessRows, cast: ArmSubjects) -> str:
-    arms = [arm for arm, _ in told]
-    words = _words(arms, gave, cast)
-    itself = "{torch} itself; ".format(**words) if all(cast.runs[arm] == "torch" for arm in arms) else ""
-    return itself + "{witnesses} still {give} the recorded numbers here".format(**words)
+def _by_optimizer(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
+    arms = [arm for arm, _ in causes]
+    placeholders = _placeholders(arms, witness_rows, arm_subjects)
+    itself = "{torch} itself; ".format(**placeholders) if all(arm_subjects.runs[arm] == "torch" for arm in arms) else ""
+    return itself + "{witnesses} still {give} the recorded numbers here".format(**placeholders)
 
 
-def _by_environment(told: Sequence[ArmCause], gave: WitnessRows, cast: ArmSubjects) -> str:
-    found = {finding for _, finding in told}
-    deciding = next(finding for finding in _ENVIRONMENT if finding in found)
-    words = _words([arm for arm, finding in told if finding == deciding], gave, cast)
+def _by_environment(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
+    distinct = {cause for _, cause in causes}
+    deciding = next(cause for cause in _ENVIRONMENT if cause in distinct)
+    placeholders = _placeholders([arm for arm, cause in causes if cause == deciding], witness_rows, arm_subjects)
     return {
         "alike": "{witnesses} moved alike here: torch beside its optimizers, the machine, the experiment, or an edited golden",
         "kernels": "{torch} moved alike here and our float64 reference did not: a kernel of torch's optimizers",
         "torch": "{torch} moved alike here: torch, the machine, the experiment, or an edited golden",
-    }[deciding].format(**words)
+    }[deciding].format(**placeholders)
 
 
-def _by_both(told: Sequence[ArmCause], gave: WitnessRows, cast: ArmSubjects) -> str:
-    alike = [arm for arm, finding in told if finding in _ENVIRONMENT]
+def _by_both(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
+    alike = [arm for arm, cause in causes if cause in _ENVIRONMENT]
     if not alike:
-        return "{witnesses} moved here too, and this optimizer otherwise".format(**_words([arm for arm, _ in told], gave, cast))
-    words = {**_words(alike, gave, cast), "alike": len(alike), "all": len(told), "own": len(told) - len(alike)}
-    return "{alike} of {all} numbers moved alike in {torch}, {own} moved otherwise or alone".format(**words)
+        return "{witnesses} moved here too, and this optimizer otherwise".format(
+            **_placeholders([arm for arm, _ in causes], witness_rows, arm_subjects)
+        )
+    placeholders = {
+        **_placeholders(alike, witness_rows, arm_subjects),
+        "alike": len(alike),
+        "all": len(causes),
+        "own": len(causes) - len(alike),
+    }
+    return "{alike} of {all} numbers moved alike in {torch}, {own} moved otherwise or alone".format(**placeholders)
 
 
-def _words(arms: Sequence[str], gave: WitnessRows, cast: ArmSubjects) -> Mapping[str, str]:
-    """Return the names of those whose word counted in these arms."""
-    asked = [name for name in gave if any(name in WITNESSES_FOR[cast.runs[arm]] for arm in arms)]
-    names = list(dict.fromkeys(cast.names[arm] for arm in arms))
-    said = [one for name in asked for one in (names if name == "torch" else ["our float64 reference"])]
-    return {"torch": _and(names), "witnesses": _and(said), "give": "give" if len(said) > 1 else "gives"}
+def _placeholders(arms: Sequence[str], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Mapping[str, str]:
+    """Return the placeholders of the messages: the names of the witnesses of these arms, and the verb that agrees with them."""
+    witnesses = [name for name in witness_rows if any(name in WITNESSES_FOR[arm_subjects.runs[arm]] for arm in arms)]
+    names = list(dict.fromkeys(arm_subjects.names[arm] for arm in arms))
+    parts = [part for name in witnesses for part in (names if name == "torch" else ["our float64 reference"])]
+    return {"torch": _join(names), "witnesses": _join(parts), "give": "give" if len(parts) > 1 else "gives"}
 
 
-def _and(names: Sequence[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -1,7 +1,7 @@
-"""A golden has moved: was it this optimizer, or the environment (torch, CPU, GPU)? Asks the witnesses that can tell.
+"""Attribution of a red golden: run the witnesses, and decide whether the optimizer or its environment (torch, CPU, GPU) moved.
 
-A number that is compared exactly is cheap to ask about: a probe runs again in seconds, a trajectory in a hundred steps.
-Where only the ends of runs moved, a study is trained again by one witness, in the arms that moved and within a limit.
+Witnesses of exact numbers are cheap: they run a probe in seconds, or the first steps of a study. If only the ends of runs moved,
+one witness trains the study again, in the arms that moved, unless that takes more run-steps than the variable below allows.
 """
 
 from __future__ import annotations
@@ -32,87 +32,99 @@ from harness.goldens.values import GoldenValue as Recorded
 from harness.run import Session, path_of
 from harness.subject.roles import ANY, DEFAULTS
 
-VARIABLE = "DECAYGATE_RERUN_STEPS"  # the most run-steps for which a study is trained again; 0: never
-MOST_STEPS = 100_000  # twice the largest study of the default run: minutes
+VARIABLE = "DECAYGATE_RERUN_STEPS"  # a study is trained again if it takes at most this many run-steps; 0: never
+MOST_STEPS = 100_000  # the default: twice the largest study of the default run, some minutes
 
 
 def explain(loaded: LoadedScenario, rows: Sequence[ComparisonRow], session: Session, *, shipped: Path) -> Attribution:
-    """Say what moved the rows of a red golden; `shipped` is the golden of torch's own optimizers for the scenario.
+    """Return what moved the rows of a red golden. `shipped` is the golden file of torch's own optimizers for the scenario.
 
-    Never raises: what went wrong is then why nothing can be told, and the golden's own failure stays what is shown.
+    It raises no exception: an error makes the result "not comparable" and is its reason, so that the golden's own failure is
+    reported in any case.
     """
     try:
         if not shipped.exists():
-            return Attribution("not comparable", "nothing is recorded of torch's own optimizers for this scenario")
+            return Attribution("not comparable", "no golden of torch's own optimizers is shipped for this scenario")
         recording = parse(shipped.read_text(encoding="utf-8"))
-        found = _explain(loaded, rows, session, recording.entries)
-        since = _since(recording.origin) if found.kind in ("the environment", "both") or not session.subjects.under_test else ""
-        return replace(found, why=found.why + since)
+        attribution = _explain(loaded, rows, session, recording.entries)
+        note = (
+            _torch_note(recording.origin)
+            if attribution.kind in ("the environment", "both") or not session.subjects.under_test
+            else ""
+        )
+        return replace(attribution, why=attribution.why + note)
     except Exception as error:
-        return Attribution("not comparable", f"asking ended in {type(error).__name__}: {' '.join(str(error).split())}")
+        return Attribution("not comparable", f"attribution failed: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def arm_subjects(loaded: LoadedScenario, session: Session) -> ArmSubjects:
-    """Return what runs in the arms of a scenario, and of which arms nothing can be told."""
+    """Return the optimizers in the arms of a scenario, and the arms whose numbers cannot be attributed."""
     runs: dict[str, ArmOccupant] = {}
     names: dict[str, str] = {}
-    obstacles: dict[str, str] = {}
-    for arm, chosen in loaded.scenario.arms.items():
-        usual = DEFAULTS["decoupled" if chosen.role == ANY else chosen.role] if chosen.role != "fixed" else chosen.subject
-        names[arm] = f"torch's {usual.rpartition(':')[2]}" if chosen.role != "fixed" else usual
-        runs[arm] = _runs(loaded, arm, session, usual)
+    not_applicable_reasons: dict[str, str] = {}
+    for arm, settings in loaded.scenario.arms.items():
+        witness_path = (
+            DEFAULTS["decoupled" if settings.role == ANY else settings.role] if settings.role != "fixed" else settings.subject
+        )
+        names[arm] = f"torch's {witness_path.rpartition(':')[2]}" if settings.role != "fixed" else witness_path
+        runs[arm] = _occupant(loaded, arm, session, witness_path)
         obstacle = _obstacle(loaded, arm, session, runs[arm])
-        obstacles |= {arm: obstacle} if obstacle else {}
-    return ArmSubjects(runs, names, obstacles)
+        not_applicable_reasons |= {arm: obstacle} if obstacle else {}
+    return ArmSubjects(runs, names, not_applicable_reasons)
 
 
 def _explain(
     loaded: LoadedScenario, rows: Sequence[ComparisonRow], session: Session, shipped: Mapping[str, Recorded]
 ) -> Attribution:
-    left = [row for row in rows if moved(row)]
-    exact = [row for row in left if not _is_end(row)]
-    lane = [row for row in rows if not (exact and _is_end(row))]
-    known = arm_subjects(loaded, session)
-    arms = sorted({arm_of(row.measure) for row in exact or left} - set(known.obstacles))
-    asked: list[Name] = [name for name in ("reference", "torch") if any(name in WITNESSES_FOR[known.runs[arm]] for arm in arms)]
-    if not asked:
-        return attribute(lane, {}, known)
+    moved_rows = [row for row in rows if moved(row)]
+    exact = [row for row in moved_rows if not _is_end(row)]
+    lane_rows = [row for row in rows if not (exact and _is_end(row))]
+    subjects = arm_subjects(loaded, session)
+    arms = sorted({arm_of(row.measure) for row in exact or moved_rows} - set(subjects.not_applicable_reasons))
+    names: list[Name] = [
+        name for name in ("reference", "torch") if any(name in WITNESSES_FOR[subjects.runs[arm]] for arm in arms)
+    ]
+    if not names:
+        return attribute(lane_rows, {}, subjects)
     if exact or not is_study(loaded):
-        return attribute(lane, {name: witnesses.run_exact(name, loaded, session, shipped=shipped) for name in asked}, known)
-    most, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(loaded.scenario, arms)
-    if steps > most:
-        return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {most}")
-    # One witness, so that a red study takes no more than twice its time: torch's own, unless that is what is under test.
-    gave: WitnessRows = {asked[-1]: witnesses.run_ensemble(asked[-1], loaded, session, shipped=shipped, arms=arms)}
-    return attribute(lane, gave, known)
+        return attribute(
+            lane_rows, {name: witnesses.run_exact(name, loaded, session, shipped=shipped) for name in names}, subjects
+        )
+    limit, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(loaded.scenario, arms)
+    if steps > limit:
+        return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {limit}")
+    # One witness, so that a red study takes at most twice its time: torch's own, or the reference
+    # if torch's own is under test.
+    witness_rows: WitnessRows = {names[-1]: witnesses.run_ensemble(names[-1], loaded, session, shipped=shipped, arms=arms)}
+    return attribute(lane_rows, witness_rows, subjects)
 
 
-def _since(origin: Origin | None) -> str:
-    """Return which torch the shipped numbers were recorded with, where another one runs here."""
-    recorded, here = origin.facts.get("torch", "") if origin else "", determinism.describe("cpu")["torch"]
-    return f"; recorded with torch {recorded}, here {here}" if recorded not in ("", here) else ""
+def _torch_note(origin: Origin | None) -> str:
+    """Return a note with both versions of torch, if the shipped numbers were recorded with another one, else an empty string."""
+    recorded, running = origin.facts.get("torch", "") if origin else "", determinism.describe("cpu")["torch"]
+    return f"; recorded with torch {recorded}, here {running}" if recorded not in ("", running) else ""
 
 
 def _is_end(row: ComparisonRow) -> bool:
     return row.measure.startswith("ensemble.")
 
 
-def _runs(loaded: LoadedScenario, arm: str, session: Session, usual: str) -> ArmOccupant:
+def _occupant(loaded: LoadedScenario, arm: str, session: Session, witness_path: str) -> ArmOccupant:
     role, subjects = loaded.scenario.arms[arm].role, session.subjects
     if role == "fixed":
         return "fixed"
     if subjects.under_test and not subjects.tests(role):
         return "bystander"
-    return "torch" if path_of(loaded.scenario, arm, subjects) == usual else "subject"
+    return "torch" if path_of(loaded.scenario, arm, subjects) == witness_path else "subject"
 
 
-def _obstacle(loaded: LoadedScenario, arm: str, session: Session, runs: ArmOccupant) -> str:
-    """Return why nothing can be told of an arm, or nothing."""
-    chosen, subjects = loaded.scenario.arms[arm], session.subjects
+def _obstacle(loaded: LoadedScenario, arm: str, session: Session, occupant: ArmOccupant) -> str:
+    """Return the reason why the numbers of an arm cannot be attributed, or an empty string."""
+    settings, subjects = loaded.scenario.arms[arm], session.subjects
     if loaded.scenario.kind == "arithmetic":
         return "no optimizer takes part in these numbers"
-    if runs == "fixed" and not subjects.under_test:
-        return f"{chosen.subject} runs there as the scenario names it, and nothing here computes it another way"
-    if chosen.role != "fixed" and subjects.single(chosen.role):
+    if occupant == "fixed" and not subjects.under_test:
+        return f"{settings.subject} runs there as the scenario names it, and nothing here computes it another way"
+    if settings.role != "fixed" and subjects.single(settings.role):
         return "this optimizer computes in float32, and the numbers of our reference are float64"
     return ""

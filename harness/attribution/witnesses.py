@@ -1,7 +1,7 @@
-"""What do optimizers that nobody has changed give on this machine, in a scenario whose golden has moved?
+"""Runs of the witnesses: unchanged optimizers run a scenario whose golden has moved, on this machine.
 
-A witness runs the scenario as it was shipped, with our float64 reference or with torch's own optimizers in their roles,
-and is compared with the golden that was shipped: where it still agrees, what the scenario stands on has not moved.
+A witness is our float64 reference, or torch's own optimizers, in the roles of the scenario. Its numbers are compared with the
+shipped golden. If they agree, torch, the machine and the experiment have not moved this number.
 """
 
 from __future__ import annotations
@@ -29,28 +29,31 @@ CASTS: Mapping[Name, Subjects] = {
 def run_exact(
     name: Name, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded]
 ) -> Mapping[str, ComparisonRow]:
-    """Run a witness in the exact lane (a probe whole, of a study the first steps) and compare, a row a measure."""
-    own, stage = _staged(name, loaded, session, loaded.scenario.arms)
-    return _compared(own, _exact(own, stage), shipped)
+    """Run a witness for the exact numbers: a whole probe, or the first steps of a study. Return the comparison by measure."""
+    renamed, witness_session = _with_witness(name, loaded, session, loaded.scenario.arms)
+    return _compared(renamed, _exact(renamed, witness_session), shipped)
 
 
 def run_ensemble(
     name: Name, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded], arms: Collection[str]
 ) -> Mapping[str, ComparisonRow]:
-    """Train a witness to the end in these arms of a study, all seeds, and compare, a row a measure."""
-    own, stage = _staged(name, loaded, session, arms)
-    return _compared(own, replace(run(own, stage), trajectory={}), shipped)
+    """Train a witness to the end in these arms of a study, with all seeds. Return the comparison by measure."""
+    renamed, witness_session = _with_witness(name, loaded, session, arms)
+    return _compared(renamed, replace(run(renamed, witness_session), trajectory={}), shipped)
 
 
 def cost(scenario: StudyScenario, arms: Collection[str]) -> int:
-    """Return what it takes to train these arms of a study to the end, in run-steps."""
+    """Return the cost of training these arms of a study to the end, in run-steps: steps x seeds x arms."""
     return recipe_of(scenario).steps * len(scenario.seeds) * len(arms)
 
 
-def _staged(name: Name, loaded: LoadedScenario, session: Session, arms: Collection[str]) -> tuple[LoadedScenario, Session]:
-    """Return the scenario under a name of its own, by which the store knows its pieces, and a session with the witness."""
-    own = replace(loaded, id=f"{loaded.id}.{name}", scenario=loaded.scenario.with_arms(arms))
-    return own, replace(session, subjects=CASTS[name], subject_output=[])
+def _with_witness(name: Name, loaded: LoadedScenario, session: Session, arms: Collection[str]) -> tuple[LoadedScenario, Session]:
+    """Return the scenario with an id of its own, and a session of the witness.
+
+    The chunk cache names chunks by that id, so the witness never gets the chunks of the subject.
+    """
+    renamed = replace(loaded, id=f"{loaded.id}.{name}", scenario=loaded.scenario.with_arms(arms))
+    return renamed, replace(session, subjects=CASTS[name], subject_output=[])
 
 
 def _exact(loaded: LoadedScenario, session: Session) -> Result:
@@ -64,5 +67,5 @@ def _exact(loaded: LoadedScenario, session: Session) -> Result:
 
 def _compared(loaded: LoadedScenario, result: Result, shipped: Mapping[str, Recorded]) -> Mapping[str, ComparisonRow]:
     obtained = entries(loaded, result)
-    rows = compare(obtained, {name: one for name, one in shipped.items() if name in obtained})
+    rows = compare(obtained, {name: value for name, value in shipped.items() if name in obtained})
     return {row.measure: row for row in rows}

@@ -1,1 +1,1 @@
-"""Every scenario and claim, with every name in them checked."""
+"""Catalog of all scenarios and claims, with every name in them checked."""

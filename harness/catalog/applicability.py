@@ -1,33 +1,36 @@
-"""Does a claim apply to the optimizer under test? It does when the contract declares what the claim rests on."""
+"""Applicability of claims: a claim applies if the subject's contract declares what the claim depends on."""
 
 from __future__ import annotations
 
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.spec import contract
-from harness.spec.contract import NOT_NEEDED, PROMISES, Needs
+from harness.spec.contract import OPTIONAL_NEEDS, PROMISES, Needs
 from harness.spec.scenario import Claim
 from harness.subject.roles import ANY, Subjects
 
 
 def needs(claim: Claim, role: str) -> Needs:
-    """Return the fields of a contract on which a claim rests in an arm of `role`, with the values that will do."""
-    named = {name: value for name, value in claim.needs.items() if isinstance(value, str | float | int | tuple)}
+    """Return the contract fields that a claim depends on in an arm of `role`, each with the values that it accepts.
+
+    These are the fields that the claim names, and for all roles but `any` the other promises of the role.
+    """
+    stated = {name: value for name, value in claim.needs.items() if isinstance(value, str | float | int | tuple)}
     if role == ANY:
-        return named
-    return {**{name: value for name, value in PROMISES[role].items() if name not in NOT_NEEDED}, **named}
+        return stated
+    return {**{name: value for name, value in PROMISES[role].items() if name not in OPTIONAL_NEEDS}, **stated}
 
 
-def involved(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:
-    """Return whether a claim says anything about the subject under test; without one, every claim counts."""
+def reads_subject(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:
+    """Return True if a claim reads an arm that runs the subject under test. Without such a subject, return True."""
     return not subjects.under_test or any(subjects.tests(loaded.scenario.arms[arm].role) for arm in claim.arms)
 
 
 def not_applicable_reason(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> str:
-    """Return why a claim does not apply to the subject under test, or nothing."""
+    """Return the reason why a claim does not apply to the subject under test, or an empty text if it applies."""
     for arm in claim.arms:
         role = loaded.scenario.arms[arm].role
         if subjects.tests(role):
-            found = contract.unmet_need(needs(claim, role), subjects.contract(role))
-            if found:
-                return found
+            reason = contract.unmet_need(needs(claim, role), subjects.contract(role))
+            if reason:
+                return reason
     return ""

@@ -1,17 +1,19 @@
-"""Checks of a scenario against the vocabularies: is every name in it known, and every key at its place?
+"""Checks of scenarios and claims: known names, numbers within their limits, no missing keys.
 
-It knows all vocabularies: probes, measures, tasks, models, roles, sources, mutants.
+The vocabularies are probes, formulas, tasks, models, roles, arms, measures, relations, sources, contract fields and mutants.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
 
 from harness.catalog.formulas import FORMULAS
 from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, Source, measures_of, recipe_of, settings_of
-from harness.errors import ScenarioError
+from harness.errors import Problems, ScenarioError
 from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES, MOST_GOLDEN_RTOL
 from harness.probes import PROBES
 from harness.spec.contract import ANY, FIELDS
@@ -22,158 +24,205 @@ from harness.spec.scenario import (
     ArithmeticScenario,
     Arm,
     Claim,
+    Counterexample,
     Expectation,
     ProbeScenario,
     Role,
     Scenario,
     StudyScenario,
 )
-from harness.spec.yaml_binding import Raw, entries, unknown
-from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS
+from harness.spec.yaml_binding import Raw, bind, entries, items, readable, unknown
+from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS, Recipe
 
 
-def check_scenario(scenario: Scenario, raw: Raw) -> None:
-    """Refuse a scenario with a name that is not known, or a number outside its limits. Raises ScenarioError."""
+@dataclass(frozen=True)
+class Vocabularies:
+    """The names that files, and not code, give: sources and mutants."""
+
+    sources: Mapping[str, Source]
+    mutants: Mapping[str, KnownMutant]
+
+
+def check_scenario(scenario: Scenario, raw: Raw) -> Iterator[ScenarioError]:
+    """Yield each problem of a scenario, its claims left out: an unknown name, or a number outside its limits."""
+    if not scenario.arms:
+        yield raw.fail("a scenario has at least one arm")
     if not 0.0 < scenario.golden_rtol <= MOST_GOLDEN_RTOL:
-        raise raw.fail(f"golden_rtol: expected more than 0 and at most {MOST_GOLDEN_RTOL}, got {scenario.golden_rtol}")
+        yield raw.fail(f"golden_rtol: expected more than 0 and at most {MOST_GOLDEN_RTOL}, got {scenario.golden_rtol}")
     match scenario:
         case ProbeScenario():
-            _check_subjects(scenario.arms, raw)
-            _check_probe(scenario, raw)
+            yield from _check_subjects(scenario.arms, raw)
+            yield from _check_probe(scenario, raw)
         case StudyScenario():
-            _check_subjects(scenario.arms, raw)
-            _check_study(scenario, raw)
+            yield from _check_subjects(scenario.arms, raw)
+            yield from _check_study(scenario, raw)
         case ArithmeticScenario():
-            _check_arithmetic(scenario, raw)
+            yield from _check_arithmetic(scenario, raw)
 
 
-def _check_subjects(arms: Mapping[str, Arm], raw: Raw) -> None:
+def _check_subjects(arms: Mapping[str, Arm], raw: Raw) -> Iterator[ScenarioError]:
     known = ", ".join(role for role in get_args(Role) if role != FIXED)
     for name, part in entries(entries(raw)["arms"]).items():
         if (arms[name].role == FIXED) != bool(arms[name].subject):
-            raise part.fail(f"an arm has either a role ({known}) or role: {FIXED} and subject: module:attribute")
+            yield part.fail(f"an arm has either a role ({known}) or role: {FIXED} and subject: module:attribute")
 
 
-def _check_probe(scenario: ProbeScenario, raw: Raw) -> None:
+def _check_probe(scenario: ProbeScenario, raw: Raw) -> Iterator[ScenarioError]:
     if scenario.probe not in PROBES:
-        raise _unknown_name(raw, "probe", scenario.probe, PROBES)
+        yield _unknown_name(raw, "probe", scenario.probe, PROBES)
+        return
     for name in scenario.arms:
-        settings_of(scenario, name)
+        yield from _error_of(partial(settings_of, scenario, name))
 
 
-def _check_study(scenario: StudyScenario, raw: Raw) -> None:
+def _check_study(scenario: StudyScenario, raw: Raw) -> Iterator[ScenarioError]:
     if scenario.task not in TASKS:
-        raise _unknown_name(raw, "task", scenario.task, TASKS)
+        yield _unknown_name(raw, "task", scenario.task, TASKS)
     if scenario.model not in MODELS:
-        raise _unknown_name(raw, "model", scenario.model, MODELS)
-    recipe = recipe_of(scenario)
-    if recipe.schedule == "cosine" and recipe.warmup_steps < TRAJECTORY_STEPS:
-        # The trajectory lane trains only the first steps; a cosine that has begun by then would depend on its length.
-        raise raw.fail(f"recipe.warmup_steps: a cosine needs at least {TRAJECTORY_STEPS}, got {recipe.warmup_steps}")
+        yield _unknown_name(raw, "model", scenario.model, MODELS)
+    yield from _error_of(partial(recipe_of, scenario)) or _check_recipe(recipe_of(scenario), raw)
     if len(set(scenario.seeds)) < MINIMUM_SEEDS:
-        raise raw.fail(f"seeds: expected at least {MINIMUM_SEEDS} different seeds, got {len(set(scenario.seeds))}")
+        yield raw.fail(f"seeds: expected at least {MINIMUM_SEEDS} different seeds, got {len(set(scenario.seeds))}")
     if not 1 <= len(scenario.golden.gates) <= MOST_GATES:
-        raise raw.fail(f"golden.gates: expected 1 to {MOST_GATES} gated measures, got {len(scenario.golden.gates)}")
+        yield raw.fail(f"golden.gates: expected 1 to {MOST_GATES} gated measures, got {len(scenario.golden.gates)}")
     for gate in scenario.golden.gates:
-        _check_place(gate.arm, gate.measure, scenario, raw.child("golden.gates", entries(raw)["golden"].node))
+        yield from _check_arm_and_measure(
+            gate.arm, gate.measure, scenario, raw.child("golden.gates", entries(raw)["golden"].node)
+        )
 
 
-def _check_arithmetic(scenario: ArithmeticScenario, raw: Raw) -> None:
+def _check_recipe(recipe: Recipe, raw: Raw) -> Iterator[ScenarioError]:
+    if recipe.schedule == "cosine" and recipe.warmup_steps < TRAJECTORY_STEPS:
+        # The trajectory lane trains only the first steps of the study. In the cosine, the learning
+        # rates depend on the number of steps, so the lane would not follow the study.
+        yield raw.fail(f"recipe.warmup_steps: a cosine needs at least {TRAJECTORY_STEPS}, got {recipe.warmup_steps}")
+
+
+def _check_arithmetic(scenario: ArithmeticScenario, raw: Raw) -> Iterator[ScenarioError]:
     if scenario.formula not in FORMULAS:
-        raise _unknown_name(raw, "formula", scenario.formula, FORMULAS)
-    wanted = set(inspect.signature(FORMULAS[scenario.formula].of).parameters)
+        yield _unknown_name(raw, "formula", scenario.formula, FORMULAS)
+        return
+    expected = set(inspect.signature(FORMULAS[scenario.formula].of).parameters)
     for arm in scenario.arms.values():
         given = set(entries(arm.settings))
-        if given != wanted:
-            raise arm.settings.fail(f"expected {', '.join(sorted(wanted))}, got {', '.join(sorted(given)) or 'nothing'}")
+        if given != expected:
+            yield arm.settings.fail(f"expected {', '.join(sorted(expected))}, got {', '.join(sorted(given)) or 'nothing'}")
 
 
-def check_claim(
-    claim: Claim, scenario: Scenario, sources: Mapping[str, Source], mutants: Mapping[str, KnownMutant], where: Raw
-) -> None:
-    """Refuse a claim with unknown names, or without something that a claim needs. Raises ScenarioError."""
-    if not SNAKE_CASE.fullmatch(claim.id):
-        raise where.fail(f"id: expected snake_case, got {claim.id!r}")
-    for citation in claim.sources:
-        if citation.source not in sources:
-            raise where.fail(f"sources: {unknown(citation.source, list(sources), what='source')}")
-    if not claim.sources or not claim.expect:
-        raise where.fail("a claim has at least one source and one expectation")
-    _check_words(claim, where)
-    _check_needs(claim, where)
-    for index, expectation in enumerate(claim.expect):
-        node = entries(where)["expect"].node.value[index]
-        _check_expectation(expectation, scenario, where.child(f"expect[{index}]", node))
-    if scenario.kind == "study" and not any(item.pilot for item in claim.expect):
-        raise where.fail(f"a study's claim gates at least one expectation (pilot: {MINIMUM_PILOT} or more)")
-    _check_counterexample(claim, scenario, where)
-    _check_mutants(claim, mutants, entries(where)["counterexample"])
+def check_claim(raw: Raw, scenario: Scenario | None, known: Vocabularies) -> Iterator[ScenarioError]:
+    """Yield each problem of a claim: an unknown name, a missing key or text, a number outside its limits.
+
+    Parts that cannot be bound are left out here: `bind` reports them. `scenario` is None if its own keys cannot be bound; then
+    the names of arms and measures are not checked.
+    """
+    parts = readable(Claim, raw)
+    if not SNAKE_CASE.fullmatch(parts.get("id", "a")):
+        yield raw.fail(f"id: expected snake_case, got {parts['id']!r}")
+    for citation in parts.get("sources", ()):
+        if citation.source not in known.sources:
+            yield raw.fail(f"sources: {unknown(citation.source, list(known.sources), what='source')}")
+    if parts.get("sources") == () or parts.get("expect") == ():
+        yield raw.fail("a claim has at least one source and one expectation")
+    yield from _check_texts(parts, raw)
+    yield from _check_needs(parts.get("needs", {}), raw)
+    if scenario:
+        yield from _check_expectations(scenario, raw)
+    if "counterexample" in parts:
+        yield from _check_counterexample(parts["counterexample"], scenario, raw)
+        yield from _check_mutants(parts["counterexample"], known.mutants, entries(raw)["counterexample"])
 
 
-def _check_words(claim: Claim, where: Raw) -> None:
+def _check_texts(parts: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError]:
     for key in ("statement", "convention", "documented"):
-        if not getattr(claim, key).strip():
-            raise where.fail(f"{key}: expected a sentence, got an empty text")
-    if claim.established == "holds_when" and not claim.when:
-        raise where.fail("established: holds_when needs the key 'when'")
-    if claim.established == "refuted" and not claim.instead:
-        raise where.fail("established: refuted needs the key 'instead': what is true")
+        if not parts.get(key, "not given").strip():
+            yield where.fail(f"{key}: expected a sentence, got an empty text")
+    if parts.get("established") == "holds_when" and not parts.get("when"):
+        yield where.fail("established: holds_when needs the key 'when'")
+    if parts.get("established") == "refuted" and not parts.get("instead"):
+        yield where.fail("established: refuted needs the key 'instead', which says what is true")
 
 
-def _check_needs(claim: Claim, where: Raw) -> None:
-    for name, needed in claim.needs.items():
+def _check_needs(needs: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError]:
+    for name, needed in needs.items():
         if name not in FIELDS:
-            raise where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field')}")
+            yield where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field')}")
+            continue
         for value in needed if isinstance(needed, tuple) else (needed,):
             problem = "" if value == ANY or not isinstance(value, str) else contract_problem(name, value)
             if problem:
-                raise where.fail(f"needs.{name}: {problem}")
+                yield where.fail(f"needs.{name}: {problem}")
 
 
-def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> None:
-    _check_place(expectation.arm, expectation.measure, scenario, where)
+def _check_expectations(scenario: Scenario, where: Raw) -> Iterator[ScenarioError]:
+    """Yield each problem of those expectations of a claim that can be bound."""
+    parts = entries(where)
+    gated = True
+    with Problems().collect():
+        listed = items(parts["expect"]) if "expect" in parts else []
+        gated = not listed or any("pilot" in entries(part) for part in listed)
+        for part in listed:
+            with Problems().collect():
+                yield from _check_expectation(bind(Expectation, part), scenario, part)
+    if scenario.kind == "study" and not gated:
+        yield where.fail(f"a claim of a study has at least one expectation with the key 'pilot' ({MINIMUM_PILOT} or more)")
+
+
+def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> Iterator[ScenarioError]:
+    yield from _check_arm_and_measure(expectation.arm, expectation.measure, scenario, where)
     if expectation.than:
-        _check_place(expectation.than.arm, expectation.than.measure, scenario, where)
+        yield from _check_arm_and_measure(expectation.than.arm, expectation.than.measure, scenario, where)
     if expectation.relation not in RELATIONS:
-        raise _unknown_name(where, "relation", expectation.relation, RELATIONS)
+        yield _unknown_name(where, "relation", expectation.relation, RELATIONS)
+        return
     if problem := key_problem(expectation):
-        raise where.fail(problem)
+        yield where.fail(problem)
     if scenario.kind == "study" and not relation_of(expectation).ensembles:
-        raise where.fail(f"{expectation.relation} compares one number, and a study has a mean over seeds")
+        yield where.fail(f"{expectation.relation} is for a single number, and a measure of a study is a mean over seeds")
     if expectation.tolerance is not None and not expectation.tolerance > 0.0:
-        raise where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
+        yield where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
     if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
-        raise where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
+        yield where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
 
 
-def _check_counterexample(claim: Claim, scenario: Scenario, where: Raw) -> None:
-    example = claim.counterexample
-    kinds = [bool(example.mutants), bool(example.swap), bool(example.settings)]
-    if sum(kinds) != 1:
-        raise where.fail("counterexample: expected one of mutants, swap or settings")
+def _check_counterexample(example: Counterexample, scenario: Scenario | None, where: Raw) -> Iterator[ScenarioError]:
+    given = [bool(example.mutants), bool(example.swap), bool(example.settings)]
+    if sum(given) != 1:
+        yield where.fail("counterexample: expected exactly one of the keys mutants, swap and settings")
+    if scenario is None:
+        return
     if (example.mutants or example.settings) and example.arm not in scenario.arms:
-        raise where.fail(f"counterexample.arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
+        yield where.fail(f"counterexample.arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
     if example.swap and (len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms)):
-        raise where.fail(f"counterexample.swap: expected two of the arms {', '.join(scenario.arms)}")
+        yield where.fail(f"counterexample.swap: expected two of the arms {', '.join(scenario.arms)}")
 
 
-def _check_mutants(claim: Claim, known: Mapping[str, KnownMutant], where: Raw) -> None:
-    for index, name in enumerate(claim.counterexample.mutants):
+def _check_mutants(example: Counterexample, known: Mapping[str, KnownMutant], where: Raw) -> Iterator[ScenarioError]:
+    for index, name in enumerate(example.mutants):
         part = where.child(f"mutants[{index}]", entries(where)["mutants"].node.value[index])
         if name not in known:
-            raise part.fail(unknown(name, known, what="mutant", command="vocabulary"))
-        if known[name].noticed_by == "fingerprint":
-            raise part.fail(
-                f"{name!r} is noticed by the fingerprint alone: a claim that names it needs its expectation in tests/mutants"
+            yield part.fail(unknown(name, known, what="mutant", command="vocabulary"))
+        elif known[name].noticed_by == "fingerprint":
+            yield part.fail(
+                f"{name!r} is noticed by the fingerprint only, and by no claim; to name it here, give it an expectation"
+                " (tests/mutants/README.md)"
             )
 
 
-def _check_place(arm: str, measure: str, scenario: Scenario, where: Raw) -> None:
+def _check_arm_and_measure(arm: str, measure: str, scenario: Scenario, where: Raw) -> Iterator[ScenarioError]:
     if arm not in scenario.arms:
-        raise where.fail(f"arm: {unknown(arm, list(scenario.arms), what='arm')}")
+        yield where.fail(f"arm: {unknown(arm, list(scenario.arms), what='arm')}")
     known = measures_of(scenario)
-    if measure not in known:
-        raise where.fail(f"measure: {unknown(measure, known, what='measure')}")
+    if known and measure not in known:
+        yield where.fail(f"measure: {unknown(measure, known, what='measure')}")
+
+
+def _error_of(call: Callable[[], object]) -> list[ScenarioError]:
+    """Return the ScenarioError that a call raises, if it raises one."""
+    try:
+        call()
+    except ScenarioError as error:
+        return [error]
+    return []
 
 
 def _unknown_name(raw: Raw, key: str, name: str, known: Iterable[str]) -> ScenarioError:

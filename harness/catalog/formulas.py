@@ -1,4 +1,4 @@
-"""What do the numbers of a source come to? Closed vocabulary of formulas; no optimizer and no training."""
+"""Formulas of arithmetic scenarios: a closed vocabulary, computed without an optimizer and without training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.measurement import Measurement
 
 @dataclass(frozen=True)
 class Formula:
-    """A named formula: the one measure that it yields, with its unit, and the function of an arm's settings."""
+    """A named formula: its one measure with the unit, and the function that computes it from the settings of an arm."""
 
     measure: str
     unit: str
@@ -19,18 +19,19 @@ class Formula:
 
 
 def evaluate(name: str, arguments: Mapping[str, object]) -> dict[str, Measurement]:
-    """Return the reading of formula `name`. Raises TypeError when an argument is missing or unknown."""
+    """Return the measurement that formula `name` gives. Raises TypeError if an argument is missing or unknown."""
     formula = FORMULAS[name]
     return {formula.measure: Measurement(formula.of(**arguments), formula.unit)}
 
 
 def total_decay(*, lr: float, weight_decay: float, steps: float) -> float:
-    """Return what (1 - lr x weight_decay) leaves of a weight after `steps` steps without gradient."""
+    """Return (1 - lr x weight_decay)^steps: the fraction of a weight that is left after `steps` steps without gradient."""
+    # log1p keeps the digits of a tiny decay, which the rounded factor 1 - lr x weight_decay loses.
     return math.exp(steps * math.log1p(-lr * weight_decay))
 
 
 def decay_time(*, lr: float, weight_decay: float) -> float:
-    """Return 1 / (lr x weight_decay): the steps in which decay alone takes a weight to 1/e."""
+    """Return 1 / (lr x weight_decay): the number of steps in which decay alone shrinks a weight to 1/e."""
     return 1.0 / (lr * weight_decay)
 
 

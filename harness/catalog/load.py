@@ -1,71 +1,82 @@
-"""Every scenario and claim, loaded from the YAML files and checked."""
+"""Loading of all scenarios and claims from the YAML files, with all checks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from harness.catalog.checks import check_claim, check_scenario
+from harness.catalog.checks import Vocabularies, check_claim, check_scenario
 from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, LoadedScenario, Mutants, Source, Sources
 from harness.environment.paths import ROOT
-from harness.errors import ScenarioError
-from harness.spec.scenario import bind_scenario
-from harness.spec.yaml_binding import Raw, bind, entries, read
+from harness.errors import Problems, ScenarioError
+from harness.spec.scenario import bind_scenario, without_claims
+from harness.spec.yaml_binding import Raw, bind, entries, items, read
 
 FOLDERS = ("arithmetic", "probes", "studies")
 
 
 @cache
 def load(folder: Path = ROOT / "scenarios") -> Mapping[str, LoadedScenario]:
-    """Return every scenario below `folder` by id, checked. Raises ScenarioError at the first thing wrong."""
-    sources, mutants = load_sources(folder), load_mutants(folder)
-    found: dict[str, LoadedScenario] = {}
-    homes: dict[str, str] = {}
+    """Return every scenario below `folder` by its id, after all checks. Raises one ScenarioError, with a line a problem."""
+    known = Vocabularies(load_sources(folder), load_mutants(folder))
+    problems, scenarios, file_of_claim = Problems(), dict[str, LoadedScenario](), dict[str, str]()
     for path in _files(folder):
-        loaded = _entry(path, folder.parent)
-        if loaded.id in found:
-            raise loaded.raw.fail(f"the scenario id {loaded.id!r} is taken by {found[loaded.id].raw.file}")
-        for index, claim in enumerate(loaded.scenario.claims):
-            where = loaded.raw.child(f"claims[{index}]", _claims_node(loaded.raw).value[index])
-            if claim.id in homes:
-                raise where.fail(f"the claim id {claim.id!r} is taken by {homes[claim.id]}")
-            homes[claim.id] = loaded.raw.file
-            check_claim(claim, loaded.scenario, sources, mutants, where)
-        found[loaded.id] = loaded
-    if not found:
+        with problems.collect():
+            loaded = _load_file(path, folder.parent, known)
+            if loaded.id in scenarios:
+                raise loaded.raw.fail(f"the scenario id {loaded.id!r} is taken by {scenarios[loaded.id].raw.file}")
+            scenarios[loaded.id] = loaded
+            for claim, raw in zip(loaded.scenario.claims, items(entries(loaded.raw)["claims"]), strict=True):
+                if claim.id in file_of_claim:
+                    raise raw.fail(f"the claim id {claim.id!r} is taken by {file_of_claim[claim.id]}")
+                file_of_claim[claim.id] = loaded.raw.file
+    problems.raise_all()
+    if not scenarios:
         raise ScenarioError(f"{folder}: no scenarios found (expected probes/*/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
-    return found
+    return scenarios
 
 
 def load_sources(folder: Path = ROOT / "scenarios") -> Mapping[str, Source]:
-    """Return every source by its key. Raises ScenarioError when the file is not as it should be."""
+    """Return every source by its key. Raises ScenarioError if sources.yaml is missing or wrong."""
     sources: Mapping[str, Source] = bind(Sources, read(folder / "sources.yaml", root=folder.parent)).sources
     return sources
 
 
 def load_mutants(folder: Path = ROOT / "scenarios") -> Mapping[str, KnownMutant]:
-    """Return every mutant that a scenario may know, by its name. Raises ScenarioError when the file is not as it should be."""
+    """Return every mutant of the list for scenarios, by its name. Raises ScenarioError if mutants.yaml is missing or wrong."""
     mutants: Mapping[str, KnownMutant] = bind(Mutants, read(folder / "mutants.yaml", root=folder.parent)).mutants
     return mutants
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the scenario files below `folder`, by kind and then by id; the folders inside a kind only sort them for readers."""
+    """Return the scenario files below `folder`, sorted by kind and then by id.
+
+    The folders inside a kind are for readers only: they change neither the ids nor the order.
+    """
     return [path for kind in FOLDERS for path in sorted((folder / kind).rglob("*.yaml"), key=lambda path: path.stem)]
 
 
-def _entry(path: Path, root: Path) -> LoadedScenario:
-    raw = read(path, root=root)
+def _load_file(path: Path, root: Path, known: Vocabularies) -> LoadedScenario:
+    """Return the scenario of one file after all checks. Raises one ScenarioError with every problem of the file."""
+    raw, problems = read(path, root=root), Problems()
     if not SNAKE_CASE.fullmatch(path.stem):
-        raise raw.fail(f"a scenario's file name is its id: expected snake_case, got {path.stem!r}")
-    scenario = bind_scenario(raw)
-    if not scenario.claims or not scenario.arms:
-        raise raw.fail("a scenario carries at least one claim and one arm")
-    check_scenario(scenario, raw)
+        problems.add(raw.fail(f"a scenario's file name is its id: expected snake_case, got {path.stem!r}"))
+    with problems.collect():
+        scenario = bind_scenario(raw)
+        if not scenario.claims:
+            problems.add(raw.fail("a scenario has at least one claim"))
+    for error in _checked(raw, known):
+        problems.add(error)
+    problems.raise_all()
     return LoadedScenario(path.stem, scenario, raw)
 
 
-def _claims_node(raw: Raw) -> Any:
-    return entries(raw)["claims"].node
+def _checked(raw: Raw, known: Vocabularies) -> Iterator[ScenarioError]:
+    """Yield the problems of the names and numbers in a file, of every part that can be bound."""
+    head = without_claims(raw)
+    if head:
+        yield from check_scenario(head, raw)
+    with Problems().collect():
+        for claim in items(entries(raw)["claims"]) if "claims" in entries(raw) else ():
+            yield from check_claim(claim, head, known)

@@ -1,4 +1,4 @@
-"""A scenario under its id, and what its file says in the terms of the probe, study or formula that it names."""
+"""Loaded scenarios, and their settings in the types of the probe, study or formula that they name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Source:
-    """A document that makes claims: title, author, and where to find it."""
+    """A document that makes claims: its title, its author, and where to find it."""
 
     title: str
     author: str
@@ -32,9 +32,10 @@ NoticedBy = Literal["claims", "fingerprint", "nothing"]
 
 @dataclass(frozen=True)
 class KnownMutant:
-    """A wrong or right optimizer of tests/mutants: what it does, what notices it, and the thread of the real bug.
+    """An optimizer of tests/mutants: what it does, what notices it, and the thread of the real bug if there is one.
 
-    `nothing` is right under its own contract; a claim about another optimizer may still name it.
+    An optimizer that `nothing` notices is right under its own contract. It may still be a counterexample of a claim about
+    another optimizer.
     """
 
     does: str
@@ -44,7 +45,7 @@ class KnownMutant:
 
 @dataclass(frozen=True)
 class Loaded(Generic[Kind]):
-    """A scenario under its id (the file's stem), with the file that it came from."""
+    """A scenario with its id (the name of its file without the ending) and the parsed file that it came from."""
 
     id: str
     scenario: Kind
@@ -56,7 +57,7 @@ LoadedStudy = Loaded[StudyScenario]
 
 
 def is_study(loaded: LoadedScenario) -> TypeGuard[LoadedStudy]:
-    """Return True for a study."""
+    """Return True if the scenario is a study."""
     return isinstance(loaded.scenario, StudyScenario)
 
 
@@ -75,10 +76,10 @@ class Mutants:
 
 
 def settings_of(scenario: ProbeScenario, arm: str) -> Any:
-    """Return the probe's settings in one arm: the scenario's, overridden by the arm's own."""
-    own = scenario.arms[arm].settings
-    merged = {**entries(scenario.settings), **(entries(own) if own else {})}
-    return bind_fields(PROBES[scenario.probe].settings, merged, own or scenario.settings)
+    """Return the settings of the probe in one arm: those of the arm, and those of the scenario for the rest."""
+    arm_settings = scenario.arms[arm].settings
+    merged = {**entries(scenario.settings), **(entries(arm_settings) if arm_settings else {})}
+    return bind_fields(PROBES[scenario.probe].settings, merged, arm_settings or scenario.settings)
 
 
 def formula_arguments(arm: ArithmeticArm) -> dict[str, Plain]:
@@ -87,17 +88,17 @@ def formula_arguments(arm: ArithmeticArm) -> dict[str, Plain]:
 
 
 def recipe_of(scenario: StudyScenario) -> Recipe:
-    """Return what all arms of a study share."""
+    """Return the training settings that all arms of a study share."""
     recipe: Recipe = bind(Recipe, scenario.recipe)
     return recipe
 
 
 def measures_of(scenario: Scenario) -> list[str]:
-    """Return the measures that a scenario's expectations may name."""
+    """Return the measures that a scenario's expectations may name; none for a probe or formula that is unknown."""
     match scenario:
         case ProbeScenario():
-            return list(PROBES[scenario.probe].measures)
+            return list(PROBES[scenario.probe].measures) if scenario.probe in PROBES else []
         case StudyScenario():
             return list(MEASURES)
         case ArithmeticScenario():
-            return [FORMULAS[scenario.formula].measure]
+            return [FORMULAS[scenario.formula].measure] if scenario.formula in FORMULAS else []

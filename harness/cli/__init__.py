@@ -1,1 +1,1 @@
-"""The command line `python -m harness`: one module a command."""
+"""Command line `python -m harness`: its parser, and its commands."""

@@ -1,4 +1,4 @@
-"""The command `calibrate`."""
+"""Command `calibrate`: the goldens of studies, calibrated on many seeds."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ from harness.subject import roles
 
 
 def calibrate(given: argparse.Namespace) -> int:
-    """Calibrate the goldens of studies; 1 when one was not written. Raises UsageError for what cannot be used."""
-
+    """Calibrate the goldens of studies. Return 0, or 1 if one of them was not written. Raises UsageError for a wrong option."""
     determinism.fix_torch()
     sys.path.append(str(Path.cwd()))
     studies = {name: loaded for name, loaded in load().items() if is_study(loaded)}
     for name in given.only:
         if name not in studies:
             raise UsageError(unknown(name, list(studies), what="study"))
-    told = RunOptions(tuple(given.optimizer), given.contract, None, given.golden_dir)
-    asked = run_options.resolve_options(told, os.environ, Path.cwd())
-    declared = contract.load(asked.contract, root=Path.cwd()) if asked.contract else None
-    subjects = roles.choose(asked.optimizers, [], declared)
+    command_line = RunOptions(tuple(given.optimizer), given.contract, None, given.golden_dir)
+    options = run_options.resolve_options(command_line, os.environ, Path.cwd())
+    declared = contract.load(options.contract, root=Path.cwd()) if options.contract else None
+    subjects = roles.choose_subjects(options.optimizers, [], declared)
     if subjects.reference:
-        raise UsageError(f"the contract is equivalent_to {subjects.reference}, to whose goldens it is held: calibrate that one")
-    job = calibration.Job(subjects, given.seeds, given.device, asked.golden_dir or ROOT / "golden", given.runs)
+        raise UsageError(f"the contract is equivalent_to {subjects.reference}, whose goldens are used: calibrate that optimizer")
+    job = calibration.Job(subjects, given.seeds, given.device, options.golden_dir or ROOT / "golden", given.runs)
     chosen = [loaded for name, loaded in studies.items() if name in (given.only or studies)]
     return 0 if calibration.calibrate(chosen, job, lambda line: print(line, flush=True)) else 1

@@ -1,4 +1,4 @@
-"""The command `contract`."""
+"""Command `contract`: the fields that a contract can declare."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from harness.spec import contract_page
 
 
 def contract(*, as_json: bool) -> int:
-    """Print the contract's fields with their values, the usual one first: the page docs/guide/contract.md, or JSON."""
+    """Print the fields of the contract and their values, the usual value first. Return 0.
+
+    The output is the page docs/guide/contract.md, or JSON.
+    """
     print(contract_page.as_json() if as_json else contract_page.markdown(), end="")
     return 0

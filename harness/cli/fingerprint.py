@@ -1,4 +1,4 @@
-"""The command `fingerprint`."""
+"""Command `fingerprint`: measured behaviour of an optimizer, and a draft of its contract."""
 
 from __future__ import annotations
 
@@ -16,40 +16,43 @@ from harness.spec.contract import FIELDS
 
 
 def fingerprint(given: argparse.Namespace) -> int:
-    """Measure an optimizer and print its fingerprint; 1 when it hung or crashed. Raises UsageError for what cannot be used."""
+    """Measure an optimizer and print its fingerprint. Return 0, or 1 if the optimizer hung or crashed.
 
+    Raises UsageError for an optimizer that cannot be found or an option that cannot be used.
+    """
     target = _new_file(given.write_contract)
     questions = [*given.only, *(FIELDS if target and given.only else ())]
-    found = measure(given.optimizer, _options(given.options), limit=given.time_limit, questions=questions)
+    measured = measure(given.optimizer, _options(given.options), limit=given.time_limit, questions=questions)
     if given.json:
-        print(json.dumps(report.content(found), indent=1))
+        print(json.dumps(report.content(measured), indent=1))
     else:
-        for line in report.text(found):
+        for line in report.text(measured):
             print(line)
     if target:
-        target.write_text(report.draft(found), encoding="utf-8")
-        run = commands.pytest_command(f"--optimizer={given.optimizer} --contract={target}")
-        print(f"wrote {target}; read it, correct it, and run: {run}", file=sys.stderr)
-    return 1 if found.broken else 0
+        target.write_text(report.draft(measured), encoding="utf-8")
+        command = commands.pytest_command(f"--optimizer={given.optimizer} --contract={target}")
+        print(f"wrote {target}; read it, correct it, and run: {command}", file=sys.stderr)
+    return 1 if measured.broken else 0
 
 
 def _options(text: str) -> dict[str, Any]:
+    """Return the constructor options in a JSON object. Raises UsageError if the text is anything else."""
     try:
         options = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UsageError(f"--options: not JSON: {error} (expected for example '{{\"foreach\": true}}')") from None
+        raise UsageError(f"--options: not JSON: {error} (expected a JSON object such as '{{\"foreach\": true}}')") from None
     if not isinstance(options, dict):
         raise UsageError(f"--options: expected a JSON object such as '{{\"foreach\": true}}', got {text}")
     return options
 
 
 def _new_file(name: str | None) -> Path | None:
-    """Return the path of a file that may be written. Raises UsageError when it exists or has no folder."""
+    """Return the path of the file to write, or None without a name. Raises UsageError if it exists or its folder does not."""
     if name is None:
         return None
     path = Path(name)
     if path.exists():
-        raise UsageError(f"--write-contract {name}: the file exists, and is not overwritten; name another, or move it away")
+        raise UsageError(f"--write-contract {name}: the file exists and is not overwritten; give another name, or move the file")
     if not path.parent.is_dir():
-        raise UsageError(f"--write-contract {name}: there is no folder {path.parent}")
+        raise UsageError(f"--write-contract {name}: the folder {path.parent} does not exist; make it first")
     return path

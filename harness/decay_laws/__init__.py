@@ -1,10 +1,10 @@
-"""Closed forms of weight decay, and the tolerances to which they hold."""
+"""Closed forms of weight decay, and the rounding tolerances with which they are compared."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-# The names of the laws; their formulas stand in closed_forms.py, which imports torch.
+# The formulas are in closed_forms.py. The names are here because that module imports torch.
 Law = Literal[
     "decoupled",
     "decay_after",

@@ -1,4 +1,4 @@
-"""Distances between weights, and the rounding errors that a probe allows them."""
+"""Distances between weights, and measurements whose tolerance is the rounding error that a probe allows."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ EPS = sys.float_info.epsilon
 
 
 def distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
-    """Return the largest difference between two lists of weights, as a fraction of the largest |w|; 1e300 where it is none."""
-    worst = max(float((one - other).detach().abs().max()) for one, other in zip(ours, theirs, strict=True))
-    largest = max(float(other.detach().abs().max()) for other in theirs)
+    """Return the largest difference between two lists of weights, as a fraction of the largest |w| in `theirs`.
+
+    The result is finite: 1e300 if the difference is NaN, larger than that, or `theirs` is all zero.
+    """
+    worst = max(float((our - their).detach().abs().max()) for our, their in zip(ours, theirs, strict=True))
+    largest = max(float(their.detach().abs().max()) for their in theirs)
     return min(worst / largest, 1e300) if worst == worst and largest > 0 else 1e300
 
 
-def changed(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
-    """Return how many elements are not equal; what is not a number is equal to nothing."""
-    return float(sum(int((one != other).sum()) for one, other in zip(ours, theirs, strict=True)))
+def count_differences(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
+    """Return the number of elements that differ between two lists of weights; NaN differs from everything."""
+    return float(sum(int((our != their).sum()) for our, their in zip(ours, theirs, strict=True)))
 
 
 def rounding_measurement(value: float, *, steps: int, effect: float) -> Measurement:
-    """Return a distance that rounding alone may make: 16 roundings a step, of which torch's own AdamW takes 10."""
+    """Return the measurement of a distance that must be zero but for rounding: 16 roundings a step (torch's AdamW makes 10)."""
     return Measurement(value, "fraction of max |w|", expected=0.0, tolerance=16 * EPS * steps, effect=effect)
 
 
 def count_measurement(value: float, *, at_stake: float) -> Measurement:
-    """Return a count of elements that must be zero; any tolerance under 1 would do, and EPS stays one in float32."""
+    """Return the measurement of a count that must be zero; any tolerance under 1 does, and EPS stays under 1 for float32."""
     return Measurement(value, "elements", expected=0.0, tolerance=EPS, effect=at_stake)
 
 
 def factor_measurement(value: float, expected: float, *, steps: int = 1, effect: float) -> Measurement:
-    """Return what some steps leave of a weight: 4 roundings a step (1 - h l: two, its product: one, the division: one)."""
+    """Return the measurement of a weight after some steps, as a fraction of it before.
+
+    The tolerance is 4 roundings a step: two for 1 - h l, one for its product with w, one for the division.
+    """
     return Measurement(value, "fraction of w", expected=expected, tolerance=4 * EPS * steps, effect=effect)

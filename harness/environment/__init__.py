@@ -1,1 +1,1 @@
-"""What a run stands on: versions, threads, GPUs, folders, commands. Nothing here imports torch at the top."""
+"""Environment of a run: versions, threads, GPUs, folders, commands. No module of it imports torch at its top."""

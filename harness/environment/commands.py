@@ -1,4 +1,4 @@
-"""Which command runs the suite from where the reader stands? Messages print it, so it has to work as it is."""
+"""Commands that run the suite from the reader's folder. Messages print them, so they must work as printed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from harness.environment.paths import ROOT
 
 def pytest_command(arguments: str, folder: Path | None = None) -> str:
     """Return the command that runs tests/claims from `folder` (default: the working directory)."""
-    here = folder or Path.cwd()
-    if here == ROOT:
+    start = folder or Path.cwd()
+    if start == ROOT:
         return f"pytest tests/claims {arguments}"
-    root = _shown(here)
+    root = _suite_folder(start)
     return f"python -P -m pytest -c {root}/pyproject.toml --rootdir={root} {root}/tests/claims {arguments}"
 
 
 def harness_command(arguments: str, folder: Path | None = None) -> str:
     """Return the command that runs the harness's own command line from `folder`."""
-    here = folder or Path.cwd()
-    return f"python -m harness {arguments}" if here == ROOT else f"python {_shown(here)}/harness {arguments}"
+    start = folder or Path.cwd()
+    return f"python -m harness {arguments}" if start == ROOT else f"python {_suite_folder(start)}/harness {arguments}"
 
 
-def _shown(here: Path) -> str:
-    """Return the suite's folder from `here`: the shorter of its relative and its whole path."""
-    return shlex.quote(min(os.path.relpath(ROOT, here), str(ROOT), key=len))
+def _suite_folder(start: Path) -> str:
+    """Return the suite's folder, quoted for a shell: its path from `start` or its absolute path, whichever is shorter."""
+    return shlex.quote(min(os.path.relpath(ROOT, start), str(ROOT), key=len))

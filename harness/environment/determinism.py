@@ -1,4 +1,4 @@
-"""What is fixed before anything runs, so that one set of goldens serves every machine?"""
+"""Settings that are fixed before anything runs, so that one set of goldens serves every machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def fix_environment(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set what must be set before torch is imported: one thread (their number changes bits), reproducible cuBLAS."""
+    """Set the variables that must be set before torch is imported: one thread (the number changes bits), reproducible cuBLAS."""
     for variable in THREAD_VARIABLES:
         environment[variable] = "1"
     environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
@@ -22,8 +22,8 @@ def fix_torch() -> None:
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    # A debugging aid of that mode, paid for at every allocation.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # defined where no checker looks
+    # This debugging aid of the deterministic mode costs time at every allocation.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # mypy does not find its definition
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -31,7 +31,7 @@ def fix_torch() -> None:
 
 
 def describe(device: str) -> dict[str, str]:
-    """Return what the numbers of this run may depend on: versions, device, instruction set."""
+    """Return the parts of the environment on which the numbers may depend: versions, device, instruction set."""
     import platform
 
     import torch

@@ -18,8 +18,8 @@ NEEDED = {
 }
 
 
-def ready() -> int:
-    """Say which packages are missing and how to install them; never install anything."""
+def check_requirements() -> int:
+    """Print which packages are missing and how to install them; return 1 if any is, else 0. Installs nothing."""
     pins = ROOT / "constraints.txt"
     missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
     if missing:

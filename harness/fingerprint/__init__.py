@@ -1,1 +1,4 @@
-"""What does an optimizer do? Measured from outside, through torch's public interface, in the contract's own terms."""
+"""Fingerprint of an optimizer: measurement of what it does, in the words of the contract.
+
+The experiments use torch's public interface of an optimizer and nothing else.
+"""

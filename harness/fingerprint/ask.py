@@ -1,4 +1,7 @@
-"""What is asked of an optimizer, in which order, and what if it breaks? Every question is answered, if only by an error."""
+"""All questions in their order, and the loop that asks them.
+
+Every question gets a finding. If its experiment raises, the finding has no values, and its line gives the error.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,23 @@ from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, NeedsClo
 from harness.fingerprint.question import Question
 
 QUESTIONS: tuple[Question, ...] = (*update.QUESTIONS, *decay.QUESTIONS, *handling.QUESTIONS)
-LINE = 139  # characters of a finding
-BUILT_UPON = ("precision", "update", "decay")  # sections whose findings later questions read
+LONGEST_LINE = 139  # most characters in the line of a finding
+SECTIONS_READ_LATER = ("precision", "update", "decay")  # sections whose findings later questions read
 
 
 def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Iterator[tuple[Question, Finding]]:
-    """Yield each question with its finding, in an order in which each can build on earlier ones.
+    """Yield each wanted question with its finding, in an order in which later questions can use earlier findings.
 
-    `names` are the questions that are wanted, all when none is given; those that they build on are asked too.
+    `path` is the optimizer's import path and `given` are its options. `names` are the wanted questions, all if empty. The
+    questions on which they depend are asked too, and not yielded.
     """
     runner = SubjectRunner(path, given)
     wanted = set(names) or {question.name for question in QUESTIONS}
     last = max(index for index, question in enumerate(QUESTIONS) if question.name in wanted)
     for question in QUESTIONS[: last + 1]:
-        if question.name not in wanted and question.section not in BUILT_UPON:
+        if question.name not in wanted and question.section not in SECTIONS_READ_LATER:
             continue
-        finding = _in_a_line(_answer(question, runner))
+        finding = _in_one_line(_answer(question, runner))
         if question.name == "precision" and finding.values == ("float32",):
             runner = SubjectRunner(path, given, torch.float32)
         runner.known[question.name] = finding
@@ -40,17 +44,18 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
 
 
 def _answer(question: Question, runner: SubjectRunner) -> Finding:
+    """Return the finding of a question; a precondition that does not hold, or an error, gives one without values."""
     try:
         reason = unmet(runner, question)
         return Finding((), reason) if reason else question.ask(runner)
     except NeedsClosureError:
         return Finding((), f"not known: {NEEDS_CLOSURE}")
     except Exception as error:
-        ours = isinstance(error, RunError | UsageError)  # their messages begin with the optimizer's path
-        said = one_line(error) if ours else error_line(error)
-        return Finding((), f"not known, the experiment broke: {said}")
+        names_optimizer = isinstance(error, RunError | UsageError)  # their messages begin with the optimizer's path
+        message = one_line(error) if names_optimizer else error_line(error)
+        return Finding((), f"not known, the experiment broke: {message}")
 
 
-def _in_a_line(finding: Finding) -> Finding:
-    says = one_line(finding.says)  # an optimizer's own words may have any length
-    return replace(finding, says=says if len(says) <= LINE else says[: LINE - 3] + "...")
+def _in_one_line(finding: Finding) -> Finding:
+    says = one_line(finding.says)  # the text of an optimizer's error may have any length
+    return replace(finding, says=says if len(says) <= LONGEST_LINE else says[: LONGEST_LINE - 3] + "...")

@@ -1,4 +1,4 @@
-"""Are an optimizer's numbers those of another one, to rounding? Both walk on the same gradients."""
+"""Equivalence of two optimizers: on the same gradients, their weights agree to rounding."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 STEPS = 40
-LR, DECAYS = 0.02, (0.0, 4.0)  # lr x weight_decay = 0.08: decay is far from rounding, in either precision
-ROUNDINGS = 1e3  # relative to the weight's own size; a step rounds a dozen times, and steps add up
+LR, DECAYS = 0.02, (0.0, 4.0)  # lr x weight_decay = 0.08: the decay is far larger than rounding in both precisions
+ROUNDINGS = 1e3  # in units of eps x the largest weight; a step rounds a dozen times, and its errors add up over the steps
 
 
 def equivalence(path: str, reference: str) -> Finding:
-    """Return `values = (reference,)` when no weight of 40 steps, with weight decay and without, is further off than rounding."""
+    """Compare an optimizer with a reference on the same gradients, with weight decay and without.
+
+    Return `values = (reference,)` if the weights of all 40 steps differ by rounding at most, and `("another",)` otherwise.
+    Both are import paths. Raises what either optimizer raises in float32.
+    """
     mine, theirs = SubjectRunner(path, {}), SubjectRunner(reference, {})
     try:
         worst = max(_difference(mine, theirs, decay) for decay in DECAYS)
-    except Exception as error:  # float64 is refused, or the optimizer breaks: it says the same in single precision
+    except Exception as error:
+        # One of them refuses float64, or is broken. A broken optimizer raises its error again in
+        # single precision.
         mine, theirs = SubjectRunner(path, {}, torch.float32), SubjectRunner(reference, {}, torch.float32)
         del error
         worst = max(_difference(mine, theirs, decay) for decay in DECAYS)
@@ -31,13 +37,13 @@ def equivalence(path: str, reference: str) -> Finding:
 
 
 def _difference(mine: SubjectRunner, theirs: SubjectRunner, weight_decay: float) -> float:
-    """Return the largest difference of two paths, relative to the largest weight on either."""
+    """Return the largest difference of two paths, relative to the largest weight of either path."""
     paths = [runner.run(_starts(), _gradients, lrs=_rates(), weight_decay=weight_decay) for runner in (mine, theirs)]
     worst = 0.0
-    for one, other in zip(*paths, strict=True):
-        scale = torch.maximum(one.abs().amax(), other.abs().amax()).item()
-        worst = max(worst, (one - other).abs().max().item() / scale)
-    return worst if worst == worst else float("inf")  # a path that is not finite is no path of the other
+    for first, second in zip(*paths, strict=True):
+        scale = torch.maximum(first.abs().amax(), second.abs().amax()).item()
+        worst = max(worst, (first - second).abs().max().item() / scale)
+    return worst if worst == worst else float("inf")  # nan: a path that is not finite equals no other
 
 
 def _starts() -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What is a finding? One line of a fingerprint: what was found, and the numbers that say so."""
+"""Finding: one line of a fingerprint, with the words that fit and the measured numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Finding:
-    """What one experiment found.
+    """Result of one experiment.
 
-    `values` are the words of the closed vocabulary that fit: one as a rule, several where an experiment cannot tell them apart
-    because they are the same thing (coupled and decoupled under plain SGD), none where nothing is known; `says` is one line of
-    plain English that stands without the question; `numbers` what was measured, by name.
+    `values` are the words of the closed vocabulary that fit: usually one; several if they are the same thing in this experiment
+    (coupled and decoupled under plain SGD); none if nothing is known. `says` is one line of plain English that is understood
+    without the question. `numbers` are the measured numbers, by name.
     """
 
     values: tuple[str, ...]
@@ -25,5 +25,5 @@ _UNKNOWN = "unknown: "
 
 
 def reason(says: str) -> str:
-    """Return what the line of a finding without values says, for a sentence that says itself that nothing is known."""
+    """Return the text of a finding that has no values, less `unknown: `; the sentence around it says that already."""
     return says.removeprefix(_UNKNOWN)

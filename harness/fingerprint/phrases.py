@@ -1,4 +1,4 @@
-"""How is a measured weight decay said in words? One table of phrases for sentences of every kind."""
+"""Phrases for a measured weight decay, in one table for sentences of every kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.fingerprint.finding import reason
 
 
 class Answer(Protocol):
-    """What was found for a question: a finding, or the line of a fingerprint."""
+    """Answer to a question: a finding, or the line of a fingerprint."""
 
     @property
     def values(self) -> tuple[str, ...]: ...
@@ -21,7 +21,7 @@ class Answer(Protocol):
     def numbers(self) -> Mapping[str, float]: ...
 
 
-Answers = Mapping[str, Answer]  # by question; one that was not asked is missing
+Answers = Mapping[str, Answer]  # by question; a question that was not asked is missing
 
 STEP = {
     "adam": "Adam's step",
@@ -59,54 +59,56 @@ _EXCEPTIONS = {
 }
 
 
-def step(found: Answers) -> str:
-    """Return what the update rule takes: 'Adam's step'."""
-    if "step_rule" not in found:
+def step(answers: Answers) -> str:
+    """Return the update rule in words: 'Adam's step'."""
+    if "step_rule" not in answers:
         return "steps"
-    return _one(found["step_rule"].values, STEP, "steps of an unknown rule")
+    return _phrase(answers["step_rule"].values, STEP, "steps of an unknown rule")
 
 
-def decay(found: Answers) -> str:
-    """Return what the weight decay is, with its exceptions: 'decoupled weight decay, times the current learning rate, ...'."""
-    exceptions = [text for (question, value), text in _EXCEPTIONS.items() if value in _values(found, question)]
-    if "groups" in found and not found["groups"].values and _values(found, "coupling") not in ((), ("none",)):
-        exceptions.append(f"but not by each group's own weight_decay ({reason(found['groups'].says)})")
-    return ", ".join([_form(found), *exceptions])
+def decay(answers: Answers) -> str:
+    """Return the weight decay in words, with its exceptions: 'decoupled weight decay, times the current learning rate, ...'."""
+    exceptions = [text for (question, value), text in _EXCEPTIONS.items() if value in _values(answers, question)]
+    if "groups" in answers and not answers["groups"].values and _values(answers, "coupling") not in ((), ("none",)):
+        exceptions.append(f"but not by each group's own weight_decay ({reason(answers['groups'].says)})")
+    return ", ".join([_form(answers), *exceptions])
 
 
-def _form(found: Answers) -> str:
-    if "coupling" not in found:
+def _form(answers: Answers) -> str:
+    """Return coupling, strength, scale, order and mask in words."""
+    if "coupling" not in answers:
         return "weight decay that was not measured"
-    coupling = found["coupling"].values
+    coupling = answers["coupling"].values
     if not coupling:
-        return f"weight decay of no known form ({reason(found['coupling'].says)})"
+        return f"weight decay of no known form ({reason(answers['coupling'].says)})"
     if {"decoupled", "coupled_l2"} <= set(coupling):
-        return f"weight decay that is coupled L2 and decoupled at once, without momentum to tell them{_strength(found)}"
+        return f"weight decay that is coupled L2 and decoupled at once, without momentum to tell them{_strength(answers)}"
     if coupling != ("decoupled",):
-        return _one(coupling, _COUPLING, "") + _strength(found)
-    parts = [_COUPLING["decoupled"] + _strength(found)]
+        return _phrase(coupling, _COUPLING, "") + _strength(answers)
+    parts = [_COUPLING["decoupled"] + _strength(answers)]
     for question, words, unknown in (("scale", _SCALE, "of an unknown scale"), ("order", _ORDER, "in an unknown order")):
-        parts += [_one(found[question].values, words, unknown)] if question in found else []
-    parts += ["only where the update shrinks the weight too"] if _values(found, "mask") == ("cautious",) else []
+        parts += [_phrase(answers[question].values, words, unknown)] if question in answers else []
+    parts += ["only where the update shrinks the weight too"] if _values(answers, "mask") == ("cautious",) else []
     return ", ".join(parts)
 
 
-def _strength(found: Answers) -> str:
-    """Return how strong the decay is where that is not as asked; a decay without any, or one that a norm hides, has none."""
-    if "strength" not in found:
+def _strength(answers: Answers) -> str:
+    """Return the strength in words, or nothing if it is 1 or unknown: there is no decay, or a norm hides its strength."""
+    if "strength" not in answers:
         return ""
-    answer = found["strength"]
+    answer = answers["strength"]
     if answer.values:
         strength = answer.values[0]
         return "" if strength == "1" else " " + _STRENGTH.get(strength, f"of {strength} times the strength")
-    # A decay that is no constant factor has one to first order, and its line says how it acts.
-    acts_otherwise = "first_order" in answer.numbers and _values(found, "coupling") == ("decoupled",)
+    # A decay such as exp(-x) is a constant factor to first order only. Its finding gives the form.
+    acts_otherwise = "first_order" in answer.numbers and _values(answers, "coupling") == ("decoupled",)
     return f" ({answer.says})" if acts_otherwise else ""
 
 
-def _values(found: Answers, question: str) -> tuple[str, ...]:
-    return found[question].values if question in found else ()
+def _values(answers: Answers, question: str) -> tuple[str, ...]:
+    return answers[question].values if question in answers else ()
 
 
-def _one(values: tuple[str, ...], words: Mapping[str, str], unknown: str) -> str:
+def _phrase(values: tuple[str, ...], words: Mapping[str, str], unknown: str) -> str:
+    """Return the phrases of several values, joined by "or", or `unknown` if there are none."""
     return " or ".join(dict.fromkeys(words.get(value, value) for value in values)) or unknown

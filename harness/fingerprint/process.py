@@ -1,4 +1,7 @@
-"""What has been measured of an optimizer? A fingerprint, as it comes from the process that makes it; needs no torch."""
+"""Fingerprint of an optimizer, and the process of its own in which it is measured.
+
+This module does not import torch: the worker process does.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ START = 300.0  # seconds that importing torch and the optimizer may take
 
 @dataclass(frozen=True)
 class FingerprintLine:
-    """One question and what was found; see `finding.Finding` and `question.Question`."""
+    """One question and its finding; the fields are those of `finding.Finding` and `question.Question`."""
 
     question: str
     section: str
@@ -36,7 +39,7 @@ class FingerprintLine:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """All lines, what the optimizer printed or warned, and the error that ended the measurement early, if one did."""
+    """All lines, the optimizer's captured output (`heard`), and why the measurement ended early (`broken`), if it did."""
 
     path: str
     options: Mapping[str, Any]
@@ -45,14 +48,16 @@ class Fingerprint:
     broken: str = ""
 
     def line(self, question: str) -> FingerprintLine | None:
-        """Return the line of a question, or None when it was not reached."""
+        """Return the line of a question, or None if the measurement did not reach it."""
         return next((line for line in self.lines if line.question == question), None)
 
 
 def measure(path: str, options: Mapping[str, Any], *, limit: float, questions: Sequence[str] = ()) -> Fingerprint:
-    """Measure an optimizer; `limit` is how many seconds a step of a few small tensors may take.
+    """Measure an optimizer in a process of its own.
 
-    Raises SubjectError when the optimizer cannot be found. One that hangs or crashes has its fingerprint up to there.
+    `limit` is the number of seconds that a step of a few small tensors may take; `questions` are the wanted ones, all if empty.
+    If the optimizer hangs or crashes, the fingerprint holds the lines up to that point. Raises SubjectError if the optimizer
+    cannot be found or built, or a question is unknown.
     """
     lines: list[FingerprintLine] = []
     heard: tuple[str, ...] = ()
@@ -66,14 +71,14 @@ def measure(path: str, options: Mapping[str, Any], *, limit: float, questions: S
         heard = tuple(content.get("heard", heard))
         broken = content.get("broken", broken)
     if not (ended or broken):
-        broken = "the process ended by itself before its last line, without an error: the optimizer leaves Python"
+        broken = "the process ended without an error before the fingerprint was complete: the optimizer ends Python"
     return Fingerprint(path, dict(options), tuple(lines), heard, broken)
 
 
 def _messages(path: str, options: Mapping[str, Any], limit: float, questions: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield what the worker writes; last, `broken` when it went silent or died."""
+    """Yield the worker's messages; the last one is `broken` if the worker hung or died."""
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", _START, path, json.dumps(dict(options)), *questions],
+        [sys.executable, "-P", "-c", _WORKER, path, json.dumps(dict(options)), *questions],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=_environment(limit),
@@ -81,39 +86,41 @@ def _messages(path: str, options: Mapping[str, Any], limit: float, questions: Se
     ) as worker:
         assert worker.stdout is not None
         lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_pump, args=(worker.stdout, lines), daemon=True).start()
-        patience = START
+        threading.Thread(target=_put_lines, args=(worker.stdout, lines), daemon=True).start()
+        seconds = START
         while True:
             try:
-                line = lines.get(timeout=patience)
+                line = lines.get(timeout=seconds)
             except queue.Empty:
                 worker.kill()
-                yield {"broken": f"nothing came back within {patience:g} s: it hangs where no timer of Python reaches"}
+                yield {"broken": f"no message came within {seconds:g} s: the optimizer hangs where Python cannot interrupt it"}
                 return
             if line is None:
                 break
-            patience = 3 * limit + 30.0  # the worker's own timer ends a step long before
+            seconds = 3 * limit + 30.0  # the worker's own timer ends a step long before this
             yield json.loads(line)
     if worker.returncode not in (0, 4):
-        yield {"broken": f"the process died (exit code {worker.returncode}): a crash below Python"}
+        yield {"broken": f"the process died (exit code {worker.returncode}): a crash outside Python"}
 
 
-_START = f"""
+_WORKER = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}]
 sys.path.append("")
 from harness.fingerprint.worker import main
 sys.exit(main(sys.argv[1:]))
-"""  # the suite's own packages first, the working directory last: it hides nothing of ours
+"""  # the suite's packages come first and the working directory last, so that no file there hides a module of the suite
 
 
 def _environment(limit: float) -> dict[str, str]:
+    """Return the worker's environment: the time limit of a step, all warnings, no bytecode files."""
     environment = {**os.environ, VARIABLE: str(limit), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "default"}
     determinism.fix_environment(environment)
     return environment
 
 
-def _pump(source: IO[str], lines: queue.Queue[str | None]) -> None:
+def _put_lines(source: IO[str], lines: queue.Queue[str | None]) -> None:
+    """Put each line of the worker into the queue, and None at the end."""
     for line in source:
         lines.put(line)
     lines.put(None)

@@ -1,4 +1,4 @@
-"""A question of the fingerprint: one experiment, the words that it can answer in, and its role."""
+"""Question of the fingerprint: one experiment, the words that it can answer with, and its role."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Precondition = Literal["moves", "finite_with_decay", "few_steps"]
 MOVES: Precondition = "moves"  # weights stay finite and move at weight_decay 0
 FINITE: Precondition = "finite_with_decay"  # weights stay finite with and without decay
 FEW_STEPS: Precondition = "few_steps"  # weights move in the first few steps and stay finite
-OF_SECTION: Mapping[str, tuple[Precondition, ...]] = {
+PRECONDITIONS_OF_SECTION: Mapping[str, tuple[Precondition, ...]] = {
     "precision": (),
     "update": (MOVES,),
     "decay": (FINITE,),
@@ -28,14 +28,15 @@ OF_SECTION: Mapping[str, tuple[Precondition, ...]] = {
 
 @dataclass(frozen=True)
 class Question:
-    """One experiment: `asks` is shown to people; `values` says what each word means, unless the contract's table does.
+    """One experiment and the words of its answers.
 
-    `ask(runner)` returns a Finding and may raise anything: what a subject breaks is reported as such by who asks.
-    `usual` are the values that nobody needs to look at; others are marked in the print.
-    `role`: a `rule` says what the decay is; `handling` is where a right decay can still go wrong.
-    `in_sentence`: the closing sentence of a fingerprint mentions the answer. `without_decay`: an optimizer that takes no
-    weight_decay gets the question too. `preconditions` must hold before it is asked; the section gives them unless they are
-    given here.
+    `asks` is the text that a reader sees. `ask(runner)` returns a Finding and may raise anything: the caller reports the error
+    of a subject that breaks. `values` explains each word, unless the contract's table of fields does. `usual` are the words
+    that need no attention; others are marked in the printed fingerprint.
+    `role`: a `rule` describes the decay itself; `handling` is about cases in which a right decay can still go wrong.
+    `in_sentence`: the closing sentence of a fingerprint mentions the answer. `without_decay`: the question also applies to an
+    optimizer that takes no weight_decay. `preconditions` must hold before the question is asked; None means those of the
+    section.
     """
 
     name: str
@@ -51,5 +52,5 @@ class Question:
 
     @property
     def needs(self) -> tuple[Precondition, ...]:
-        """What must hold before it is asked."""
-        return OF_SECTION[self.section] if self.preconditions is None else self.preconditions
+        """The preconditions that must hold before the question is asked."""
+        return PRECONDITIONS_OF_SECTION[self.section] if self.preconditions is None else self.preconditions

@@ -1,4 +1,4 @@
-"""How is a fingerprint said? Lines with their numbers, one sentence, JSON, and the draft of a contract."""
+"""Report of a fingerprint: printed lines, one sentence, JSON, and the draft of a contract."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ SCHEMA = 1
 
 
 def text(fingerprint: Fingerprint) -> Iterator[str]:
-    """Yield the lines that are printed: `!` marks what is unusual, `?` what is not known."""
+    """Yield the printed lines: `!` marks an unusual answer, `?` an unknown one."""
     options = "".join(f" {name}={value}" for name, value in fingerprint.options.items())
     yield f"fingerprint of {fingerprint.path}{options}"
-    wide = max((len(line.question) for line in fingerprint.lines), default=0)
+    width = max((len(line.question) for line in fingerprint.lines), default=0)
     for section in dict.fromkeys(line.section for line in fingerprint.lines):
         yield f"\n{section}"
         for line in fingerprint.lines:
             if line.section == section:
                 values = ", ".join(line.values) or "unknown"
-                yield f"{_mark(line)} {line.question:<{wide}}  {values:<14}  {line.says}".rstrip()
-    for said in fingerprint.heard[:10]:
-        yield f"\nthe optimizer {said}"
+                yield f"{_mark(line)} {line.question:<{width}}  {values:<14}  {line.says}".rstrip()
+    for message in fingerprint.heard[:10]:
+        yield f"\nthe optimizer {message}"
     if fingerprint.broken:
         yield f"\nended early: {fingerprint.broken}"
     yield f"\n{sentence(fingerprint)}"
 
 
 def sentence(fingerprint: Fingerprint) -> str:
-    """Return what the optimizer does, in one sentence of plain English; what is unusual or not known comes after it."""
+    """Return one sentence of plain English about the optimizer; its unusual and unknown answers follow."""
     name = fingerprint.path.rpartition(":")[2]
-    found = {line.question: line for line in fingerprint.lines}
-    said = f"{name} takes {phrases.step(found)} with {phrases.decay(found)}."
-    odd = [
+    answers = {line.question: line for line in fingerprint.lines}
+    summary = f"{name} takes {phrases.step(answers)} with {phrases.decay(answers)}."
+    unusual = [
         f"{line.question} ({', '.join(line.values)})" for line in fingerprint.lines if _mark(line) == "!" and not line.in_sentence
     ]
     unknown = [line.question for line in fingerprint.lines if not line.values]
-    said += f" Unusual: {', '.join(odd)}." if odd else ""
-    return said + (f" Not known: {', '.join(unknown)}." if unknown else "")
+    summary += f" Unusual: {', '.join(unusual)}." if unusual else ""
+    return summary + (f" Not known: {', '.join(unknown)}." if unknown else "")
 
 
 def content(fingerprint: Fingerprint) -> dict[str, Any]:
-    """Return what `--json` prints."""
+    """Return the object that `--json` prints."""
     return {
         "schema": SCHEMA,
         "optimizer": fingerprint.path,
@@ -62,7 +62,7 @@ def _finding(line: FingerprintLine) -> dict[str, Any]:
 
 
 def draft(fingerprint: Fingerprint) -> str:
-    """Return a contract that declares what was measured, each field with its evidence, for its author to review."""
+    """Return a contract of the measured values, each field with its evidence, for its author to review."""
     measured = {name: _declarable(name, fingerprint.line(name)) for name in FIELDS}
     role = role_of({name: value for name, (value, _) in measured.items()})
     lines = [
@@ -75,7 +75,7 @@ def draft(fingerprint: Fingerprint) -> str:
 
 
 def _declarable(name: str, line: FingerprintLine | None) -> tuple[str, str]:
-    """Return what a contract may say of a field, and the evidence; a fault cannot be promised."""
+    """Return the value that a contract may declare for a field, and the evidence; a fault cannot be declared."""
     usual = FIELDS[name].usual
     if line is None:
         return ("" if usual == "" else UNSPECIFIED), ""
@@ -92,6 +92,7 @@ def _declarable(name: str, line: FingerprintLine | None) -> tuple[str, str]:
 
 
 def _mark(line: FingerprintLine) -> str:
+    """Return `?` for an unknown answer, `!` for an unusual one, and a space for others."""
     if not line.values:
         return "?"
     return "!" if line.usual and not set(line.values) & set(line.usual) else " "

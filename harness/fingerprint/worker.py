@@ -1,6 +1,6 @@
-"""Who runs the experiments? A process of its own, so that an optimizer that hangs or crashes takes nobody else with it.
+"""Worker process of a fingerprint, so that an optimizer that hangs or crashes ends no other process.
 
-It writes one JSON object a line: first what it has resolved, then each finding as it is made.
+It writes one JSON object a line: first the path that it resolved, then each finding as it is made, last the captured output.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from harness.subject.output import capture_output
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Ask every question about `path`; `arguments` are the path, its options as JSON, and the questions wanted."""
+    """Measure an optimizer and write its findings to file descriptor 1. Return 4 if the arguments cannot be used, else 0.
+
+    `arguments` are the optimizer's import path, its options as JSON, and the names of the wanted questions (all if none).
+    """
     path, options, *names = arguments
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
-        os.dup2(2, 1)  # what the optimizer prints, from Python or below, is no finding
+        # The optimizer's output, from Python or from C, must not mix with the findings. It goes to
+        # stderr.
+        os.dup2(2, 1)
         return _measure(out, path, json.loads(options), names)
 
 
@@ -33,32 +38,32 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
     heard: list[str] = []
     try:
         with capture_output(heard):
-            loading.buildable(path, options)
+            loading.check_buildable(path, options)
         for name in names:
             if name not in (known := [question.name for question in QUESTIONS]):
                 raise UsageError(f"--only: {unknown(name, known, what='question', most=len(known))}")
     except UsageError as error:
-        _say(out, refused=str(error))
+        _send(out, refused=str(error))
         return 4
-    _say(out, resolved=path)
+    _send(out, resolved=path)
     with capture_output(heard):
-        for question, found in ask(path, options, names):
-            _say(
+        for question, finding in ask(path, options, names):
+            _send(
                 out,
                 question=question.name,
                 section=question.section,
                 asks=question.asks,
                 usual=question.usual,
                 in_sentence=question.in_sentence,
-                values=found.values,
-                says=found.says,
-                numbers=dict(found.numbers),
+                values=finding.values,
+                says=finding.says,
+                numbers=dict(finding.numbers),
             )
-    _say(out, heard=heard)
+    _send(out, heard=heard)
     return 0
 
 
-def _say(out: IO[str], **content: Any) -> None:
+def _send(out: IO[str], **content: Any) -> None:
     print(json.dumps(content), file=out, flush=True)
 
 

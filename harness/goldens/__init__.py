@@ -1,1 +1,1 @@
-"""The recorded numbers: have they moved?"""
+"""Goldens: the recorded numbers of each scenario, and their comparison with the numbers of a run."""

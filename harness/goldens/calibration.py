@@ -1,7 +1,7 @@
-"""How is a study's golden held on many seeds? Train a pool, see that nothing is wrong with it, write pool and ensemble lines.
+"""Calibration of a study's golden: train a pool of many seeds, check it, write the pool and the ensemble lines.
 
-A run has the scenario's few seeds, and from them alone a golden knows neither its mean nor its spread well. The pool's chunks
-are kept until the study is written, so that a calibration that was stopped goes on where it was.
+A run has only the few seeds of its scenario. They estimate the mean and the spread of a measure badly. The chunks of a pool are
+kept on disk until the study is written, so that a calibration that was stopped continues where it ended.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ HOME = ROOT / ".decaygate" / "calibration"
 
 @dataclass(frozen=True)
 class Job:
-    """What is calibrated: who is under test, on how many seeds, on which device, where goldens lie and chunks are kept."""
+    """Settings of a calibration: the subjects, the number of seeds, the device, the golden folder, the folder of the chunks.
+
+    Without `runs`, the chunks of a study are kept in a folder of their own below `HOME`, which is deleted after the study.
+    """
 
     subjects: Subjects
     seeds: int
@@ -56,93 +59,105 @@ class Job:
 
 
 def widened(loaded: LoadedStudy, seeds: int) -> LoadedStudy:
-    """Return a study with `seeds` consecutive seeds, from its own first one on. Raises UsageError for too few of them."""
-    own = loaded.scenario.seeds
-    more = tuple(range(min(own), min(own) + seeds))
-    if seeds < LEAST_POOL_SEEDS or not set(own) <= set(more):
+    """Return the study with `seeds` consecutive seeds, beginning with the first seed of its scenario.
+
+    Raises UsageError if `seeds` is below `LEAST_POOL_SEEDS`, or if a seed of the scenario would be missing.
+    """
+    scenario_seeds = loaded.scenario.seeds
+    first, last = min(scenario_seeds), max(scenario_seeds)
+    pool_seeds = tuple(range(first, first + seeds))
+    if seeds < LEAST_POOL_SEEDS or not set(scenario_seeds) <= set(pool_seeds):
+        least = max(LEAST_POOL_SEEDS, last - first + 1)
         raise UsageError(
-            f"--seeds {seeds}: expected at least {max(LEAST_POOL_SEEDS, max(own) - min(own) + 1)}, {loaded.id}'s own among them"
+            f"--seeds {seeds}: expected at least {least}, so that the seeds {first} to {last} of {loaded.id} are included"
         )
-    return replace(loaded, scenario=replace(loaded.scenario, seeds=more))
+    return replace(loaded, scenario=replace(loaded.scenario, seeds=pool_seeds))
 
 
 def calibrate(studies: Sequence[LoadedStudy], job: Job, say: Callable[[str], None]) -> bool:
-    """Calibrate studies one after another, and return whether all of them were written; `say` gets one line each."""
+    """Calibrate studies one after another, and return True if all of them succeeded. `say` gets one line for each result.
+
+    A study of which no claim applies to the subjects is skipped, and counts as a success.
+    """
     written = []
     for loaded in studies:
         try:
-            said = _calibrate(loaded, job, say)
+            result = _calibrate(loaded, job, say)
             written.append(True)
         except (GoldenError, UsageError) as error:
-            said = f"not calibrated: {error}"
+            result = f"not calibrated: {error}"
             written.append(False)
-        say(f"{loaded.id}: {said}")
+        say(f"{loaded.id}: {result}")
     return all(written)
 
 
 def applying(loaded: LoadedStudy, subjects: Subjects) -> list[Claim]:
-    """Return the claims of a study that say something about these subjects."""
-    involved = [claim for claim in loaded.scenario.claims if applicability.involved(loaded, claim, subjects)]
+    """Return the claims of a study that apply to these subjects."""
+    involved = [claim for claim in loaded.scenario.claims if applicability.reads_subject(loaded, claim, subjects)]
     return [claim for claim in involved if not applicability.not_applicable_reason(loaded, claim, subjects)]
 
 
 def blockers(loaded: LoadedStudy, drawn: Pool, subjects: Subjects) -> list[str]:
-    """Return why a pool may not become a golden, one reason a line: `loaded` is the study as the suite has it."""
-    result = run.Result(drawn.readings(), {}, {})
+    """Return the reasons why a pool may not become a golden, one a line. `loaded` is the study with the seeds of a run."""
+    result = run.Result(drawn.measurements(), {}, {})
     failed = [claim for claim in applying(loaded, subjects) if decide(claim, result).status == "failed"]
-    found = [f"claim {claim.id} fails on its {len(drawn.seeds)} seeds" for claim in failed]
+    reasons = [f"claim {claim.id} fails on the {len(drawn.seeds)} seeds of the pool" for claim in failed]
     lines = pool.calibrated(drawn, loaded.scenario)
-    found += [f"{name}: {why}" for name, line in lines.items() if (why := invalid_reason(line))]
-    return [*found, *shortfalls(Recording(loaded.id, {name: line for name, line in lines.items() if not invalid_reason(line)}))]
+    reasons += [f"{name}: {why}" for name, line in lines.items() if (why := invalid_reason(line))]
+    return [*reasons, *shortfalls(Recording(loaded.id, {name: line for name, line in lines.items() if not invalid_reason(line)}))]
 
 
 def recorded(loaded: LoadedStudy, folder: Path) -> tuple[Path, Recording]:
-    """Return a study's golden and where it lies. Raises GoldenError where there is none: its other numbers come from a run."""
+    """Return the path of a study's golden, and its content.
+
+    Raises GoldenError if there is none: the numbers that are not ensembles come from a run, which must come first.
+    """
     path = folder / "test_claims" / f"{loaded.id}.json"
     if not path.exists():
-        how = commands.pytest_command(f"-k {loaded.id} --snapshot-update")
-        raise GoldenError(f"there is no golden to write into; first, with the same optimizer: {how}")
+        command = commands.pytest_command(f"-k {loaded.id} --snapshot-update")
+        raise GoldenError(f"there is no golden to update; record it first, with the same optimizer: {command}")
     return path, parse(path.read_text(encoding="utf-8"))
 
 
 def write(loaded: LoadedStudy, drawn: Pool, folder: Path) -> list[str]:
-    """Write a study's pool, and into its golden the lines that follow; return the names of the lines that changed.
+    """Write a study's pool, and its ensemble lines into the golden. Return the names of the lines that changed.
 
-    Raises GoldenError for a golden that is missing or unreadable.
+    Raises GoldenError if the golden is missing or cannot be read.
     """
     path, before = recorded(loaded, folder)
     lines = pool.calibrated(drawn, loaded.scenario)
-    place = pool.path_of(folder, loaded.id)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not _holds(place, drawn):
-        store.write(place, pool.dump(drawn))
+    pool_file = pool.path_of(folder, loaded.id)
+    pool_file.parent.mkdir(parents=True, exist_ok=True)
+    if not _has_same_samples(pool_file, drawn):
+        store.write(pool_file, pool.dump(drawn))
     store.write(path, dump(replace(before, entries={**before.entries, **lines})))
     return [name for name, line in lines.items() if before.entries.get(name) != line]
 
 
-def _holds(place: Path, drawn: Pool) -> bool:
-    """Return True if the file has these samples already, wherever they were made: then its origin stays true."""
+def _has_same_samples(pool_file: Path, drawn: Pool) -> bool:
+    """Return True if the file holds the same samples already, of whatever origin: the recorded origin is then kept."""
     try:
-        return replace(pool.read(place), origin=drawn.origin) == drawn
+        return replace(pool.read(pool_file), origin=drawn.origin) == drawn
     except PoolError:
         return False
 
 
 def _calibrate(loaded: LoadedStudy, job: Job, say: Callable[[str], None]) -> str:
+    """Calibrate one study, and return the result as text. Raises GoldenError or UsageError if its golden is not written."""
     if not applying(loaded, job.subjects):
         return "none of its claims applies to this optimizer"
     wide = widened(loaded, job.seeds)
-    recorded(loaded, job.folder)  # before hours of training
-    runs = job.runs or HOME / f"{loaded.id}-{_fingerprint(wide, job)}"
+    recorded(loaded, job.folder)  # raises here if there is no golden, before hours of training
+    runs = job.runs or HOME / f"{loaded.id}-{_code_hash(wide, job)}"
     runs.mkdir(parents=True, exist_ok=True)
     _train(wide, job, runs, say)
     session = _session(job, runs, say)
     result = run.ensemble(wide, session)
     if result.failures:
         raise UsageError(next(iter(result.failures.values())))
-    drawn = pool.draw(loaded.id, wide.scenario, result.readings, origin_of(wide.scenario, job.subjects, job.device))
-    if found := blockers(loaded, drawn, job.subjects):
-        raise GoldenError("; ".join(found))
+    drawn = pool.draw(loaded.id, wide.scenario, result.measurements, origin_of(wide.scenario, job.subjects, job.device))
+    if reasons := blockers(loaded, drawn, job.subjects):
+        raise GoldenError("; ".join(reasons))
     changed = write(loaded, drawn, job.folder)
     if job.runs is None:
         shutil.rmtree(runs)
@@ -150,38 +165,44 @@ def _calibrate(loaded: LoadedStudy, job: Job, say: Callable[[str], None]) -> str
 
 
 def _train(loaded: LoadedStudy, job: Job, runs: Path, say: Callable[[str], None]) -> None:
-    """Train the chunks that are not there yet, on all cores of a CPU; one process takes what a GPU has room for."""
+    """Train the missing chunks: one process for each core of a CPU, or one process that fills a GPU.
+
+    Raises UsageError if a chunk is still missing when all processes have ended.
+    """
     session = _session(job, runs, say)
     chunks = run.study_work(loaded, session).ensemble
-    done, every = session.store.progress(chunks)
-    if done == every:
+    trained, total = session.chunk_cache.progress(chunks)
+    if trained == total:
         return
-    say(f"{loaded.id}: {every - done} of {every} chunks to train, kept in {runs}")
-    workers = 1 if job.device.startswith("cuda") else min(len(os.sched_getaffinity(0)), every - done)
+    say(f"{loaded.id}: {total - trained} of {total} chunks to train, kept in {runs}")
+    workers = 1 if job.device.startswith("cuda") else min(len(os.sched_getaffinity(0)), total - trained)
     context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
-    started = [context.Process(target=_work, args=(loaded, job, runs)) for _ in range(workers)]
-    for one in started:
-        one.start()
-    for one in started:
-        one.join()
-    done, every = session.store.progress(chunks)
-    if done < every:
-        raise UsageError(f"{every - done} of {every} chunks were not trained; the same command goes on with them")
+    processes = [context.Process(target=_train_in_process, args=(loaded, job, runs)) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    trained, total = session.chunk_cache.progress(chunks)
+    if trained < total:
+        raise UsageError(f"{total - trained} of {total} chunks were not trained; run the same command again to train them")
 
 
-def _work(loaded: LoadedStudy, job: Job, runs: Path) -> None:
-    """Train chunks that nobody holds, in a process of its own."""
+def _train_in_process(loaded: LoadedStudy, job: Job, runs: Path) -> None:
+    """Train chunks that no other process has claimed. This is the main function of a separate process."""
     determinism.fix_torch()
     session = _session(job, runs, lambda line: print(line, file=sys.stderr, flush=True))
-    session.store.train_unclaimed(run.study_work(loaded, session).ensemble)
+    session.chunk_cache.train_unclaimed(run.study_work(loaded, session).ensemble)
 
 
 def _session(job: Job, runs: Path, say: Callable[[str], None]) -> Session:
     return Session(job.subjects, job.device, ChunkCache(runs), Progress(runs, say), subject_output=[])
 
 
-def _fingerprint(loaded: LoadedStudy, job: Job) -> str:
-    """Return what a chunk's numbers depend on in a few letters, so that chunks of another code are never taken up."""
+def _code_hash(loaded: LoadedStudy, job: Job) -> str:
+    """Return a short hash of everything that the numbers of a chunk depend on: settings, device, code of harness and subjects.
+
+    It names the folder of the chunks, so that chunks trained by other code are never used.
+    """
     facts = [repr(loaded.scenario.arms), repr(recipe_of(loaded.scenario)), repr(job.seeds)]
     facts += [repr(sorted(determinism.describe(job.device).items())), repr(sorted(job.subjects.by_role.items()))]
     files = sorted((ROOT / "harness").rglob("*.py"))

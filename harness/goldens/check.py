@@ -1,4 +1,4 @@
-"""The check of a scenario's golden: from what the scenario gave to what came of its golden."""
+"""The check of a scenario's golden: compare the numbers of a run with it, or record them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from harness.verdicts.outcome import ClaimOutcome
 def check_golden(
     loaded: LoadedScenario, result: Result, session: Session, at_stake: Sequence[ClaimOutcome], snapshot: Snapshot
 ) -> GoldenOutcome:
-    """Compare what a scenario gave with its golden, and record it when pytest was asked to and nothing is in the way.
+    """Compare the numbers of a scenario with its golden, and record them if pytest was asked to and nothing forbids it.
 
-    `at_stake` are the outcomes of its claims that decide about the optimizer under test. Numbers are recorded only if all of
-    these claims are true.
+    `at_stake` are the outcomes of the scenario's claims that decide about the optimizer under test. Numbers are recorded only
+    if none of these claims fails.
     """
     snapshot = snapshot.use_extension(GoldenExtension)
-    path, reference = store.location(snapshot), session.subjects.reference
-    broken = [result.failures[arm] for one in at_stake for arm in one.claim.arms if arm in result.failures]
-    if broken:
-        return GoldenOutcome("error", f"golden {loaded.id}: nothing to compare; {broken[0]}", (), path)
-    if not result.readings and (reference or not path.exists()):
-        # Nothing to compare and nothing to hold against the optimizer: what its author expects to fail failed in every arm.
-        return GoldenOutcome("not_applicable", "no arm ran, and its claims are expected to fail or do not apply", (), path)
-    blockers = [f"claim {one.claim.id} fails" for one in at_stake if one.status == "failed"]
+    golden_file, reference = store.location(snapshot), session.subjects.reference
+    failures = [result.failures[arm] for outcome in at_stake for arm in outcome.claim.arms if arm in result.failures]
+    if failures:
+        return GoldenOutcome("error", f"golden {loaded.id}: nothing to compare; {failures[0]}", (), golden_file)
+    if not result.measurements and (reference or not golden_file.exists()):
+        # No arm ran, and no claim is at stake: the author of the optimizer expects every claim to
+        # fail, or none applies.
+        return GoldenOutcome("not_applicable", "no arm ran, and its claims are expected to fail or do not apply", (), golden_file)
+    blockers = [f"claim {outcome.claim.id} fails" for outcome in at_stake if outcome.status == "failed"]
     blockers += [f"these are the goldens of {reference}, to which the contract is equivalent_to"] if reference else []
     numbers = entries(loaded, result)
     if store.is_recording(snapshot):

@@ -1,9 +1,13 @@
-"""Have a scenario's numbers moved since they were recorded, and by how much more than they may?
+"""Comparison of a scenario's numbers with its golden.
 
-An exact number has a tolerance of its own; an ensemble is compared with what its recorded spread predicts for a new mean;
-information is recorded beside them and never judged. A change of the rule itself (tolerance, seeds of a run, lane) is a
-failure of its own kind, so that loosening a tolerance shows in the recorded file. So is a number whose recorded tolerance
-hides what weight decay is worth in it. Nothing here formats or reads files.
+How each kind of golden value is compared:
+
+    exact        the difference is at most the recorded tolerance
+    ensemble     the difference is at most the tolerance that the recorded spread predicts for the mean of a new run
+    information  recorded, never compared
+
+Two more things fail. A changed rule (tolerance, seeds of a run, lane) does, so that a loosened tolerance shows in the recorded
+file. A golden value whose tolerance hides the effect of weight decay does too. This module neither formats nor reads files.
 """
 
 from __future__ import annotations
@@ -31,7 +35,11 @@ RowStatus = Literal["same", "information", "moved", "tolerance changed", "missin
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One measure, recorded and obtained. `tolerance` is the recorded rule's; `sigmas` are those of the predicted difference."""
+    """The comparison of one measure: the recorded and the obtained value, and the status that follows.
+
+    `tolerance` comes from the recorded rule. `sigmas` is `delta` in standard deviations of the predicted difference. `why` says
+    why a value is `unusable`.
+    """
 
     measure: str
     status: RowStatus
@@ -44,11 +52,12 @@ class ComparisonRow:
 
     @property
     def ok(self) -> bool:
+        """True if the measure does not make its golden fail."""
         return self.status in ("same", "information")
 
 
 def compare(received: Mapping[str, GoldenValue], golden: Mapping[str, GoldenValue]) -> list[ComparisonRow]:
-    """Return one row for every measure that is in either, in order of their names."""
+    """Return one row for every measure of either side, in the order of the names."""
     return [_row(name, received.get(name), golden.get(name)) for name in sorted({*received, *golden})]
 
 
@@ -57,9 +66,9 @@ def _row(name: str, obtained: GoldenValue | None, golden: GoldenValue | None) ->
         return ComparisonRow(name, "missing", golden, None)
     if why := invalid_reason(obtained):
         return ComparisonRow(name, "unusable", golden, obtained, why=why)
-    if isinstance(obtained, Exact) and (
-        why := insensitive_reason(obtained)
-    ):  # a probe that declares less than its tolerance hides
+    # An exact value is checked on its own: the effect that its probe declares may be lost in its
+    # tolerance.
+    if isinstance(obtained, Exact) and (why := insensitive_reason(obtained)):
         return ComparisonRow(name, "unusable", golden, obtained, why=why)
     if golden is None:
         return ComparisonRow(name, "extra", None, obtained)
@@ -103,11 +112,11 @@ def _sigmas(delta: float, golden: GoldenValue) -> float | None:
 
 
 def _stored_as_computed(golden: GoldenValue) -> bool:
-    """Return True if a recorded tolerance follows from the recorded numbers, so that nobody has edited it."""
+    """Return False if the recorded tolerance of an ensemble does not follow from its recorded numbers: it was edited."""
     if not isinstance(golden, Ensemble):
         return True
     computed = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, runs=golden.runs, alpha=golden.alpha)
     return all(
-        math.isclose(stored, again, rel_tol=SAME_TOLERANCE)
-        for stored, again in ((golden.tolerance, computed.tolerance), (golden.detects, computed.detects))
+        math.isclose(stored, expected, rel_tol=SAME_TOLERANCE)
+        for stored, expected in ((golden.tolerance, computed.tolerance), (golden.detects, computed.detects))
     )

@@ -1,4 +1,4 @@
-"""How is a comparison shown? A headline that names what moved, and a table of the failed measures."""
+"""Text of a failed comparison: a headline that names the moved measures, and a table of the failed rows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HEADER = ("measure", "golden", "obtained", "delta", "tolerance", "sigmas")
 
 
 def headline(rows: Sequence[ComparisonRow]) -> str:
-    """Name the measures that failed and by how much, in one line."""
+    """Return one line that names the first `MOST_NAMES` failed measures with their difference, and counts the others."""
     failed = [row for row in rows if not row.ok]
-    named = "; ".join(f"{row.measure} {_brief(row)}" for row in failed[:MOST_NAMES])
-    return named + (f"; and {len(failed) - MOST_NAMES} more" if len(failed) > MOST_NAMES else "")
+    text = "; ".join(f"{row.measure} {_brief(row)}" for row in failed[:MOST_NAMES])
+    return text + (f"; and {len(failed) - MOST_NAMES} more" if len(failed) > MOST_NAMES else "")
 
 
 def table(rows: Sequence[ComparisonRow]) -> str:
-    """Show the failed rows, at most twenty, and count the others."""
+    """Return a table of at most `MOST_ROWS` failed rows. The last line counts the rows within tolerance."""
     failed = [row for row in rows if not row.ok]
     cells = [HEADER, *(_cells(row) for row in failed[:MOST_ROWS])]
     lines = text_table(cells, "l" + "r" * (len(HEADER) - 1))
@@ -80,6 +80,6 @@ def _number(value: float | None, form: str) -> str:
 
 def _count(rows: Sequence[ComparisonRow]) -> str:
     same = sum(row.status == "same" for row in rows)
-    informing = sum(row.status == "information" for row in rows)
+    information = sum(row.status == "information" for row in rows)
     text = f"{same} of {len(rows)} within tolerance"
-    return text + (f", {informing} recorded as information" if informing else "")
+    return text + (f", {information} recorded as information" if information else "")

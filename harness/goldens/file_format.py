@@ -1,8 +1,8 @@
-"""What does a golden file say? The text of one scenario's recorded numbers, read strictly and written with small diffs.
+"""Text format of a golden file: read strictly, written one measure a line, merged so that diffs stay small.
 
-One measure a line, measures in order of their names: a number that has moved changes its own line, which names it and
-carries its tolerance. The scenario's id and the origin of the numbers stand above them, so that a copy of another scenario's
-file, or of another optimizer's, is noticed.
+The measures are in the order of their names. A number that has moved changes only its own line, which holds the measure's name
+and its tolerance. The scenario's id and the origin of the numbers come first, so that a copy of another scenario's file, or a
+file of another optimizer, is noticed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class GoldenError(UsageError):
 
 @dataclass(frozen=True)
 class Recording:
-    """The numbers of one scenario: what a run obtained, or what its golden file holds. Older files have no origin."""
+    """The numbers of one scenario, from a run or from its golden file. Files in the old format have no origin."""
 
     scenario: str
     entries: Mapping[str, GoldenValue]
@@ -43,15 +43,15 @@ class Recording:
 
 
 def problems(recording: Recording) -> list[str]:
-    """Return why the recording may not become a golden, one reason a line."""
+    """Return the reasons why the recording may not become a golden, one a line."""
     if not recording.entries:
         return ["there is no number to record"]
-    found = [(name, invalid_reason(entry)) for name, entry in sorted(recording.entries.items())]
-    return [f"{name}: {why}" for name, why in found if why]
+    reasons = [(name, invalid_reason(entry)) for name, entry in sorted(recording.entries.items())]
+    return [f"{name}: {why}" for name, why in reasons if why]
 
 
 def shortfalls(recording: Recording) -> list[str]:
-    """Return which numbers see too little of weight decay to become gates, one a line."""
+    """Return the numbers that are not sensitive enough to weight decay to become gates, one a line, each with the reason."""
     return [f"{name}: {why}" for name, entry in sorted(recording.entries.items()) if (why := insensitive_reason(entry))]
 
 
@@ -62,36 +62,36 @@ def incomplete(recording: Recording) -> bool:
 
 
 def with_fewer_seeds(written: Recording, golden: Recording) -> list[str]:
-    """Return which gates `written` holds on fewer seeds than `golden` did, and how much wider they are, one a line."""
-    found = []
+    """Return the ensembles with fewer seeds in `written` than in `golden`, one a line, each with its wider tolerance."""
+    lines = []
     for name, new in written.entries.items():
         old = golden.entries.get(name)
         if isinstance(new, Ensemble) and isinstance(old, Ensemble) and new.n < old.n:
             times = new.tolerance / old.tolerance
-            found.append(f"{name}: {new.n} seeds instead of {old.n}, its tolerance is {times:.1f} times as wide")
-    return found
+            lines.append(f"{name}: {new.n} seeds instead of {old.n}, its tolerance is {times:.1f} times as wide")
+    return lines
 
 
 def dump(recording: Recording) -> str:
-    """Write a recording as text; raises GoldenError for what may not be recorded."""
-    if found := problems(recording):
-        raise GoldenError(f"{recording.scenario}: {'; '.join(found)}")
+    """Return the text of a recording. Raises GoldenError if one of its numbers may not be recorded."""
+    if reasons := problems(recording):
+        raise GoldenError(f"{recording.scenario}: {'; '.join(reasons)}")
     lines = [f"  {json.dumps(name)}: {json.dumps(_plain(entry))}" for name, entry in sorted(recording.entries.items())]
     head = f'{{\n "scenario": {json.dumps(recording.scenario)},\n'
     if recording.origin:
-        facts = [f"  {json.dumps(key)}: {json.dumps(said)}" for key, said in recording.origin.facts.items()]
+        facts = [f"  {json.dumps(key)}: {json.dumps(fact)}" for key, fact in recording.origin.facts.items()]
         head += ' "origin": {\n' + ",\n".join(facts) + "\n },\n"
     return head + ' "entries": {\n' + ",\n".join(lines) + "\n }\n}\n"
 
 
 def parse(text: str) -> Recording:
-    """Read what `dump` wrote; raises GoldenError naming the measure for anything else."""
+    """Return the recording of a text that `dump` wrote. Raises GoldenError, with the measure's name, for any other text."""
     try:
         node = json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise GoldenError(f"not JSON: {error}") from None
     if not isinstance(node, dict) or set(cast(dict[str, Any], node)) - {"origin"} != {"scenario", "entries"}:
-        raise GoldenError("expected an object with the keys 'scenario', 'entries' and, unless it is an old one, 'origin'")
+        raise GoldenError("expected an object with the keys 'scenario', 'entries' and, except in old files, 'origin'")
     fields = cast(dict[str, Any], node)
     if not isinstance(fields["scenario"], str) or not isinstance(fields["entries"], dict):
         raise GoldenError("expected a scenario id and an object of entries")
@@ -103,58 +103,60 @@ def parse(text: str) -> Recording:
 
 
 def merge(received: Recording, golden: Recording) -> Recording:
-    """Return what to write over `golden`: `received`, except that what has not moved keeps its recorded numbers.
+    """Return the recording to write over `golden`: `received`, with the recorded numbers of the measures that have not moved.
 
-    The origin is renewed when a number or a rule is.
+    The origin is replaced only if a number or a rule has changed.
     """
-    if owner_mismatch(received, golden):  # none of its numbers are ours
+    if owner_mismatch(received, golden):  # its numbers belong to another scenario or optimizer
         return received
-    entries = {name: _kept(entry, golden.entries.get(name)) for name, entry in received.entries.items()}
+    entries = {name: _merge_value(entry, golden.entries.get(name)) for name, entry in received.entries.items()}
     origin = golden.origin if golden.origin and entries == golden.entries else received.origin
     return Recording(received.scenario, entries, origin)
 
 
 def owner_mismatch(received: Recording, golden: Recording) -> str:
-    """Return whose file `golden` is where it is another scenario's or another optimizer's, else nothing."""
+    """Return a message if `golden` belongs to another scenario or another optimizer, else an empty string."""
     if received.scenario != golden.scenario:
         return f"its file is a copy of {golden.scenario}'s"
-    whose = other_subjects(received.origin, golden.origin)
-    return f"its file holds numbers of {whose}" if whose else ""
+    owner = other_subjects(received.origin, golden.origin)
+    return f"its file holds numbers of {owner}" if owner else ""
 
 
-def _kept(obtained: GoldenValue, golden: GoldenValue | None) -> GoldenValue:
-    """Return the recorded numbers under the obtained rule, unless they have moved under that rule."""
+def _merge_value(obtained: GoldenValue, golden: GoldenValue | None) -> GoldenValue:
+    """Return the recorded numbers with the obtained rule; or the obtained value, if it has moved under that rule."""
     kept: GoldenValue
-    if golden is not None and _same(obtained, golden):
-        return _worth(golden, obtained)
+    if golden is not None and _unchanged(obtained, golden):
+        return _with_kept_sensitivity(golden, obtained)
     match obtained, golden:
         case Exact(), Exact():
             kept = replace(obtained, value=golden.value)
         case Ensemble(), Ensemble() if obtained.n <= golden.n:
-            again = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, runs=obtained.runs, alpha=obtained.alpha)
-            kept = _worth(again, obtained)
+            renewed = Ensemble.summary(mean=golden.mean, sd=golden.sd, n=golden.n, runs=obtained.runs, alpha=obtained.alpha)
+            kept = _with_kept_sensitivity(renewed, obtained)
         case Information(), Information() if obtained.n == golden.n:
-            return golden if _still_informs(obtained, golden) else obtained
+            return golden if _information_unchanged(obtained, golden) else obtained
         case _:
             return obtained
-    return kept if _same(obtained, kept) else obtained
+    return kept if _unchanged(obtained, kept) else obtained
 
 
-def _worth(kept: GoldenValue, obtained: GoldenValue) -> GoldenValue:
-    """Return the kept entry with a signal: its own, or where it has none the obtained one in its own units."""
+def _with_kept_sensitivity(kept: GoldenValue, obtained: GoldenValue) -> GoldenValue:
+    """Return the kept value with a sensitivity: its own, or, if it has none, the obtained one in the units of the kept value."""
     if isinstance(kept, Information) or isinstance(obtained, Information):
         return kept
     if kept.signal is not None or obtained.signal is None:
         return kept
-    own, other = smallest_change(kept), smallest_change(obtained)
-    return replace(kept, signal=obtained.signal) if own == other else with_sensitivity(kept, obtained.signal * other)
+    kept_unit, obtained_unit = smallest_change(kept), smallest_change(obtained)
+    if kept_unit == obtained_unit:
+        return replace(kept, signal=obtained.signal)
+    return with_sensitivity(kept, obtained.signal * obtained_unit)
 
 
-def _same(obtained: GoldenValue, golden: GoldenValue) -> bool:
+def _unchanged(obtained: GoldenValue, golden: GoldenValue) -> bool:
     return compare({"": obtained}, {"": golden})[0].status == "same"
 
 
-def _still_informs(obtained: Information, golden: Information) -> bool:
+def _information_unchanged(obtained: Information, golden: Information) -> bool:
     if golden.n < 2 or golden.sd == 0:
         return obtained.mean == golden.mean
     allowed = stats.prediction_tolerance(sd=golden.sd, n=golden.n, n_new=golden.n, alpha=REFRESH_RATE)
@@ -175,12 +177,14 @@ def _entry(name: str, node: Any) -> GoldenValue:
     fields = dict(cast(dict[str, Any], node))
     marked = fields.pop("information", False) is True
     if "alpha" in fields:
-        fields.setdefault("runs", fields.get("n"))  # files from before a golden could have more seeds than a run
+        fields.setdefault("runs", fields.get("n"))  # in old files a golden has as many seeds as a run
     for kind in KINDS:
         known = set(kind.__dataclass_fields__)
         if known - {"signal"} <= set(fields) <= known and marked == (kind is Information):
             return kind(**{key: _number(f"{name}.{key}", value) for key, value in fields.items()})
-    raise GoldenError(f"{name}: the keys {sorted(cast(dict[str, Any], node))} are of no kind of entry")
+    raise GoldenError(
+        f"{name}: the keys {sorted(cast(dict[str, Any], node))} fit no kind of entry (exact, ensemble or information)"
+    )
 
 
 def _number(where: str, value: Any) -> Any:
@@ -196,5 +200,5 @@ def _not_a_number(literal: str) -> NoReturn:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     if repeated := sorted({key for key in keys if keys.count(key) > 1}):
-        raise GoldenError(f"the keys {repeated} stand there twice")
+        raise GoldenError(f"the keys {repeated} occur more than once")
     return dict(pairs)

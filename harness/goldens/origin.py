@@ -1,6 +1,6 @@
-"""Whose numbers are these, and where were they made? The head of a golden file, and what has changed since.
+"""Origin of recorded numbers: the optimizers, versions, device and commit in the head of a golden file.
 
-It names optimizers, versions, the kind of device and the suite's commit, and never a person, a machine or a folder.
+An origin never names a person, a machine or a folder, because goldens are public.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from harness.spec.scenario import FIXED, Scenario
 from harness.subject.roles import Subjects
 
 UNKNOWN = "unknown"
-ENVIRONMENT = ("decaygate", "python", "torch", "numpy", "device", "instructions")  # what numbers may depend on
+ENVIRONMENT = ("decaygate", "python", "torch", "numpy", "device", "instructions")  # the numbers may depend on these
 KNOWN = ("seeds", "n", "commit", *ENVIRONMENT)
-ROLE, PACKAGE = "subject.", "package."  # + a role: its import path, and the distribution that it came from
+ROLE, PACKAGE = "subject.", "package."  # followed by a role: its import path, and its distribution
 PATIENCE = 5.0  # seconds for git, which answers in hundredths
 
 
@@ -39,14 +39,14 @@ class Origin:
 
     @property
     def subjects(self) -> dict[str, str]:
-        """Who took which role of the scenario."""
-        return {key.removeprefix(ROLE): said for key, said in self.facts.items() if key.startswith(ROLE)}
+        """The import path of the optimizer in each role of the scenario."""
+        return {key.removeprefix(ROLE): path for key, path in self.facts.items() if key.startswith(ROLE)}
 
 
 def origin_of(scenario: Scenario, subjects: Subjects, device: str) -> Origin:
-    """Return the origin of the numbers that this run obtains of a scenario; `device` is the one that studies train on.
+    """Return the origin of the numbers of a scenario in this run. `device` is the device on which studies train.
 
-    A subject that promises another's numbers (equivalent_to) is held to goldens of that other one.
+    A subject whose contract promises the numbers of a reference (`equivalent_to`) is compared with the goldens of the reference.
     """
     roles = sorted({arm.role for arm in scenario.arms.values()} - {FIXED})
     paths = {role: (subjects.tests(role) and subjects.reference) or subjects.path(role) for role in roles}
@@ -57,68 +57,75 @@ def origin_of(scenario: Scenario, subjects: Subjects, device: str) -> Origin:
 
 
 def seeds_of(seeds: Sequence[int]) -> dict[str, str]:
-    """Return which seeds a study ran and how many, as facts of an origin."""
+    """Return the seeds of a study and their number, as facts of an origin."""
     ordered = sorted(seeds)
-    unbroken = ordered == list(range(ordered[0], ordered[-1] + 1))
-    said = f"{ordered[0]}..{ordered[-1]}" if unbroken else ", ".join(map(str, ordered))
-    return {"seeds": said, "n": str(len(ordered))}
+    consecutive = ordered == list(range(ordered[0], ordered[-1] + 1))
+    text = f"{ordered[0]}..{ordered[-1]}" if consecutive else ", ".join(map(str, ordered))
+    return {"seeds": text, "n": str(len(ordered))}
 
 
 def other_subjects(obtained: Origin | None, recorded: Origin | None) -> str:
-    """Return whose numbers were recorded where they are of another optimizer in the same role, else nothing."""
+    """Return the names of the recorded optimizers, if another optimizer was recorded in a role, else an empty string.
+
+    A role that only one of the two has makes no difference: the scenario has changed then, and its measures with it.
+    """
     if obtained is None or recorded is None:
         return ""
-    own, theirs = obtained.subjects, recorded.subjects
-    differing = [role for role in own if theirs.get(role, own[role]) != own[role]]
-    said = [f"{theirs[role]} (role {role})" for role in differing]
-    return f"{', '.join(said)}, not of {', '.join(dict.fromkeys(own[role] for role in differing))}" if said else ""
+    here, golden = obtained.subjects, recorded.subjects
+    differing = [role for role in here if golden.get(role, here[role]) != here[role]]
+    others = [f"{golden[role]} (role {role})" for role in differing]
+    return f"{', '.join(others)}, not of {', '.join(dict.fromkeys(here[role] for role in differing))}" if others else ""
 
 
 def changes(recorded: Origin | None, obtained: Origin | None) -> str:
-    """Return in one line how the environment differs from the recorded one: what a reviewer of moved numbers asks first."""
+    """Return one line with the differences between the recorded environment and this one, for a reviewer of moved numbers."""
     if recorded is None or obtained is None:
         return "environment: the golden does not say in which it was recorded (recording adds it)"
     old, new = recorded.facts, obtained.facts
     keys = [*ENVIRONMENT, *sorted(key for key in {*old, *new} if key.startswith(PACKAGE))]
     moved = [key for key in keys if old.get(key) != new.get(key)]
-    said = [f"{key} {old.get(key, UNKNOWN)} -> {new.get(key, UNKNOWN)}" for key in moved]
-    if said:
-        return f"environment: {', '.join(said)}; recorded at commit {old.get('commit', UNKNOWN)}"
+    differences = [f"{key} {old.get(key, UNKNOWN)} -> {new.get(key, UNKNOWN)}" for key in moved]
+    if differences:
+        return f"environment: {', '.join(differences)}; recorded at commit {old.get('commit', UNKNOWN)}"
     same = ", ".join(f"{key} {new[key]}" for key in keys if key in new)
     return f"environment: the recorded one ({same}); recorded at commit {old.get('commit', UNKNOWN)}"
 
 
 def origin_problem(facts: Any) -> str:
-    """Return why a node of a golden file is no origin, or nothing."""
+    """Return the reason why a node of a golden file is not an origin, or an empty string."""
     if not isinstance(facts, dict):
         return f"origin: expected an object, got {facts!r}"
-    for key, said in facts.items():
+    for key, text in facts.items():
         if key not in KNOWN and not key.startswith((ROLE, PACKAGE)):
             return f"origin: unknown key {key!r} (known: {', '.join(KNOWN)}, {ROLE}<role>, {PACKAGE}<role>)"
-        if not isinstance(said, str) or not said:
-            return f"origin.{key}: expected a text, got {said!r}"
+        if not isinstance(text, str) or not text:
+            return f"origin.{key}: expected a text, got {text!r}"
     return ""
 
 
 @cache
 def commit_of(folder: Path) -> str:
-    """Return the commit of a clone at `folder`, `+changes` when files other than goldens differ from it; else `unknown`.
+    """Return the commit of the git clone at `folder`, followed by `+changes` if files other than goldens differ from it.
 
-    A folder inside somebody else's repository is not at a commit of its own.
+    Return `unknown` outside a clone, and for a folder inside another repository, which has no commit of its own.
     """
     try:
         top = _git(folder, "rev-parse", "--show-toplevel")
         if Path(top).resolve() != folder.resolve():
             return UNKNOWN
         commit = _git(folder, "rev-parse", "--short=12", "HEAD")
-        # Recording changes goldens, so they would mark each other.
+        # Goldens do not count: recording one of them would put `+changes` into the next one.
         return f"{commit}+changes" if _git(folder, "status", "--porcelain", "--", ".", ":(exclude)golden") else commit
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return UNKNOWN
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """Return what git says; of its own configuration nothing runs, and a hook's GIT_DIR is not ours."""
+    """Return the output of a git command. Raises SubprocessError or OSError if it fails.
+
+    Its file system monitor is switched off, because it may be a program of the user. The variables GIT_* are removed: inside a
+    commit hook, GIT_DIR names the user's repository.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments]
@@ -130,22 +137,25 @@ def _git(folder: Path, *arguments: str) -> str:
 
 @cache
 def package_of(path: str) -> str:
-    """Return the name and version of the distribution that an import path's module came from, or nothing; torch is said apart."""
+    """Return name and version of the distribution that installed the module of an import path, or an empty string.
+
+    Empty for torch too, whose version is a fact of its own.
+    """
     module = path.partition(":")[0].partition(".")[0]
     file = str(getattr(sys.modules.get(module), "__file__", None) or "")
     for name in metadata.packages_distributions().get(module, ()) if file and module != "torch" else ():
         distribution = metadata.distribution(name)
-        # A folder of this name may come first on the import path; it is not the one that was installed.
+        # A folder of the same name may come first on the import path. It is not the installed one.
         if Path(file).resolve().is_relative_to(_home(distribution).resolve()):
             return f"{name} {distribution.version}"
     return ""
 
 
 def _home(distribution: metadata.Distribution) -> Path:
-    """Return the folder that a distribution's modules lie in: its own project's where it is installed as editable."""
-    said = json.loads(distribution.read_text("direct_url.json") or "{}")
-    if said.get("dir_info", {}).get("editable"):
-        return Path(url2pathname(urlparse(said["url"]).path))
+    """Return the folder of a distribution's modules: for an editable install the folder of its project."""
+    source = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if source.get("dir_info", {}).get("editable"):
+        return Path(url2pathname(urlparse(source["url"]).path))
     return Path(str(distribution.locate_file("")))
 
 

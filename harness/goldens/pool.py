@@ -1,7 +1,7 @@
-"""Which numbers, seed by seed, is a study's golden calibrated from? The text of a pool, read strictly.
+"""Pool of a study: the recorded samples of many seeds, from which the ensembles of its golden are calibrated.
 
 A pool holds the samples of every measure that a gate of the golden or an expectation of a claim reads, one `arm.measure` a
-line, over many more seeds than a run has. What the golden says of a mean and its spread follows from it, and can be checked.
+line, for many more seeds than a run has. The means and spreads in the golden follow from the pool, so they can be checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.goldens.origin import Origin, origin_problem
 from harness.goldens.values import Ensemble
 from harness.measurement import Measurement, Measurements
 from harness.spec.scenario import StudyScenario
-from harness.stats import moments
+from harness.stats import mean_and_sd
 from harness.training.measures import MEASURES
 
 FOLDER = "pools"
@@ -33,7 +33,10 @@ class PoolError(UsageError):
 
 @dataclass(frozen=True)
 class Pool:
-    """One study's samples by (arm, measure), in the order of `seeds`, with their closed forms where there are any."""
+    """The samples of one study by (arm, measure), in the order of `seeds`.
+
+    `expected` holds the closed forms of those measures that have one.
+    """
 
     study: str
     seeds: tuple[int, ...]
@@ -41,70 +44,73 @@ class Pool:
     samples: Mapping[ArmMeasure, tuple[float, ...]]
     expected: Mapping[ArmMeasure, float]
 
-    def readings(self, rows: Sequence[int] | None = None) -> Mapping[str, Measurements]:
-        """Return readings by arm over all seeds, or over those at `rows`: what a verdict takes."""
-        found: dict[str, dict[str, Measurement]] = {}
-        for (arm, measure), every in self.samples.items():
-            some = every if rows is None else tuple(every[row] for row in rows)
-            reading = Measurement(
-                moments(some)[0], MEASURES[measure].unit, expected=self.expected.get((arm, measure)), samples=some
+    def measurements(self, rows: Sequence[int] | None = None) -> Mapping[str, Measurements]:
+        """Return the measurements by arm, as a verdict reads them, over all seeds or over those at the positions `rows`."""
+        readings_by_arm: dict[str, dict[str, Measurement]] = {}
+        for (arm, measure), all_samples in self.samples.items():
+            samples = all_samples if rows is None else tuple(all_samples[row] for row in rows)
+            measurement = Measurement(
+                mean_and_sd(samples)[0], MEASURES[measure].unit, expected=self.expected.get((arm, measure)), samples=samples
             )
-            found.setdefault(arm, {})[measure] = reading
-        return found
+            readings_by_arm.setdefault(arm, {})[measure] = measurement
+        return readings_by_arm
 
 
 def wanted(scenario: StudyScenario) -> list[ArmMeasure]:
-    """Return the (arm, measure) that a study's gates and expectations read, and each gate's measure in every other arm."""
-    places = {(arm, measure) for _, measure in gates(scenario) for arm in scenario.arms}
+    """Return the pairs (arm, measure) that a study's gates and expectations read.
+
+    The measure of a gate is read in every arm, because its sensitivity is a distance between arms.
+    """
+    pairs = {(arm, measure) for _, measure in gates(scenario) for arm in scenario.arms}
     for claim in scenario.claims:
         for item in claim.expect:
-            places.add((item.arm, item.measure))
-            places |= {(item.than.arm, item.than.measure)} if item.than else set()
-    return sorted(places)
+            pairs.add((item.arm, item.measure))
+            pairs |= {(item.than.arm, item.than.measure)} if item.than else set()
+    return sorted(pairs)
 
 
-def draw(study: str, scenario: StudyScenario, readings: Mapping[str, Measurements], origin: Origin) -> Pool:
-    """Return the pool of a study that was run over `scenario.seeds`."""
+def draw(study: str, scenario: StudyScenario, measurements: Mapping[str, Measurements], origin: Origin) -> Pool:
+    """Return the pool of a study, given the measurements of a run with the seeds `scenario.seeds`."""
     samples: dict[ArmMeasure, tuple[float, ...]] = {}
     expected: dict[ArmMeasure, float] = {}
     for arm, measure in wanted(scenario):
-        reading = readings[arm][measure]
-        samples[arm, measure] = tuple(float(f"{one:.{DIGITS}g}") for one in reading.samples)
-        if reading.expected is not None:
-            expected[arm, measure] = reading.expected
+        measurement = measurements[arm][measure]
+        samples[arm, measure] = tuple(float(f"{sample:.{DIGITS}g}") for sample in measurement.samples)
+        if measurement.expected is not None:
+            expected[arm, measure] = measurement.expected
     return Pool(study, tuple(sorted(scenario.seeds)), origin, samples, expected)
 
 
 def calibrated(pool: Pool, scenario: StudyScenario) -> dict[str, Ensemble]:
-    """Return the ensemble lines that a study's golden holds if it is calibrated from this pool, by name."""
-    found: dict[str, Ensemble] = {}
+    """Return the ensembles of a golden that is calibrated from this pool, by their name in the golden."""
+    lines: dict[str, Ensemble] = {}
     for arm, measure in gates(scenario):
-        own = {place: samples for (place, name), samples in pool.samples.items() if name == measure}
-        found[f"ensemble.{arm}.{measure}"] = ensemble(scenario, own, arm)
-    return found
+        samples_by_arm = {other: samples for (other, name), samples in pool.samples.items() if name == measure}
+        lines[f"ensemble.{arm}.{measure}"] = ensemble(scenario, samples_by_arm, arm)
+    return lines
 
 
 def path_of(folder: Path, study: str) -> Path:
-    """Return where a study's pool lies in the golden folder of a subject."""
+    """Return the path of a study's pool in the golden folder of a subject."""
     return folder / FOLDER / f"{study}.json"
 
 
 def dump(pool: Pool) -> str:
-    """Write a pool as text; raises PoolError for a number that is not finite."""
-    broken = [_name(place) for place, samples in pool.samples.items() if not all(map(math.isfinite, samples))]
-    if broken:
-        raise PoolError(f"{pool.study}: not finite: {', '.join(broken)}")
-    facts = [f"  {json.dumps(key)}: {json.dumps(said)}" for key, said in pool.origin.facts.items()]
-    forms = [f"  {json.dumps(_name(place))}: {json.dumps(one)}" for place, one in sorted(pool.expected.items())]
-    lines = [f"  {json.dumps(_name(place))}: {json.dumps(samples)}" for place, samples in sorted(pool.samples.items())]
+    """Return the text of a pool. Raises PoolError if a sample is not finite."""
+    not_finite = [_key(pair) for pair, samples in pool.samples.items() if not all(map(math.isfinite, samples))]
+    if not_finite:
+        raise PoolError(f"{pool.study}: not finite: {', '.join(not_finite)}")
+    facts = [f"  {json.dumps(key)}: {json.dumps(fact)}" for key, fact in pool.origin.facts.items()]
+    forms = [f"  {json.dumps(_key(pair))}: {json.dumps(value)}" for pair, value in sorted(pool.expected.items())]
+    lines = [f"  {json.dumps(_key(pair))}: {json.dumps(samples)}" for pair, samples in sorted(pool.samples.items())]
     parts = [f' "study": {json.dumps(pool.study)}', f' "seeds": {json.dumps(pool.seeds)}']
-    for key, inside in (("origin", facts), ("expected", forms), ("samples", lines)):
-        parts.append(f' "{key}": {{\n' + ",\n".join(inside) + "\n }")
+    for key, content in (("origin", facts), ("expected", forms), ("samples", lines)):
+        parts.append(f' "{key}": {{\n' + ",\n".join(content) + "\n }")
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def parse(text: str) -> Pool:
-    """Read what `dump` wrote; raises PoolError naming the place for anything else."""
+    """Return the pool of a text that `dump` wrote. Raises PoolError, with the key, for any other text."""
     try:
         node = json.loads(text, parse_constant=_not_a_number)
     except json.JSONDecodeError as error:
@@ -115,29 +121,34 @@ def parse(text: str) -> Pool:
     if problem := origin_problem(node["origin"]):
         raise PoolError(problem)
     seeds = _numbers("seeds", node["seeds"], count=None)
-    samples = {_place(name): _numbers(name, one, count=len(seeds)) for name, one in _object("samples", node["samples"]).items()}
-    closed = {_place(name): _numbers(name, [one], count=1)[0] for name, one in _object("expected", node["expected"]).items()}
+    samples = {
+        _arm_measure(name): _numbers(name, values, count=len(seeds))
+        for name, values in _object("samples", node["samples"]).items()
+    }
+    expected = {
+        _arm_measure(name): _numbers(name, [value], count=1)[0] for name, value in _object("expected", node["expected"]).items()
+    }
     if not isinstance(node["study"], str) or len(set(seeds)) != len(seeds):
         raise PoolError("expected a study's id, and seeds that are all different")
-    return Pool(node["study"], tuple(map(int, seeds)), Origin(node["origin"]), samples, closed)
+    return Pool(node["study"], tuple(map(int, seeds)), Origin(node["origin"]), samples, expected)
 
 
 def read(path: Path) -> Pool:
-    """Read a pool's file; raises PoolError naming it."""
+    """Return the pool of a file. Raises PoolError, with the path, if it cannot be read."""
     try:
         return parse(path.read_text(encoding="utf-8"))
     except (PoolError, OSError, UnicodeDecodeError) as error:
         raise PoolError(f"{path}: {error}") from None
 
 
-def _name(place: ArmMeasure) -> str:
-    return ".".join(place)
+def _key(pair: ArmMeasure) -> str:
+    return ".".join(pair)
 
 
-def _place(name: str) -> ArmMeasure:
+def _arm_measure(name: str) -> ArmMeasure:
     arm, _, measure = name.partition(".")
     if measure not in MEASURES:
-        raise PoolError(f"{name}: expected <arm>.<measure> with a measure of studies")
+        raise PoolError(f"{name}: expected <arm>.<measure>, where the measure is one of a study")
     return arm, measure
 
 
@@ -148,9 +159,9 @@ def _object(key: str, node: Any) -> dict[str, Any]:
 
 
 def _numbers(where: str, node: Any, *, count: int | None) -> tuple[float, ...]:
-    """Return a list of finite numbers, of `count` where it is given."""
+    """Return the numbers of a list, which must not be empty and must have `count` items if that is given."""
     values = node if isinstance(node, list) else []
-    if not values or not all(type(one) in (int, float) for one in values) or count not in (None, len(values)):
+    if not values or not all(type(value) in (int, float) for value in values) or count not in (None, len(values)):
         raise PoolError(f"{where}: expected {count or 'some'} numbers, got {len(values)}")
     return tuple(values)
 

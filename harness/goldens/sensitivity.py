@@ -1,7 +1,9 @@
-"""What is weight decay worth in a number? A gate whose tolerance hides it would let decay come and go.
+"""Sensitivity of recorded numbers: how much of a number weight decay causes.
 
-In a probe it is the effect that the reading declares; where it declares none, the distance from the same probe run with
-its weight decay taken away. In a study it is the distance of two arms that differ in weight decay alone.
+A gate whose tolerance is larger than that would not notice if weight decay were missing. The effect of weight decay is
+
+    probe   the effect that its measurement declares; if it declares none, the difference to the same probe without weight decay
+    study   the distance between two arms that differ only in weight decay
 """
 
 from __future__ import annotations
@@ -22,74 +24,75 @@ from harness.subject.output import capture_output
 
 
 def partners(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
-    """Return the pairs of a study's arms whose distance is what this arm's weight decay is worth.
+    """Return the pairs of a study's arms whose distance is the effect of this arm's weight decay.
 
-    The first of a pair has this arm's weight decay; the second is the first but for its weight decay, batches included: a null
-    arm, whose batches are its own, has the pairs of the arm that it doubles.
+    The first arm of a pair has the settings of `arm`; its batches may be others. The second differs from the first only in weight
+    decay: its batches are the same. A null arm, which has batches of its own, gets the pairs of the arm that it repeats.
     """
-    mine = _but(scenario.arms[arm], decay=scenario.arms[arm].weight_decay, batches=0)
+    settings = _with(scenario.arms[arm], decay=scenario.arms[arm].weight_decay, batches=0)
     pairs = []
-    for (one, first), (other, second) in product(scenario.arms.items(), repeat=2):
-        doubles = _but(first, decay=first.weight_decay, batches=0) == mine
-        if doubles and second.weight_decay != first.weight_decay and _but(second) == _but(first):
-            pairs.append((one, other))
+    for (first_name, first), (second_name, second) in product(scenario.arms.items(), repeat=2):
+        repeats = _with(first, decay=first.weight_decay, batches=0) == settings
+        if repeats and second.weight_decay != first.weight_decay and _with(second) == _with(first):
+            pairs.append((first_name, second_name))
     return pairs
 
 
 def distance(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> float | None:
-    """Return how far from `arm` the farthest arm with another weight decay is, given one measure by arm; None without one."""
+    """Return the largest distance between the values of a pair of `partners`, given one measure by arm; None without a pair."""
     known = [pair for pair in partners(scenario, arm) if set(pair) <= set(values)]
-    return max((abs(values[one] - values[other]) for one, other in known), default=None)
+    return max((abs(values[first] - values[second]) for first, second in known), default=None)
 
 
-def measured(found: Mapping[str, GoldenValue], loaded: LoadedScenario, session: Session) -> dict[str, GoldenValue]:
-    """Return the entries with the signals that only a second run of a probe shows, without its weight decay.
+def measured(values: Mapping[str, GoldenValue], loaded: LoadedScenario, session: Session) -> dict[str, GoldenValue]:
+    """Return the golden values, with the unknown sensitivities of a probe measured by a second run without weight decay.
 
-    A probe that breaks without decay shows nothing, and its signals stay unknown.
+    If the probe fails without weight decay, they stay unknown.
     """
-    open_ones = {name: one for name, one in found.items() if isinstance(one, Exact) and one.signal is None}
-    if not isinstance(loaded.scenario, ProbeScenario) or not open_ones:
-        return dict(found)
+    unknown_values = {name: value for name, value in values.items() if isinstance(value, Exact) and value.signal is None}
+    if not isinstance(loaded.scenario, ProbeScenario) or not unknown_values:
+        return dict(values)
     signals: dict[str, GoldenValue] = {}
-    for arm in sorted({name.partition(".")[0] for name in open_ones}):
-        without = _without_decay(loaded.scenario, arm, session)
-        for name, one in open_ones.items():
-            place, _, measure = name.partition(".")
-            if place == arm and measure in without:
-                signals[name] = with_sensitivity(one, one.value - without[measure])
-    return {**found, **signals}
+    for arm in sorted({name.partition(".")[0] for name in unknown_values}):
+        undecayed_numbers = _without_decay(loaded.scenario, arm, session)
+        for name, value in unknown_values.items():
+            value_arm, _, measure = name.partition(".")
+            if value_arm == arm and measure in undecayed_numbers:
+                signals[name] = with_sensitivity(value, value.value - undecayed_numbers[measure])
+    return {**values, **signals}
 
 
-def unknown(found: Mapping[str, GoldenValue]) -> list[str]:
-    """Return which gates are not known to see weight decay, one a line: they cannot be recorded."""
-    gates = [name for name, one in sorted(found.items()) if not isinstance(one, Information) and one.signal is None]
-    return [f"{name}: what weight decay is worth in it is not known, and its probe declares no effect" for name in gates]
+def unknown(values: Mapping[str, GoldenValue]) -> list[str]:
+    """Return the gates of unknown sensitivity, one a line. They cannot be recorded."""
+    gates = [name for name, value in sorted(values.items()) if not isinstance(value, Information) and value.signal is None]
+    return [f"{name}: its sensitivity to weight decay is unknown, and its probe declares no effect" for name in gates]
 
 
 def _without_decay(scenario: ProbeScenario, arm: str, session: Session) -> Mapping[str, float]:
-    chosen, path = scenario.arms[arm], path_of(scenario, arm, session.subjects)
+    """Return the numbers of one arm of a probe without weight decay, by measure; empty if the probe fails."""
+    settings, path = scenario.arms[arm], path_of(scenario, arm, session.subjects)
     try:
         with capture_output(session.subject_output):
-            make = undecayed(loading.factory(path, chosen.options, training=False))
-            found = PROBES[scenario.probe].run(make, settings_of(scenario, arm))
-    except Exception:  # a division by a decay that is gone, among others
+            make = undecayed(loading.make_factory(path, settings.options, training=False))
+            measurements = PROBES[scenario.probe].run(make, settings_of(scenario, arm))
+    except Exception:  # for example a division by a weight decay of zero
         return {}
-    return {measure: reading.value for measure, reading in found.items()}
+    return {measure: measurement.value for measure, measurement in measurements.items()}
 
 
 def undecayed(make: Factory) -> Factory:
-    """Return a factory of the same optimizers without weight decay, whatever the groups say when they step."""
+    """Return a factory of the same optimizers, which step without weight decay even if a group sets one."""
 
     def made(params: Any, *, lr: float, weight_decay: float) -> Undecayed:
         del weight_decay
-        given = [{**one, "weight_decay": 0.0} if isinstance(one, dict) else one for one in params]
-        return Undecayed(make(given, lr=lr, weight_decay=0.0))
+        undecayed_params = [{**group, "weight_decay": 0.0} if isinstance(group, dict) else group for group in params]
+        return Undecayed(make(undecayed_params, lr=lr, weight_decay=0.0))
 
     return made
 
 
 class Undecayed:
-    """An optimizer whose groups have a weight decay of zero while it steps."""
+    """An optimizer whose groups have a weight decay of zero during a step."""
 
     def __init__(self, optimizer: Any) -> None:
         self._optimizer = optimizer
@@ -98,18 +101,18 @@ class Undecayed:
         return getattr(self._optimizer, name)
 
     def step(self, *args: Any, **options: Any) -> Any:
-        """Step without decay, and put back what the groups said."""
+        """Step without weight decay, and restore the weight decay of the groups afterwards."""
         groups: Sequence[dict[str, Any]] = [group for group in self._optimizer.param_groups if "weight_decay" in group]
-        said = [group["weight_decay"] for group in groups]
+        decays = [group["weight_decay"] for group in groups]
         for group in groups:
             group["weight_decay"] = 0.0
         try:
             return self._optimizer.step(*args, **options)
         finally:
-            for group, decay in zip(groups, said, strict=True):
+            for group, decay in zip(groups, decays, strict=True):
                 group["weight_decay"] = decay
 
 
-def _but(arm: StudyArm, *, decay: float = 0.0, batches: int | None = None) -> StudyArm:
-    """Return an arm with its weight decay, and its batches where they are given, replaced: what is left can be compared."""
+def _with(arm: StudyArm, *, decay: float = 0.0, batches: int | None = None) -> StudyArm:
+    """Return the arm with another weight decay, and other batches if given, so that the other settings can be compared."""
     return replace(arm, weight_decay=decay, batch_seed_offset=arm.batch_seed_offset if batches is None else batches)

@@ -1,10 +1,11 @@
-"""The goldens' place on disk, and their comparison and recording. The only module that knows syrupy.
+"""Golden files on disk: their location, comparison and recording through syrupy, the pytest plugin for snapshots.
 
-syrupy finds the test's place, writes a file per test at once, and asks `matches`, so that nothing is rewritten within
-tolerance. A golden is read, parsed and compared once, by `check`; the extension tells syrupy what came of it.
+This is the only module that uses syrupy. syrupy locates the file of a test, writes one file per test immediately, and calls
+`matches`, so that numbers within tolerance are not rewritten. `check` reads, parses and compares a golden once; the extension
+passes the result to syrupy.
 
-syrupy's search for unused snapshots is switched off: outside the tests' folder, after `-x`, a crash or with node ids it takes
-goldens of tests that did not run for unused ones, and an update deletes them. Deleting is for people.
+syrupy's search for unused snapshots is switched off. Outside the folder of the tests, after `-x`, after a crash, or with node
+ids, it takes the goldens of tests that did not run for unused, and an update would delete them. Only a person deletes a golden.
 """
 
 from __future__ import annotations
@@ -43,19 +44,19 @@ from harness.goldens.values import GoldenValue
 
 GoldenStatus = Literal["compared", "recorded", "not_applicable", "failed", "error"]
 
-Snapshot = SnapshotAssertion  # of syrupy: what a test asks for its golden
+Snapshot = SnapshotAssertion  # syrupy's fixture `snapshot`: a test compares with it
 
 _GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
 
 
 @dataclass(frozen=True)
 class GoldenOutcome:
-    """What came of a golden test.
+    """The outcome of a golden test.
 
-    `recorded`: the file at `path` is new or changed; `not_applicable` and `error`: nothing was compared. `details` follow
-    `first_line` in a message. `rows` are what was compared with the file as it was before; none when there was no file of
-    this scenario and this optimizer to read. `origin` is what the file says of its numbers; `widened`: it holds one of them on
-    fewer seeds than before.
+    Status `recorded`: the file at `path` is new or changed. `not_applicable` and `error`: nothing was compared. In a message,
+    `details` follow `first_line`. `rows` compare the numbers with the file as it was before the test; there are none if there
+    was no readable file of this scenario and this optimizer. `origin` is the origin of the file's numbers. `widened`: an
+    ensemble of the file has fewer seeds than before, and so a wider tolerance.
     """
 
     status: GoldenStatus
@@ -68,12 +69,13 @@ class GoldenOutcome:
 
     @property
     def ok(self) -> bool:
+        """True if the golden test passes."""
         return self.status not in ("failed", "error")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What syrupy asks of a golden: whether its file is there, whether it agrees, and the text to write if it does not."""
+    """The answers to syrupy about a golden: if its file exists, if the numbers agree, and the text to write if they do not."""
 
     exists: bool
     agrees: bool
@@ -90,7 +92,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def place(cls, golden: Path, subject: str) -> None:
-        """Say where goldens lie; for `pytest_configure`, because syrupy asks the class and not an instance."""
+        """Set the folder of the goldens. `pytest_configure` calls it, because syrupy asks the class and not an instance."""
         cls.folder = golden / subject
 
     @classmethod
@@ -100,14 +102,17 @@ class GoldenExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def get_file_basename(cls, *, test_location: PyTestLocation, index: int | str) -> str:
-        """Return the scenario's id: only `test_golden[<id>]` has a golden, and one, so no two tests share a file."""
-        found = _GOLDEN_TEST.fullmatch(test_location.snapshot_name)
-        if found is None or index != 0:
-            again = " a second time" if found else ""
+        """Return the scenario's id. Only `test_golden[<id>]` has a golden, and only one, so that no two tests share a file.
+
+        Raises GoldenError for any other test, and for a second golden in one test.
+        """
+        match = _GOLDEN_TEST.fullmatch(test_location.snapshot_name)
+        if match is None or index != 0:
+            again = " a second time" if match else ""
             raise GoldenError(
                 f"{test_location.nodeid} asks for a golden{again}: expected one call in test_golden[<scenario in snake_case>]"
             )
-        return found[1]
+        return match[1]
 
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
@@ -135,52 +140,52 @@ class GoldenExtension(SingleFileSnapshotExtension):
 
 
 def golden_path(item: Any) -> Path:
-    """Return where the golden of a collected `test_golden[...]` lies, for an inventory; raises GoldenError for other tests."""
+    """Return the golden file of a collected `test_golden[...]`, for an inventory. Raises GoldenError for other tests."""
     return Path(GoldenExtension.get_location(test_location=PyTestLocation(item), index=0))
 
 
 def location(snapshot: Snapshot) -> Path:
-    """Return where the test's golden lies, if it has one."""
+    """Return the path of the test's golden, whether it exists or not."""
     return Path(snapshot.extension.get_location(test_location=snapshot.test_location, index=0))
 
 
 def is_recording(snapshot: Snapshot) -> bool:
-    """Return True if pytest was asked to record goldens, all or those that are missing."""
+    """Return True if pytest was asked to record goldens: all of them, or the missing ones."""
     return snapshot.update_snapshots or snapshot.update_new_snapshots_only
 
 
 def check(snapshot: Snapshot, entries: Mapping[str, GoldenValue], *, origin: Origin, blockers: Sequence[str]) -> GoldenOutcome:
-    """Compare `entries` with the test's golden, and record them when pytest was asked to and nothing is in the way.
+    """Compare `entries` with the test's golden, and record them if pytest was asked to and nothing forbids it.
 
-    `origin` says whose numbers they are and where they were made. `blockers` are the reasons why they may not become a
-    golden, such as a claim of the scenario that fails.
+    `origin` is the origin of these numbers. `blockers` are reasons why they may not become a golden, such as a claim of the
+    scenario that fails. Raises the exception that syrupy caught while it wrote, if there was one.
     """
     path = location(snapshot)
     before = _compared(Recording(path.stem, entries, origin), path)
-    asked = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not before.exists)
-    refusals = [*blockers, *before.flaws] or (before.losses() if asked else [])
-    writes = asked and not refusals and before.readable
-    done = _told(snapshot, Decision(before.exists, before.agrees, dump(before.merged) if writes else ""), writes=writes)
+    requested = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not before.exists)
+    refusals = [*blockers, *before.flaws] or (before.losses() if requested else [])
+    writes = requested and not refusals and before.readable
+    done = _run_syrupy(snapshot, Decision(before.exists, before.agrees, dump(before.merged) if writes else ""), writes=writes)
     if done.exception is not None:
-        raise done.exception  # syrupy swallows it: a full disk, or a fault of ours
+        raise done.exception  # syrupy catches it: a full disk, or a bug in this module
     if done.success:
-        return _agreed(before, done, writes=writes)
-    what, more = before.difference()
-    if asked and refusals:
-        more = [*refusals, *([what, *more] if before.exists else [])]
-        what = f"not recorded: {refusals[0]}"
+        return _passed(before, done, writes=writes)
+    summary, lines = before.difference()
+    if requested and refusals:
+        lines = [*refusals, *([summary, *lines] if before.exists else [])]
+        summary = f"not recorded: {refusals[0]}"
     elif not before.exists:
-        more = _how_to_record(snapshot, refusals)
-    line = f"golden {path.stem}: {what}"
-    return GoldenOutcome("failed", line, (*more, f"golden file: {_short(path)}"), path, before.rows, before.origin)
+        lines = _how_to_record(snapshot, refusals)
+    line = f"golden {path.stem}: {summary}"
+    return GoldenOutcome("failed", line, (*lines, f"golden file: {_short(path)}"), path, before.rows, before.origin)
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """What a run obtained beside what lay at the golden's place before, in `rows`; `problem` is why there are none.
+    """The numbers of a run, compared in `rows` with the golden file as it was before. Without rows, `problem` is the reason.
 
-    `flaws` are why the obtained numbers may not become a golden, whatever lies there. A file that is not `readable` is for a
-    person to mend.
+    `flaws` are the reasons why the obtained numbers may not become a golden, independent of the file. A file that is not
+    `readable` is never overwritten: a person must repair it.
     """
 
     obtained: Recording
@@ -202,27 +207,29 @@ class _Comparison:
 
     @cached_property
     def merged(self) -> Recording:
-        """What to write: of a golden, the numbers that have not moved stay."""
+        """The recording to write: numbers of the golden that have not moved are kept."""
         return merge(self.obtained, self.golden) if self.golden else self.obtained
 
     def losses(self) -> list[str]:
-        """Return what recording would lose: a subject that gives fewer measures is no new truth, nor is an insensitive gate.
+        """Return the losses that recording would cause, one a line: a missing measure, or a gate of too little sensitivity.
 
-        What stays of the golden is not held against the sensitivity of this run.
+        The sensitivity is that of the merged recording: a golden value that is kept also keeps its recorded sensitivity.
         """
-        gone = [row.measure for row in self.rows if row.status == "missing"]
-        said = [f"{name}: is in the golden and was not obtained (if it is meant to go, delete its line there)" for name in gone]
-        return [*said, *shortfalls(self.merged)]
+        missing = [row.measure for row in self.rows if row.status == "missing"]
+        lines = [
+            f"{name}: is in the golden and was not obtained (if it is meant to go, delete its line there)" for name in missing
+        ]
+        return [*lines, *shortfalls(self.merged)]
 
     def difference(self) -> tuple[str, list[str]]:
-        """Return what is different in one line, and the lines that show it."""
+        """Return one line that names the difference, and the lines that show it."""
         if self.problem:
             return self.problem, ["restore the file from git, or delete it and record it again"]
         return headline(self.rows), [changes(self.origin, self.obtained.origin), table(self.rows)]
 
 
 def _compared(obtained: Recording, path: Path) -> _Comparison:
-    """Read the golden at `path` and compare it, once."""
+    """Read the golden at `path` and compare the obtained numbers with it."""
     before = _Comparison(obtained, path, problems(obtained))
     try:
         golden = parse(path.read_text(encoding="utf-8"))
@@ -230,13 +237,13 @@ def _compared(obtained: Recording, path: Path) -> _Comparison:
         return dataclasses.replace(before, problem=f"nothing is recorded in {_short(path)}", exists=False)
     except (GoldenError, UnicodeDecodeError) as error:
         return dataclasses.replace(before, problem=f"cannot be read: {error}", readable=False)
-    if whose := owner_mismatch(obtained, golden):
-        return dataclasses.replace(before, problem=whose)
+    if mismatch := owner_mismatch(obtained, golden):
+        return dataclasses.replace(before, problem=mismatch)
     return dataclasses.replace(before, golden=golden, rows=tuple(compare(obtained.entries, golden.entries)))
 
 
-def _told(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionResult:
-    """Tell syrupy what was decided, and return what it made of it: the file is then written, if it was to be."""
+def _run_syrupy(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionResult:
+    """Pass the decision to syrupy, which writes the file if `writes`, and return the result of its assertion."""
     if not writes:
         snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
     extension = snapshot.extension
@@ -246,21 +253,26 @@ def _told(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionR
     return snapshot.executions[0]
 
 
-def _agreed(before: _Comparison, done: AssertionResult, *, writes: bool) -> GoldenOutcome:
+def _passed(before: _Comparison, done: AssertionResult, *, writes: bool) -> GoldenOutcome:
+    """Return the outcome of a golden test that passes, after syrupy has compared or written the file.
+
+    A golden in the old format whose numbers agree is completed here: syrupy does not write a file that agrees.
+    """
     path, golden = before.path, before.golden
-    wrote = "recorded" if done.created else "updated" if done.updated else ""
+    action = "recorded" if done.created else "updated" if done.updated else ""
     if writes and golden and before.agrees and incomplete(golden) and before.merged != golden:
-        write(path, dump(before.merged))  # the numbers stay; whose they are, and what they see, is added
-        wrote = "origin and signals added"
-    if not wrote:
+        write(path, dump(before.merged))  # the numbers are kept; their origin and sensitivity are added
+        action = "origin and sensitivities added"
+    if not action:
         return GoldenOutcome("compared", f"golden {path.stem}: as recorded", (), path, before.rows, before.origin)
-    wider = with_fewer_seeds(before.merged, golden) if golden else []
-    more = [*wider, f"hold it on as many seeds again: {harness_command('calibrate')}"] if wider else []
-    line = "; ".join([f"golden {path.stem}: {wrote}", *more])
-    return GoldenOutcome("recorded", line, tuple(more), path, before.rows, before.obtained.origin, widened=bool(wider))
+    wider_lines = with_fewer_seeds(before.merged, golden) if golden else []
+    notes = [*wider_lines, f"to restore the number of seeds: {harness_command('calibrate')}"] if wider_lines else []
+    line = "; ".join([f"golden {path.stem}: {action}", *notes])
+    return GoldenOutcome("recorded", line, tuple(notes), path, before.rows, before.obtained.origin, widened=bool(wider_lines))
 
 
 def _how_to_record(snapshot: Snapshot, refusals: Sequence[str]) -> list[str]:
+    """Return the lines that say how to record a missing golden, and what must be solved before."""
     location = snapshot.test_location
     scenario = GoldenExtension.get_file_basename(test_location=location, index=0)
     return [
@@ -271,15 +283,15 @@ def _how_to_record(snapshot: Snapshot, refusals: Sequence[str]) -> list[str]:
 
 
 def _short(path: Path) -> str:
-    """Return the path from the working directory if it lies under it."""
+    """Return the path relative to the working directory, if it lies in it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def write(path: Path, text: str) -> None:
-    """Replace the file whole or not at all, also when the machine stops in between; what a killed run left goes."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        if not _alive(left.suffixes[-2].removeprefix(".")):
-            left.unlink(missing_ok=True)
+    """Replace the file completely or not at all, even if the machine stops in between. Delete what a killed run left behind."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        if not _alive(leftover.suffixes[-2].removeprefix(".")):
+            leftover.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -292,10 +304,11 @@ def write(path: Path, text: str) -> None:
 
 
 def _alive(process: str) -> bool:
+    """Return True if a process with this id runs."""
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, ValueError):
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # it runs, and belongs to another user
         return True
     return True

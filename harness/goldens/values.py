@@ -1,4 +1,4 @@
-"""The numbers of a golden: exact ones, means over seeds, and information that is not compared."""
+"""Golden values: exact numbers, means over seeds (ensembles), and information that is not compared."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TypeVar
 from harness import stats
 from harness.policy import ENSEMBLE_FLOOR, EXACT_FLOOR, FULL_SIZE, NO_VARIANCE, SINGLE_RTOL, SINGLE_SIGNAL
 
-MOST_SIGNAL = 1e16  # a tolerance of zero: no ratio of two float64 numbers near 1 says more
+MOST_SIGNAL = 1e16  # for a tolerance of zero: the ratio of two float64 numbers near 1 cannot show more
 
 
 @dataclass(frozen=True)
 class Exact:
-    """A number that a new run must meet within atol + rtol * |recorded value|.
+    """A number that a new run must give again within atol + rtol * |recorded value|.
 
-    `signal` is what weight decay is worth in the number, in tolerances; None where it was not measured.
+    `signal` is the sensitivity: how much of the number weight decay causes, in tolerances; None if it was not measured.
     """
 
     value: float
@@ -27,16 +27,16 @@ class Exact:
 
     @property
     def tolerance(self) -> float:
-        """How far a new number may lie from this one: also the smallest change that is seen."""
+        """The largest allowed distance of a new number, and so the smallest change that is noticed."""
         return self.atol + self.rtol * abs(self.value)
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A mean over n seeds, to which later runs of `runs` seeds are held at the false-alarm rate alpha.
+    """A mean over n seeds, compared with the means of later runs of `runs` seeds at the false-alarm rate alpha.
 
-    `tolerance` is how far the mean of such a run may lie from this one; `detects` the change that it finds nine times in ten;
-    `signal` what weight decay is worth in the mean, in units of `detects`.
+    `tolerance` is the largest allowed distance of such a mean. `detects` is the change that such a run finds nine times in ten.
+    `signal` is the sensitivity: how much of the mean weight decay causes, in units of `detects`; None if it is unknown.
     """
 
     mean: float
@@ -50,24 +50,24 @@ class Ensemble:
 
     @classmethod
     def of(cls, samples: Sequence[float], *, alpha: float, runs: int | None = None) -> Ensemble:
-        """Summarise one value per seed; samples that cannot be gated give an entry that is refused."""
-        mean, sd = stats.moments(samples)
+        """Return the ensemble of one value per seed. `invalid_reason` refuses the result if the samples cannot be a gate."""
+        mean, sd = stats.mean_and_sd(samples)
         return cls.summary(mean=mean, sd=sd, n=len(samples), runs=len(samples) if runs is None else runs, alpha=alpha)
 
     @classmethod
     def summary(cls, *, mean: float, sd: float, n: int, runs: int, alpha: float) -> Ensemble:
-        """Add to a mean and its spread the tolerance that they give."""
+        """Return the ensemble of a mean and its spread, with the tolerance and the detectable change that follow from them."""
         try:
             tolerance = stats.prediction_tolerance(sd=sd, n=n, n_new=runs, alpha=alpha)
             detects = stats.detectable_change(sd=sd, n=n, n_new=runs, alpha=alpha)
-        except (ValueError, ZeroDivisionError):  # no tolerance: `invalid_reason` says why
+        except (ValueError, ZeroDivisionError):  # without a tolerance, `invalid_reason` gives the reason
             tolerance = detects = math.nan
         return cls(mean, sd, n, runs, alpha, tolerance, detects)
 
 
 @dataclass(frozen=True)
 class Information:
-    """A mean that is recorded and not compared; a single number has n = 1 and sd = 0."""
+    """A mean that is recorded and never compared. A single number has n = 1 and sd = 0."""
 
     mean: float
     sd: float
@@ -75,8 +75,8 @@ class Information:
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Information:
-        """Summarise one value per seed, or a single number."""
-        mean, sd = stats.moments(samples)
+        """Return the information of one value per seed, or of a single number."""
+        mean, sd = stats.mean_and_sd(samples)
         return cls(mean, 0.0 if len(samples) == 1 else sd, len(samples))
 
 
@@ -85,7 +85,7 @@ Gated = TypeVar("Gated", bound=Exact | Ensemble)
 
 
 def invalid_reason(entry: GoldenValue) -> str:
-    """Return why an entry can be neither recorded nor compared, or nothing."""
+    """Return the reason why an entry can be neither recorded nor compared, or an empty string."""
     if isinstance(entry, Ensemble) and (entry.n < 2 or entry.runs < 1):
         return f"an ensemble of {entry.n}" + (f" for runs of {entry.runs}" if entry.runs != entry.n else "")
     if isinstance(entry, Ensemble) and entry.sd <= NO_VARIANCE * abs(entry.mean):
@@ -98,26 +98,29 @@ def invalid_reason(entry: GoldenValue) -> str:
 
 
 def min_sensitivity(entry: Exact | Ensemble) -> float:
-    """Return the least signal that a gate needs: in tolerances of an exact number, in detectable changes of an ensemble."""
+    """Return the smallest sensitivity that a gate needs: in tolerances (exact number), in detectable changes (ensemble)."""
     if isinstance(entry, Ensemble):
         return ENSEMBLE_FLOOR
     return SINGLE_SIGNAL if entry.rtol >= SINGLE_RTOL else EXACT_FLOOR
 
 
 def smallest_change(entry: Exact | Ensemble) -> float:
-    """Return the smallest change of the number that a gate sees: an exact one surely, an ensemble nine times in ten."""
+    """Return the smallest change that a gate notices: an exact number always, an ensemble nine times in ten."""
     return entry.detects if isinstance(entry, Ensemble) else entry.tolerance
 
 
 def with_sensitivity(entry: Gated, distance: float) -> Gated:
-    """Return the gate with its signal, of two digits: `distance` is what weight decay changes in its number."""
+    """Return the gate with its sensitivity, rounded to two digits. `distance` is the change that weight decay causes."""
     unit = smallest_change(entry)
     ratio = min(abs(distance) / unit, MOST_SIGNAL) if unit else MOST_SIGNAL if distance else 0.0
     return replace(entry, signal=float(f"{ratio:.2g}"))
 
 
 def insensitive_reason(entry: GoldenValue) -> str:
-    """Return why a gate would not see weight decay come or go, or nothing; a signal that is not known is no reason."""
+    """Return the reason why a gate would not notice that weight decay is missing, or an empty string.
+
+    An unknown sensitivity is no reason.
+    """
     if isinstance(entry, Information) or entry.signal is None or entry.signal >= min_sensitivity(entry):
         return ""
     unit, name = smallest_change(entry), "detectable change" if isinstance(entry, Ensemble) else "tolerance"
@@ -128,12 +131,12 @@ def insensitive_reason(entry: GoldenValue) -> str:
 
 
 def compared_value(entry: GoldenValue) -> float:
-    """Return the number that is compared."""
+    """Return the number of an entry that is compared: its value or its mean."""
     return entry.value if isinstance(entry, Exact) else entry.mean
 
 
 def rule(entry: GoldenValue) -> dict[str, float | str]:
-    """Return what decides how an entry is compared, beside the recorded numbers themselves."""
+    """Return the rule by which an entry is compared: its lane and settings, without the recorded numbers."""
     match entry:
         case Exact():
             return {"lane": "exact", "rtol": entry.rtol, "atol": entry.atol}

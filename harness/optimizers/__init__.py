@@ -1,7 +1,7 @@
 """Reference optimizers that scenarios name, for example `harness.optimizers:Lion`.
 
-They are fixed subjects: `--optimizer` never replaces them. The numpy reference stands apart, because it is the witness that
-shares nothing with torch.
+They are fixed subjects: `--optimizer` never replaces them. `numpy_reference` is not exported here: it is the witness that
+computes without torch.
 """
 
 from harness.optimizers.averaging import LookaheadSGD, ScheduleFreeSGD

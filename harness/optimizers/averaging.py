@@ -1,7 +1,7 @@
-"""Which optimizers keep a second copy of the weights beside those they train? Two published ones, in their shortest form.
+"""Optimizers that keep a second copy of the weights: Lookahead and Schedule-Free SGD, in their shortest form.
 
-They are fixed subjects: `--optimizer` never replaces them. As in the authors' packages, `eval()` puts the copy that is to be
-evaluated into the parameters, and `train()` puts the trained one back.
+They are fixed subjects: `--optimizer` never replaces them. As in the authors' packages, `eval()` writes the copy that
+is to be evaluated into the parameters, and `train()` puts the trained weights back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from harness.optimizers.per_tensor import Params, PerTensor
 
 
 class LookaheadSGD(PerTensor):
-    """Every `every` steps of SGD with decay, move slow weights `pull` of the way and restart from them: Zhang et al. 2019."""
+    """SGD with decay and slow weights: Zhang et al. 2019.
+
+    Every `every` steps the slow weights move the share `pull` of the way to the fast ones, which restart from there.
+    """
 
     def __init__(self, params: Params, lr: float = 1e-3, weight_decay: float = 0.0, every: int = 5, pull: float = 0.5) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "every": every, "pull": pull})
@@ -29,13 +32,13 @@ class LookaheadSGD(PerTensor):
             self.synchronise(weight, slow, group)
 
     def synchronise(self, weight: Tensor, slow: Tensor, group: dict[str, Any]) -> None:
-        """Move the slow weights toward the fast ones, and start again from them."""
+        """Move the slow weights toward the fast ones, and set the fast ones to them."""
         slow.lerp_(weight, group["pull"])
         weight.copy_(slow)
 
     @torch.no_grad()
     def eval(self) -> None:
-        """Put the slow weights into the parameters; after a whole number of rounds they are there already."""
+        """Put the slow weights into the parameters, which already hold them after a whole number of rounds."""
         for weight, state in self.state.items():
             state["fast"] = weight.clone()
             weight.copy_(state["slow"])
@@ -51,7 +54,7 @@ class LookaheadSGD(PerTensor):
 class ScheduleFreeSGD(PerTensor):
     """Train at y = (1 - momentum) z + momentum x, evaluate the average x of all z: Defazio et al. 2024, Algorithm for SGD.
 
-    The decay is that of y (the authors' default) or, with `decay_at_z`, that of z.
+    Weight decay pulls by y (the authors' default) or, with `decay_at_z`, by z.
     """
 
     def __init__(
@@ -79,9 +82,9 @@ class ScheduleFreeSGD(PerTensor):
         """Put the point y, at which gradients are taken, back."""
         self._show("y")
 
-    def _show(self, which: str) -> None:
+    def _show(self, name: str) -> None:
         for group in self.param_groups:
             for weight in group["params"]:
                 if "x" in (state := self.state[weight]):
                     y = (1 - group["momentum"]) * state["z"] + group["momentum"] * state["x"]
-                    weight.copy_(state["x"] if which == "x" else y)
+                    weight.copy_(state["x"] if name == "x" else y)

@@ -1,4 +1,4 @@
-"""Published conventions of weight decay that torch.optim does not ship.
+"""Optimizers with published conventions of weight decay that torch.optim does not ship.
 
 They are fixed subjects: `--optimizer` never replaces them. Each is the shortest form of its update rule.
 """
@@ -16,7 +16,7 @@ from harness.optimizers.per_tensor import Adam, Params, PerTensor
 class IndependentSGD(PerTensor):
     """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 1 (SGDW).
 
-    `decay_after` shrinks the updated weight instead. The buffer never sees the decay.
+    `decay_after` shrinks the updated weight instead. The decay never enters the momentum buffer.
     """
 
     def __init__(
@@ -25,9 +25,9 @@ class IndependentSGD(PerTensor):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "decay_after": decay_after})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._buffer(weight, gradient, momentum=group["momentum"])
-        keep = 1 - group["weight_decay"] * group["lr"] / group["initial_lr"]
-        weight.copy_((weight - moved) * keep if group["decay_after"] else weight * keep - moved)
+        step = group["lr"] * self._buffer(weight, gradient, momentum=group["momentum"])
+        factor = 1 - group["weight_decay"] * group["lr"] / group["initial_lr"]
+        weight.copy_((weight - step) * factor if group["decay_after"] else weight * factor - step)
 
 
 class DecoupledSGD(PerTensor):
@@ -37,8 +37,8 @@ class DecoupledSGD(PerTensor):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self._buffer(weight, gradient, momentum=group["momentum"])
-        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(moved)
+        step = group["lr"] * self._buffer(weight, gradient, momentum=group["momentum"])
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step)
 
 
 class ProximalSGD(PerTensor):
@@ -55,18 +55,18 @@ class IndependentAdamW(Adam):
     """Shrink by (1 - s * weight_decay), s = lr / initial lr: Loshchilov and Hutter 2019, Algorithm 2, line 12."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self.direction(weight, gradient, group=group)
-        weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(moved)
+        step = group["lr"] * self.direction(weight, gradient, group=group)
+        weight.mul_(1 - group["weight_decay"] * group["lr"] / group["initial_lr"]).sub_(step)
 
 
 class CorrectedAdamW(Adam):
     """Shrink by (1 - lr^2 * weight_decay / the group's largest lr so far): Defazio 2025, AdamC for normalised layers."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        moved = group["lr"] * self.direction(weight, gradient, group=group)
+        step = group["lr"] * self.direction(weight, gradient, group=group)
         group["max_lr"] = max(group.get("max_lr", 0.0), group["lr"])
-        share = group["lr"] / group["max_lr"] if group["max_lr"] else 0.0  # a warm-up may begin at a rate of zero
-        weight.mul_(1 - group["weight_decay"] * group["lr"] * share).sub_(moved)
+        share = group["lr"] / group["max_lr"] if group["max_lr"] else 0.0  # a warm-up may start at a learning rate of 0
+        weight.mul_(1 - group["weight_decay"] * group["lr"] * share).sub_(step)
 
 
 class CautiousAdamW(Adam):
@@ -91,7 +91,7 @@ class SignSGD(PerTensor):
 class Lion(PerTensor):
     """Shrink by (1 - lr * weight_decay) and move lr along the sign of a momentum: Chen et al. 2023, Algorithm 2.
 
-    The sign is of beta1 * m + (1 - beta1) * g; the momentum kept is beta2 * m + (1 - beta2) * g.
+    The sign is that of beta1 * m + (1 - beta1) * g; the new momentum m is beta2 * m + (1 - beta2) * g.
     """
 
     def __init__(
@@ -101,10 +101,10 @@ class Lion(PerTensor):
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state, (beta1, beta2) = self.state[weight], group["betas"]
-        kept = state.get("m", torch.zeros_like(gradient))
-        direction = (beta1 * kept + (1 - beta1) * gradient).sign()
+        momentum = state.get("m", torch.zeros_like(gradient))
+        direction = (beta1 * momentum + (1 - beta1) * gradient).sign()
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * direction)
-        state["m"] = beta2 * kept + (1 - beta2) * gradient
+        state["m"] = beta2 * momentum + (1 - beta2) * gradient
 
 
 class Lamb(Adam):

@@ -1,7 +1,8 @@
-"""What keeps a decay alive in weights of low precision? Three published remedies, each AdamW otherwise.
+"""AdamW for low-precision weights, with three published remedies: master weights, Kahan sums, stochastic rounding.
 
-They are fixed subjects: `--optimizer` never replaces them. Moments and the step of a narrow weight are float32; what differs is
-where the bits go that a bfloat16 weight cannot hold. Weights of float32 and float64 need no remedy and take AdamW's step.
+They are fixed subjects: `--optimizer` never replaces them. Moments and the step of a narrow weight are float32. The
+remedies differ in where they keep the bits that a bfloat16 weight cannot hold. Weights of float32 and float64 need no
+remedy and take AdamW's step.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from torch import Tensor
 
 from harness.optimizers.per_tensor import Adam, Params
 
-State = dict[str, Any]  # what one weight remembers
+State = dict[str, Any]  # optimizer state of one weight
 
 
 class _Widened(Adam):
-    """AdamW in float32 between `read` and `write`; a subclass says what a narrow weight remembers of what it cannot hold."""
+    """AdamW in float32 between `read` and `write`; a subclass defines where a narrow weight's lost bits are kept."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         narrow, state = weight.element_size() < 4, self.state[weight]
@@ -30,11 +31,11 @@ class _Widened(Adam):
             weight.copy_(stepped)
 
     def read(self, weight: Tensor, state: State) -> Tensor:
-        """Return the weight in float32, with what is remembered of it."""
+        """Return the weight in float32, with the bits that its state holds."""
         return weight.float()
 
     def write(self, weight: Tensor, wide: Tensor, state: State) -> None:
-        """Store the float32 weight."""
+        """Store the float32 weight in the narrow one and in the state."""
         raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
 
@@ -51,7 +52,7 @@ class MasterWeightsAdamW(_Widened):
 
 
 class CompensatedAdamW(_Widened):
-    """Carry what rounding took into the next step, in a second tensor of the weight's precision (Kahan; Zamirai et al. 2020)."""
+    """Add the rounding error of a step to the next, from a tensor of the weight's precision (Kahan; Zamirai et al. 2020)."""
 
     def read(self, weight: Tensor, state: State) -> Tensor:
         lost: Tensor = state.get("lost", torch.zeros_like(weight))
@@ -63,7 +64,7 @@ class CompensatedAdamW(_Widened):
 
 
 class StochasticAdamW(_Widened):
-    """Round up or down with the chances that make the mean right (Zamirai et al. 2020); bfloat16 only."""
+    """Round up or down at random so that the mean is exact (Zamirai et al. 2020); for bfloat16 only."""
 
     def __init__(self, params: Params, seed: int = 0, **options: Any) -> None:
         super().__init__(params, **options)

@@ -1,4 +1,4 @@
-"""The two forms that reference optimizers have: a rule for one tensor, and Adam's direction."""
+"""Base classes of the reference optimizers: a rule for one tensor, and Adam's constructor and direction."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
 class PerTensor(Optimizer):
-    """Call `update` on every parameter that has a gradient; a subclass holds nothing but its rule."""
+    """Call `update` on every parameter that has a gradient; a subclass defines only its rule."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, and keep the learning rate it starts from under the key that torch's schedulers use."""
+        """Add a group, and record its first learning rate under the key that torch's schedulers use."""
         super().add_param_group(param_group)
         self.param_groups[-1].setdefault("initial_lr", self.param_groups[-1]["lr"])
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter whose gradient is not None, once; return what the closure returns, if one is given."""
+        """Update every parameter whose gradient is not None, once; return the closure's value if there is one."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         with torch.no_grad():
             for group in self.param_groups:
@@ -31,11 +31,11 @@ class PerTensor(Optimizer):
         return loss
 
     def update(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """Change `weight` in place; every subclass has its own rule."""
+        """Change `weight` in place by the rule of the subclass."""
         raise NotImplementedError  # abstract: torch's Optimizer is no ABC
 
     def _buffer(self, weight: Tensor, gradient: Tensor, *, momentum: float) -> Tensor:
-        """Return the momentum buffer, buf <- momentum * buf + gradient, started at the first gradient."""
+        """Return the updated momentum buffer, buf <- momentum * buf + gradient; it starts at the first gradient."""
         state = self.state[weight]
         buffer: Tensor = momentum * state["buf"] + gradient if "buf" in state else gradient.clone()
         state["buf"] = buffer

@@ -1,4 +1,4 @@
-"""Which optimizer estimates its own learning rate, and decays by the estimate? Prodigy, in its shortest form."""
+"""Prodigy in its shortest form: an optimizer that estimates its own learning rate and decays by the estimate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from harness.optimizers.per_tensor import Params
 class Prodigy(Optimizer):
     """AdamW at the rate lr * d, d an estimate of the distance to the solution: Mishchenko and Defazio 2023, the form for Adam.
 
-    The estimate starts at `d0`, never falls, and stands in the groups under the key "d", as in the authors' package; a step
-    is taken with the estimate from before it. As there, no weight moves as long as all gradients have been zero.
+    The estimate starts at `d0`, never falls, and is in the groups under the key "d", as in the authors' package. A
+    step uses the estimate from before it. As in that package, no weight moves as long as all gradients have been zero.
     """
 
     def __init__(
@@ -29,11 +29,11 @@ class Prodigy(Optimizer):
         weight_decay: float = 0.0,
         d0: float = 1e-6,
     ) -> None:
-        usual = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**usual, "d": d0, "d0": d0, "d_numerator": 0.0})
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**options, "d": d0, "d0": d0, "d_numerator": 0.0})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter whose gradient is not None, then the estimate; return what a closure returns."""
+        """Update every parameter whose gradient is not None, then the estimate; return the closure's value if there is one."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         with torch.no_grad():
             self._step()
@@ -41,7 +41,7 @@ class Prodigy(Optimizer):
 
     def _step(self) -> None:
         moving = [(w, group) for group in self.param_groups for w in group["params"] if w.grad is not None]
-        shared = self.param_groups[0]  # which a copy and a checkpoint take along
+        shared = self.param_groups[0]  # the numerator is here, because copies and checkpoints include the groups
         shared["d_numerator"] *= math.sqrt(shared["betas"][1])
         length = sum(self._observe(weight, group) for weight, group in moving)
         if not length:
@@ -52,7 +52,7 @@ class Prodigy(Optimizer):
             group["d"] = max(group["d"], shared["d_numerator"] / length)
 
     def _observe(self, weight: Tensor, group: dict[str, Any]) -> float:
-        """Take the gradient into all averages; return the length of the weighted sum of gradients so far."""
+        """Add the gradient to all averages; return the L1 norm of the weighted sum of gradients so far."""
         state, (beta1, beta2), d, gradient = self.state[weight], group["betas"], group["d"], weight.grad
         assert gradient is not None
         start = state.setdefault("start", weight.clone())

@@ -1,4 +1,4 @@
-"""The probes: the closed vocabulary of experiments that scenarios choose from."""
+"""The closed list of probes: the experiments on an optimizer alone that a scenario can name."""
 
 from __future__ import annotations
 

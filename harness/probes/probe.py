@@ -1,4 +1,4 @@
-"""The declaration of a probe: an experiment on an optimizer without training."""
+"""Declaration of a probe: an experiment on an optimizer without training."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from harness.subject.loading import Factory
 
 @dataclass(frozen=True)
 class Probe:
-    """A probe by the module that holds its experiment, `run(make, settings)`.
+    """One probe: where its experiment is, what a scenario can set, and what it measures.
 
-    `says` is one line about what is returned; `settings` the frozen dataclass that a scenario's settings are bound to;
-    `measures` describes every key of the readings in one line, with its unit.
+    `module` is the import path of the module whose function `run(make, settings)` is the experiment. `says` describes the
+    result of `run` in one line. `settings` is the frozen dataclass to which a scenario's settings are bound. `measures`
+    maps the name of each measure to a line that describes it, with its unit.
     """
 
     module: str
@@ -25,14 +26,14 @@ class Probe:
 
     @property
     def name(self) -> str:
-        """The word that a scenario uses."""
+        """The name that a scenario uses: the last part of `module`."""
         return self.module.rpartition(".")[2]
 
     def run(self, make: Factory, settings: object) -> Measurements:
-        """Return the probe's readings of one optimizer; `settings` is an instance of `self.settings`.
+        """Return the probe's measurements of one optimizer; `settings` is an instance of `self.settings`.
 
-        The module, and torch with it, is imported on the first call. It builds its optimizers with
-        `make(params, lr=..., weight_decay=...)` and drives them through torch's public interface only.
+        The first call imports the module, and torch with it. The module builds its optimizers with
+        `make(params, lr=..., weight_decay=...)` and uses only torch's public interface to step them.
         """
-        readings: Measurements = importlib.import_module(self.module).run(make, settings)
-        return readings
+        measurements: Measurements = importlib.import_module(self.module).run(make, settings)
+        return measurements

@@ -1,7 +1,7 @@
-"""Which loss do probes use whose weights feed a normaliser? Regression on standardised features, with an exact gradient.
+"""Scale-invariant loss for probes: a regression whose outputs pass a normaliser, with an exact gradient.
 
-The prediction is (x - mean(x)) / std(x) with x = features @ weight, over the batch and with the normaliser's eps at 0 unless
-asked for, so that the loss of c * weight is the loss of weight for every c > 0 (van Laarhoven 2017).
+The prediction is (x - mean(x)) / std(x) with x = features @ weight; mean and std are over the batch. The normaliser's eps is 0
+unless the caller sets it, so that c * weight has the same loss as weight for every c > 0 (van Laarhoven 2017).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class ScaleInvariantLoss:
         return loss
 
     def gradient(self, weight: Tensor) -> Tensor:
-        """Return the loss's gradient at `weight`, (inputs,)."""
+        """Return the gradient of the loss at `weight`, (inputs,)."""
         leaf = weight.detach().clone().requires_grad_()
         (gradient,) = torch.autograd.grad(self(leaf), leaf)
         return gradient
 
 
 def regression(seed: int, *, steps: int = 1, batch: int = 12, inputs: int = 5) -> tuple[list[ScaleInvariantLoss], Tensor]:
-    """Return one loss a step and an initial weight of norm 1, drawn from `seed` in float64.
+    """Return one loss per step and an initial weight of norm 1, drawn from `seed` in float64.
 
-    The features are the same in every step and the targets are fresh, so that the gradient does not die out.
+    Every step has the same features and new targets, so that the gradient does not fall to zero.
     """
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(batch, inputs, generator=generator, dtype=torch.float64)
@@ -48,10 +48,10 @@ def regression(seed: int, *, steps: int = 1, batch: int = 12, inputs: int = 5) -
 
 
 def direction(weight: Tensor) -> Tensor:
-    """Return `weight` at norm 1: all that a scale-invariant loss sees."""
+    """Return `weight` scaled to norm 1: a scale-invariant loss depends on nothing else."""
     return torch.nn.functional.normalize(weight, dim=0)
 
 
-def turn(path: Sequence[Tensor], other: Sequence[Tensor]) -> float:
-    """Return the largest distance between the directions of two paths of weights."""
+def largest_turn(path: Sequence[Tensor], other: Sequence[Tensor]) -> float:
+    """Return the largest distance between the directions of two paths of weights, over the steps."""
     return max(float((direction(a) - direction(b)).norm()) for a, b in zip(path, other, strict=True))

@@ -1,1 +1,1 @@
-"""What a run prints and writes: the ledger, the tables, results.json."""
+"""Output of a session: the ledger, the failure messages, the tables, results.json."""

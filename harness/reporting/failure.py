@@ -1,4 +1,4 @@
-"""What does a red claim say, or a red golden? The numbers, what the optimizer does instead, and who moved what was recorded."""
+"""Failure messages of red claims and goldens: the numbers, the optimizer's behaviour, and what moved the recorded numbers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from harness.verdicts.outcome import ClaimOutcome
 
 
 def failure_message(outcome: ClaimOutcome, loaded: LoadedScenario, session: Session) -> tuple[str, dict[str, Any]]:
-    """Return a red claim's message (empty for another) and the claim's line of the ledger."""
-    unjudged = outcome.failure or (outcome.deciding and outcome.deciding.problem)  # then it is no fault of the optimizer's
+    """Return the message of a red claim (empty for any other claim), and the claim's line of the ledger."""
+    # Without a verdict the failure may not come from weight decay, so it is not diagnosed.
+    unjudged = outcome.failure or (outcome.deciding and outcome.deciding.problem)
     behaviours = _behaviours(outcome, loaded, session) if outcome.status == "failed" and not unjudged else []
     headline = messages.headline(outcome, behaviours) if outcome.status == "failed" else ""
     expected = messages.expected(outcome.deciding) if outcome.deciding and not outcome.deciding.problem else ""
@@ -39,9 +40,10 @@ def failure_message(outcome: ClaimOutcome, loaded: LoadedScenario, session: Sess
 def golden_failure_message(
     golden: GoldenOutcome, loaded: LoadedScenario, session: Session, *, recording: bool
 ) -> tuple[str, dict[str, Any]]:
-    """Return a golden's message and its record in the ledger.
+    """Return the message of a golden, and its record in the ledger.
 
-    The message of a red one has a line, under the first, that says what moved: the optimizer or the environment.
+    The second line of a red golden's message names what moved: the optimizer, or its environment. It is left out in a session
+    that records goldens (`recording`).
     """
     moved = "" if recording else _moved(golden, loaded, session)
     facts = dict(golden.origin.facts) if golden.origin else {}
@@ -50,7 +52,7 @@ def golden_failure_message(
 
 
 def _moved(golden: GoldenOutcome, loaded: LoadedScenario, session: Session) -> str:
-    """Return what moved the numbers of a red golden; nothing where none were compared."""
+    """Return a sentence on what moved the numbers of a red golden; empty if no numbers were compared."""
     if golden.ok or not golden.rows:
         return ""
     shipped = golden.path
@@ -60,17 +62,17 @@ def _moved(golden: GoldenOutcome, loaded: LoadedScenario, session: Session) -> s
 
 
 def _behaviours(outcome: ClaimOutcome, loaded: LoadedScenario, session: Session) -> list[str]:
-    """Return, for each subject in a role that the failed verdict reads, what its weight decay does."""
-    verdict, said = outcome.deciding, []
+    """Return a sentence on the weight decay of each subject whose arm the failed verdict reads. Fixed arms have none."""
+    verdict, sentences = outcome.deciding, []
     arms = [verdict.expectation.arm] if verdict else []
     arms += [verdict.expectation.than.arm] if verdict and verdict.expectation.than else []
     for arm in arms:
-        chosen = loaded.scenario.arms[arm]
-        if loaded.scenario.kind != "arithmetic" and chosen.role != "fixed":
+        settings = loaded.scenario.arms[arm]
+        if loaded.scenario.kind != "arithmetic" and settings.role != "fixed":
             path = path_of(loaded.scenario, arm, session.subjects)
-            declared = tuple(session.subjects.contract(chosen.role).items())
-            said.append(_sentence(path, tuple(sorted(chosen.options.items())), declared))
-    return list(dict.fromkeys(said))
+            declared = tuple(session.subjects.contract(settings.role).items())
+            sentences.append(_sentence(path, tuple(sorted(settings.options.items())), declared))
+    return list(dict.fromkeys(sentences))
 
 
 @cache
@@ -78,5 +80,5 @@ def _sentence(path: str, options: tuple[tuple[str, Any], ...], declared: tuple[t
     try:
         with capture_output([]):
             return diagnosis.sentence(path, dict(options), dict(declared))
-    except Exception as error:  # a diagnosis that fails must not hide the claim's own failure
+    except Exception as error:  # a failed diagnosis must not hide the failure of the claim
         return f"{path} cannot be diagnosed ({type(error).__name__}: {error})"

@@ -1,4 +1,4 @@
-"""The ledger of a run: what ran out of what should have, so that a claim that silently did not run is visible."""
+"""Ledger of a session: the expected, the selected and the run claims and goldens, so that a claim that did not run is visible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.spec.scenario import Claim
 from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.outcome import ClaimOutcome
 
-_SAID = {
+_CLAIM_STATUS_TEXTS = {
     "held": "held",
     "refuted_as_documented": "refuted as documented",
     "not_applicable": "not applicable",
@@ -20,7 +20,7 @@ _SAID = {
     "failed": "failed",
     "error": "errors",
 }
-_SAID_OF_GOLDENS = {
+_GOLDEN_STATUS_TEXTS = {
     "compared": "as recorded",
     "recorded": "recorded",
     "not_applicable": "not applicable",
@@ -31,7 +31,7 @@ _SAID_OF_GOLDENS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimRecord:
-    """One claim of results.json; `expected` is in words, as a relation has more than a number."""
+    """One claim of results.json. `expected` is text, because a relation is more than a number."""
 
     id: str
     scenario: str
@@ -45,16 +45,17 @@ class ClaimRecord:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ClaimRecord:
-        """Return the line that a test has recorded; in a record from another process, tuples have become lists."""
+        """Return the line that a test has recorded. In a record from another process, tuples have become lists."""
         return cls(**{**record, "sources": tuple(record["sources"])})
 
 
 @dataclass(frozen=True)
 class GoldenRecord:
-    """What came of a scenario's golden: compared, recorded, not_applicable, failed or error.
+    """The outcome of one scenario's golden. Its status is compared, recorded, not_applicable, failed or error.
 
-    `origin` is what its file says of its numbers, nothing for an older file; `attribution` what has moved, where it was asked;
-    `widened`: a number is recorded from fewer seeds than before, which the end of the run says and results.json does not.
+    `origin`: the origin of the file's numbers, empty for a file in the old format. `attribution`: what moved the numbers, if that
+    was asked. `widened`: an ensemble was recorded with fewer seeds than before. The summary on the terminal reports it;
+    results.json does not hold it.
     """
 
     scenario: str
@@ -67,7 +68,11 @@ class GoldenRecord:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What was expected (every claim that involves the subject), selected, and what came of each claim and golden that ran."""
+    """The claims and goldens of a session.
+
+    `expected`: the ids of all claims that involve the subject. `selected`: the ids of the selected claims.
+    `lines`, `promises`, `goldens`: the outcomes of the claims, the contract fields and the goldens that ran.
+    """
 
     expected: tuple[str, ...]
     selected: tuple[str, ...]
@@ -77,32 +82,35 @@ class Ledger:
 
     @property
     def missing(self) -> list[str]:
-        """The selected claims that did not run."""
+        """The ids of the selected claims that did not run."""
         return sorted(set(self.selected) - {claim_record.id for claim_record in self.lines})
 
     def counts(self) -> dict[str, int]:
         """Return how many claims were expected, selected, ran, and had each status."""
-        ended = {status: sum(claim_record.status == status for claim_record in self.lines) for status in _SAID}
-        ran = len(self.lines) - ended["not_applicable"]
-        return {"expected": len(self.expected), "selected": len(self.selected), "ran": ran, **ended}
+        by_status = {status: sum(claim_record.status == status for claim_record in self.lines) for status in _CLAIM_STATUS_TEXTS}
+        ran = len(self.lines) - by_status["not_applicable"]
+        return {"expected": len(self.expected), "selected": len(self.selected), "ran": ran, **by_status}
 
     def golden_counts(self) -> dict[str, int]:
         """Return how many goldens had each status."""
-        return {status: sum(one.status == status for one in self.goldens) for status in _SAID_OF_GOLDENS}
+        return {status: sum(golden.status == status for golden in self.goldens) for status in _GOLDEN_STATUS_TEXTS}
 
     def sentence(self) -> str:
-        """Return 'N of M claims ran: ...' with every status that occurred, and failures always; then contract and goldens."""
+        """Return 'N of M claims ran: ...' with the count of each status that occurred, then the contract fields and goldens.
+
+        Held and failed claims are always counted, also if there are none.
+        """
         counts = self.counts()
-        parts = [f"{counts[key]} {said}" for key, said in _SAID.items() if counts[key] or key in ("held", "failed")]
-        said = f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
-        met = sum(one.met for one in self.promises)
-        said += f"; {met} of {len(self.promises)} fields of the contract met" if self.promises else ""
-        goldens = [f"{count} {_SAID_OF_GOLDENS[status]}" for status, count in self.golden_counts().items() if count]
-        return f"{said}; goldens: {', '.join(goldens)}" if goldens else said
+        parts = [f"{counts[key]} {text}" for key, text in _CLAIM_STATUS_TEXTS.items() if counts[key] or key in ("held", "failed")]
+        sentence = f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
+        met = sum(field.met for field in self.promises)
+        sentence += f"; {met} of {len(self.promises)} fields of the contract met" if self.promises else ""
+        goldens = [f"{count} {_GOLDEN_STATUS_TEXTS[status]}" for status, count in self.golden_counts().items() if count]
+        return f"{sentence}; goldens: {', '.join(goldens)}" if goldens else sentence
 
 
 def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message: str) -> ClaimRecord:
-    """Return the ledger's line of an outcome."""
+    """Return the line of the ledger for the outcome of a claim."""
     verdict, claim = outcome.deciding, outcome.claim
     return ClaimRecord(
         id=claim.id,
@@ -118,7 +126,7 @@ def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message
 
 
 def not_applicable(loaded: LoadedScenario, claim: Claim, why: str) -> ClaimRecord:
-    """Return the ledger's line of a claim that says nothing about the optimizer under test."""
+    """Return the line of the ledger for a claim that does not apply to the optimizer under test, with the reason `why`."""
     return ClaimRecord(
         id=claim.id,
         scenario=loaded.id,

@@ -1,4 +1,4 @@
-"""The lists of recorded claims and goldens, and what a claim asserts in one line."""
+"""Manifests: the files that list all claims and goldens, one a line, and the assertion of a claim as one line."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from harness.spec.scenario import Claim, Expectation
 
 
 def read_manifest(path: Path) -> Mapping[str, str]:
-    """Return the recorded ids, each with what else its line says; none when nothing was recorded yet."""
+    """Return the recorded ids, each with the rest of its line; none if the file does not exist yet."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {one: said.strip() for one, _, said in (line.partition(" ") for line in lines if line)}
+    return {name: rest.strip() for name, _, rest in (line.partition(" ") for line in lines if line)}
 
 
 def write_manifest(path: Path, lines: Mapping[str, str]) -> None:
-    """Write one line for each id, sorted. An id that is removed or changed shows as a changed line."""
-    text = "".join(f"{one} {said}".rstrip() + "\n" for one, said in sorted(lines.items()))
+    """Write one line for each id, sorted, so that a removed or changed id shows as a changed line.
+
+    A file that has the same text already is not written.
+    """
+    text = "".join(f"{name} {rest}".rstrip() + "\n" for name, rest in sorted(lines.items()))
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
 def asserted(claim: Claim) -> str:
-    """Return what a claim asserts and what must fail it, in one line: it cannot be weakened without this line changing."""
+    """Return the expectations of a claim and its counterexample in one line. A weaker claim always has another line."""
     expected = "; ".join(_asserted(item) for item in claim.expect)
-    given = claim.counterexample
-    slip = ", ".join(f"{name}={value}" for name, value in given.settings.items())
-    fails = ", ".join(given.mutants) or " and ".join(given.swap) or slip
-    return f"{claim.established}: {expected}. Fails for {fails}"
+    counterexample = claim.counterexample
+    settings = ", ".join(f"{name}={value}" for name, value in counterexample.settings.items())
+    failing = ", ".join(counterexample.mutants) or " and ".join(counterexample.swap) or settings
+    return f"{claim.established}: {expected}. Fails for {failing}"
 
 
 def _asserted(item: Expectation) -> str:

@@ -1,4 +1,4 @@
-"""The file results.json: what a run selected, measured and found."""
+"""The file results.json: the selected claims, their outcomes, the contract fields and the goldens of a session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def results(
     subject_output: Sequence[str],
     tests: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what results.json holds; `tests` are counts of all tests, and what is wrong with them beside failures."""
+    """Return the content of results.json. `tests` counts all tests, and lists the problems that are not failures."""
     return {
         "schema": SCHEMA,
         "subject": dict(subjects.by_role) | {"under_test": list(subjects.under_test)},
@@ -31,11 +31,11 @@ def results(
         "selected": len(ledger.selected),
         "counts": ledger.counts(),
         "heard": list(subject_output),
-        "contract": [asdict(one) for one in ledger.promises],
+        "contract": [asdict(item) for item in ledger.promises],
         "tests": dict(tests),
-        "golden": [_golden(one) for one in ledger.goldens],
+        "golden": [_golden(item) for item in ledger.goldens],
         "golden_counts": ledger.golden_counts(),
-        "claims": [asdict(one) for one in ledger.lines],
+        "claims": [asdict(item) for item in ledger.lines],
     }
 
 

@@ -1,4 +1,4 @@
-"""How does a run end on the terminal? One row a claim, what was left out and why, and the counts."""
+"""Summary on the terminal: a table with one row a claim, the claims that were left out, and the counts."""
 
 from __future__ import annotations
 
@@ -14,34 +14,37 @@ _RED = ("failed", "error")
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """A line of the table; `red` for a claim that failed."""
+    """A line of the table. `red`: the claim failed or ended with an error."""
 
     text: str
     red: bool = False
 
 
 def rows(lines: Sequence[ClaimRecord]) -> list[SummaryRow]:
-    """Return the table: claim, verdict, measured, expected, margin; failures last, so that they stand above the prompt."""
+    """Return the table: claim, verdict, measured value, margin, expectation. Failures come last, next to the prompt."""
     ordered = sorted(lines, key=lambda line: (line.status in _RED, line.scenario))
-    name = max([len(line.id) for line in ordered] + [5])
-    head = f"{'claim':<{name}}  {'verdict':<17}  {'measured':>12}  {'margin':>10}  expected"
-    return [SummaryRow(head), *(SummaryRow(_row(line, name).rstrip(), line.status in _RED) for line in ordered)]
+    width = max([len(line.id) for line in ordered] + [5])
+    header = f"{'claim':<{width}}  {'verdict':<17}  {'measured':>12}  {'margin':>10}  expected"
+    return [SummaryRow(header), *(SummaryRow(_row(line, width).rstrip(), line.status in _RED) for line in ordered)]
 
 
 def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget: float) -> list[str]:
-    """Return the closing lines: the counts, what was left out, the declared chance of a false red."""
-    apart = ledger.counts()["not_applicable"]
-    whole = len(ledger.selected) + apart == len(ledger.expected)
-    said = [] if whole else [f"selected {len(ledger.selected)} of {len(ledger.expected)} claims"]
-    said += left_out
-    said += [one.message for one in ledger.goldens if one.widened]
-    said += [f"chance of a false red, all gated verdicts and goldens: {false_red:.1e} (declared: at most {budget:.0e})"]
-    return [*said, ledger.sentence()]
+    """Return the last lines: selected claims, `left_out`, goldens with fewer seeds, the chance of a false alarm, the counts.
+
+    `false_red` is the summed chance that a right optimizer fails; `budget` is its declared limit.
+    """
+    not_applicable = ledger.counts()["not_applicable"]
+    complete = len(ledger.selected) + not_applicable == len(ledger.expected)
+    lines = [] if complete else [f"selected {len(ledger.selected)} of {len(ledger.expected)} claims"]
+    lines += left_out
+    lines += [golden.message for golden in ledger.goldens if golden.widened]
+    lines += [f"chance of a false red, all gated verdicts and goldens: {false_red:.1e} (declared: at most {budget:.0e})"]
+    return [*lines, ledger.sentence()]
 
 
-def _row(line: ClaimRecord, name: int) -> str:
+def _row(line: ClaimRecord, width: int) -> str:
     measured = number(line.measured) if line.measured is not None else "-"
     margin = f"{line.margin:.2g}" if line.margin is not None else "-"
     verdict = _VERDICTS.get(line.status, line.status)
-    last = line.expected or line.message.removeprefix(f"{line.id}: ")
-    return f"{line.id:<{name}}  {verdict:<17}  {measured:>12}  {margin:>10}  {last}"
+    expectation = line.expected or line.message.removeprefix(f"{line.id}: ")
+    return f"{line.id:<{width}}  {verdict:<17}  {measured:>12}  {margin:>10}  {expectation}"

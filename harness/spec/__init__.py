@@ -1,1 +1,1 @@
-"""What people write: scenarios, contracts, options, expected failures. The only package that reads YAML."""
+"""User input: scenarios, contracts, options, expected failures. The only package that reads YAML."""

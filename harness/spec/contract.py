@@ -1,7 +1,8 @@
-"""What can an optimizer promise about its weight decay? One table for the contract, the fingerprint, the docs and the JSON.
+"""The contract: what an optimizer promises about its weight decay, field by field.
 
-A contract is what an author declares and commits; a fingerprint is what is measured, in the same words. A claim rests on some
-of the fields (`needs`), and applies to an optimizer whose contract declares them so.
+FIELDS is one table for the contract, the fingerprint, the docs page and the JSON. An author declares and commits a contract. A
+fingerprint is measured, in the same words. A claim needs certain values of some fields (`needs`), and applies to an optimizer
+whose contract declares these values.
 """
 
 from __future__ import annotations
@@ -13,23 +14,25 @@ from pathlib import Path
 from harness.spec.yaml_binding import Raw, bind, entries, read, unknown
 
 Declared = str | float
-Contract = Mapping[str, Declared]  # every field of FIELDS
-Needs = Mapping[str, Declared | tuple[Declared, ...]]  # the values on which a claim can rest, of the fields on which it does
+Contract = Mapping[str, Declared]  # field -> value; a complete contract has every field of FIELDS
+Needs = Mapping[str, Declared | tuple[Declared, ...]]  # field -> the value, or any of the values, that a claim needs
 UNSPECIFIED = "unspecified"  # a value of every field: nothing is promised, and no claim that needs the field applies
 
 
 @dataclass(frozen=True)
 class Field:
-    """What is asked, what may be declared, and what is measured of some optimizers and cannot be promised (`faults`).
+    """One field of a contract: its question (`asks`), its usual value, the values that can be declared, and the faults.
 
-    A field without values holds `number` or an import path.
+    `usual` is the promise of the role `decoupled`. `faults` are values that are measured of some optimizers and cannot be
+    declared. `met_by` are measured values of optimizers that cannot break the usual promise, for example because they lack the
+    flag; they meet it. A field without `values` holds a number or an import path.
     """
 
     asks: str
     usual: Declared
     values: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
-    met_by: tuple[str, ...] = ()  # what is measured of optimizers that keep the usual promise for want of an occasion to break it
+    met_by: tuple[str, ...] = ()
 
 
 FIELDS: Mapping[str, Field] = {
@@ -136,40 +139,44 @@ FIELDS: Mapping[str, Field] = {
     ),
     "equivalent_to": Field("Which optimizer's numbers are these, to rounding? An import path, or nothing.", ""),
 }
-USUAL: Contract = {name: one.usual for name, one in FIELDS.items()}
+USUAL: Contract = {name: entry.usual for name, entry in FIELDS.items()}
 
 _COUPLED: Contract = {**USUAL, "coupling": "coupled_l2", "scale": "gradient", "order": "inside"}
+# What a scenario assumes of the optimizer in each role. It is also the contract of an optimizer
+# that has none.
 PROMISES: Mapping[str, Contract] = {
     "decoupled": USUAL,
     "coupled": _COUPLED,
     "sgd": {**_COUPLED, "step_rule": "sgd"},
-}  # what a scenario takes for granted of the optimizer in a role, and what is declared of one without a contract
+}
 _INSIDE: Contract = {"scale": "gradient", "order": "inside"}
-_HIDDEN: Contract = {"strength": UNSPECIFIED, "mask": UNSPECIFIED}  # a norm hides both
+_HIDDEN: Contract = {"strength": UNSPECIFIED, "mask": UNSPECIFIED}  # neither can be measured behind a norm
+# What an author who declares only the coupling has thereby declared about the other fields.
 _FOLLOWS: Mapping[str, Contract] = {
     "coupled_l2": _INSIDE,
     "inside_sign": {**_INSIDE, "step_rule": "sign"},
     "through_norm": {**_INSIDE, **_HIDDEN, "step_rule": "other"},
     "none": {**_HIDDEN, "scale": UNSPECIFIED, "order": UNSPECIFIED, "groups": UNSPECIFIED, "zero_gradient": UNSPECIFIED},
-}  # what an author who declares only the coupling has said of the other fields
-NOT_NEEDED = (
+}
+# Fields that a claim needs only if its own `needs` name them.
+OPTIONAL_NEEDS = (
     "none_gradient",
     "paths",
     "maximize",
     "precision",
     "equivalent_to",
-)  # fields on which no claim rests unless it says so
-ANY = "any"  # in a claim's needs: it rests on nothing there
+)
+ANY = "any"  # in a claim's needs: any value of the field will do
 
 
 def load(path: Path, *, root: Path) -> Contract:
-    """Return the contract of a YAML file; a field that is not in it is the role's. Raises ScenarioError."""
+    """Return the fields that a YAML file declares; `complete` adds the others. Raises ScenarioError."""
     parts = entries(read(path, root=root))
     return {name: _value(name, part) for name, part in parts.items()}
 
 
 def complete(declared: Contract, role: str) -> Contract:
-    """Return all fields: what is declared, what follows from its coupling, and for the rest what `role` promises."""
+    """Return all fields: the declared ones, those that follow from the declared coupling, and the others as `role` promises."""
     return {**PROMISES[role], **_FOLLOWS.get(str(declared.get("coupling")), {}), **declared}
 
 
@@ -181,7 +188,7 @@ def role_of(declared: Contract) -> str:
 
 
 def check(name: str, value: str) -> str:
-    """Return what is wrong with a declared text, or nothing."""
+    """Return the problem with `value` as the declared text of the field `name`; empty if there is none."""
     if name not in FIELDS:
         return unknown(name, tuple(FIELDS), what="contract field")
     known = FIELDS[name].values
@@ -194,7 +201,7 @@ def check(name: str, value: str) -> str:
 
 
 def unmet_need(needs: Needs, declared: Contract) -> str:
-    """Return why a claim that needs these values does not apply under a contract, or nothing."""
+    """Return the reason why a claim with these needs does not apply under a contract; empty if it applies."""
     for name, needed in needs.items():
         allowed = needed if isinstance(needed, tuple) else (needed,)
         if needed != ANY and declared[name] not in allowed:

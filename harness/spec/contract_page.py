@@ -1,4 +1,4 @@
-"""What does the contract's table look like to people and to programs? One page and one JSON, made from the table itself."""
+"""The contract's table as a page for people (docs/guide/contract.md) and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ step_rule: sign
 
 def markdown() -> str:
     """Return the page docs/guide/contract.md."""
-    return _HEAD + "".join(f"\n{_section(name, one)}" for name, one in FIELDS.items())
+    return _HEAD + "".join(f"\n{_section(name, field)}" for name, field in FIELDS.items())
 
 
 def as_json() -> str:
-    """Return the table as JSON: for each field what it asks, its values and faults, and what each role usually promises."""
+    """Return the table as JSON: for each field its question, its values and faults, and the usual promise of each role."""
     table = {
         name: {
-            "asks": one.asks,
-            "values": dict(one.values),
-            "faults": dict(one.faults),
+            "asks": field.asks,
+            "values": dict(field.values),
+            "faults": dict(field.faults),
             "usual": {role: promise[name] for role, promise in PROMISES.items()},
         }
-        for name, one in FIELDS.items()
+        for name, field in FIELDS.items()
     }
     return json.dumps({"schema": 1, "fields": table}, indent=1) + "\n"
 
 
-def _section(name: str, one: Field) -> str:
+def _section(name: str, field: Field) -> str:
     usual = [f"{promise[name]} ({role})" for role, promise in PROMISES.items()]
     same = len({promise[name] for promise in PROMISES.values()}) == 1
-    lines = [f"## {name}", "", f"{one.asks} Usually: {(str(one.usual) or 'nothing') if same else ', '.join(usual)}.", ""]
-    if one.values:
-        rows = [(f"`{value}`", means) for value, means in one.values.items()]
+    lines = [f"## {name}", "", f"{field.asks} Usually: {(str(field.usual) or 'nothing') if same else ', '.join(usual)}.", ""]
+    if field.values:
+        rows = [(f"`{value}`", means) for value, means in field.values.items()]
         rows += [
-            (f"({value})", f"measured of some optimizers, cannot be declared: {means}") for value, means in one.faults.items()
+            (f"({value})", f"measured of some optimizers, cannot be declared: {means}") for value, means in field.faults.items()
         ]
         lines += markdown_table(("value", "means"), rows, "ll")
     else:
-        lines += ["A number." if isinstance(one.usual, float) else "An import path, `module:attribute`."]
+        lines += ["A number." if isinstance(field.usual, float) else "An import path, `module:attribute`."]
     return "\n".join(lines) + "\n"

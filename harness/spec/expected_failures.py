@@ -1,4 +1,4 @@
-"""Which claims are known to fail, and why? A file of the optimizer's author, taken strictly."""
+"""Expected failures: the author's file of claims that are known to fail, each with a reason."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ ExpectedFailures = Mapping[str, str]  # claim id -> reason
 
 
 def load(path: Path, *, root: Path, claims: Mapping[str, str]) -> ExpectedFailures:
-    """Return the reasons by claim id.
+    """Return the reason of each expected failure, by claim id.
 
-    `claims` maps every claim to why it cannot fail in this run (it does not apply), or to nothing. Raises ScenarioError
-    for a claim that is not known, one that cannot fail, and a reason that says nothing.
+    `claims` maps each claim to the reason why it cannot fail in this run (it does not apply), or to an empty text. Raises
+    ScenarioError for an unknown claim, for a claim that cannot fail, and for an empty reason.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for claim, part in entries(read(path, root=root)).items():
         if claim not in claims:
             raise part.fail(unknown(claim, tuple(claims), what="claim"))
         if claims[claim]:
-            raise part.fail(f"cannot fail here: {claims[claim]}; take the line out")
+            raise part.fail(f"cannot fail here: {claims[claim]}; remove the line")
         reason: str = bind(str, part)
         if not reason.strip():
             raise part.fail("expected a reason, got an empty text")
-        found[claim] = reason.strip()
-    return found
+        reasons[claim] = reason.strip()
+    return reasons

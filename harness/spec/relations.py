@@ -1,4 +1,4 @@
-"""The relations that a claim can assert of a measure: one table, with everything that depends on the relation.
+"""Table of the relations that a claim can assert of a measure, with everything that depends on the relation.
 
 A relation has a target (what the measure is compared with), a tolerance, and a region around the target in which the measure
 must lie. To add a relation, add an entry to RELATIONS.
@@ -13,12 +13,12 @@ from harness.measurement import Measurement
 from harness.policy import MONTE_CARLO_GATE, MONTE_CARLO_SIGNAL, ROUNDING, SIGNAL, SINGLE_ROUNDING, SINGLE_SIGNAL
 from harness.spec.scenario import Expectation
 
-_KEYS = ("value", "than", "tolerance", "fraction")  # of an expectation, that only some relations read
+_KEYS = ("value", "than", "tolerance", "fraction")  # keys of an expectation that only some relations read
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an expectation cannot be judged; `insensitive` if the measure could not show the effect, whatever its value."""
+    """The reason why an expectation cannot be judged. `insensitive`: no value of the measure could show the effect."""
 
     text: str
     insensitive: bool = False
@@ -32,11 +32,11 @@ NO_NOISE = Problem("no noise at all: a standard error of zero")
 
 @dataclass(frozen=True)
 class Region:
-    """Where the measured value must lie. A margin is the distance to the edge, negative outside.
+    """The region in which the measured value must lie. A margin is the distance to its edge, negative outside.
 
-    `margin` takes the value, the target and the tolerance; `interval_margin` both ends of an interval, the target and the
-    tolerance, and returns the margin of the end that has less. `sides` is the number of edges at which a true effect can be
-    missed.
+    `margin` takes the value, the target and the tolerance. `interval_margin` takes both ends of an interval, the target and the
+    tolerance, and returns the margin of the worse end; AWAY also asks that the target lies outside the interval. `sides` is the
+    number of edges at which a true effect can be missed.
     """
 
     margin: Callable[[float, float, float], float]
@@ -57,67 +57,71 @@ NEAR = Region(
 )
 
 
-def stated_tolerance(expectation: Expectation, reading: Measurement) -> float | None:
-    """Return the tolerance that a claim states itself; one of rounding is widened to float32 where the optimizer computes so."""
+def stated_tolerance(expectation: Expectation, measurement: Measurement) -> float | None:
+    """Return the tolerance that a claim states itself, or None.
+
+    A stated tolerance up to ROUNDING is one of float64 rounding. It is widened if the optimizer computes in float32.
+    """
     stated = expectation.tolerance
-    if not reading.single or stated is None or stated > ROUNDING:
+    if not measurement.single or stated is None or stated > ROUNDING:
         return stated
-    return max(stated, reading.tolerance or 0.0, SINGLE_ROUNDING * abs(reading.value))
+    return max(stated, measurement.tolerance or 0.0, SINGLE_ROUNDING * abs(measurement.value))
 
 
-def _no_tolerance(expectation: Expectation, reading: Measurement) -> float:
-    del expectation, reading
+def _no_tolerance(expectation: Expectation, measurement: Measurement) -> float:
+    del expectation, measurement
     return 0.0
 
 
-def _written_tolerance(expectation: Expectation, reading: Measurement) -> float:
-    del reading
+def _stated_or_zero(expectation: Expectation, measurement: Measurement) -> float:
+    del measurement
     return expectation.tolerance or 0.0
 
 
-def _tolerance_of_rounding(expectation: Expectation, reading: Measurement) -> float | None:
+def _tolerance_of_rounding(expectation: Expectation, measurement: Measurement) -> float | None:
     del expectation
-    return reading.tolerance
+    return measurement.tolerance
 
 
-def _tolerance_of_noise(expectation: Expectation, reading: Measurement) -> float | None:
+def _tolerance_of_noise(expectation: Expectation, measurement: Measurement) -> float | None:
     del expectation
-    return None if reading.standard_error is None else MONTE_CARLO_GATE * reading.standard_error
+    return None if measurement.standard_error is None else MONTE_CARLO_GATE * measurement.standard_error
 
 
-def _fraction_of_closed_form(expectation: Expectation, reading: Measurement) -> float:
-    return abs((expectation.fraction or 0.0) * (reading.expected or 0.0))
+def _fraction_of_closed_form(expectation: Expectation, measurement: Measurement) -> float:
+    return abs((expectation.fraction or 0.0) * (measurement.expected or 0.0))
 
 
-def _sensitive(reading: Measurement) -> None:
-    """Return no problem: the claim itself states what it looks for."""
-    del reading
+def _no_problem(measurement: Measurement) -> None:
+    """Return None: the claim itself states the effect that it looks for."""
+    del measurement
 
 
-def _lost_in_tolerance(reading: Measurement) -> Problem | None:
-    if reading.effect is None or reading.tolerance is None:
+def _lost_in_tolerance(measurement: Measurement) -> Problem | None:
+    if measurement.effect is None or measurement.tolerance is None:
         return NO_EFFECT
-    signal = SINGLE_SIGNAL if reading.single else SIGNAL
-    seen = reading.effect != 0 and abs(reading.effect) >= signal * reading.tolerance
-    return None if seen else LOST_IN_TOLERANCE
+    signal = SINGLE_SIGNAL if measurement.single else SIGNAL
+    detectable = measurement.effect != 0 and abs(measurement.effect) >= signal * measurement.tolerance
+    return None if detectable else LOST_IN_TOLERANCE
 
 
-def _lost_in_noise(reading: Measurement) -> Problem | None:
-    if reading.effect is None or reading.standard_error is None:
+def _lost_in_noise(measurement: Measurement) -> Problem | None:
+    if measurement.effect is None or measurement.standard_error is None:
         return NO_EFFECT
-    if reading.standard_error <= 0:
+    if measurement.standard_error <= 0:
         return NO_NOISE
-    return None if abs(reading.effect) >= MONTE_CARLO_SIGNAL * reading.standard_error else LOST_IN_NOISE
+    return None if abs(measurement.effect) >= MONTE_CARLO_SIGNAL * measurement.standard_error else LOST_IN_NOISE
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What depends on a relation.
+    """One relation: its words, its region, the keys that it needs, its tolerance and its problems.
 
-    `words` are those of a message, with the places `{expected}` and `{tolerance}`. `needs` are the keys that an expectation
-    must have, beside `value` or `than`. The target is the measure's own closed form if `of_closed_form`, else what `value` or
-    `than` says. `strict`: a margin of zero is a failure. `ensembles`: the mean over seeds can be compared so, too.
-    `tolerance` returns None where there is none to judge by, `problem` why the measure could not show the effect.
+    `words` are the words of a message, with the placeholders `{expected}` and `{tolerance}`. `needs` are the keys that an
+    expectation must have besides `value` or `than`. The target is the measure's own closed form if `of_closed_form`, else the
+    number that `value` or `than` gives. `strict`: a margin of zero is a failure. `ensembles`: the relation can also be asserted
+    of a mean over seeds. `tolerance` returns None if there is no tolerance to judge by. `problem` returns the reason why the
+    measure could not show the effect, or None.
     """
 
     words: str
@@ -127,7 +131,7 @@ class Relation:
     strict: bool = False
     ensembles: bool = True
     tolerance: Callable[[Expectation, Measurement], float | None] = _no_tolerance
-    problem: Callable[[Measurement], Problem | None] = _sensitive
+    problem: Callable[[Measurement], Problem | None] = _no_problem
 
 
 RELATIONS: Mapping[str, Relation] = {
@@ -156,7 +160,7 @@ RELATIONS: Mapping[str, Relation] = {
     ),
     "close_to": Relation("{expected} within {tolerance}", NEAR, needs=("tolerance",), tolerance=stated_tolerance),
     "differs_from": Relation(
-        "more than {tolerance} away from {expected}", AWAY, needs=("tolerance",), strict=True, tolerance=_written_tolerance
+        "more than {tolerance} away from {expected}", AWAY, needs=("tolerance",), strict=True, tolerance=_stated_or_zero
     ),
     "at_least": Relation("at least {expected}", ABOVE),
     "at_most": Relation("at most {expected}", BELOW),
@@ -171,7 +175,10 @@ def relation_of(expectation: Expectation) -> Relation:
 
 
 def key_problem(expectation: Expectation) -> str:
-    """Return what is wrong with an expectation's keys, or nothing: one that is not read would look as if it were used."""
+    """Return the problem with an expectation's keys; empty if there is none.
+
+    A given key that the relation does not read is a problem, because it would look as if it were used.
+    """
     name, relation = expectation.relation, relation_of(expectation)
     if not relation.of_closed_form and (expectation.value is None) == (expectation.than is None):
         return f"{name} compares with either 'value' or 'than'"

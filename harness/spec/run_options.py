@@ -1,4 +1,4 @@
-"""What was this run asked for? The option, else the environment, else the pyproject of the folder it runs in."""
+"""Options of a session: from the command line, else the environment, else the pyproject.toml of its folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KNOWN = ("optimizer", *PATHS)
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The [ROLE=]module:attribute values, and the files and the folder that belong to them; None where none was named."""
+    """The [ROLE=]module:attribute values, and the files and the golden folder that belong to them; None if not given."""
 
     optimizers: tuple[str, ...] = ()
     contract: Path | None = None
@@ -26,15 +26,16 @@ class RunOptions:
 
 
 def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: Path) -> RunOptions:
-    """Return what a run in `folder` is asked for, given what its options say.
+    """Return the options of a session in `folder`; `given` are those of its command line.
 
-    A contract belongs to an optimizer: options that name another one than the table take neither its contract nor its
-    expected failures; goldens have a folder for each optimizer. Raises UsageError for a table that cannot be read.
+    A contract belongs to an optimizer. If the command line or the environment names other optimizers than the table in
+    pyproject.toml, the table's contract and expected failures are not used. Its golden folder is used, because goldens have a
+    folder for each optimizer. Raises UsageError for a table that cannot be read.
     """
     table = _from_pyproject(folder / "pyproject.toml")
     named = given.optimizers or tuple(environment.get(VARIABLE, "").replace(",", " ").split())
-    other = bool(named) and set(named) != set(table.optimizers)
-    fallback = RunOptions() if other else table
+    differs = bool(named) and set(named) != set(table.optimizers)
+    fallback = RunOptions() if differs else table
     return RunOptions(
         named or table.optimizers,
         given.contract or fallback.contract,
@@ -44,7 +45,7 @@ def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: P
 
 
 def _from_pyproject(path: Path) -> RunOptions:
-    """Return what a pyproject's table asks for; its paths are meant from its folder."""
+    """Return the options in the table [tool.decaygate] of a pyproject.toml; its paths are relative to the folder of the file."""
     if not path.exists():
         return RunOptions()
     try:
@@ -56,13 +57,13 @@ def _from_pyproject(path: Path) -> RunOptions:
     for key in table:
         if key not in KNOWN:
             raise UsageError(f"{path}: [tool.decaygate]: unknown key {key!r} (known: {', '.join(KNOWN)})")
-    places = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in PATHS if key in table}
-    return RunOptions(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **places)
+    paths = {key: path.parent / _text(table[key], f"{path}: [tool.decaygate]: {key}") for key in PATHS if key in table}
+    return RunOptions(_texts(table.get("optimizer", []), f"{path}: [tool.decaygate]: optimizer"), **paths)
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
     values: Sequence[Any] = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
         raise UsageError(f"{where}: expected a text or a list of texts, got {value!r}")
     return tuple(values)
 

@@ -1,4 +1,4 @@
-"""Scenario files as frozen dataclasses, one for each kind: an experiment and the claims that it carries.
+"""Dataclasses of a scenario file, one for each kind: an experiment and the claims that it carries.
 
 Names (of probes, measures, sources, arms) are checked by `catalog`, which knows the vocabularies.
 """
@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
-from harness.spec.yaml_binding import Plain, Raw, bind_fields, entries, one_of, refuse_keys_of_others
+from harness.errors import Problems
+from harness.spec.yaml_binding import Plain, Raw, bind_fields, choice_at, entries, keys_of_others, with_empty_list
 
 Role = Literal["decoupled", "coupled", "sgd", "any", "fixed"]  # any: the subject under test, whatever it promises
 FIXED: Role = "fixed"  # the role of an arm whose optimizer the scenario names itself
@@ -18,7 +19,7 @@ Established = Literal["holds", "holds_when", "refuted"]
 
 @dataclass(frozen=True)
 class Citation:
-    """Where a claim is made: a key of `sources.yaml`, the section, the id in our catalogue of claims."""
+    """The place where a claim is made: a key of `sources.yaml`, the section, the id in our catalogue of claims."""
 
     source: str
     section: str
@@ -54,7 +55,10 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Counterexample:
-    """What must fail a claim: mutants in place of an arm's subject, two arms swapped, or a slip in the arithmetic."""
+    """A change that must make a claim fail.
+
+    It puts mutants in place of an arm's subject, swaps two arms, or makes a slip in the arithmetic (`settings`).
+    """
 
     arm: str | None = None
     mutants: tuple[str, ...] = ()
@@ -64,10 +68,10 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement about weight decay, what its source says of it and what is established here.
+    """One statement about weight decay, what its source says about it (`documented`) and whether that is true (`established`).
 
-    `needs` are the fields of a contract on which the claim rests, where that is not just what its arms' roles promise:
-    `{step_rule: any}` rests on one field less; a claim whose arms have the role `any` rests only on what it names.
+    `needs` lists contract fields on which the claim rests differently than its arms' roles promise. With `{step_rule: any}` the
+    claim rests on one field less. A claim whose arms have the role `any` rests only on the fields in `needs`.
     """
 
     id: str
@@ -107,7 +111,7 @@ class ProbeArm(Arm):
 
 @dataclass(frozen=True)
 class StudyArm(Arm):
-    """An arm of a study. Arms with another `batch_seed_offset` see other batches."""
+    """An arm of a study. Arms with another `batch_seed_offset` train on other batches."""
 
     lr: float = field(kw_only=True)
     weight_decay: float = field(kw_only=True)
@@ -126,7 +130,7 @@ class ArithmeticArm(Arm):
 
 @dataclass(frozen=True)
 class GatedMeasure:
-    """A number of the ensemble lane that is compared with its golden."""
+    """A measure of one arm whose number in the ensemble lane is compared with its golden."""
 
     arm: str
     measure: str
@@ -134,7 +138,7 @@ class GatedMeasure:
 
 @dataclass(frozen=True)
 class EnsembleGolden:
-    """The ensemble lane of a study: what is gated, and at which two-sided false-alarm rate each."""
+    """The ensemble lane of a study: the gated measures, and the two-sided false-alarm rate of each."""
 
     false_alarm: float
     gates: tuple[GatedMeasure, ...]
@@ -142,9 +146,9 @@ class EnsembleGolden:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyScenario:
-    """The keys of every scenario file, whatever its kind.
+    """The keys of every scenario file, of any kind.
 
-    `golden_rtol` is the relative tolerance of the exact numbers in the golden: all of a probe's, a study's trajectory.
+    `golden_rtol` is the relative tolerance of the exact numbers in the golden: all numbers of a probe, the trajectory of a study.
     """
 
     title: str
@@ -154,7 +158,7 @@ class AnyScenario:
     long: bool = False
 
     def with_arms(self, names: Collection[str]) -> Self:
-        """Return the scenario with these of its arms only."""
+        """Return the scenario with only the arms in `names`."""
         return replace(self, arms={name: arm for name, arm in self.arms.items() if name in names})
 
 
@@ -196,11 +200,24 @@ _ARMS: Mapping[str, type[Arm]] = {"probe": ProbeArm, "study": StudyArm, "arithme
 
 
 def bind_scenario(raw: Raw) -> Scenario:
-    """Return a scenario file as the dataclass of its kind. Raises ScenarioError."""
-    parts = entries(raw)
-    kind = one_of("kind", KINDS, raw)
-    refuse_keys_of_others(raw, kind, KINDS)
-    for arm in entries(parts["arms"]).values() if "arms" in parts else ():
-        refuse_keys_of_others(arm, kind, _ARMS)
+    """Return a scenario file as the dataclass of its kind. Raises one ScenarioError with a line a problem."""
+    parts, problems = entries(raw), Problems()
+    kind = choice_at("kind", KINDS, raw)
+    for error in keys_of_others(raw, kind, KINDS):
+        problems.add(error)
+    with problems.collect():
+        for arm in entries(parts["arms"]).values() if "arms" in parts else ():
+            for error in keys_of_others(arm, kind, _ARMS):
+                problems.add(error)
+    problems.raise_all()  # `bind_fields` would report the same keys as unknown
     scenario: Scenario = bind_fields(KINDS[kind], parts, raw)
     return scenario
+
+
+def without_claims(raw: Raw) -> Scenario | None:
+    """Return a scenario without its claims, or None if the rest of its file cannot be bound."""
+    with Problems().collect():
+        kind = choice_at("kind", KINDS, raw)
+        scenario: Scenario = bind_fields(KINDS[kind], with_empty_list(raw, "claims"), raw)
+        return scenario
+    return None

@@ -1,14 +1,19 @@
-"""How does a YAML file become frozen dataclasses, with nothing guessed?
+"""Binding of YAML files to frozen dataclasses. Nothing is guessed.
 
-The file is bound from YAML's own nodes, so that an error can show the text as it was written: `no` is a bool to
-YAML, `1e-3` is a string, a repeated key silently wins. Here each of them is either understood or refused by name.
+The file is bound from YAML's own nodes, so that an error can show the text as it is written:
+
+    text          to YAML             here
+    1e-3          a string            the number 0.001, unless a text is expected
+    no            a bool              refused: only true and false are bools
+    010           the number eight    refused
+    a key twice   the last one wins   refused
 """
 
 from __future__ import annotations
 
 import re
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -18,23 +23,23 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from harness.environment import commands
-from harness.errors import ScenarioError, one_line
+from harness.errors import Problems, ScenarioError, one_line
 
 Plain = float | int | bool | str | tuple[Any, ...]
-_WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # 010 is eight to YAML and ten to a reader
+_WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # not 010, which is eight to YAML and ten to a reader
 _NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A part of a file that is bound later, once it is known to what."""
+    """A part of a file that is bound later, when its dataclass is known."""
 
     file: str
     path: str
     node: yaml.Node
 
     def fail(self, problem: str) -> ScenarioError:
-        """Return the error that says what is wrong here."""
+        """Return the error about this part, with its file, key path and line."""
         where = f"{self.path}: " if self.path else ""
         return ScenarioError(f"{self.file}: {where}{problem} (line {self.node.start_mark.line + 1})")
 
@@ -47,7 +52,7 @@ def read(path: Path, *, root: Path) -> Raw:
     """Read one YAML file. Raises ScenarioError when it is missing, empty or not YAML."""
     name = str(path.relative_to(root) if path.is_relative_to(root) else path)
     try:
-        node = _composed(path.read_text(encoding="utf-8"))
+        node = _compose(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"{name}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -62,8 +67,12 @@ def read(path: Path, *, root: Path) -> Raw:
     return Raw(name, "", node)
 
 
-def _composed(text: str) -> yaml.Node | None:
-    """Return the document's node, by libyaml where PyYAML has it: it is ten times as fast, and its errors say less."""
+def _compose(text: str) -> yaml.Node | None:
+    """Return the document's node, or None for an empty document.
+
+    It is read with libyaml where PyYAML has it, which is ten times as fast. The errors of libyaml contain less, so a text that it
+    refuses is read again without it.
+    """
     try:
         return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
@@ -71,25 +80,25 @@ def _composed(text: str) -> yaml.Node | None:
 
 
 def entries(raw: Raw) -> dict[str, Raw]:
-    """Return a mapping's parts by key. Raises ScenarioError for another node or a repeated key."""
+    """Return a mapping's parts by key. Raises ScenarioError for a node of another kind and for a repeated key."""
     if not isinstance(raw.node, yaml.MappingNode):
-        raise raw.fail(f"expected a mapping, got {shown(raw.node)}")
-    found: dict[str, Raw] = {}
+        raise raw.fail(f"expected a mapping, got {describe_node(raw.node)}")
+    parts: dict[str, Raw] = {}
     for key, value in raw.node.value:
         if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
-            raise raw.fail(f"expected a name as key, got {shown(key)}")
-        if key.value in found:
+            raise raw.fail(f"expected a name as key, got {describe_node(key)}")
+        if key.value in parts:
             raise raw.child(key.value, key).fail("the key is given twice")
-        found[key.value] = raw.child(key.value, value)
-    return found
+        parts[key.value] = raw.child(key.value, value)
+    return parts
 
 
 def unknown(
     name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, most: int = 60, command: str = "list"
 ) -> str:
-    """Return the sentence that refuses a name and lists what is known.
+    """Return the sentence that refuses an unknown name and lists the known ones.
 
-    Where more than `most` names are known it gives the nearest, and the command of the harness that prints all.
+    If more than `most` names are known, the sentence lists the nearest ones and the harness command that prints all.
     """
     many = len(known) > most
     near = get_close_matches(name, list(known), n=3 if many else 1, cutoff=0.4 if many else 0.6)
@@ -99,7 +108,10 @@ def unknown(
 
 
 def bind(kind: Any, raw: Raw) -> Any:
-    """Return `raw` as a `kind`: a dataclass, Raw, a scalar, Literal, Optional, tuple[X, ...] or Mapping[str, X]."""
+    """Return `raw` as a `kind`: a dataclass, Raw, a scalar, Literal, Optional, tuple[X, ...] or Mapping[str, X].
+
+    Raises one ScenarioError, with a line for each part of the text that is not of its kind.
+    """
     origin, args = get_origin(kind), get_args(kind)
     if kind is Raw:
         return raw
@@ -110,46 +122,74 @@ def bind(kind: Any, raw: Raw) -> Any:
     if origin is Literal:
         return _one_of(args, raw)
     if origin is tuple:
-        return tuple(bind(args[0], part) for part in _items(raw))
+        return tuple(_bind_each({index: (args[0], part) for index, part in enumerate(items(raw))}).values())
     if origin is not None and issubclass(origin, Mapping):
-        return {key: bind(args[1], part) for key, part in entries(raw).items()}
+        return _bind_each({key: (args[1], part) for key, part in entries(raw).items()})
     if is_dataclass(kind):
         return bind_fields(kind, entries(raw), raw)
     return _scalar(kind, raw)
 
 
 def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
-    """Return the dataclass `kind` made of `parts`; `raw` is where a missing key is reported."""
-    hints = _hints(kind)
-    known = _bound(kind)
+    """Return the dataclass `kind` made of `parts`. Raises ScenarioError; a missing key is reported at `raw`."""
+    hints, known = _hints(kind), _file_fields(kind)
+    problems, values = Problems(), {}
     for key, part in parts.items():
         if key not in known:
-            raise part.fail(unknown(key, tuple(known), what="key"))
+            problems.add(part.fail(unknown(key, tuple(known), what="key")))
     for name, field in known.items():
         if name not in parts and field.default is MISSING and field.default_factory is MISSING:
-            raise raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})")
-    return kind(**{key: bind(hints[key], part) for key, part in parts.items()})
+            problems.add(raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})"))
+    with problems.collect():
+        values = _bind_each({key: (hints[key], part) for key, part in parts.items() if key in known})
+    problems.raise_all()
+    return kind(**values)
 
 
-def one_of(key: str, known: Collection[str], raw: Raw) -> str:
-    """Return the name at `key` of a mapping, which says what its other keys mean. Raises ScenarioError for another name."""
+def _bind_each(parts: Mapping[Any, tuple[Any, Raw]]) -> dict[Any, Any]:
+    """Return each part, bound to its kind. Raises one ScenarioError with the problems of all parts."""
+    problems, values = Problems(), {}
+    for key, (kind, part) in parts.items():
+        with problems.collect():
+            values[key] = bind(kind, part)
+    problems.raise_all()
+    return values
+
+
+def readable(kind: Any, raw: Raw) -> dict[str, Any]:
+    """Return the values of those keys of a dataclass that can be bound, for checks of a file with problems elsewhere."""
+    values: dict[str, Any] = {}
+    for key, part in entries(raw).items() if isinstance(raw.node, yaml.MappingNode) else ():
+        with Problems().collect():
+            if key in _file_fields(kind):
+                values[key] = bind(_hints(kind)[key], part)
+    return values
+
+
+def choice_at(key: str, known: Collection[str], raw: Raw) -> str:
+    """Return the name at `key` of a mapping, which decides what its other keys mean. Raises ScenarioError unless it is known."""
     parts = entries(raw)
     if key not in parts:
         raise raw.fail(f"the key {key!r} is missing (known: {', '.join(sorted(known))})")
     return _one_of(tuple(known), parts[key])
 
 
-def refuse_keys_of_others(raw: Raw, kind: str, kinds: Mapping[str, Any]) -> None:
-    """Refuse a key that the dataclass of `kind` does not have and that of another kind has. Raises ScenarioError."""
-    own = _bound(kinds[kind])
+def keys_of_others(raw: Raw, kind: str, kinds: Mapping[str, Any]) -> Iterator[ScenarioError]:
+    """Yield an error for each key that the dataclass of `kind` does not have and the dataclass of another kind has."""
+    allowed = _file_fields(kinds[kind])
     for key, part in entries(raw).items():
-        homes = [name for name, other in kinds.items() if key in _bound(other)]
-        if homes and key not in own:
-            raise part.fail(f"belongs to kind: {' or '.join(homes)}, got kind: {kind}")
+        owners = [name for name, other in kinds.items() if key in _file_fields(other)]
+        if owners and key not in allowed:
+            yield part.fail(f"belongs to kind: {' or '.join(owners)}, got kind: {kind}")
 
 
-def _bound(kind: Any) -> dict[str, Field[Any]]:
-    """Return the fields of a dataclass that a file gives."""
+def with_empty_list(raw: Raw, key: str) -> dict[str, Raw]:
+    """Return a mapping's parts, with an empty list as the part at `key`."""
+    return {**entries(raw), key: raw.child(key, yaml.SequenceNode("tag:yaml.org,2002:seq", [], raw.node.start_mark))}
+
+
+def _file_fields(kind: Any) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that can be keys of a file."""
     return {field.name: field for field in fields(kind) if field.init}
 
 
@@ -161,7 +201,7 @@ def _hints(kind: type) -> Mapping[str, Any]:
 def plain(raw: Raw) -> Plain:
     """Return a value of an optimizer's option: a number, true or false, a text, or a list of these."""
     if isinstance(raw.node, yaml.SequenceNode):
-        return tuple(plain(part) for part in _items(raw))
+        return tuple(plain(part) for part in items(raw))
     if isinstance(raw.node, yaml.MappingNode):
         raise raw.fail("expected a value or a list, got a mapping")
     kind = raw.node.tag.rsplit(":", 1)[-1]
@@ -172,8 +212,8 @@ def plain(raw: Raw) -> Plain:
     return value
 
 
-def shown(node: yaml.Node) -> str:
-    """Return a node as an error shows it: its own text and what YAML takes it for."""
+def describe_node(node: yaml.Node) -> str:
+    """Return a node as errors print it: its own text and the type that YAML gives it."""
     if isinstance(node, yaml.SequenceNode):
         return f"a list of {len(node.value)}"
     if isinstance(node, yaml.MappingNode):
@@ -181,28 +221,29 @@ def shown(node: yaml.Node) -> str:
     return f"{node.value!r} ({node.tag.rsplit(':', 1)[-1]})"
 
 
-def _items(raw: Raw) -> list[Raw]:
+def items(raw: Raw) -> list[Raw]:
+    """Return the parts of a list. Raises ScenarioError for a node of another kind."""
     if not isinstance(raw.node, yaml.SequenceNode):
-        raise raw.fail(f"expected a list, got {shown(raw.node)}")
+        raise raw.fail(f"expected a list, got {describe_node(raw.node)}")
     return [Raw(raw.file, f"{raw.path}[{index}]", node) for index, node in enumerate(raw.node.value)]
 
 
 def _one_of(allowed: tuple[Any, ...], raw: Raw) -> str:
     if isinstance(raw.node, yaml.ScalarNode) and raw.node.value in allowed:
         return str(raw.node.value)
-    got = raw.node.value if isinstance(raw.node, yaml.ScalarNode) else shown(raw.node)
+    got = raw.node.value if isinstance(raw.node, yaml.ScalarNode) else describe_node(raw.node)
     raise raw.fail(unknown(str(got), tuple(str(value) for value in allowed), what="value"))
 
 
 def _unquoted(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and not node.style  # None from Python, empty from libyaml
+    return isinstance(node, yaml.ScalarNode) and not node.style  # the style is None from Python and empty from libyaml
 
 
 def _scalar(kind: type, raw: Raw) -> Any:
     expected = {float: "number", int: "whole number", bool: "true or false", str: "text"}[kind]
     node = raw.node
     if not isinstance(node, yaml.ScalarNode):
-        raise raw.fail(f"expected {expected}, got {shown(node)}")
+        raise raw.fail(f"expected {expected}, got {describe_node(node)}")
     tag, text = node.tag.rsplit(":", 1)[-1], node.value
     if kind is str and tag == "str":
         return text
@@ -212,4 +253,4 @@ def _scalar(kind: type, raw: Raw) -> Any:
         return int(text)
     if kind is float and tag in ("int", "float", "str") and _unquoted(node) and _NUMBER.fullmatch(text):
         return float(text)
-    raise raw.fail(f"expected {expected}, got {shown(node)}")
+    raise raw.fail(f"expected {expected}, got {describe_node(node)}")

@@ -1,1 +1,1 @@
-"""The optimizer under test: its role, how it is loaded, stepped, timed and listened to."""
+"""The optimizer under test: its role, loading, stepping, random numbers, time limit and captured output."""

@@ -1,4 +1,7 @@
-"""How is an optimizer that knows float32 only measured by probes that hold float64 weights? Through single-precision copies."""
+"""Float32 copies of float64 weights, for an optimizer that works only in float32.
+
+Probes hold float64 weights. Such an optimizer steps the copies, and its measurements get wider tolerances.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from harness.decay_laws.tolerances import EPS
 from harness.measurement import Measurement, Measurements
 from harness.subject.loading import Factory
 
-COARSER = torch.finfo(torch.float32).eps / EPS  # what a rounding error in float64 is in float32
+FLOAT32_FACTOR = torch.finfo(torch.float32).eps / EPS  # how many times larger a rounding error is in float32 than in float64
 
 
 def in_float32(make: Factory) -> Factory:
@@ -25,38 +28,44 @@ def in_float32(make: Factory) -> Factory:
     return made
 
 
-def widen_tolerances(readings: Measurements) -> Mapping[str, Measurement]:
-    """Return the readings of an optimizer that computes in float32, with the tolerances that follow from it."""
+def widen_tolerances(measurements: Measurements) -> Mapping[str, Measurement]:
+    """Return the measurements of an optimizer that computes in float32, with each tolerance multiplied by FLOAT32_FACTOR."""
     return {
-        name: replace(one, tolerance=None if one.tolerance is None else one.tolerance * COARSER, single=True)
-        for name, one in readings.items()
+        name: replace(
+            measurement, tolerance=None if measurement.tolerance is None else measurement.tolerance * FLOAT32_FACTOR, single=True
+        )
+        for name, measurement in measurements.items()
     }
 
 
 class SingleCopies:
-    """An optimizer of float32 copies; before a step they take over weights and gradients, after it the weights take over them."""
+    """An optimizer that steps float32 copies of the weights.
+
+    Before a step the copies take the values of the weights and gradients. After it the weights take the values of the copies.
+    """
 
     def __init__(self, make: Factory, params: Any, options: Mapping[str, Any]) -> None:
         self._pairs: list[tuple[Tensor, Tensor]] = []  # weight, copy
         entries = list(params)
-        given = [self._group(one) for one in entries] if entries and isinstance(entries[0], dict) else self._copies(entries)
-        self._optimizer = make(given, **options)
+        copied = [self._group(entry) for entry in entries] if entries and isinstance(entries[0], dict) else self._copies(entries)
+        self._optimizer = make(copied, **options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._optimizer, name)
 
     def step(self, *args: Any, **options: Any) -> Any:
-        """Step the copies, and give the weights what came of it."""
+        """Step the copies and write the elements that changed into the weights; return what the optimizer's step returns."""
         starts = []
         for weight, copy in self._pairs:
             copy.data.copy_(weight.data)
             copy.grad = None if weight.grad is None else weight.grad.to(copy.dtype)
             starts.append(copy.detach().clone())
-        came = self._optimizer.step(*args, **options)
+        result = self._optimizer.step(*args, **options)
         for (weight, copy), start in zip(self._pairs, starts, strict=True):
-            # What the step left alone keeps its bits, also those that float32 does not have.
+            # An element that the step left unchanged keeps its float64 bits, also those that float32
+            # cannot hold.
             weight.data.copy_(torch.where(copy.detach() == start, weight.data, copy.detach().to(weight.dtype)))
-        return came
+        return result
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add a group of copies."""

@@ -1,7 +1,7 @@
-"""Which optimizer is under test, and how is it built?
+"""Loading of a subject: its import path becomes a factory that builds the optimizer.
 
-A subject is named by import path, `module:attribute`: a class, or a factory called as
-`factory(params, lr=..., weight_decay=..., **options)`. Roles say what a scenario asks for; a user's subject takes one.
+A subject is named by its import path, `module:attribute`. It is a class, or a factory called as
+`factory(params, lr=..., weight_decay=..., **options)`. A scenario asks for roles; each subject of a user takes one (`roles`).
 """
 
 from __future__ import annotations
@@ -15,66 +15,66 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.errors import RunError, SubjectError, error_line, one_line
-from harness.subject.randomness import CONSTRUCTION, random_numbers_of
-from harness.subject.time_limit import deadline
+from harness.subject.randomness import CONSTRUCTOR_STEP, seeded_by_step
+from harness.subject.time_limit import time_limit
 
 Factory = Callable[..., Any]  # make(params, lr=..., weight_decay=...) -> optimizer; params: tensors or group dicts
-OWN = ("harness", "tests", "conftest", "scenarios", "golden")  # names at the suite's top, which come before a user's
+SUITE_PACKAGES = ("harness", "tests", "conftest", "scenarios", "golden")  # top-level names of the suite, which hide a user's
 _FUSED = ("AdamW", "Adam", "SGD", "Adagrad")
 
 
 def resolve(path: str) -> Factory:
-    """Return what `module:attribute` names. Raises SubjectError in one line."""
+    """Return the class or factory that `module:attribute` names. Raises SubjectError in one line."""
     module_name, colon, attribute = path.partition(":")
     if not (module_name and colon and attribute):
         raise SubjectError(f"{path}: expected module:attribute, for example mypkg.optim:MyAdamW")
     try:
-        found = sys.modules.get(module_name)
-        if found is None:
-            with deadline(path, "its import", times=10.0):
-                found = importlib.import_module(module_name)
+        target = sys.modules.get(module_name)
+        if target is None:
+            with time_limit(path, "its import", times=10.0):
+                target = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise SubjectError(f"{path}: cannot import {module_name!r} ({error_line(error)}); {_where(module_name)}") from error
+        raise SubjectError(f"{path}: cannot import {module_name!r} ({error_line(error)}); {_import_hint(module_name)}") from error
     for name in attribute.split("."):
-        if not hasattr(found, name):
-            names = [known for known in dir(found) if not known.startswith("_")]
-            near = get_close_matches(name, names, n=3) or [known for known in names if callable(getattr(found, known))][:8]
+        if not hasattr(target, name):
+            names = [known for known in dir(target) if not known.startswith("_")]
+            near = get_close_matches(name, names, n=3) or [known for known in names if callable(getattr(target, known))][:8]
             raise SubjectError(f"{path}: {module_name} has no {name!r} (there is: {', '.join(near) or 'nothing public'})")
-        found = getattr(found, name)
-    if not callable(found):
-        raise SubjectError(f"{path}: expected a class or a factory, got a {type(found).__name__}")
-    factory: Factory = found
-    return factory
+        target = getattr(target, name)
+    if not callable(target):
+        raise SubjectError(f"{path}: expected a class or a factory, got a {type(target).__name__}")
+    make_factory: Factory = target
+    return make_factory
 
 
-def factory(path: str, options: Mapping[str, Any], *, training: bool, construction: int = CONSTRUCTION) -> Factory:
+def make_factory(path: str, options: Mapping[str, Any], *, training: bool, construction: int = CONSTRUCTOR_STEP) -> Factory:
     """Return `make(params, lr=..., weight_decay=...)` for a subject.
 
-    `foreach` and `fused` are torch.optim's own and always explicit: for-loop in probes, fused in studies where torch
-    has it. The constructor draws the random numbers of `construction`. Raises RunError in one line when the subject refuses
-    an option.
+    The flags `foreach` and `fused` of torch.optim are always explicit: for-loop in probes, fused in studies where torch has it.
+    Random numbers are seeded with `construction` while the constructor runs. The returned function raises RunError in one line
+    if the subject refuses its arguments.
     """
     build = resolve(path)
-    bound = {**_kernel(build, path, training=training), **options}
+    keywords = {**_kernel(build, path, training=training), **options}
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
         try:
-            with deadline(path, "its constructor"), random_numbers_of(construction):
-                optimizer = build(params, lr=lr, weight_decay=weight_decay, **bound)
+            with time_limit(path, "its constructor"), seeded_by_step(construction):
+                optimizer = build(params, lr=lr, weight_decay=weight_decay, **keywords)
         except RunError:
             raise
         except (Exception, SystemExit) as error:
-            given = ", ".join(["lr", "weight_decay", *bound])
+            given = ", ".join(["lr", "weight_decay", *keywords])
             raise RunError(f"{path} refuses its arguments ({given}): {error_line(error)}") from error
-        return optimizer if training else Watched(optimizer, path)
+        return optimizer if training else WatchedOptimizer(optimizer, path)
 
     return make
 
 
-class Watched:
-    """An optimizer whose steps are counted, and whose exception says at which step it came."""
+class WatchedOptimizer:
+    """A wrapper of an optimizer that counts its steps and adds the number of the step to the message of an exception."""
 
-    steps_taken = 0  # by all watched optimizers of this process
+    steps_taken = 0  # steps of all watched optimizers of this process
 
     def __init__(self, optimizer: Any, path: str) -> None:
         self._optimizer, self._path, self._steps = optimizer, path, 0
@@ -84,15 +84,15 @@ class Watched:
 
     @property
     def unwatched(self) -> Any:
-        """The optimizer itself."""
+        """The optimizer without its wrapper."""
         return self._optimizer
 
     def step(self, *args: Any, **options: Any) -> Any:
-        """Take the optimizer's step. Raises RunError in one line when it raises."""
+        """Take the optimizer's step. Raises RunError in one line if the optimizer raises or exceeds its time limit."""
         self._steps += 1
-        Watched.steps_taken += 1
+        WatchedOptimizer.steps_taken += 1
         try:
-            with deadline(self._path, f"step {self._steps}"):
+            with time_limit(self._path, f"step {self._steps}"):
                 return self._optimizer.step(*args, **options)
         except RunError:
             raise
@@ -100,15 +100,15 @@ class Watched:
             raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {one_line(error)}") from error
 
 
-def unwatched(optimizer: Any) -> Any:
-    """Return the subject's own optimizer, for what copies or pickles it, sets its attributes, or asks for its class."""
+def unwrap(optimizer: Any) -> Any:
+    """Return the optimizer without its wrapper, for code that copies or pickles it, sets its attributes or reads its class."""
     return getattr(optimizer, "unwatched", optimizer)
 
 
-def _where(module_name: str) -> str:
+def _import_hint(module_name: str) -> str:
     """Return the hint for a module that cannot be imported."""
     top = module_name.partition(".")[0]
-    if top in OWN:
+    if top in SUITE_PACKAGES:
         return (
             f"the suite has a package {top!r} of its own, which hides yours: import your optimizer from a module of another name"
         )
@@ -116,6 +116,7 @@ def _where(module_name: str) -> str:
 
 
 def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
+    """Return the flag that chooses the kernel of a torch.optim optimizer; empty for any other subject."""
     name, module = getattr(build, "__name__", ""), str(getattr(build, "__module__", ""))
     if not (path.startswith("torch.optim") and module.startswith("torch.optim")):
         return {}
@@ -124,13 +125,13 @@ def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
     return {"foreach": False} if "foreach" in inspect.signature(build).parameters else {}
 
 
-def buildable(path: str, options: Mapping[str, Any]) -> None:
-    """Raise SubjectError unless a fingerprint can be made: with these options it is an optimizer, if perhaps without decay."""
+def check_buildable(path: str, options: Mapping[str, Any]) -> None:
+    """Raise SubjectError unless `path` builds an optimizer with these options, with or without the argument weight_decay."""
     for name in ("params", "lr", "weight_decay"):
         if name in options:
-            raise SubjectError(f"--options: {name!r} is given by the experiments; expected other options")
+            raise SubjectError(f"--options: {name!r} is set by the experiments; remove it from the options")
     try:
-        _try_to_build(path, options)
+        try_to_build(path, options)
     except SubjectError:
         if not _builds_without_decay(path, options):
             raise
@@ -140,20 +141,21 @@ def _builds_without_decay(path: str, options: Mapping[str, Any]) -> bool:
     import torch
 
     try:
-        with deadline(path, "its constructor"):
+        with time_limit(path, "its constructor"):
             optimizer = resolve(path)([torch.nn.Parameter(torch.ones(2, 2))], lr=1e-3, **options)
     except (Exception, SystemExit):
         return False
     return hasattr(optimizer, "step") and hasattr(optimizer, "param_groups")
 
 
-def _try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
+def try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Build an optimizer of one small weight and discard it. Raises SubjectError if its constructor fails."""
     import torch
 
     build = resolve(path)
     weight = torch.nn.Parameter(torch.ones(2, 2))
     try:
-        with deadline(path, "its constructor"):
+        with time_limit(path, "its constructor"):
             optimizer = build([weight], lr=1e-3, weight_decay=1e-2, **options)
     except (Exception, SystemExit) as error:
         raise SubjectError(

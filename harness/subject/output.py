@@ -1,4 +1,4 @@
-"""What a subject prints or warns: collected, listed, never a failure."""
+"""Captured output of a subject: its prints and warnings are listed and never a failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def capture_output(subject_output: list[str]) -> Iterator[None]:
-    """Collect what a subject prints or warns, once each, in `heard`; it is listed and never a failure."""
+    """Add each different line that a subject prints or warns in the block to `subject_output`, once."""
     out = io.StringIO()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

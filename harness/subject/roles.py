@@ -1,4 +1,4 @@
-"""The roles of a run, and which optimizer takes each."""
+"""The roles of a session, and the optimizer that takes each role."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import SubjectError
 from harness.spec.contract import PROMISES, Contract, complete, role_of
-from harness.subject.loading import _try_to_build
+from harness.subject.loading import try_to_build
 from harness.subject.output import capture_output
 
 DEFAULTS: Mapping[str, str] = {
@@ -15,14 +15,15 @@ DEFAULTS: Mapping[str, str] = {
     "coupled": "torch.optim:Adam",
     "sgd": "torch.optim:SGD",
 }
-ANY = "any"  # the role of claims that hold for whatever optimizer is under test
+ANY = "any"  # the role of claims that hold for any optimizer under test
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """Who takes which role in this run; `under_test` are the roles that the user's subjects took, if any were given.
+    """The optimizers of a session: `by_role` has the import path of the optimizer in each role.
 
-    `declared` are the contracts by role, complete; `contract_file` is where the subject's author wrote one of them, if anywhere.
+    `under_test` are the roles that the user's subjects take, empty if none is given. `declared` has the complete contract of each
+    role. `contract_file` is the file of the subject's contract, empty if there is none.
     """
 
     by_role: Mapping[str, str]
@@ -31,7 +32,7 @@ class Subjects:
     contract_file: str = ""
 
     def path(self, role: str) -> str:
-        """Return the import path of who takes `role`; `any` is the first subject under test, else the decoupled one."""
+        """Return the import path of the optimizer in `role`; `any` is the first subject under test, else the decoupled one."""
         return self.by_role[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
     def tests(self, role: str) -> bool:
@@ -39,7 +40,7 @@ class Subjects:
         return role in self.under_test or (role == ANY and bool(self.under_test))
 
     def contract(self, role: str) -> Contract:
-        """Return what is declared of the optimizer in `role`."""
+        """Return the complete contract of the optimizer in `role`."""
         return self.declared[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
     def single(self, role: str) -> bool:
@@ -48,24 +49,30 @@ class Subjects:
 
     @property
     def reference(self) -> str:
-        """The optimizer to whose goldens the one subject under test is held, or nothing."""
+        """The optimizer whose goldens the only subject under test is compared with; empty if there is none."""
         return str(self.contract(self.under_test[0])["equivalent_to"]) if len(self.under_test) == 1 else ""
 
     @property
     def shares_shipped_goldens(self) -> bool:
-        """Whether the subject under test promises the numbers of a shipped one, and so is held to the shipped goldens."""
+        """True if the subject under test promises the numbers of a shipped one, and so is compared with the shipped goldens."""
         return bool(self.reference) and self.folder == "default"
 
     @property
     def folder(self) -> str:
-        """The golden folder: `default` for the shipped subjects, else the paths with ':' written '.', joined by '+'."""
+        """The golden folder: `default` for the shipped subjects, else the import paths with '.' for ':', joined by '+'.
+
+        A subject that promises the numbers of another optimizer has the folder of that optimizer.
+        """
         if self.reference:
             return "default" if self.reference in DEFAULTS.values() else self.reference.replace(":", ".")
         return "+".join(self.by_role[role].replace(":", ".") for role in self.under_test) or "default"
 
 
-def parse(text: str, usual: str = "decoupled") -> tuple[str, str]:
-    """Return (role, path) of an `--optimizer [ROLE=]module:attribute` value. Raises SubjectError."""
+def parse_subject(text: str, usual: str = "decoupled") -> tuple[str, str]:
+    """Return (role, path) of an `--optimizer [ROLE=]module:attribute` value; the role is `usual` if the value names none.
+
+    Raises SubjectError for an unknown role and for a path of another form.
+    """
     role, separator, path = text.rpartition("=")
     role = role if separator else usual
     if role not in DEFAULTS:
@@ -76,26 +83,26 @@ def parse(text: str, usual: str = "decoupled") -> tuple[str, str]:
     return role, path
 
 
-def choose(values: Sequence[str], subject_output: list[str], declared: Contract | None = None) -> Subjects:
-    """Return who takes which role; what the subjects print or warn meanwhile goes to `heard`.
+def choose_subjects(values: Sequence[str], subject_output: list[str], declared: Contract | None = None) -> Subjects:
+    """Return the optimizer of each role; lines that the subjects print or warn are added to `subject_output`.
 
-    `declared` is the contract of the one subject given, and names its role where `values` does not. Raises SubjectError
-    unless each given subject resolves and accepts weight decay.
+    `declared` is the contract of the only subject in `values`; the role follows from it where the value names none. Raises
+    SubjectError unless each subject can be imported and built with weight decay.
     """
     if declared is not None and len(values) != 1:
         raise SubjectError(f"--contract declares one optimizer: expected one --optimizer, got {len(values)}")
     by_role = dict(DEFAULTS)
-    given = [parse(value, role_of(declared or {})) for value in values]
+    given = [parse_subject(value, role_of(declared or {})) for value in values]
     if len({role for role, _ in given}) != len(given):
         raise SubjectError(f"--optimizer: a role is given twice ({', '.join(role for role, _ in given)})")
     for role, path in given:
         by_role[role] = path
         with capture_output(subject_output):
-            _try_to_build(path)
+            try_to_build(path)
     under_test = tuple(sorted(role for role, _ in given))
     if declared and declared.get("equivalent_to"):
         with capture_output(subject_output):
-            _try_to_build(str(declared["equivalent_to"]))
+            try_to_build(str(declared["equivalent_to"]))
     contracts = dict(PROMISES)
     for role in under_test:
         contracts[role] = complete(declared or {}, role)

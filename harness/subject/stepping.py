@@ -1,7 +1,7 @@
-"""The way to give gradients to an optimizer and step it, for probes, fingerprints and studies.
+"""Stepping of an optimizer on given gradients, for probes, fingerprints and studies.
 
-A subject may change its gradients in place, so it is given copies; it may draw random numbers, so they are seeded from the
-number of the step (`randomness`).
+A subject may change its gradients in place, so it gets copies. It may draw random numbers, so they are seeded from the number
+of the step (`randomness`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.subject.loading import Factory
-from harness.subject.randomness import random_numbers_of
+from harness.subject.randomness import seeded_by_step
 
 Gradient = Callable[[int, Tensor], Tensor]  # (step, weight) -> gradient of the data alone
 
@@ -26,7 +26,7 @@ def give_gradients(weights: Sequence[Tensor], gradients: Sequence[Tensor | None]
 
 
 def set_group_lr(group: dict[str, Any], lr: float) -> None:
-    """Set the learning rate of a group as torch's schedulers do: a tensor stays the same tensor."""
+    """Set the learning rate of a group as torch's schedulers do: a tensor is filled in place."""
     if isinstance(group["lr"], Tensor):
         group["lr"].fill_(lr)
     else:
@@ -47,19 +47,19 @@ def step_once(
     *,
     closure: Callable[[], Any] | None = None,
 ) -> Any:
-    """Take one step and return what it returns; `step` is its number in the run, from which random draws are seeded.
+    """Take one step and return what `optimizer.step` returns; `step` is its number in the run, which seeds random draws.
 
-    Without `weights` the step is taken on the gradients that are there.
+    Without `weights` the step uses the gradients that the weights already have.
     """
     give_gradients(weights, gradients)
-    with random_numbers_of(step):
+    with seeded_by_step(step):
         return optimizer.step() if closure is None else optimizer.step(closure)
 
 
 def run_steps(
     optimizer: Any, weights: Sequence[Tensor], rows: Sequence[Sequence[Tensor | None]], *, first: int = 0
 ) -> list[Tensor]:
-    """Take a step for each row of gradients and return where the weights end; `first` counts the steps before."""
+    """Take a step for each row of gradients and return the last weights; `first` is the number of the first step."""
     for step, gradients in enumerate(rows, start=first):
         step_once(optimizer, step, weights, gradients)
     return [weight.detach().clone() for weight in weights]
@@ -68,7 +68,7 @@ def run_steps(
 def run_path(
     optimizer: Any, weight: Tensor, gradient: Gradient, steps: int, *, lrs: Sequence[float] = (), first: int = 0
 ) -> list[Tensor]:
-    """Return the weight before every step and after the last; `lrs`, one a step, are set in every group if given."""
+    """Return the weight before every step and after the last. `lrs`, if given, has a learning rate per step, for all groups."""
     path = [weight.detach().clone()]
     for index in range(steps):
         if lrs:
@@ -80,7 +80,7 @@ def run_path(
 
 @dataclass(frozen=True)
 class GroupInput:
-    """One parameter group of a run: a float64 matrix (Muon takes nothing else), its gradient, its share of lr and decay."""
+    """One parameter group of a run: a float64 matrix (Muon takes only matrices), its gradient, its factors of lr and decay."""
 
     start: Tensor
     gradient: Gradient
@@ -89,21 +89,21 @@ class GroupInput:
 
 
 def run_groups(make: Factory, groups: Sequence[GroupInput], *, lrs: Sequence[float], weight_decay: float) -> list[Tensor]:
-    """Return one path a group, [steps + 1, *shape], under the learning rates `lrs`, one a step.
+    """Return one path per group, [steps + 1, *shape], with the learning rates `lrs`, one per step.
 
     Each group holds two tensors with the same start and gradients, and their mean is the path. This exposes bugs that affect
     only the first tensor of a group, or the others twice.
     """
     pairs = [[torch.nn.Parameter(group.start.clone()) for _ in range(2)] for group in groups]
-    given = [
+    options = [
         {"params": pair, "lr": lrs[0] * group.lr_factor, "weight_decay": weight_decay * group.decay_factor}
         for pair, group in zip(pairs, groups, strict=True)
     ]
-    optimizer = make(given, lr=lrs[0], weight_decay=weight_decay)
+    optimizer = make(options, lr=lrs[0], weight_decay=weight_decay)
     paths = [[_mean(pair)] for pair in pairs]
     for step, lr in enumerate(lrs):
-        for own, pair, group in zip(optimizer.param_groups, pairs, groups, strict=True):
-            set_group_lr(own, lr * group.lr_factor)
+        for param_group, pair, group in zip(optimizer.param_groups, pairs, groups, strict=True):
+            set_group_lr(param_group, lr * group.lr_factor)
             give_gradients(pair, [group.gradient(step, weight.detach()) for weight in pair])
         step_once(optimizer, step)
         for path, pair in zip(paths, pairs, strict=True):
@@ -112,4 +112,4 @@ def run_groups(make: Factory, groups: Sequence[GroupInput], *, lrs: Sequence[flo
 
 
 def _mean(pair: Sequence[Tensor]) -> Tensor:
-    return (pair[0].detach() + pair[1].detach()) / 2  # exactly either of them when they agree
+    return (pair[0].detach() + pair[1].detach()) / 2  # exactly equal to both of them if they agree

@@ -1,4 +1,4 @@
-"""Does a subject come back? A step that hangs must end as a red claim, and not as a run that never ends."""
+"""Time limit of a subject: a step that hangs ends as a red claim, and not as a session that never ends."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from harness.errors import RunError
 from harness.policy import STEP_SECONDS
 
 VARIABLE = "DECAYGATE_TIME_LIMIT"
-_late: list[str] = []  # who did not come back in this process: nobody waits for it twice
+_late: list[str] = []  # subjects that exceeded the limit in this process; they are refused at once after that
 
 
 class _LateError(BaseException):
-    """Not an Exception, so that an optimizer that catches everything does not catch this."""
+    """The end of the time limit. It is not an Exception, so that an optimizer that catches every Exception does not catch it."""
 
 
 @contextlib.contextmanager
-def deadline(subject: str, doing: str, times: float = 1.0) -> Iterator[None]:
-    """Give the block `times` its seconds, on the main thread of a system that has timers. Raises RunError in one line.
+def time_limit(subject: str, doing: str, times: float = 1.0) -> Iterator[None]:
+    """End the block after `times` x the time limit. Raises RunError in one line.
 
-    `subject` is an import path, `doing` what it does in the block; a subject that was late once is not waited for again.
+    `subject` is an import path, `doing` names the action in the block. A subject that exceeded the limit once is refused at once.
+    The limit works only on the main thread of a system with timers; elsewhere the block runs without it.
     """
     if subject in _late:
         raise RunError(f"{subject} did not come back before, and is not tried again")
@@ -32,17 +33,17 @@ def deadline(subject: str, doing: str, times: float = 1.0) -> Iterator[None]:
         yield
         return
     seconds = times * float(os.environ.get(VARIABLE) or STEP_SECONDS)
-    before = signal.signal(signal.SIGALRM, _ring)
-    others = signal.setitimer(signal.ITIMER_REAL, seconds)  # a timer that somebody else had set goes on afterwards
+    outer_handler = signal.signal(signal.SIGALRM, _raise_late)
+    outer_timer = signal.setitimer(signal.ITIMER_REAL, seconds)  # restored afterwards, if the caller has set one
     try:
         yield
     except _LateError:
         _late.append(subject)
         raise RunError(f"{subject}: {doing} did not come back within {seconds:g} s") from None
     finally:
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *others)
+        signal.signal(signal.SIGALRM, outer_handler)
+        signal.setitimer(signal.ITIMER_REAL, *outer_timer)
 
 
-def _ring(*_: Any) -> None:
+def _raise_late(*_: Any) -> None:
     raise _LateError

@@ -1,6 +1,8 @@
-"""Where does a session keep what it has run, so that each piece is run once and all workers share it?
+"""Chunk cache: each chunk of a study is trained once and kept on disk for all processes of a session.
 
-One folder a session, one file a piece, one lock a piece. A worker that dies releases its lock and leaves no half file.
+The cache is one folder. Each chunk has one lock and one file there: `<name>.done` holds its trained runs, or `<name>.failed`
+the message of the RunError that ended its training. A worker that dies releases its lock, and what it had written so far is
+not taken for a result.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from harness.errors import RunError
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of work: its name, what it costs (run-steps) and the function that writes its product to a path."""
+    """A part of a study that is trained at once: its name, its cost in steps times runs, and `produce`.
+
+    `produce` trains the chunk and writes the trained runs to the path that it is given.
+    """
 
     name: str
     cost: int
@@ -26,49 +31,56 @@ class Chunk:
 
 @dataclass(frozen=True)
 class ChunkCache:
-    """The folder of one session."""
+    """The chunks that are kept in one folder."""
 
     folder: Path
 
-    def get_or_train(self, piece: Chunk) -> Path:
-        """Return the piece's product, produced here or awaited from whoever holds it. Raises RunError as it was raised there."""
-        with self._lock(piece):
-            self._produce(piece)
-        failure = self._path(piece, "failed")
+    def get_or_train(self, chunk: Chunk) -> Path:
+        """Return the path of a chunk's trained runs. Train it first, or wait while another process trains it.
+
+        Raises RunError if the training failed, in this process or in another one, with the message of that failure.
+        """
+        with self._lock(chunk):
+            self._train(chunk)
+        failure = self._path(chunk, "failed")
         if failure.exists():
             raise RunError(failure.read_text(encoding="utf-8"))
-        return self._path(piece, "done")
+        return self._path(chunk, "done")
 
-    def train_unclaimed(self, pieces: Sequence[Chunk]) -> None:
-        """Produce every piece that nobody holds, costliest first, until none is left to take."""
-        for piece in sorted(pieces, key=lambda piece: (-piece.cost, piece.name)):
+    def train_unclaimed(self, chunks: Sequence[Chunk]) -> None:
+        """Train every chunk that is neither finished nor locked by another process, the most expensive one first.
+
+        A failure is kept in the cache and not raised; `get_or_train` raises it.
+        """
+        for chunk in sorted(chunks, key=lambda chunk: (-chunk.cost, chunk.name)):
             try:
-                with self._lock(piece, timeout=0):
-                    self._produce(piece)
+                with self._lock(chunk, timeout=0):
+                    self._train(chunk)
             except Timeout:
                 continue
 
-    def progress(self, pieces: Sequence[Chunk]) -> tuple[int, int]:
-        """Return (pieces finished, pieces in all)."""
-        return sum(self._finished(piece) for piece in pieces), len(pieces)
+    def progress(self, chunks: Sequence[Chunk]) -> tuple[int, int]:
+        """Return (number of finished chunks, number of chunks). A chunk that failed counts as finished."""
+        return sum(self._finished(chunk) for chunk in chunks), len(chunks)
 
-    def _produce(self, piece: Chunk) -> None:
-        if self._finished(piece):
+    def _train(self, chunk: Chunk) -> None:
+        """Train a chunk that is not finished. The caller holds its lock."""
+        if self._finished(chunk):
             return
-        scratch = self._path(piece, f"{os.getpid()}.part")
+        partial = self._path(chunk, f"{os.getpid()}.part")
         try:
-            piece.produce(scratch)
+            chunk.produce(partial)
         except RunError as error:
-            scratch.write_text(str(error), encoding="utf-8")
-            os.replace(scratch, self._path(piece, "failed"))
+            partial.write_text(str(error), encoding="utf-8")
+            os.replace(partial, self._path(chunk, "failed"))
             return
-        os.replace(scratch, self._path(piece, "done"))
+        os.replace(partial, self._path(chunk, "done"))
 
-    def _finished(self, piece: Chunk) -> bool:
-        return self._path(piece, "done").exists() or self._path(piece, "failed").exists()
+    def _finished(self, chunk: Chunk) -> bool:
+        return self._path(chunk, "done").exists() or self._path(chunk, "failed").exists()
 
-    def _lock(self, piece: Chunk, timeout: float = -1) -> FileLock:
-        return FileLock(self._path(piece, "lock"), timeout=timeout)
+    def _lock(self, chunk: Chunk, timeout: float = -1) -> FileLock:
+        return FileLock(self._path(chunk, "lock"), timeout=timeout)
 
-    def _path(self, piece: Chunk, ending: str) -> Path:
-        return self.folder / f"{piece.name}.{ending}"
+    def _path(self, chunk: Chunk, ending: str) -> Path:
+        return self.folder / f"{chunk.name}.{ending}"

@@ -1,4 +1,4 @@
-"""How is a study cut into pieces that workers share, and what is in each? Chunks of 4 seeds x all arms, and a trajectory."""
+"""Chunks of a study, which workers share: four seeds x all arms each, and one chunk for the trajectory."""
 
 from __future__ import annotations
 
@@ -28,53 +28,55 @@ MAKE_TASK: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """Where and with whom a piece is trained."""
+    """Subjects, device, progress and captured output of the training of a chunk."""
 
     subjects: Subjects
     device: torch.device
-    heartbeat: Progress
+    progress: Progress
     subject_output: list[str]
 
 
 @dataclass(frozen=True)
 class StudyWork:
-    """The pieces of work that a study is made of: those of its ensemble lane, and the one of its trajectory lane."""
+    """The chunks of a study: those of its ensemble lane, and the one of its trajectory lane."""
 
     ensemble: tuple[Chunk, ...]
     trajectory: Chunk
 
     @property
-    def pieces(self) -> tuple[Chunk, ...]:
-        """All of them."""
+    def chunks(self) -> tuple[Chunk, ...]:
+        """All chunks, the trajectory last."""
         return (*self.ensemble, self.trajectory)
 
 
-def study_work(name: str, scenario: StudyScenario, recipe: Recipe, place: TrainingContext) -> StudyWork:
-    """Return the work of a study, whose pieces are kept under `name`."""
-    return StudyWork(_ensemble(name, scenario, recipe, place), _trajectory(name, scenario, recipe, place))
+def study_work(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> StudyWork:
+    """Return the chunks of a study; their files in the chunk cache begin with `name`."""
+    return StudyWork(_ensemble(name, scenario, recipe, context), _trajectory(name, scenario, recipe, context))
 
 
-def _ensemble(name: str, scenario: StudyScenario, recipe: Recipe, place: TrainingContext) -> tuple[Chunk, ...]:
-    """Return the pieces of the ensemble lane: float32, every arm with four seeds each."""
-    pieces = []
+def _ensemble(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> tuple[Chunk, ...]:
+    """Return the chunks of the ensemble lane: float32, four seeds in every arm."""
+    chunks = []
     starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
     for index, start in enumerate(starts):
         seeds = scenario.seeds[start : start + SEEDS_PER_CHUNK]
-        chunk = _Chunk(f"{name}, chunk {index + 1} of {len(starts)}", scenario, recipe, seeds, torch.float32)
-        pieces.append(Chunk(f"{name}.chunk{index}", chunk.cost, partial(_produce, chunk, place)))
-    return tuple(pieces)
+        training = _ChunkTraining(f"{name}, chunk {index + 1} of {len(starts)}", scenario, recipe, seeds, torch.float32)
+        chunks.append(Chunk(f"{name}.chunk{index}", training.cost, partial(_train_chunk, training, context)))
+    return tuple(chunks)
 
 
-def _trajectory(name: str, scenario: StudyScenario, recipe: Recipe, place: TrainingContext) -> Chunk:
-    """Return the piece of the trajectory lane: float64, the first steps of the first seed in every arm."""
+def _trajectory(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> Chunk:
+    """Return the chunk of the trajectory lane: float64, the first steps of the first seed in every arm."""
     short = replace(recipe, steps=TRAJECTORY_STEPS, evaluate_every=TRAJECTORY_STEPS)
-    chunk = _Chunk(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)
-    return Chunk(f"{name}.trajectory", chunk.cost, partial(_produce, chunk, place))
+    training = _ChunkTraining(f"{name}, trajectory", scenario, short, scenario.seeds[:1], torch.float64)
+    return Chunk(f"{name}.trajectory", training.cost, partial(_train_chunk, training, context))
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    what: str
+class _ChunkTraining:
+    """What a chunk trains; `label` names it in the lines of progress."""
+
+    label: str
     scenario: StudyScenario
     recipe: Recipe
     seeds: Sequence[int]
@@ -82,27 +84,28 @@ class _Chunk:
 
     @property
     def cost(self) -> int:
+        """Steps x runs."""
         return self.recipe.steps * len(self.seeds) * len(self.scenario.arms)
 
 
-def _produce(chunk: _Chunk, place: TrainingContext, path: Path) -> None:
-    with capture_output(place.subject_output):
+def _train_chunk(training: _ChunkTraining, context: TrainingContext, path: Path) -> None:
+    with capture_output(context.subject_output):
         runs = train(
-            chunk.recipe,
-            _arm_runs(chunk, place.subjects),
-            task=MAKE_TASK[chunk.scenario.task](),
-            device=place.device,
-            dtype=chunk.dtype,
-            progress=place.heartbeat.start(chunk.what),
+            training.recipe,
+            _arm_runs(training, context.subjects),
+            task=MAKE_TASK[training.scenario.task](),
+            device=context.device,
+            dtype=training.dtype,
+            progress=context.progress.start(training.label),
         )
     save_runs(path, runs)
 
 
-def _arm_runs(chunk: _Chunk, subjects: Subjects) -> list[ArmRun]:
+def _arm_runs(training: _ChunkTraining, subjects: Subjects) -> list[ArmRun]:
     runs = []
-    for name, arm in chunk.scenario.arms.items():
-        make = loading.factory(arm.subject or subjects.path(arm.role), arm.options, training=True)
-        if subjects.single(arm.role) and chunk.dtype == torch.float64:
+    for name, arm in training.scenario.arms.items():
+        make = loading.make_factory(arm.subject or subjects.path(arm.role), arm.options, training=True)
+        if subjects.single(arm.role) and training.dtype == torch.float64:
             make = in_float32(make)
-        runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in chunk.seeds]
+        runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in training.seeds]
     return runs

@@ -1,4 +1,4 @@
-"""How well does the network do on a whole split? Mean loss, and the share of verb forms that it gets right."""
+"""Scores of the network on a whole split: mean loss, and the share of verb forms that are right."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from torch import Tensor
 from harness.training.model import ModelShape, Weights, cross_entropy, logits
 from harness.training.task import Sentences
 
-AT_ONCE = 48  # sentences, of all runs together: few enough for the processor's cache
+SENTENCES_PER_PASS = 48  # sentences in one forward pass, over all runs: few enough for the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """Sentences as the network takes them. `real` and `lengths` are the number of real targets of each sentence."""
+    """n sentences as the network takes them.
+
+    `real` and `lengths` both hold the number of targets of each sentence that are not padding.
+    """
 
     inputs: Tensor  # (n, length, symbols), one-hot
     targets: Tensor  # (n, length, symbols - 1), one-hot, zero where padded
@@ -43,7 +46,10 @@ def encode(sentences: Sentences, symbols: int, device: torch.device, dtype: torc
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Of each run, (runs,): loss in nats a character, and exact matches of the verb form under teacher forcing."""
+    """The scores of each run, (runs,): the loss, in nats per character, and two shares of sentences.
+
+    A share counts the sentences in which every character of the verb form is right, given the true characters before it.
+    """
 
     loss: Tensor
     regular: Tensor
@@ -52,24 +58,26 @@ class Scores:
 
 @torch.inference_mode()
 def evaluate(weights: Weights, split: Encoded, shape: ModelShape) -> Scores:
-    """Score every sentence of a split with every run's weights."""
+    """Return the scores of every run on all sentences of a split."""
     losses: list[Tensor] = []
-    exact: list[Tensor] = []
-    size = max(1, AT_ONCE // len(weights["embedding"]))
+    matches: list[Tensor] = []
+    size = max(1, SENTENCES_PER_PASS // len(weights["embedding"]))
     for start in range(0, len(split.inputs), size):
-        loss, right = _evaluate(weights, split, slice(start, start + size), shape)
+        loss, match = _evaluate_rows(weights, split, slice(start, start + size), shape)
         losses.append(loss)
-        exact.append(right)
-    matches = torch.cat(exact, dim=1).to(losses[0].dtype)
+        matches.append(match)
+    matched = torch.cat(matches, dim=1).to(losses[0].dtype)
     return Scores(
         loss=torch.stack(losses).sum(dim=0) / split.real.sum(),
-        regular=matches[:, split.regular].mean(dim=1),
-        irregular=matches[:, ~split.regular].mean(dim=1),
+        regular=matched[:, split.regular].mean(dim=1),
+        irregular=matched[:, ~split.regular].mean(dim=1),
     )
 
 
-def _evaluate(weights: Weights, split: Encoded, rows: slice, shape: ModelShape) -> tuple[Tensor, Tensor]:
-    runs, length = len(weights["embedding"]), max(split.lengths[rows])  # what is padding in all of them is left out
+def _evaluate_rows(weights: Weights, split: Encoded, rows: slice, shape: ModelShape) -> tuple[Tensor, Tensor]:
+    """Return, for some sentences, the summed loss (runs,) and whether the verb form is right (runs, sentences)."""
+    # Positions that are padding in all of these sentences are not evaluated.
+    runs, length = len(weights["embedding"]), max(split.lengths[rows])
     inputs, targets = split.inputs[rows, :length], split.targets[rows, :length]
     scores = logits(weights, inputs.expand(runs, *inputs.shape), shape)
     loss = cross_entropy(scores, targets.flatten(0, 1))

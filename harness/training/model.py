@@ -1,7 +1,7 @@
-"""What is trained? A small decoder-only GPT, written as a pure function of its weights, for many runs at once.
+"""Model that is trained: a small decoder-only GPT, as a pure function of its weights, for many runs at once.
 
-Every weight is stacked over runs, (runs, ...), and every matrix multiply is batched over them, so one forward and
-backward serves all runs. Run r reads and differentiates slice r only: its gradient is its own.
+Every weight is stacked over runs, (runs, ...), and every matrix multiplication is batched over them. One forward and backward
+pass therefore serves all runs. Run r reads slice r of the weights only, so slice r of the gradient is its own gradient.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LINEAR_STD = 0.02
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The network's sizes. `symbols` counts the last one too, which no text holds (see `unseen row` below)."""
+    """The sizes of the network. `symbols` includes the last symbol, which occurs in no text (see the unseen row in `logits`)."""
 
     symbols: int
     context: int
@@ -31,7 +31,7 @@ class ModelShape:
 
 
 def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each weight of one run; matrices are (out, in). Gains have one dimension, the rest two."""
+    """Return the shape of each weight of one run. Gains have one dimension; matrices have two, (out, in)."""
     width = shape.width
     shapes: dict[str, tuple[int, ...]] = {"embedding": (shape.symbols, width), "position": (shape.context, width)}
     for layer in range(shape.layers):
@@ -46,10 +46,10 @@ def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(shape: ModelShape, embedding_std: float, seed: int) -> Weights:
-    """Draw one run's weights on the CPU in float64, whatever they are cast to later.
+    """Draw the initial weights of one run, on the CPU and in float64 for every device and dtype.
 
-    The embeddings of symbols and of positions have standard deviation `embedding_std`, matrices 0.02, and those that
-    write to the residual stream 0.02 / sqrt(2 * layers) (Radford et al. 2019, section 2.3). Gains are 1.
+    The standard deviation is `embedding_std` for the embeddings of symbols and positions, 0.02 / sqrt(2 * layers) for the
+    matrices that write to the residual stream (Radford et al. 2019, section 2.3), and 0.02 for the others. Gains are 1.
     """
     generator = torch.Generator().manual_seed(seed)
     weights: Weights = {}
@@ -73,13 +73,14 @@ def logits(
     inputs: Tensor,  # (runs, sentences, length, symbols), one-hot
     shape: ModelShape,
 ) -> Tensor:  # (runs, sentences * length, symbols - 1)
-    """Score the next symbol at every position.
+    """Return the scores of the next symbol at every position.
 
-    The output projection is the embedding table without its last row. That row, the unseen row, belongs to a symbol
-    that occurs nowhere, so its gradient is exactly zero and weight decay alone moves it: a decay meter inside training.
+    The output projection is the embedding table without its last row. That row, the unseen row, belongs to a symbol that
+    occurs in no text. Its gradient is exactly zero, and only weight decay moves it: it measures the decay during training.
     """
     runs, sentences, length, symbols = inputs.shape
-    # One-hot inputs make the lookup a matrix multiply: its backward is one too, deterministic on every device.
+    # With one-hot inputs the lookup is a matrix multiplication. So is its backward pass, which is
+    # therefore deterministic on every device.
     embedded = torch.bmm(inputs.reshape(runs, sentences * length, symbols), weights["embedding"])
     x = embedded.view(runs, sentences, length, -1) + weights["position"][:, None, :length]
     x = x.view(runs, sentences * length, -1)
@@ -96,7 +97,7 @@ def logits(
 class _Linear(torch.autograd.Function):
     """x (runs, n, in) times matrix (runs, out, in) transposed: (runs, n, out).
 
-    As torch.bmm, except that the matrix's gradient comes out in the matrix's own layout and is not copied once more.
+    It computes the same as torch.bmm, but the gradient of the matrix has the layout of the matrix, which saves one copy.
     """
 
     @staticmethod
@@ -119,7 +120,8 @@ def _layer_norm(x: Tensor, gain: Tensor) -> Tensor:
 
 
 def _attention(qkv: Tensor, sizes: tuple[int, int, int], heads: int) -> Tensor:
-    # Batched multiplies by hand: on short sentences faster than scaled_dot_product_attention, and deterministic anywhere.
+    # Batched multiplications are faster on short sentences than scaled_dot_product_attention, and
+    # they are deterministic on every device.
     runs, sentences, length = sizes
     size = qkv.shape[-1] // (3 * heads)
     parts = qkv.view(runs * sentences, length, 3, heads, size).permute(2, 0, 3, 1, 4)
@@ -132,7 +134,7 @@ def _attention(qkv: Tensor, sizes: tuple[int, int, int], heads: int) -> Tensor:
 
 def cross_entropy(
     scores: Tensor,  # (runs, n, symbols - 1)
-    targets: Tensor,  # (runs, n, symbols - 1), one-hot times the weight of that position; all zero: no target
+    targets: Tensor,  # (runs, n, symbols - 1), one-hot times the weight of that position; all zero without a target
 ) -> Tensor:  # (runs,)
-    """Sum the weighted negative log-probability of the targets, in nats, run by run."""
+    """Return each run's sum of the weighted negative log-probabilities of its targets, in nats."""
     return -(functional.log_softmax(scores, dim=-1) * targets).sum(dim=(1, 2))

@@ -1,4 +1,4 @@
-"""What a scenario may say of a study's training. Nothing here imports torch."""
+"""Training settings that a study's scenario can name. Nothing in this module imports torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Literal
 
 TASKS = ("verb_forms",)
 MODELS = ("gpt",)
-TRAJECTORY_STEPS = 100  # after about 140 steps rounding has grown past what an exact golden can hold
+TRAJECTORY_STEPS = 100  # after about 140 steps, rounding errors are larger than an exact golden can tolerate
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all arms of a study share. `clip` bounds each run's gradient norm; `embedding_std` holds for positions too."""
+    """The training settings that all arms of a study share.
+
+    `clip` is the largest gradient norm of a run: a larger gradient is scaled down. `embedding_std` is the initial standard
+    deviation of the embeddings of symbols and positions. `final_fraction` is the last rate of a cosine, in peak rates.
+    """
 
     steps: int = 2000
     batch_size: int = 4

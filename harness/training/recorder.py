@@ -1,4 +1,4 @@
-"""Where are a chunk's numbers kept while it trains? In tensors on its device, so that recording waits for nothing."""
+"""Recorder of a chunk's numbers during training: tensors on the device, so that recording does not wait for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_MEASURES = ("loss", "gradient_norm", "update_norm", "unseen_row")
 
 
 class Recorder:
-    """Every step's and every checkpoint's numbers of all runs of a chunk."""
+    """The numbers of all runs of a chunk, for every step and every checkpoint."""
 
     def __init__(self, stack: StackedWeights, steps: int) -> None:
         self.matrices = [name for name, part in stack.parts.items() if part.dim() == 3]
@@ -31,11 +31,11 @@ class Recorder:
         self.by_checkpoint: dict[str, list[Tensor]] = {}
 
     def snapshot_weights(self, stack: StackedWeights) -> None:
-        """Remember the weights before an update, for its norm."""
+        """Copy the weights before an update. The norm of the update is computed from the copy."""
         self._before.copy_(stack.flat)
 
     def write_step(self, step: int, stack: StackedWeights, **measures: Tensor) -> None:
-        """Keep the numbers of one step, after its update."""
+        """Record the numbers of one step, after its update. `measures` are those that the loop has computed, (runs,)."""
         norms = [_norm(stack.parts[name]) for name in self.matrices]
         torch.stack(norms, out=self.norms[step - 1])
         measures["update_norm"] = _norm(self._before.sub_(stack.flat))
@@ -44,7 +44,7 @@ class Recorder:
             self.by_step[name][step - 1] = value
 
     def write_checkpoint(self, step: int, stack: StackedWeights, train: Scores, held_out: Scores) -> None:
-        """Keep the numbers of one checkpoint."""
+        """Record the numbers of one checkpoint: the scores on both splits, and the norm of the embedding table."""
         self.checkpoints.append(step)
         measures = {
             "train_loss": train.loss,
@@ -58,19 +58,21 @@ class Recorder:
         for name, value in measures.items():
             self.by_checkpoint.setdefault(name, []).append(value)
 
-    def require_finite(self, step: int) -> None:
-        """Raise RunError for the first loss up to `step` that is not finite."""
+    def raise_if_not_finite(self, step: int) -> None:
+        """Raise RunError for the first training loss up to `step` that is not finite, or for the last held-out loss."""
         losses = self.by_step["loss"][:step]
         if not bool(losses.isfinite().all()):
             index, run = (int(number) for number in (~losses.isfinite()).nonzero()[0])
             raise RunError(f"{self._labels[run]}: training loss is {losses[index, run].item()} at step {index + 1}")
-        held_out = self.by_checkpoint["held_out_loss"][-1]  # the only look at the weights that the last step left
+        # A training loss belongs to the weights before its step. Only this loss shows the weights
+        # after the last step.
+        held_out = self.by_checkpoint["held_out_loss"][-1]
         if not bool(held_out.isfinite().all()):
             run = int((~held_out.isfinite()).nonzero()[0])
             raise RunError(f"{self._labels[run]}: held-out loss is {held_out[run].item()} at step {self.checkpoints[-1]}")
 
     def read(self, run: int) -> dict[str, Any]:
-        """Return one run's numbers, named as in `RunRecord`, as float64 on the CPU."""
+        """Return the numbers of the run with index `run`, under the names of `RunRecord`, as float64 arrays on the CPU."""
         at_checkpoints = {name: _array(torch.stack(values)[:, run]) for name, values in self.by_checkpoint.items()}
         return {
             **{name: _array(values[:, run]) for name, values in self.by_step.items()},
@@ -86,7 +88,7 @@ def _array(values: Tensor) -> Array:
 
 
 def _embedding_norms(stack: StackedWeights) -> tuple[Tensor, Tensor]:
-    """Return the norms of the rows that occur and of the unseen row, run by run."""
+    """Return two embedding norms of each run, (runs,): of the symbols that occur together, and of the unseen row."""
     table = stack.parts["embedding"]
     return _norm(table[:, :-1]), _norm(table[:, -1])
 

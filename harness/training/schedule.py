@@ -1,4 +1,4 @@
-"""Which learning rate does each step use? Warm-up, then a constant rate or a cosine."""
+"""Learning-rate schedules: a linear warm-up, then a constant rate or a cosine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Schedule:
-    """A linear warm-up over `warmup_steps`, then `shape`; a cosine ends at `final_fraction` of the peak."""
+    """A linear warm-up over `warmup_steps`, then the peak rate or a cosine that ends at `final_fraction` of the peak."""
 
     shape: Literal["constant", "cosine"]
     warmup_steps: int
@@ -17,7 +17,7 @@ class Schedule:
 
 
 def learning_rates(schedule: Schedule, peak: float, steps: int) -> tuple[float, ...]:
-    """Return the rate of every step: step s of the warm-up (counted from 1) uses peak * s / warmup_steps."""
+    """Return the learning rate of every step. Step s of the warm-up (counted from 1) has peak * s / warmup_steps."""
     return tuple(peak * _fraction(schedule, step, steps) for step in range(1, steps + 1))
 
 

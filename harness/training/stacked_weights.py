@@ -1,7 +1,7 @@
-"""Where do the weights live? Stacked over runs for the forward pass, yet a leaf of its own for each run's optimizer.
+"""Weights of many runs: stacked tensors for the forward pass, views of them for each run's optimizer.
 
-A stacked tensor is the same thing as its runs only for element-wise optimizers. So each run has its own parameters,
-each a view of its slice of the stack: no copies, and whatever the optimizer does, it does to one run.
+An optimizer that is not element-wise would treat a stacked tensor as one weight. Each run therefore has its own parameters,
+which are views of its slice of the stack: nothing is copied, and an optimizer changes its own run only.
 """
 
 from __future__ import annotations
@@ -17,34 +17,36 @@ from harness.training.model import Weights
 
 
 class StackedWeights:
-    """The weights of all runs: `weights[name]` is (runs, ...) and collects gradients; `leaves[run][name]` is its slice.
+    """The weights of all runs.
 
-    All of them share one storage, `flat` (runs, numbers in a run), so a norm over a whole run is one operation.
+    `weights[name]` is (runs, ...) and collects the gradients; `parts[name]` is the same tensor without gradients;
+    `leaves[run][name]` is the parameter of one run, a slice of it. All of them share the storage of `flat`, (runs, numbers in
+    a run), so that a norm over a whole run is one operation.
     """
 
     def __init__(self, labels: Sequence[str], initial: Sequence[Weights], device: torch.device, dtype: torch.dtype) -> None:
         self.labels = labels
-        rows = [torch.cat([weight.flatten() for weight in one.values()]) for one in initial]
+        rows = [torch.cat([weight.flatten() for weight in weights.values()]) for weights in initial]
         self.flat = torch.stack(rows).to(device, dtype)
-        self.parts = _cut(self.flat, initial[0])
+        self.parts = _split(self.flat, initial[0])
         self.weights: Weights = {name: part.detach().requires_grad_() for name, part in self.parts.items()}
         self.leaves = [{name: Parameter(part[run]) for name, part in self.parts.items()} for run in range(len(initial))]
 
     def gradients(self) -> Weights:
-        """Return the stacked gradients, (runs, ...) each."""
+        """Return the gradient of each weight, (runs, ...)."""
         return {name: _gradient(name, weight) for name, weight in self.weights.items()}
 
-    def hand_out(self, gradients: Weights) -> None:
-        """Point each leaf's gradient at its slice, afresh at every step: an optimizer may have reset or kept it."""
+    def set_gradients(self, gradients: Weights) -> None:
+        """Set the gradient of each leaf to its slice of the new gradients, whatever an optimizer has left in `grad`."""
         for name, stacked in gradients.items():
             for leaves, gradient in zip(self.leaves, stacked.unbind(0), strict=True):
                 leaves[name].grad = gradient
             self.weights[name].grad = None
 
     def restore_storage(self, step: int) -> None:
-        """Copy back the leaves whose storage an optimizer exchanged (`p.data = ...`), and point them at the stack again.
+        """Copy leaves back whose storage the optimizer has replaced (`p.data = ...`), and make them views of the stack again.
 
-        Raises RunError when one has another shape.
+        Raises RunError if such a leaf has another shape than before.
         """
         for name, part in self.parts.items():
             start, stride = part.data_ptr(), part.stride(0) * part.element_size()
@@ -53,8 +55,8 @@ class StackedWeights:
                 if leaf.data_ptr() == start + run * stride:
                     continue
                 if leaf.shape != part.shape[1:]:
-                    found = f"shape {tuple(leaf.shape)}, expected {tuple(part.shape[1:])}"
-                    raise RunError(f"{self.labels[run]}: the optimizer left {name} with {found}, at step {step}")
+                    shapes = f"shape {tuple(leaf.shape)}, expected {tuple(part.shape[1:])}"
+                    raise RunError(f"{self.labels[run]}: the optimizer left {name} with {shapes}, at step {step}")
                 part[run].copy_(leaf.data)
                 leaf.data = part[run]
 
@@ -64,6 +66,7 @@ def _gradient(name: str, weight: Tensor) -> Tensor:
     return weight.grad
 
 
-def _cut(flat: Tensor, like: Weights) -> Weights:
+def _split(flat: Tensor, like: Weights) -> Weights:
+    """Return views of `flat` with the names and shapes of the weights of one run, `like`."""
     parts = flat.split([weight.numel() for weight in like.values()], dim=1)
     return {name: part.unflatten(1, like[name].shape) for name, part in zip(like, parts, strict=True)}

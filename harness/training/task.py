@@ -1,7 +1,7 @@
-"""What does the network learn? To conjugate: 360 sentences about verb forms, each with a tail that no rule predicts.
+"""Verb-form task: 360 English sentences with a verb form to learn and random letters to memorise.
 
-A sentence is `ask once she asked qzxf.`: lemma, time word, pronoun, verb form, four random letters, full stop. The
-verb form follows from the words before it, so it can be generalised; the letters can only be memorised.
+An example is `ask once she asked qzxf.`: lemma, time word, pronoun, verb form, four random letters, full stop. The verb form
+follows from the words before it, so a network can generalise it. It can only memorise the letters.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from torch import Tensor
 PRONOUNS = ("i", "you", "he", "she", "it", "we")
 THIRD_PERSON = ("he", "she", "it")
 TIME_WORDS = {"present": "now", "past": "once", "future": "soon"}
-# Short verbs: a step's cost is the longest sentence's, and these still need every spelling rule below.
+# The verbs are short, because the longest sentence determines the cost of a step. They still need
+# every spelling rule below.
 REGULAR = ("add", "aim", "ask", "beg", "cry", "end", "fix", "hug", "mix", "own", "try", "use")
 IRREGULAR = {
     "buy": "bought",
@@ -30,20 +31,20 @@ IRREGULAR = {
     "win": "won",
 }
 
-UNSEEN = "_"  # a symbol that no sentence holds: its embedding row is moved by weight decay alone
+UNSEEN = "_"  # a symbol that occurs in no sentence: only weight decay moves its embedding row
 SYMBOLS = " ." + string.ascii_lowercase + UNSEEN
 RANDOM_LETTERS = 4
-HELD_OUT_PRONOUNS = 2  # of the 6 of each verb and tense: 240 sentences to train on, 120 held out
+HELD_OUT_PRONOUNS = 2  # of 6, for each verb and tense: 240 sentences to train on, 120 held out
 TASK_SEED = 20
 VOWELS = "aeiou"
 
 
 @dataclass(frozen=True, eq=False)
 class Sentences:
-    """Sentences as symbol indices, padded at the end; target t is the symbol that follows position t.
+    """n sentences as symbol indices, padded at the end. The target at position t is the symbol at position t + 1.
 
-    tokens: int64 (n, length). targets: bool (n, length - 1), true where the target is a real character.
-    form: bool (n, length - 1), true where the target belongs to the verb form. regular: bool (n,), of the verb.
+    tokens: int64 (n, length). targets: bool (n, length - 1), true if the target is not padding.
+    form: bool (n, length - 1), true if the target belongs to the verb form. regular: bool (n,), true if the verb is regular.
     """
 
     tokens: Tensor
@@ -54,7 +55,7 @@ class Sentences:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The sentences to train on, those held out, and the symbols; the last symbol occurs in neither."""
+    """The sentences to train on, the held-out sentences, and all symbols. The last symbol occurs in no sentence."""
 
     symbols: str
     train: Sentences
@@ -63,7 +64,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence in words."""
+    """The parts of one sentence: lemma, tense, pronoun, verb form and random letters."""
 
     lemma: str
     tense: str
@@ -108,24 +109,29 @@ def _ends_in_consonant_y(lemma: str) -> bool:
 
 
 def _doubles(lemma: str) -> bool:
-    # `beg` doubles its consonant; `aim` (two vowels), `ask` (two consonants) and `fix` (an x) do not.
+    """Return True if the last consonant doubles: in `beg`, not in `aim` (two vowels), `ask` (two consonants) or `fix` (x)."""
     return lemma[-1] not in VOWELS + "wxy" and lemma[-2] in VOWELS and lemma[-3] not in VOWELS
 
 
 @cache
 def verb_forms() -> Task:
-    """Build the task: one fixed split, the same for every seed of every study."""
+    """Return the task. Its split and its random letters are fixed: they are the same for every seed of every study."""
     train, held_out = split_sentences()
     length = max(len(sentence.text) for sentence in (*train, *held_out))
     return Task(SYMBOLS, _encode(train, length), _encode(held_out, length))
 
 
 def split_sentences() -> tuple[list[Sentence], list[Sentence]]:
-    """Return 240 sentences to train on and 120 held out: of each verb in each tense, 4 pronouns and 2."""
+    """Return 240 sentences to train on and 120 held-out sentences.
+
+    For each verb and tense, 4 pronouns are in the training sentences and the other 2 are held out.
+    """
     generator = torch.Generator().manual_seed(TASK_SEED)
     train: list[Sentence] = []
     held_out: list[Sentence] = []
-    for tense in TIME_WORDS:  # outermost: sentences of about one length stay together, and an evaluation pads little
+    # Tenses are the outer loop: sentences of similar length stay together, so that an evaluation
+    # has little padding.
+    for tense in TIME_WORDS:
         for lemma in (*REGULAR, *IRREGULAR):
             order = torch.randperm(len(PRONOUNS), generator=generator).tolist()
             sentences = [_sentence(lemma, tense, PRONOUNS[index], generator) for index in order]
@@ -141,7 +147,8 @@ def _sentence(lemma: str, tense: str, pronoun: str, generator: torch.Generator) 
 
 
 def _encode(sentences: Sequence[Sentence], length: int) -> Sentences:
-    tokens = torch.zeros(len(sentences), length, dtype=torch.int64)  # padded with symbol 0: masked, and causally unseen
+    # Padding has no effect: it is masked as a target, and all targets lie before it.
+    tokens = torch.zeros(len(sentences), length, dtype=torch.int64)  # padding is symbol 0
     targets = torch.zeros(len(sentences), length - 1, dtype=torch.bool)
     form = torch.zeros_like(targets)
     for row, sentence in enumerate(sentences):

@@ -1,1 +1,1 @@
-"""Is the claim true here? Verdicts, their messages, and the contract's fields."""
+"""Verdicts on claims, their messages, and the check of contract fields."""

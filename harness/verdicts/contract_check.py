@@ -1,4 +1,4 @@
-"""Does an optimizer do what its contract declares? Each declared field against what is measured of it."""
+"""Check of contract fields: each declared value is compared with the fingerprint's measurement of the optimizer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from harness.subject.roles import Subjects
 
 @dataclass(frozen=True)
 class FieldCheck:
-    """One field of the contract of the optimizer in a role: what is declared, and what was measured."""
+    """One field of the contract of the optimizer in a role: the declared value and the measured values.
+
+    `says` is the finding's text. `met` is True if the measurement agrees with the declaration.
+    """
 
     role: str
     field: str
@@ -31,12 +34,12 @@ class FieldCheck:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> FieldCheck:
-        """Return the promise that a test has recorded; in a record from another process, tuples have become lists."""
+        """Return the check that a test has recorded. In a record from another process, tuples have become lists."""
         return cls(**{**record, "measured": tuple(record["measured"])})
 
 
 def declared_fields(subjects: Subjects) -> Iterator[tuple[str, str]]:
-    """Yield (role, field) of everything that the optimizers in this run promise."""
+    """Yield (role, field) for each declared field of the optimizers under test, or of all roles if none is under test."""
     for role in subjects.under_test or tuple(subjects.declared):
         for name, value in subjects.declared[role].items():
             if value not in (UNSPECIFIED, ""):
@@ -44,30 +47,30 @@ def declared_fields(subjects: Subjects) -> Iterator[tuple[str, str]]:
 
 
 def check_field(role: str, name: str, subjects: Subjects) -> FieldCheck:
-    """Measure one field of the optimizer in `role`, and say whether it is as declared."""
+    """Measure one field of the optimizer in `role`, and compare it with the declared value."""
     path, declared = subjects.by_role[role], subjects.contract(role)[name]
-    found = _finding(path, name, str(declared))
-    return FieldCheck(role, name, _shown(declared), found.values, found.says, _met(name, declared, found))
+    finding = _finding(path, name, str(declared))
+    return FieldCheck(role, name, _shown(declared), finding.values, finding.says, _met(name, declared, finding))
 
 
 def sentence(promise: FieldCheck, subjects: Subjects) -> str:
-    """Return what a field that is not met is red with: what is declared, and what is done instead."""
+    """Return the failure message of a field that is not met: the declared value, the measured one, and the next command."""
     path = subjects.by_role[promise.role]
-    found = " or ".join(promise.measured) or "unknown"
-    whose = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
-    why = promise.says if promise.measured else reason(promise.says)
-    said = f"contract, {promise.field}: {whose} {promise.declared}, the measurement of {path} says {found}: {why}"
+    measured = " or ".join(promise.measured) or "unknown"
+    declares = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
+    reason_text = promise.says if promise.measured else reason(promise.says)
+    text = f"contract, {promise.field}: {declares} {promise.declared}, the measurement of {path} says {measured}: {reason_text}"
     if subjects.contract_file or not subjects.under_test:
-        return said
+        return text
     draft = commands.harness_command(f"fingerprint {path} --write-contract decaygate.yaml")
-    return f"{said}\n  if that is meant, declare it: {draft}"
+    return f"{text}\n  if that is meant, declare it: {draft}"
 
 
-def _met(name: str, declared: Declared, found: Finding) -> bool:
+def _met(name: str, declared: Declared, finding: Finding) -> bool:
     if isinstance(declared, float | int):
-        return any(math.isclose(float(value), declared, rel_tol=SAME_STRENGTH) for value in found.values)
+        return any(math.isclose(float(value), declared, rel_tol=SAME_STRENGTH) for value in finding.values)
     met_by = FIELDS[name].met_by if declared == FIELDS[name].usual else ()
-    return bool({declared, *met_by} & set(found.values))
+    return bool({declared, *met_by} & set(finding.values))
 
 
 def _shown(value: Declared) -> str:
@@ -77,7 +80,7 @@ def _shown(value: Declared) -> str:
 def _finding(path: str, name: str, declared: str) -> Finding:
     try:
         return _findings(path, declared if name == "equivalent_to" else "")[name]
-    except Exception as error:  # what an optimizer breaks is a promise that is not met, and told as one
+    except Exception as error:  # an optimizer that raises does not meet the field, and the error is the reason
         return Finding((), error_line(error))
 
 
@@ -86,4 +89,4 @@ def _findings(path: str, reference: str) -> Findings:
     if reference:
         return {"equivalent_to": equivalence(path, reference)}
     wanted = [name for name in FIELDS if name != "equivalent_to"]
-    return {question.name: found for question, found in ask(path, {}, wanted)}
+    return {question.name: finding for question, finding in ask(path, {}, wanted)}

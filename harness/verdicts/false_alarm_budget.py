@@ -1,4 +1,4 @@
-"""How likely is a red that nothing deserves? The declared chances of all gated verdicts and goldens, summed."""
+"""Budget of false alarms: the summed chance that a right optimizer fails a gated verdict or golden of a study."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.verdicts.judge import false_red
 
 
 def chance(entries: Iterable[LoadedScenario]) -> float:
-    """Return the summed chance of a false red over the studies among `entries` (exact gates have none)."""
+    """Return the summed chance of a false red over the studies among `entries` (an exact gate has none)."""
     return sum(_of_study(loaded.scenario) for loaded in entries if is_study(loaded))
 
 

@@ -1,4 +1,4 @@
-"""How is an outcome said? The first line names the claim and the numbers, so it reaches summaries, junit and annotations."""
+"""Messages of claim outcomes: a headline for summaries, junit and annotations, and the details that follow it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.verdicts.outcome import ClaimOutcome
 
 
 def headline(outcome: ClaimOutcome, behaviours: Sequence[str] = ()) -> str:
-    """Return the one line that a red claim fails with: claim, what the optimizer does instead, the numbers."""
+    """Return the first line of a red claim's message: the claim, the optimizer's behaviour, and the numbers."""
     says = f"{behaviours[0]}; " if behaviours else ""
     if outcome.failure:
         return f"{outcome.claim.id}: {outcome.failure}"
@@ -19,7 +19,7 @@ def headline(outcome: ClaimOutcome, behaviours: Sequence[str] = ()) -> str:
 
 
 def sentence(verdict: Verdict) -> str:
-    """Return one verdict as a sentence: which measure, of which arm, what came and what was expected."""
+    """Return a verdict as a sentence: the measure and the arm, the measured number, and the expected one."""
     unit = f" {verdict.unit}" if verdict.unit != "1" else ""
     what = f"{verdict.expectation.measure} of {verdict.expectation.arm} is {number(verdict.measured)}{unit}"
     if verdict.problem:
@@ -28,7 +28,7 @@ def sentence(verdict: Verdict) -> str:
 
 
 def expected(verdict: Verdict) -> str:
-    """Return what a verdict expected, with its tolerance or with what it was compared to."""
+    """Return the expectation of a verdict in words, with its tolerance or the measure that it is compared with."""
     item, target = verdict.expectation, number(verdict.expected)
     if item.than:
         times = f"{item.than.times:g} x " if item.than.times != 1.0 else ""
@@ -38,7 +38,7 @@ def expected(verdict: Verdict) -> str:
 
 
 def details(outcome: ClaimOutcome, *, place: str, behaviours: Sequence[str], rerun: str) -> str:
-    """Return what follows the headline: the statement, its convention, every expectation, sources, the next command."""
+    """Return the lines after the headline: statement, convention, every expectation, sources, and the command to run again."""
     claim = outcome.claim
     lines = [
         f"  claim        {claim.statement}",
@@ -53,7 +53,7 @@ def details(outcome: ClaimOutcome, *, place: str, behaviours: Sequence[str], rer
 
 
 def number(value: float) -> str:
-    """Return a number with as many digits as a reader compares."""
+    """Return a number as text with six significant digits, or three if it is smaller than 1e-3."""
     return f"{value:.6g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.3g}"
 
 

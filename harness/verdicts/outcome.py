@@ -1,4 +1,11 @@
-"""What became of a claim? Its verdicts together, as one status."""
+"""Outcome of a claim: the verdicts on its expectations, combined into one status.
+
+failed                  an arm failed, a measure is missing, or a gated expectation does not hold
+not_applicable          every gated expectation that does not hold is lost in the rounding of float32
+refuted_as_documented   all gated expectations of a claim with `established: refuted` hold
+held                    all gated expectations of another claim hold
+expected_failure        the author of the optimizer expects the claim to fail, and it does
+"""
 
 from __future__ import annotations
 
@@ -15,7 +22,11 @@ ClaimStatus = Literal["held", "refuted_as_documented", "not_applicable", "expect
 
 @dataclass(frozen=True)
 class ClaimOutcome:
-    """A claim's status, its verdicts, the failure that kept it from being judged, and the reason why it may fail."""
+    """The status of a claim and its verdicts.
+
+    `failure`: why the claim failed without verdicts, or although its verdicts hold.
+    `reason`: why the claim does not apply, or may fail.
+    """
 
     claim: Claim
     status: ClaimStatus
@@ -25,61 +36,69 @@ class ClaimOutcome:
 
     @property
     def deciding(self) -> Verdict | None:
-        """The verdict that a table shows: the gate that failed, else the gate with the least room."""
+        """The verdict that a table shows: the worst gate that failed, else the gate with the smallest relative margin."""
         gates = [verdict for verdict in self.verdicts if verdict.gated]
-        return min(gates, key=lambda verdict: (verdict.holds or verdict.too_coarse, _room(verdict)), default=None)
+        return min(gates, key=lambda verdict: (verdict.holds or verdict.too_coarse, _relative_margin(verdict)), default=None)
 
 
 def decide(claim: Claim, result: Result) -> ClaimOutcome:
-    """Return what became of `claim`; every gated expectation must hold."""
+    """Return the outcome of `claim`, given the result of its scenario. Every gated expectation must hold."""
     for arm in claim.arms:
         if arm in result.failures:
             return ClaimOutcome(claim, "failed", failure=result.failures[arm])
-    unread = _unread(claim, result)
-    if unread:
-        return ClaimOutcome(claim, "failed", failure=unread)
-    verdicts = tuple(judge(expectation, result.readings) for expectation in claim.expect)
-    broken = [verdict for verdict in verdicts if verdict.gated and not verdict.holds]
-    if broken and all(verdict.too_coarse for verdict in broken):
-        what = f"{broken[0].expectation.measure} of {broken[0].expectation.arm}"
-        return ClaimOutcome(claim, "not_applicable", verdicts, reason=f"precision: float32: {what} is lost in rounding")
-    if broken:
+    missing = _missing_measure(claim, result)
+    if missing:
+        return ClaimOutcome(claim, "failed", failure=missing)
+    verdicts = tuple(judge(expectation, result.measurements) for expectation in claim.expect)
+    failing = [verdict for verdict in verdicts if verdict.gated and not verdict.holds]
+    if failing and all(verdict.too_coarse for verdict in failing):
+        measure = f"{failing[0].expectation.measure} of {failing[0].expectation.arm}"
+        return ClaimOutcome(claim, "not_applicable", verdicts, reason=f"precision: float32: {measure} is lost in rounding")
+    if failing:
         return ClaimOutcome(claim, "failed", verdicts)
     return ClaimOutcome(claim, "refuted_as_documented" if claim.established == "refuted" else "held", verdicts)
 
 
 def expected_to_fail(outcome: ClaimOutcome, reason: str) -> ClaimOutcome:
-    """Return the outcome of a claim that its author expects to fail: strictly, so that one that holds is red."""
+    """Return the outcome of a claim that the author of the optimizer expects to fail. A claim that holds fails instead."""
     if outcome.status == "failed":
         return replace(outcome, status="expected_failure", reason=reason)
-    says = f"no longer fails, as it was expected to ({reason}); take it out of the expected failures"
-    return replace(outcome, status="failed", failure=says)
+    failure = f"no longer fails, as it was expected to ({reason}); take it out of the expected failures"
+    return replace(outcome, status="failed", failure=failure)
 
 
 def swapped(result: Result, first: str, second: str) -> Result:
-    """Return the same records with two arms exchanged: a study's counterexample. Each arm keeps its own closed forms."""
-    other = {first: second, second: first}
-    readings: dict[str, Measurements] = {}
-    for arm, own in result.readings.items():
-        theirs = result.readings[other.get(arm, arm)]
-        readings[arm] = {name: replace(theirs[name], expected=reading.expected) for name, reading in own.items()}
-    return Result(readings, result.trajectory, result.failures)
+    """Return the result with the measurements of two arms exchanged, as the counterexample of a study needs it.
+
+    Each arm keeps its own closed forms.
+    """
+    partner = {first: second, second: first}
+    by_arm: dict[str, Measurements] = {}
+    for arm, measurements in result.measurements.items():
+        exchanged = result.measurements[partner.get(arm, arm)]
+        by_arm[arm] = {
+            name: replace(exchanged[name], expected=measurement.expected) for name, measurement in measurements.items()
+        }
+    return Result(by_arm, result.trajectory, result.failures)
 
 
-def _unread(claim: Claim, result: Result) -> str:
-    """Return which measure an arm did not give, as a probe whose weights are no numbers any more gives few, or nothing."""
-    read = [(item.arm, item.measure) for item in claim.expect]
-    read += [(item.than.arm, item.than.measure) for item in claim.expect if item.than]
-    for arm, measure in read:
-        readings = result.readings[arm]
-        if measure not in readings:
-            others = ", ".join(f"{name} is {reading.value:g}" for name, reading in readings.items())
+def _missing_measure(claim: Claim, result: Result) -> str:
+    """Return a message if an arm lacks a measure that the claim reads, else an empty string.
+
+    A probe whose weights have become NaN or infinite gives few measures.
+    """
+    pairs = [(item.arm, item.measure) for item in claim.expect]
+    pairs += [(item.than.arm, item.than.measure) for item in claim.expect if item.than]
+    for arm, measure in pairs:
+        measurements = result.measurements[arm]
+        if measure not in measurements:
+            others = ", ".join(f"{name} is {measurement.value:g}" for name, measurement in measurements.items())
             return f"arm {arm}: {measure} could not be measured ({others})"
     return ""
 
 
-def _room(verdict: Verdict) -> float:
-    """Return the margin as a share of the tolerance, or of the numbers compared where there is none."""
+def _relative_margin(verdict: Verdict) -> float:
+    """Return the margin as a fraction of the tolerance, or, without one, of the larger of the two compared numbers."""
     if verdict.problem:
         return verdict.margin
     scale = verdict.tolerance if verdict.tolerance is not None else max(abs(verdict.expected), abs(verdict.measured))

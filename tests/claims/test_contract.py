@@ -1,4 +1,4 @@
-"""What the optimizer under test promises, held against what is measured of it; without a contract, what its role promises."""
+"""Tests of the contract: each declared field is compared with the measurement; without a contract, the role's fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.plugin.run_setup import Setup
 
 @pytest.mark.probe
 def test_contract(promised: tuple[str, str], setup: Setup, record_property) -> None:
-    """The optimizer does what its contract declares."""
+    """The measurement of the optimizer agrees with the declared field, unless the field is expected to fail."""
     with capture_output(setup.subject_output):
         promise = check_field(*promised, setup.subjects)
     record_property("decaygate-contract", asdict(promise))

@@ -1,1 +1,1 @@
-"""Wrong optimizers, one planted fault each, and the right optimizers that they are without it. README.md says how to add one."""
+"""Mutants, optimizers with one planted fault each, and right optimizers. README.md describes how to add one."""

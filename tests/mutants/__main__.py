@@ -1,4 +1,4 @@
-"""The command that writes scenarios/mutants.yaml from the docstrings of this folder.
+"""Command that writes scenarios/mutants.yaml from the docstrings of this folder.
 
 python -m tests.mutants
 """
@@ -19,14 +19,16 @@ HEAD = """\
 #   claims       a claim's counterexample may name it, and the kill matrix tries it
 #   fingerprint  only a question of the fingerprint notices it, and the fingerprint's self-tests try it
 #   nothing      it is right under its own contract; a claim about another optimizer may still name it
-# Made by `python -m tests.mutants` from the docstrings; a self-test holds it to the folder.
+# Made by `python -m tests.mutants` from the docstrings; a self-test compares it with the folder.
 mutants:
 """
 
 
 def text() -> str:
-    """Return the file's text: a block for each class, in the order in which the modules define them."""
-    blocks = (_title(module.__file__) + "".join(_block(one) for one in _own(module.__name__)) for module in collection.MODULES)
+    """Return the text of the file: a block for each class, in the order of the modules and of their classes."""
+    blocks = (
+        _title(module.__file__) + "".join(_block(make) for make in _classes_of(module.__name__)) for module in collection.MODULES
+    )
     return HEAD + "".join(blocks)
 
 
@@ -35,8 +37,8 @@ def _title(file: str | None) -> str:
     return f"  # {Path(str(file)).stem}: {docstring.splitlines()[0]}\n"
 
 
-def _own(module: str) -> list[type]:
-    return [one for one in collection.CLASSES.values() if one.__module__ == module]
+def _classes_of(module: str) -> list[type]:
+    return [make for make in collection.CLASSES.values() if make.__module__ == module]
 
 
 def _block(make: type) -> str:
@@ -46,7 +48,7 @@ def _block(make: type) -> str:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write scenarios/mutants.yaml."""
     FILE.write_text(text(), encoding="utf-8")
 
 

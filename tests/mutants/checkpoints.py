@@ -1,4 +1,4 @@
-"""Wrong optimizers that do not go on as they were after a checkpoint or a copy, and the twins that do."""
+"""Wrong optimizers that continue differently after a checkpoint or a copy, and their twins."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class ConstructorDecayKept(decay_rule.AdamWTwin):
     """Restore the moments of a checkpoint and keep the constructor's weight_decay."""
 
     def load_state_dict(self, state_dict: Any) -> None:
-        own = [group["weight_decay"] for group in self.param_groups]
+        constructor = [group["weight_decay"] for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, decay in zip(self.param_groups, own, strict=True):
+        for group, decay in zip(self.param_groups, constructor, strict=True):
             group["weight_decay"] = decay
 
 
@@ -53,12 +53,12 @@ class DecayLostInCopy(decay_rule.AdamWTwin):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        for group in self.param_groups if "defaults" in state else []:  # load_state_dict comes here too, without defaults
+        for group in self.param_groups if "defaults" in state else []:  # load_state_dict calls this too, without defaults
             group["weight_decay"] = self.defaults["weight_decay"]
 
 
 class StateNotSaved(decay_rule.AdamWTwin):
-    """Keep the moments where state_dict does not look."""
+    """Keep the moments in an attribute that is not in the state dict."""
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options)
@@ -72,14 +72,14 @@ class ConstructorLrKept(decay_rule.AdamWTwin):
     """Keep the constructor's learning rate when a state dict is loaded."""
 
     def load_state_dict(self, state_dict: Any) -> None:
-        own = [group["lr"] for group in self.param_groups]
+        constructor = [group["lr"] for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, lr in zip(self.param_groups, own, strict=True):
+        for group, lr in zip(self.param_groups, constructor, strict=True):
             group["lr"] = lr
 
 
 class DecayZeroAfterLoad(decay_rule.AdamWTwin):
-    """Load a state dict without its weight_decay."""
+    """Set weight_decay to 0 when a state dict is loaded."""
 
     def load_state_dict(self, state_dict: Any) -> None:
         super().load_state_dict(state_dict)
@@ -105,27 +105,27 @@ class HalfTheDecayAfterLoad(decay_rule.AdamWTwin):
     """Take the mean of the constructor's weight_decay and the loaded one."""
 
     def load_state_dict(self, state_dict: Any) -> None:
-        own = [group["weight_decay"] for group in self.param_groups]
+        constructor = [group["weight_decay"] for group in self.param_groups]
         super().load_state_dict(state_dict)
-        for group, value in zip(self.param_groups, own, strict=True):
+        for group, value in zip(self.param_groups, constructor, strict=True):
             group["weight_decay"] = (group["weight_decay"] + value) / 2
 
 
 class FirstStepByConstructor(decay_rule.AdamWTwin):
-    """Keep each group's weight_decay of the step before, and the constructor's at first: what is loaded counts a step late."""
+    """Decay by the weight_decay of the previous step, at first the constructor's: a loaded value takes effect one step late."""
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options)
         self.before = [group["weight_decay"] for group in self.param_groups]
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        place = next(number for number, one in enumerate(self.param_groups) if one is group)
-        w.mul_(1 - group["lr"] * self.before[place])
-        self.before[place] = group["weight_decay"]
+        index = next(index for index, each in enumerate(self.param_groups) if each is group)
+        w.mul_(1 - group["lr"] * self.before[index])
+        self.before[index] = group["weight_decay"]
 
 
 class NotPickled(decay_rule.AdamWTwin):
-    """Keep a function in the groups."""
+    """Keep a function in the groups, which cannot be pickled."""
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options)
@@ -160,7 +160,7 @@ class CopySharesState(decay_rule.AdamWTwin):
 
 
 class SingleState(decay_rule.AdamWTwin):
-    """Keep a moment in float32 whatever the weights are, which torch's load_state_dict casts to them."""
+    """Keep the second moment in float32, which torch's load_state_dict casts to the dtype of the weights."""
 
     def moments(self, first: Tensor, second: Tensor, group: Group, state: State) -> tuple[Tensor, Tensor]:
         m, v = super().moments(first, second, group, state)
@@ -175,7 +175,7 @@ class SwitchableAdamTwin(decay_rule.AdamTwin):
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options)
-        self.defaults["decoupled_weight_decay"] = self.usual  # of groups that join
+        self.defaults["decoupled_weight_decay"] = self.usual  # for groups that are added later
         self.pin()
 
     def pin(self) -> None:
@@ -196,7 +196,7 @@ class SwitchableAdamTwin(decay_rule.AdamTwin):
 
 
 class PinnedAdamWTwin(SwitchableAdamTwin):
-    """Adam with decoupled decay, whatever a checkpoint says (as torch's AdamW does)."""
+    """Adam with decoupled decay, whatever a checkpoint contains (as torch's AdamW does)."""
 
     usual = True
 
@@ -206,7 +206,7 @@ class PinnedAdamWTwin(SwitchableAdamTwin):
 
 
 class CheckpointFlagIgnored(SwitchableAdamTwin):
-    """Stay coupled whatever a checkpoint says: not torch's Adam, and what its users expect of it."""
+    """Stay coupled, whatever a checkpoint contains: torch's Adam does not, but its users expect it."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -214,7 +214,7 @@ class CheckpointFlagIgnored(SwitchableAdamTwin):
 
 
 class OldCheckpointDecoupled(SwitchableAdamTwin):
-    """Take a checkpoint that says nothing about its decay for a decoupled one."""
+    """Decay decoupled after a checkpoint that does not have the flag."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for group in state["param_groups"]:
@@ -230,10 +230,10 @@ class CouplingFromCheckpoint(PinnedAdamWTwin):
 
 
 class OldCheckpointKeepsDecoupling(torch.optim.NAdam):
-    """NAdam that stays decoupled after a checkpoint that does not say so: not torch's, and what its users expect of it."""
+    """Stay decoupled after a checkpoint without the flag: torch's NAdam does not, but its users expect it."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        own = state.get("defaults") or self.defaults  # a copy brings its own, a checkpoint brings none
+        defaults = state.get("defaults") or self.defaults  # in the state of a copy, not of a checkpoint
         for group in state["param_groups"]:
-            group.setdefault("decoupled_weight_decay", own["decoupled_weight_decay"])
+            group.setdefault("decoupled_weight_decay", defaults["decoupled_weight_decay"])
         super().__setstate__(state)

@@ -1,4 +1,4 @@
-"""Every class of this folder by name: its import path, what it does, and the thread of the bug."""
+"""Collection of all classes of this folder by name, with import path, description and thread of the bug."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ MODULES = (
     correct,
 )
 CLASSES: Mapping[str, type] = {
-    name: one
+    name: make
     for module in MODULES
-    for name, one in vars(module).items()
-    if isinstance(one, type) and issubclass(one, Optimizer) and one.__module__ == module.__name__
-    if not name.startswith("_") and one is not decay_rule.Stepwise  # a base alone is no optimizer
+    for name, make in vars(module).items()
+    if isinstance(make, type) and issubclass(make, Optimizer) and make.__module__ == module.__name__
+    if not name.startswith("_") and make is not decay_rule.Stepwise  # an abstract base class
 }
 
 
@@ -55,17 +55,17 @@ def path(name: str) -> str:
 
 
 def path_of(make: type) -> str:
-    """Return an optimizer's import path: that of the package, where torch.optim or harness.optimizers exports it."""
+    """Return the import path of an optimizer, through torch.optim or harness.optimizers if the package exports it."""
     exporting = [package.__name__ for package in (torch.optim, optimizers) if getattr(package, make.__name__, None) is make]
     return f"{exporting[0] if exporting else make.__module__}:{make.__name__}"
 
 
 def does(make: type) -> str:
-    """Return what an optimizer does, in the one sentence of its docstring, without the thread."""
+    """Return the description of an optimizer: the sentence of its docstring, without the thread."""
     return " ".join((make.__doc__ or "").partition(": http")[0].split()).rstrip(".") + "."
 
 
 def thread(make: type) -> str:
-    """Return the thread of the real bug that a docstring gives, or nothing."""
+    """Return the address of the thread of the real bug in a docstring, or an empty string."""
     found = re.search(r"https://\S+?(?=[.,:;]?(\s|$))", make.__doc__ or "")
     return found[0] if found else ""

@@ -1,6 +1,6 @@
-"""Conventions of weight decay, right and wrong, that a fingerprint must tell apart beside torch's and the mutants'.
+"""Conventions of weight decay, right and wrong, that a fingerprint must distinguish from the others.
 
-Each is the shortest form of its rule; the docstring says what it is.
+Each class is the shortest form of its rule, which the docstring describes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.mutants.decay_rule import AdamWTwin, Group, State, Stepwise
 
 
 class LionDirectionInsideSign(Lion):
-    """Add the decay to the gradient whose sign Lion takes, and not to the one that its momentum keeps."""
+    """Add the decay to the gradient whose sign Lion takes, and not to the gradient in its momentum."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         before = self.state[weight].get("m", torch.zeros_like(gradient))
@@ -48,7 +48,7 @@ class LambCoupled(AdamWTwin):
 
 
 class LambDecoupled(AdamWTwin):
-    """A trust ratio for the update, and a decay that it does not touch; the ratio is taken of the decayed weight."""
+    """Multiply the update by the trust ratio of the decayed weight, and do not multiply the decay."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["t"] = state.get("t", 0) + 1
@@ -78,7 +78,7 @@ class LambDecoupledFlooredAfter(LambDecoupledFloored):
 
 
 class LambMomentumDecoupled(LambDecoupled):
-    """LambDecoupled with a momentum over what the ratio has scaled: the update depends on weights of the past."""
+    """LambDecoupled with a momentum of the scaled gradients: the update depends on earlier weights."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["v"] = 0.9 * state.get("v", torch.zeros_like(w)) + 0.1 * w.norm() / grad.norm() * grad
@@ -102,7 +102,7 @@ class DecaySkipsFirstStep(AdamWTwin):
 
 
 class DecayAtRandom(AdamWTwin):
-    """Decay at a random strength: nothing that has a name."""
+    """Decay at a random strength: no convention has this rule."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - group["lr"] * group["weight_decay"] * torch.rand(w.shape, dtype=w.dtype))
@@ -153,7 +153,7 @@ class SingleUpdate(AdamWTwin):
 
 
 class RefusesDouble(AdamWTwin):
-    """Take no float64, like a kernel that knows single precision only."""
+    """Refuse float64, like a kernel for single precision only."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if w.dtype == torch.float64:
@@ -175,7 +175,7 @@ class StochasticRounding(AdamWTwin):
 
 
 class KeepsRemainder(AdamWTwin):
-    """Keep what rounding takes from a weight, and add it at the next step (compensated summation)."""
+    """Keep the rounding error of a weight, and add it at the next step (compensated summation)."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         exact = w.double() + state.get("rest", 0.0)

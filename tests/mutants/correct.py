@@ -1,7 +1,7 @@
-"""Right optimizers, each by a contract of its own: no claim that applies to one of them may fail it.
+"""Right optimizers with their contracts: no claim that applies to one of them may fail.
 
-torch's own on their several paths, published conventions, implementations that share no line with torch's; and optimizers that
-are mutants under another's contract and right under their own: a convention that is declared is no fault.
+They are torch's optimizers on each implementation path, published conventions, implementations without torch's code, and
+optimizers that are mutants under another contract and right under their own: a declared convention is no fault.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from harness.spec.contract import Contract, complete
 
 @dataclass(frozen=True)
 class Promise:
-    """The role that a right optimizer takes, and what it declares in its contract beside what the role promises.
+    """The role of a right optimizer, and the fields of its contract that differ from the role's.
 
-    `expected` are claims that it is right to fail, each with the reason.
+    `expected` are the claims that may fail for it, each with the reason.
     """
 
     role: str = "decoupled"
@@ -28,7 +28,7 @@ class Promise:
 
     @property
     def all(self) -> Contract:
-        """Every field of the contract."""
+        """The complete contract: these fields, and those of the role."""
         return complete(self.contract, self.role)
 
 
@@ -41,49 +41,49 @@ class Right:
 
 
 def adamw_foreach(params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **options: Any) -> torch.optim.Optimizer:
-    """torch's AdamW that steps all tensors at once."""
+    """Return torch's AdamW with its foreach path, which steps all tensors at once."""
     return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, foreach=True, **options)
 
 
 def adamw_fused(params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **options: Any) -> torch.optim.Optimizer:
-    """torch's AdamW in one kernel."""
+    """Return torch's AdamW with its fused path, which is one kernel."""
     return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, fused=True, **options)
 
 
 def adam_with_the_flag(params: Any, lr: float = 1e-3, weight_decay: float = 0.0, **options: Any) -> torch.optim.Optimizer:
-    """torch's Adam that is told to decouple."""
+    """Return torch's Adam with the flag for decoupled decay."""
     return torch.optim.Adam(params, lr=lr, weight_decay=weight_decay, decoupled_weight_decay=True, foreach=False, **options)
 
 
 def amsgrad(params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> torch.optim.Optimizer:
-    """torch's AdamW that divides by the largest second moment so far."""
+    """Return torch's AdamW with amsgrad: it divides by the largest second moment so far."""
     return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, amsgrad=True, foreach=False)
 
 
 def radamw(params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
-    """torch's RAdam with its decay decoupled."""
+    """Return torch's RAdam with decoupled decay."""
     return torch.optim.RAdam(params, lr=lr, weight_decay=weight_decay, decoupled_weight_decay=True, foreach=False)
 
 
 def sgd_with_nesterov(params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
-    """torch's SGD with Nesterov's momentum."""
+    """Return torch's SGD with Nesterov's momentum."""
     return torch.optim.SGD(params, lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay, foreach=False)
 
 
 class ReorderingAdamW(torch.optim.AdamW):
-    """torch's AdamW that steps the largest tensors first, and keeps its groups as they were given."""
+    """torch's AdamW that steps the largest tensors of a group first; the groups keep the order of the caller."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **options: Any) -> None:
         super().__init__(params, lr=lr, weight_decay=weight_decay, foreach=False, **options)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        own = [group["params"] for group in self.param_groups]
+        given = [group["params"] for group in self.param_groups]
         for group in self.param_groups:
             group["params"] = sorted(group["params"], key=lambda w: -w.numel())
         try:
             return super().step(closure)
         finally:
-            for group, params in zip(self.param_groups, own, strict=True):
+            for group, params in zip(self.param_groups, given, strict=True):
                 group["params"] = params
 
 
@@ -91,7 +91,7 @@ _COUPLED_OTHER: Contract = {"coupling": "coupled_l2", "step_rule": "other"}
 _OTHER: Contract = {"step_rule": "other"}
 _HERE = "tests.mutants.correct"
 _FORMULA = "tests.mutants.decay_rule"
-_FUSED_GAPS = "torch's fused CPU kernel walks memory and not the tensor, which a claim about torch says (torch_fused_adamw_...)"
+_FUSED_GAPS = "torch's fused CPU kernel ignores strides, as a claim about torch describes (torch_fused_adamw_...)"
 
 CORRECT: Mapping[str, Right] = {
     # torch
@@ -112,7 +112,7 @@ CORRECT: Mapping[str, Right] = {
     "torch_adamax": Right("torch.optim:Adamax", Promise("coupled", _COUPLED_OTHER)),
     "torch_rmsprop": Right("torch.optim:RMSprop", Promise("coupled", _COUPLED_OTHER)),
     "torch_muon": Right("torch.optim:Muon", Promise(contract={"step_rule": "orthogonal"})),
-    # written apart from torch
+    # implementations without torch's code
     "clean_room_adamw": Right("harness.optimizers.numpy_reference:AdamW"),
     "clean_room_adam": Right("harness.optimizers.numpy_reference:Adam", Promise("coupled")),
     "clean_room_sgd": Right("harness.optimizers.numpy_reference:SGD", Promise("sgd")),
@@ -126,7 +126,7 @@ CORRECT: Mapping[str, Right] = {
     "sign_sgd": Right("harness.optimizers:SignSGD", Promise(contract={"step_rule": "sign"})),
     "sgdw": Right("tests.mutants.other_optimizers:SgdwTwin", Promise(contract={"step_rule": "momentum"})),
     "lamb": Right("harness.optimizers:Lamb", Promise(contract={"coupling": "through_norm"})),
-    # right by their own contract, mutants by another's
+    # right under their own contract, mutants under another
     "adamw_decaying_after": Right(f"{_FORMULA}:DecayAfterUpdate", Promise(contract={"order": "after"})),
     "proximal_adamw": Right(f"{_FORMULA}:ProximalDecay", Promise(contract={"order": "proximal"})),
     "adamw_by_weight_decay_alone": Right(f"{_FORMULA}:DecayNotTimesLr", Promise(contract={"scale": "constant"})),

@@ -1,8 +1,8 @@
 """Wrong optimizers whose fault lies in the decay's formula.
 
-One planted fault each, named after it. The class that a mutant is derived from is its twin: the same step without the fault.
-Every step here is our own, element-wise and written for reading; a self-test holds the twins to torch.optim. Where a public
-project has shipped the fault, the docstring gives its thread.
+Each class has one planted fault and is named after it. The base class of a mutant is its twin: the same step without the fault.
+The steps are element-wise and written for reading; a self-test compares the twins with torch.optim. If a public project has
+shipped the fault, the docstring gives its thread.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 Group = dict[str, Any]  # one entry of param_groups
-State = dict[str, Any]  # what one parameter remembers
+State = dict[str, Any]  # state of one parameter
 
 
 class Stepwise(torch.optim.Optimizer):
-    """Walk the parameters that have a gradient and `update` each."""
+    """Optimizer that calls `update` for each parameter with a gradient."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None if closure is None else torch.enable_grad()(closure)()
@@ -35,7 +35,7 @@ class Stepwise(torch.optim.Optimizer):
 
 
 class _AdamMoments(Stepwise):
-    """Adam's step with two empty places for weight decay: `decay` moves the weight, `pull` changes the gradient."""
+    """Adam's step with two methods for weight decay: `decay` changes the weight, `pull` changes the gradient."""
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class _AdamMoments(Stepwise):
         return m / (v.sqrt() + group["eps"])
 
     def moments(self, first: Tensor, second: Tensor, group: Group, state: State) -> tuple[Tensor, Tensor]:
-        """Average `first` and the square of `second`; return both, corrected for their zero start."""
+        """Update the averages of `first` and of the square of `second`; return both with bias correction."""
         (beta1, beta2), t = group["betas"], state["t"]
         state["m"] = beta1 * state.get("m", torch.zeros_like(first)) + (1 - beta1) * first
         state["v"] = beta2 * state.get("v", torch.zeros_like(first)) + (1 - beta2) * second * second
         return state["m"] / (1 - beta1**t), state["v"] / (1 - beta2**t)
 
 
-# --- decoupled: AdamW and what goes wrong with it -------------------------------------------------------------------
+# --- decoupled: AdamW and what goes wrong with it -------------------------------------------------
 
 
 class AdamWTwin(_AdamMoments):
@@ -135,7 +135,7 @@ class DecayTwice(AdamWTwin):
 
 
 class DecayCaptured(AdamWTwin):
-    """Decay by what weight_decay was at a tensor's first step: a schedule of weight_decay does nothing."""
+    """Decay by the weight_decay of a tensor's first step: a schedule of weight_decay does nothing."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - group["lr"] * state.setdefault("captured", group["weight_decay"]))
@@ -149,7 +149,7 @@ class HiddenDecay(AdamWTwin):
 
 
 class DecayHalved(AdamWTwin):
-    """Take the decay for half of itself, as if the penalty's factor 1/2 had not gone with its derivative."""
+    """Decay by half of weight_decay, as if the penalty's factor 1/2 did not cancel in its derivative."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - 0.5 * group["lr"] * group["weight_decay"])
@@ -217,7 +217,7 @@ class SecondMomentWithoutRoot(AdamWTwin):
 
 
 class DecayInsideMoments(AdamWTwin):
-    """Add the decay to what the first moment averages, and not to the second's."""
+    """Add the decay to the gradient in the first moment, and not to the gradient in the second."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         pass
@@ -238,7 +238,7 @@ class DecayScaledByGradient(AdamWTwin):
         return (m + group["weight_decay"] * w) / (v.sqrt() + group["eps"])
 
 
-# --- coupled: Adam with L2, and what goes wrong with it -------------------------------------------------------------
+# --- coupled: Adam with L2, and what goes wrong with it -------------------------------------------
 
 
 class AdamTwin(_AdamMoments):
@@ -290,7 +290,7 @@ class AdamSquaredDenominator(AdamTwin):
         return m / (v + group["eps"])
 
 
-# --- SGD with momentum, and what goes wrong with it -----------------------------------------------------------------
+# --- SGD with momentum, and what goes wrong with it -----------------------------------------------
 
 
 class SgdTwin(Stepwise):
@@ -333,7 +333,7 @@ class SgdDecayNotTimesLr(SgdTwin):
 
 
 class SgdDecayAfterUpdate(SgdTwin):
-    """Take the penalty's gradient at the weight to which the gradient alone has already moved."""
+    """Take the penalty's gradient at the weight that the gradient's own update has already moved."""
 
     def pull(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         moved = w - group["lr"] * (group["momentum"] * state.get("buffer", 0.0) + grad)

@@ -1,8 +1,8 @@
-"""The expectations of every mutant: what it would promise, what its fault changes, which test must be red and by what.
+"""Expectation of every mutant: contract, test that must be red, measurement, answers of the fingerprint.
 
-A mutant's twin is the first of its bases that stands in TWINS; both are held to the contract that the twin declares there.
-`truth` gives what a fingerprint must answer where the fault changes it, None where there is no longer an answer (a decay that
-is not there has no order). What stands in OTHERS is no fault: right or harmless, and still not what some claim describes.
+The twin of a mutant is the first of its base classes in TWINS; both are tested under the contract that TWINS gives. `truth` has
+the answers of the fingerprint that the fault changes; None means no answer (a missing decay has no order). The optimizers in
+OTHERS have no fault: they are right or harmless, but some claim about torch must fail for them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tests.mutants.correct import CORRECT, Promise, Right
 
 Truth = Mapping[str, str | None]
 
-UNKNOWN = "unknown"  # what is measured where no answer fits
+UNKNOWN = "unknown"  # the measured word if no answer fits
 NO_DECAY: Truth = {"coupling": "none"} | dict.fromkeys(
     ("scale", "order", "mask", "strength", "groups", "zero_gradient")
-)  # what is not there has no further properties
-NO_LAW: Truth = dict.fromkeys(("coupling", "scale", "order", "mask", "strength"))  # a decay that has no name
-NO_FACTOR: Truth = dict.fromkeys(("scale", "strength"))  # one that is no multiple of anything that has a name
+)  # a missing decay has no further properties
+NO_LAW: Truth = dict.fromkeys(("coupling", "scale", "order", "mask", "strength"))  # a decay that the vocabulary has no words for
+NO_FACTOR: Truth = dict.fromkeys(("scale", "strength"))  # the factor of the decay is no multiple of a known one
 COUPLED: Truth = {"coupling": "coupled_l2", "scale": "gradient", "order": "inside"}
 DECOUPLED: Truth = {"coupling": "decoupled", "scale": "lr", "order": "before"}
 
@@ -87,10 +87,11 @@ TWINS: Mapping[type, Promise] = {
                 "decay_before_a_normaliser_leaves_the_function_alone",
                 "decay_acts_once_an_update_however_long_the_unroll",
             ),
-            "it exempts vectors by a rule of its own, which no field of a contract declares",
+            "it exempts vectors by its own rule, and no field of a contract can declare that",
         ),
     ),
-    # a rate of its own, which no field names: whoever takes the warm-up over promises its numbers
+    # No field declares an internal warm-up of the learning rate. The contract therefore names an
+    # optimizer with the same numbers.
     timing.InnerWarmupTwin: Promise(
         "decoupled",
         {
@@ -105,17 +106,21 @@ TWINS: Mapping[type, Promise] = {
     timing.SwitchedPathsTwin: Promise("decoupled"),
     timing.WrappingTwin: Promise("decoupled"),
 }
-# Twins that are right only where a claim gives them an arm of its own: they take no weight_decay, or have one of their own.
+# Twins that are right only in the arm of a claim: they take no weight_decay, or have a second
+# decay of their own.
 ONLY_IN_AN_ARM = ("LambdSgdTwin", "UndecayedSgdTwin")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One planted fault. `by` is the claim, or `contract.<field>`, that must be red, and `word` what was measured there.
+    """Expectation of one planted fault.
 
-    For a field the word is the value that is measured; for a claim it is the `arm.measure` that decides. `id` is the fault's
-    number in our catalogue of claims, where it has one; `misread` are questions to which the fingerprint gives a wrong answer,
-    with the reason.
+    - `name`: the class of the mutant.
+    - `by`: the claim, or `contract.<field>`, that must be red.
+    - `word`: the measured value of that field, or the `arm.measure` that decides that claim.
+    - `truth`: question -> answer of the fingerprint that the fault changes.
+    - `id`: the number of the fault in our catalogue of claims, or empty.
+    - `misread`: question -> the reason for which the fingerprint gives a wrong answer.
     """
 
     name: str
@@ -127,7 +132,7 @@ class Mutant:
 
     @property
     def make(self) -> type:
-        """The class of that name in this folder."""
+        """The class of the mutant."""
         return collection.CLASSES[self.name]
 
     @property
@@ -136,22 +141,22 @@ class Mutant:
 
     @property
     def bug(self) -> str:
-        """The thread of the real bug, or nothing."""
+        """The address of the thread of the real bug, or an empty string."""
         return collection.thread(self.make)
 
     @property
     def twin(self) -> type:
-        """The optimizer that the mutant is without its fault."""
+        """The class without the fault."""
         return next(base for base in self.make.__mro__[1:] if base in TWINS or base.__name__ in ONLY_IN_AN_ARM)
 
     @property
     def promise(self) -> Promise | None:
-        """What the twin declares; None for one that is no subject."""
+        """The contract of the twin; None if the twin can be no subject."""
         return TWINS.get(self.twin)
 
 
 def _field(name: str, red: str, truth: Truth, id: str = "") -> Mutant:
-    """Return a mutant whose contract is red in the field `red`, where the value of `truth` is measured."""
+    """Return the expectation of a mutant that is noticed by the contract field `red`; the measured value is that of `truth`."""
     return Mutant(name, f"contract.{red}", truth[red] or UNKNOWN, truth, id)
 
 
@@ -390,7 +395,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "contract.zero_gradient",
         "untouched",
         {**NO_LAW, "zero_gradient": "untouched"},
-        misread={"groups": "a changed weight_decay turns a sign only many steps later, which looks like none"},
+        misread={
+            "groups": "a changed weight_decay flips a sign only many steps later, so that the change seems to have no effect"
+        },
     ),
     _field("SignumDecayUnread", "coupling", NO_DECAY),
     _field(
@@ -438,7 +445,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _field("BiasNotCorrected", "step_rule", {"step_rule": "other"}),
     Mutant("EpsBiasCorrected", "adamw_without_decay_is_adam", "adamw.adam_error"),
     Mutant("EpsInsideRoot", "a_large_eps_softens_the_box", "adamw_large_eps.weight_flat", {"step_rule": "other"}),
-    # what becomes of groups, keywords, shapes
+    # handling of groups, keywords, shapes
     _field("GroupsFlattened", "groups", {"groups": None, "group_options": "constructor", "empty_group": "dropped"}),
     _field("GroupsConcatenated", "groups", {"groups": None, "group_options": "first_group", "empty_group": "dropped"}),
     Mutant("EmptyGroupDropped", "an_empty_group_keeps_its_place", "any.place_error", {"empty_group": "dropped"}),
@@ -466,7 +473,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "PaddingReachesNeighbour", "the_order_of_groups_changes_nothing", "any.order_error", {"group_options": "differs"}, "M27"
     ),
     _field("OtherKeyword", "coupling", NO_DECAY),
-    _field("ConstructorDecayLost", "coupling", {name: says for name, says in NO_DECAY.items() if name != "groups"}),
+    _field("ConstructorDecayLost", "coupling", {name: answer for name, answer in NO_DECAY.items() if name != "groups"}),
     _field("RuleOnFlatShapes", "coupling", {**NO_DECAY, "one_dim": "as_usual"}),
     Mutant("OnlyFirstBlockDecays", "a_large_tensor_decays_to_its_last_element", "any.large_error"),
     # some steps, some occasions
@@ -522,11 +529,13 @@ OTHERS: tuple[Mutant, ...] = (
         {"precision": "float32"},
     ),
 )
-# Classes whose step raises where it is wrong: a claim is red by the exception, and no number comes of them.
+# Classes whose faulty step raises: a claim is red because of the exception, and no number is
+# measured.
 RAISES = ("ForeachDecaysUnviewed",)
-# Twins of twins, which take an option that a subject's constructor is not given.
+# Base classes of twins, with an option that the suite does not pass to a subject's constructor.
 HELPERS = ("LambModesTwin",)
-# Classes that no claim notices: a question of the fingerprint does, and tests/selftest/fingerprint tries each.
+# Classes that no claim notices. A question of the fingerprint does; tests/selftest/fingerprint
+# tests each.
 FINGERPRINT_ONLY: tuple[str, ...] = (
     "ZeroLrDividesZero",
     "ZeroLrDividesBy",
@@ -594,7 +603,7 @@ FINGERPRINT_ONLY: tuple[str, ...] = (
     "StochasticRounding",
     "KeepsRemainder",
 )
-BY_NAME: Mapping[str, Mutant] = {one.name: one for one in (*MUTANTS, *OTHERS)}
+BY_NAME: Mapping[str, Mutant] = {mutant.name: mutant for mutant in (*MUTANTS, *OTHERS)}
 RIGHT: Mapping[str, Right] = {
     **{make.__name__: Right(collection.path_of(make), promise) for make, promise in TWINS.items()},
     **CORRECT,
@@ -602,7 +611,7 @@ RIGHT: Mapping[str, Right] = {
 
 
 def noticed_by(name: str) -> NoticedBy:
-    """Return what notices a class of this folder. Raises LookupError for one that stands in none of the tables above."""
+    """Return the kind of test that notices a class of this folder. Raise LookupError if the class is in no table above."""
     rights = {right.path.rpartition(":")[2] for right in RIGHT.values()}
     if name in BY_NAME or name in RAISES:
         return "claims"
@@ -610,4 +619,4 @@ def noticed_by(name: str) -> NoticedBy:
         return "fingerprint"
     if name in rights or name in (*ONLY_IN_AN_ARM, *HELPERS):
         return "nothing"
-    raise LookupError(f"{name} has no expectation: tests/mutants/README.md says where to write one")
+    raise LookupError(f"{name} has no expectation: tests/mutants/README.md describes where to write one")

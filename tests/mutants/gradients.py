@@ -1,4 +1,4 @@
-"""Wrong optimizers that mishandle gradients: missing, bad, scaled, accumulated, clipped, or evaluated in a closure."""
+"""Wrong optimizers that mishandle gradients: missing, bad, scaled, accumulated, clipped, or in a closure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DecayWithoutGradient(decay_rule.AdamWTwin):
 
 
 class _Before(decay_rule.AdamWTwin):
-    """Do something with every parameter before the step: an empty place for faults."""
+    """AdamW that calls `before` for every parameter before the step; a fault overrides it."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None if closure is None else torch.enable_grad()(closure)()
@@ -50,7 +50,7 @@ class TrainableDecayWithoutGradient(_Before):
 
 
 class FrozenDecay(_Before):
-    """Decay what takes no gradient."""
+    """Decay parameters with requires_grad=False."""
 
     def before(self, w: Tensor, group: Group) -> None:
         if not w.requires_grad:
@@ -66,7 +66,7 @@ class MomentumGoesOn(_Before):
 
 
 class StepCountsPauses(decay_rule.AdamWTwin):
-    """Count the optimizer's steps, and not those that a parameter took."""
+    """Count the steps of the optimizer instead of those of the parameter."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         self.count = getattr(self, "count", 0) + 1
@@ -86,12 +86,14 @@ class NormOverAllGradients(decay_rule.AdamWTwin):
 
 
 class NormOfAll(_Before):
-    """Divide by the norm of all gradients: a right optimizer whose tensors know of each other, and of each other's NaN."""
+    """Divide by the norm of all gradients: a right optimizer whose tensors depend on each other, and on each other's NaN."""
 
     norm = 1.0
 
     def before(self, w: Tensor, group: Group) -> None:
-        grads = [one.grad.detach().double().norm() for own in self.param_groups for one in own["params"] if one.grad is not None]
+        grads = [
+            one.grad.detach().double().norm() for each in self.param_groups for one in each["params"] if one.grad is not None
+        ]
         self.norm = float(torch.stack(grads).norm()) if grads else 1.0
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
@@ -182,7 +184,7 @@ class GradientCleared(decay_rule.AdamWTwin):
 
 
 class NotANumberAtZero(decay_rule.AdamWTwin):
-    """Divide by the weight's norm."""
+    """Divide by the weight's norm and multiply by it again, which is NaN at a weight of zero."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, group, state) / w.norm() * w.norm()

@@ -1,6 +1,6 @@
-"""Wrong optimizers whose fault lies in what they make of parameter groups, keywords and sizes.
+"""Wrong optimizers whose fault lies in the handling of parameter groups, keywords and sizes.
 
-All are AdamW but for what happens to its groups.
+Apart from that, each takes AdamW's step.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor
 from tests.mutants import decay_rule
 from tests.mutants.decay_rule import Group, State
 
-# --- groups -------------------------------------------------------------------------------------------------------------
+# --- groups ---------------------------------------------------------------------------------------
 
 
 def _listed(params: Any) -> list[Any]:
-    """Return groups as a list of dicts with lists of parameters, whatever form they came in."""
+    """Return groups as new dicts with lists of parameters; return parameters without groups as a list."""
     given = list(params)
     return [{**one, "params": list(one["params"])} for one in given] if given and isinstance(given[0], dict) else given
 
@@ -50,7 +50,7 @@ class EmptyGroupDropped(decay_rule.AdamWTwin):
 
 
 class EmptyGroupRefused(decay_rule.AdamWTwin):
-    """Look at the first parameter of every group."""
+    """Read the first parameter of every group, which raises for an empty group."""
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options)
@@ -80,7 +80,7 @@ class StepEndsAtExempt(decay_rule.AdamWTwin):
 
 
 class OwnSchedulerOnly(decay_rule.AdamWTwin):
-    """Keep a group's share of the decay for a scheduler that nobody calls: https://github.com/NVIDIA-NeMo/Speech/pull/12123."""
+    """Keep a group's share of the decay for a scheduler that is never called: https://github.com/NVIDIA-NeMo/Speech/pull/12123."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **options: Any) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **options)
@@ -120,7 +120,7 @@ class LrOfTheConstructor(decay_rule.AdamWTwin):
 
 
 class AddedGroupIgnored(decay_rule.AdamWTwin):
-    """Walk the groups that there were at the start."""
+    """Step only the groups of the constructor."""
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options)
@@ -135,7 +135,7 @@ class AddedGroupIgnored(decay_rule.AdamWTwin):
 
 
 class VectorsDecayDespiteTheirGroup(decay_rule.AdamWTwin):
-    """Take the constructor's weight_decay for what has fewer than two dimensions, also where its group is exempt."""
+    """Use the constructor's weight_decay for scalars and vectors, also in an exempt group."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         super().decay(w, grad, group if w.ndim >= 2 else {**group, "weight_decay": self.defaults["weight_decay"]}, state)
@@ -172,7 +172,7 @@ class PaddingReachesNeighbour(decay_rule.AdamWTwin):
 
 
 class BucketsDecayAgain(decay_rule.AdamWTwin):
-    """Walk the group once a precision, and decay all of it each time."""
+    """Decay the whole group once for each precision in it."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         with torch.no_grad():
@@ -183,7 +183,7 @@ class BucketsDecayAgain(decay_rule.AdamWTwin):
         return super().step(closure)
 
 
-# --- keywords -----------------------------------------------------------------------------------------------------------
+# --- keywords -------------------------------------------------------------------------------------
 
 
 class OtherKeyword(decay_rule.AdamWTwin):
@@ -203,7 +203,7 @@ class ConstructorDecayLost(decay_rule.AdamWTwin):
 
 
 class SwallowsOptions(decay_rule.AdamWTwin):
-    """Accept any option."""
+    """Accept any option, and use none but lr and weight_decay."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, **rest: Any) -> None:
         super().__init__(params, lr=lr, weight_decay=weight_decay)
@@ -217,7 +217,7 @@ class InertOption(decay_rule.AdamWTwin):
 
 
 class OneBetaCounts(decay_rule.AdamWTwin):
-    """Take the second beta's place by a constant."""
+    """Replace the second beta by a constant."""
 
     def __init__(self, params: Any, betas: tuple[float, float] = (0.9, 0.999), **options: Any) -> None:
         super().__init__(params, betas=(betas[0], 0.999), **options)
@@ -230,11 +230,11 @@ class LrTensorCoarse(decay_rule.AdamWTwin):
         super().__init__(params, float(lr.half()) if isinstance(lr, Tensor) else lr, **options)
 
 
-# --- shapes and sizes ---------------------------------------------------------------------------------------------------
+# --- shapes and sizes -----------------------------------------------------------------------------
 
 
 class MatricesDecayTwin(decay_rule.AdamWTwin):
-    """AdamW that decays what has two dimensions or more: nanoGPT's rule, which a contract cannot declare."""
+    """AdamW that decays only tensors of two or more dimensions: nanoGPT's rule, which a contract cannot declare."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if self.decays(w):

@@ -19,7 +19,7 @@ from harness.optimizers.prodigy import Prodigy
 from tests.mutants import decay_rule
 from tests.mutants.decay_rule import Group, State
 
-# --- implementation paths: AdamW with torch's flags -----------------------------------------------------------------
+# --- implementation paths: AdamW with torch's flags -----------------------------------------------
 
 
 class PathsTwin(decay_rule.AdamWTwin):
@@ -28,7 +28,7 @@ class PathsTwin(decay_rule.AdamWTwin):
     def __init__(
         self, params: Any, foreach: bool = False, fused: bool = False, decoupled_weight_decay: bool = True, **options: Any
     ) -> None:
-        del foreach, fused, decoupled_weight_decay  # one step for all of them
+        del foreach, fused, decoupled_weight_decay  # all paths take the same step
         super().__init__(params, **options)
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
@@ -78,7 +78,7 @@ class ComplexSecondMoment(PathsTwin):
 
 
 class DecayByFirstBeta(decay_rule.AdamWTwin):
-    """Take 1 - beta1 for the tenth that it usually is, so that another beta1 is another decay."""
+    """Multiply the decay by (1 - beta1) / 0.1, which is 1 only for the usual beta1 of 0.9."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - group["lr"] * group["weight_decay"] * (1 - group["betas"][0]) / (1 - 0.9))
@@ -104,7 +104,8 @@ class DifferentiableTwin(decay_rule.AdamWTwin):
 
     def __init__(self, params: Any, differentiable: bool = False, **options: Any) -> None:
         usual = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2}
-        # Not AdamWTwin's own: torch's takes weights that are no leaves only where it reads this in the defaults.
+        # Optimizer.__init__ accepts weights that are no leaves only if `differentiable` is in the
+        # defaults, and AdamWTwin.__init__ would not pass it on.
         torch.optim.Optimizer.__init__(self, params, {**usual, **options, "differentiable": differentiable})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -118,7 +119,7 @@ class DifferentiableTwin(decay_rule.AdamWTwin):
 
 
 class DecayDetached(DifferentiableTwin):
-    """Decay outside the graph: nothing can be learned about weight_decay through the step."""
+    """Detach weight_decay from the graph: no gradient reaches it through the step."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - group["lr"] * torch.as_tensor(group["weight_decay"]).detach())
@@ -133,7 +134,7 @@ class DifferentiableIgnored(DifferentiableTwin):
         return super().step(closure)
 
 
-# --- sparse gradients -----------------------------------------------------------------------------------------------
+# --- sparse gradients -----------------------------------------------------------------------------
 
 
 class SparseRefused(decay_rule.AdamWTwin):
@@ -162,7 +163,7 @@ class SparseHiddenDecay(SparseRefused):
         w.mul_(1 - group["lr"] * (group["weight_decay"] + 1e-4))
 
 
-# --- precision ------------------------------------------------------------------------------------------------------
+# --- precision ------------------------------------------------------------------------------------
 
 
 class FactorInWeightsPrecision(PathsTwin):
@@ -173,14 +174,14 @@ class FactorInWeightsPrecision(PathsTwin):
 
 
 class FactorInFloat32(FactorInWeightsPrecision):
-    """Multiply in float32, where foreach kernels round the factor first: right in other company."""
+    """Multiply in float32, where torch's foreach kernels round the factor first: right, but not torch's numbers."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.copy_(w.float() * (1 - group["lr"] * group["weight_decay"]))
 
 
 class FactorInDouble(PathsTwin):
-    """Multiply in double where float32 kernels round the factor first: right in other company."""
+    """Multiply in double, where torch's float32 kernels round the factor first: right, but not torch's numbers."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.copy_(w.double() * (1 - group["lr"] * group["weight_decay"]))
@@ -197,7 +198,7 @@ class DecayTruncated(PathsTwin):
 
 
 class EpsInFloat32(PathsTwin):
-    """Divide in float32, where eps does not vanish: right, where float16 kernels give no numbers."""
+    """Divide in float32, where eps does not vanish: right, but torch's float16 kernels give NaN."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad.float(), group, state).to(w.dtype)
@@ -209,11 +210,11 @@ class DecayRoundedToNearest(StochasticAdamW):
     def read(self, weight: Tensor, state: State) -> Tensor:
         group = self.param_groups[0]
         nearest = weight * (1 - group["lr"] * group["weight_decay"])
-        return nearest.float() / (1 - group["lr"] * group["weight_decay"])  # which the step multiplies once more
+        return nearest.float() / (1 - group["lr"] * group["weight_decay"])  # the step multiplies by this factor again
 
 
 class CompensationForgotten(CompensatedAdamW):
-    """Keep what rounding took, and never give it back."""
+    """Keep the rounding error of a weight, and never add it."""
 
     def read(self, weight: Tensor, state: State) -> Tensor:
         return weight.float()
@@ -234,22 +235,22 @@ class MasterWithoutDecay(MasterWeightsAdamW):
         weight.mul_(1 - group["lr"] * group["weight_decay"])
 
 
-# --- corrected decay: AdamC, and whose largest rate it takes --------------------------------------------------------
+# --- corrected decay: AdamC, and its largest learning rate ----------------------------------------
 
 
 class LargestRateOfAll(CorrectedAdamW):
-    """Take the constructor's rate for every group's largest: https://github.com/huggingface/pytorch-image-models/pull/2792."""
+    """Use the constructor's learning rate as every group's largest: https://github.com/huggingface/pytorch-image-models/pull/2792."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         group["max_lr"] = max(self.defaults["lr"], group["lr"])
         super().update(weight, gradient, group)
 
 
-# --- cautious weight decay ------------------------------------------------------------------------------------------
+# --- cautious weight decay ------------------------------------------------------------------------
 
 
 class _Masked(CautiousAdamW):
-    """CautiousAdamW with an empty place for its mask."""
+    """CautiousAdamW with a method for its mask; a fault overrides it."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         direction = self.direction(weight, gradient, group=group)
@@ -268,14 +269,14 @@ class MaskInverted(_Masked):
 
 
 class MaskOnGradient(_Masked):
-    """Ask the gradient of the step instead of the update."""
+    """Compute the mask from the gradient instead of the update."""
 
     def mask(self, weight: Tensor, gradient: Tensor, direction: Tensor) -> Tensor:
         return gradient * weight >= 0
 
 
 class MaskLeavesIdle(_Masked):
-    """Ask for more than zero, so that weights without any gradient keep still."""
+    """Require a product above zero in the mask, so that weights without any gradient do not decay."""
 
     def mask(self, weight: Tensor, gradient: Tensor, direction: Tensor) -> Tensor:
         return direction * weight > 0
@@ -289,7 +290,7 @@ class MaskForgotten(_Masked):
 
 
 class DecayWhereUpdateAgrees(decay_rule.AdamWTwin):
-    """Mask a decay that promises none: https://github.com/tracel-ai/burn/pull/3869 added the mask as an option."""
+    """Mask the decay where no mask is promised: https://github.com/tracel-ai/burn/pull/3869 added the mask as an option."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["t"] = state.get("t", 0) + 1
@@ -298,11 +299,11 @@ class DecayWhereUpdateAgrees(decay_rule.AdamWTwin):
         w.sub_(group["lr"] * (direction + group["weight_decay"] * agrees * w))
 
 
-# --- averages -------------------------------------------------------------------------------------------------------
+# --- averages -------------------------------------------------------------------------------------
 
 
 class SlowWeightsDecayToo(LookaheadSGD):
-    """Decay the slow weights once more where they meet the fast ones."""
+    """Decay the slow weights once more when they are synchronised with the fast ones."""
 
     def synchronise(self, weight: Tensor, slow: Tensor, group: Group) -> None:
         slow.mul_(1 - group["lr"] * group["weight_decay"])
@@ -317,14 +318,14 @@ class SlowWeightsForgotten(LookaheadSGD):
 
 
 class DecayAtTheOtherPoint(ScheduleFreeSGD):
-    """Decay by z where y is asked for: https://github.com/facebookresearch/schedule_free/issues/45 asks which it is."""
+    """Decay by z where y is chosen, and by y where z is: https://github.com/facebookresearch/schedule_free/issues/45."""
 
     def __init__(self, params: Any, decay_at_z: bool = False, **options: Any) -> None:
         super().__init__(params, decay_at_z=not decay_at_z, **options)
 
 
 class EvalDecays(ScheduleFreeSGD):
-    """Decay the average every time that it is shown."""
+    """Decay the average with every call of eval()."""
 
     @torch.no_grad()
     def eval(self) -> None:
@@ -334,11 +335,11 @@ class EvalDecays(ScheduleFreeSGD):
         super().eval()
 
 
-# --- norms and estimates --------------------------------------------------------------------------------------------
+# --- norms and estimates --------------------------------------------------------------------------
 
 
 class UpdateTimesNorm(decay_rule.AdamWTwin):
-    """Scale the update by the root mean square of the tensor, which makes coordinates and shards feel each other."""
+    """Scale the update by the root mean square of the tensor: coordinates and shards depend on each other."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, group, state) * w.square().mean().sqrt()
@@ -359,7 +360,7 @@ class LambDecayInGradient(Lamb):
 
 
 class LambDecayBesideRatio(Lamb):
-    """Shrink the weight beside the scaled step, as AdamW does."""
+    """Shrink the weight outside the trust ratio, as AdamW does."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         start = weight.clone()
@@ -372,13 +373,13 @@ class AdafactorDecayTimesNorm(torch.optim.Adafactor):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        own = [group["weight_decay"] for group in self.param_groups]
+        decays = [group["weight_decay"] for group in self.param_groups]
         for group in self.param_groups:
             for w in (one for one in group["params"] if one.grad is not None):
                 w.mul_(1 - group["lr"] * group["weight_decay"] * w.square().mean().sqrt())
             group["weight_decay"] = 0.0
         loss = super().step(closure)
-        for group, decay in zip(self.param_groups, own, strict=True):
+        for group, decay in zip(self.param_groups, decays, strict=True):
             group["weight_decay"] = decay
         return loss
 

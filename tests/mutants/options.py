@@ -25,28 +25,28 @@ class CheckingAdamWTwin(decay_rule.AdamWTwin):
 
 
 class NegativeDecayAccepted(CheckingAdamWTwin):
-    """Take a negative weight_decay: https://github.com/flagos-ai/FlagGems/issues/4988 ignores it without a word."""
+    """Accept a negative weight_decay: https://github.com/flagos-ai/FlagGems/issues/4988 ignores it without a word."""
 
     def wrong(self, weight_decay: float) -> bool:
         return math.isnan(weight_decay)
 
 
 class NanDecayAccepted(CheckingAdamWTwin):
-    """Refuse what is below zero, which NaN is not."""
+    """Refuse values below zero, and accept NaN."""
 
     def wrong(self, weight_decay: float) -> bool:
         return weight_decay < 0.0
 
 
 class InfiniteDecayRefused(CheckingAdamWTwin):
-    """Refuse an infinite weight_decay: not torch's AdamW, and what its users expect of it."""
+    """Refuse an infinite weight_decay: torch's AdamW does not, but its users expect it."""
 
     def wrong(self, weight_decay: float) -> bool:
         return not 0.0 <= weight_decay < math.inf
 
 
 class LargeDecayWarns(CheckingAdamWTwin):
-    """Warn of a decay under which weights grow: not torch's AdamW, and what its users would like of it."""
+    """Warn of a decay under which weights grow: torch's AdamW does not, but its users would want it."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if group["lr"] * group["weight_decay"] > 2:
@@ -72,7 +72,7 @@ class LambdSgdTwin(decay_rule.SgdTwin):
 
 
 class LambdIgnored(LambdSgdTwin):
-    """Have no decay but weight_decay: not torch's ASGD, and what its users expect of it."""
+    """Have no decay but weight_decay: torch's ASGD has another, but its users do not expect it."""
 
     lambd = 0.0
 

@@ -1,6 +1,6 @@
-"""Wrong optimizers of other forms than AdamW's and Adam's, and decays of another shape than lr x weight_decay x w.
+"""Wrong optimizers other than AdamW and Adam, and decays of another shape than lr x weight_decay x w.
 
-Twins that neither torch nor `harness.optimizers.conventions` has stand before their mutants.
+A twin that neither torch nor `harness.optimizers.conventions` has is defined before its mutants.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.optimizers.per_tensor import PerTensor
 from tests.mutants import decay_rule
 from tests.mutants.decay_rule import Group, State
 
-# --- signs --------------------------------------------------------------------------------------------------------------
+# --- signs ----------------------------------------------------------------------------------------
 
 
 class LionDecayInsideSign(Lion):
@@ -58,7 +58,7 @@ class SignumDecayUnread(SignumTwin):
         assert group["weight_decay"] >= 0.0
 
 
-# --- trust ratios -------------------------------------------------------------------------------------------------------
+# --- trust ratios ---------------------------------------------------------------------------------
 
 
 class LarsTwin(PerTensor):
@@ -83,7 +83,7 @@ class LarsTwin(PerTensor):
 
 
 class LarsDecayOnlyInRatio(LarsTwin):
-    """Let the decay shorten the step and never pull: https://github.com/ooples/AiDotNet.Tensors/pull/955."""
+    """Use the decay in the trust ratio, and never add it to the gradient: https://github.com/ooples/AiDotNet.Tensors/pull/955."""
 
     def pull(self, weight: Tensor, gradient: Tensor, group: Group) -> Tensor:
         return gradient
@@ -97,7 +97,7 @@ class LarsRatioNeedsDecay(LarsTwin):
 
 
 class LambRatioNeedsDecay(Lamb):
-    """Take Adam's step where weight_decay is 0, as if only decayed weights had a size: Paddle's slip, for LAMB."""
+    """Drop the trust ratio where weight_decay is 0: the fault of LarsRatioNeedsDecay, for LAMB."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         if group["weight_decay"]:
@@ -107,7 +107,7 @@ class LambRatioNeedsDecay(Lamb):
 
 
 class LambModesTwin(Lamb):
-    """LAMB that is told by `adam_w_mode` whether the decay joins the direction or the gradient."""
+    """LAMB whose flag `adam_w_mode` adds the decay to the direction (True) or to the gradient (False)."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2, adam_w_mode: bool = True) -> None:
         torch.optim.Optimizer.__init__(
@@ -124,19 +124,19 @@ class LambModesTwin(Lamb):
 
 
 class CoupledLambTwin(LambModesTwin):
-    """LAMB with adam_w_mode=False, as a factory that is put under test sets it."""
+    """LAMB with adam_w_mode=False: the decay is added to the gradient."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
         super().__init__(params, lr, weight_decay, adam_w_mode=False)
 
 
 class LambModeDropped(CoupledLambTwin):
-    """Take adam_w_mode and do nothing with it: https://github.com/bitsandbytes-foundation/bitsandbytes/pull/2088."""
+    """Accept adam_w_mode and ignore it: https://github.com/bitsandbytes-foundation/bitsandbytes/pull/2088."""
 
     update = Lamb.update
 
 
-# --- SGD with and without momentum --------------------------------------------------------------------------------------
+# --- SGD with and without momentum ----------------------------------------------------------------
 
 
 class DecayNeedsMomentum(decay_rule.SgdTwin):
@@ -147,7 +147,7 @@ class DecayNeedsMomentum(decay_rule.SgdTwin):
 
 
 class PenaltyOfPreviousGradient(decay_rule.SgdTwin):
-    """Take the gradient before for the weight: https://github.com/tracel-ai/burn/issues/543."""
+    """Add weight_decay times the previous gradient instead of the weight: https://github.com/tracel-ai/burn/issues/543."""
 
     def pull(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         before, state["before"] = state.get("before", torch.zeros_like(grad)), grad.clone()
@@ -162,7 +162,7 @@ class PenaltyBeforeUnscaling(decay_rule.SgdTwin):
 
 
 class PenaltyAtLookahead(decay_rule.SgdTwin):
-    """Take the penalty's gradient where momentum alone would carry the weight, as Nesterov's for the loss."""
+    """Take the penalty's gradient at the weight after momentum alone, as Nesterov does for the loss."""
 
     def pull(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         ahead = w - group["lr"] * group["momentum"] * state.get("buffer", torch.zeros_like(w))
@@ -170,7 +170,7 @@ class PenaltyAtLookahead(decay_rule.SgdTwin):
 
 
 class SgdwTwin(DecoupledSGD):
-    """SGDW with a momentum of 0.9 unless another is given: what tells coupled from decoupled decay under SGD."""
+    """SGDW with a momentum of 0.9 by default: without momentum, coupled and decoupled decay are the same under SGD."""
 
     def __init__(self, params: Any, lr: float = 1e-3, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr, momentum, weight_decay)
@@ -184,14 +184,14 @@ class SgdwDecayInBuffer(SgdwTwin):
 
 
 class LrInBuffer(SgdwTwin):
-    """Multiply by the learning rate before the averaging: https://github.com/huggingface/transformers/issues/34506."""
+    """Multiply the gradient by the learning rate before the momentum buffer: https://github.com/huggingface/transformers/issues/34506."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         moved = self._buffer(weight, group["lr"] * gradient, momentum=group["momentum"])
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(moved)
 
 
-# --- Muon ---------------------------------------------------------------------------------------------------------------
+# --- Muon -----------------------------------------------------------------------------------------
 
 
 class MuonMissingGradientMadeZero(torch.optim.Muon):
@@ -209,16 +209,16 @@ class MuonDecayedTensorUnused(torch.optim.Muon):
     """Decay a copy that nothing reads, as a refactoring left it: https://github.com/tinygrad/tinygrad/pull/17708."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        own = [group["weight_decay"] for group in self.param_groups]
+        decays = [group["weight_decay"] for group in self.param_groups]
         for group in self.param_groups:
             group["weight_decay"] = 0.0
         loss = super().step(closure)
-        for group, decay in zip(self.param_groups, own, strict=True):
+        for group, decay in zip(self.param_groups, decays, strict=True):
             group["weight_decay"] = decay
         return loss
 
 
-# --- Adagrad, NAdam, RAdam ----------------------------------------------------------------------------------------------
+# --- Adagrad, NAdam, RAdam ------------------------------------------------------------------------
 
 
 class AdagradTwin(PerTensor):
@@ -239,7 +239,7 @@ class AdagradTwin(PerTensor):
 
 
 class AdagradDecayPastTheSum(AdagradTwin):
-    """Add the decay where the sum of squares does not see it: https://github.com/apache/mxnet/issues/9363."""
+    """Add the decay after the division, so that the sum of squares does not contain it: https://github.com/apache/mxnet/issues/9363."""
 
     def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
         moved = self.divided(weight, gradient, group) + group["weight_decay"] * weight
@@ -256,7 +256,7 @@ class NAdamWTwin(torch.optim.NAdam):
 
 
 class NAdamFlagLost(NAdamWTwin):
-    """Lose the flag for decoupled decay on its way: https://github.com/deepspeedai/DeepSpeed/pull/8307 lost Adam's."""
+    """Drop the flag for decoupled decay: https://github.com/deepspeedai/DeepSpeed/pull/8307 lost Adam's."""
 
     decoupled = False
 
@@ -270,7 +270,7 @@ class RAdamWTwin(decay_rule.AdamWTwin):
         return scale * m / (v.sqrt() + group["eps"]) if scale else m
 
     def rectification(self, group: Group, state: State) -> float:
-        """Return the factor of the rectified step; 0 as long as the variance is not known."""
+        """Return the factor of the rectified step; 0 while the estimate of the variance is too short for it."""
         beta2, t = group["betas"][1], state["t"]
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * t * beta2**t / (1 - beta2**t)
@@ -281,7 +281,7 @@ class RAdamWTwin(decay_rule.AdamWTwin):
 
 
 class RAdamDecayOverwritten(RAdamWTwin):
-    """Replace the list that held the decay instead of adding to it: https://github.com/fastai/fastai2/issues/246."""
+    """Never decay, because the list that held the decay was replaced: https://github.com/fastai/fastai2/issues/246."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         pass
@@ -302,7 +302,7 @@ class DecayRectified(RAdamWTwin):
         w.mul_(1 - group["lr"] * self.rectification(group, state) * group["weight_decay"])
 
 
-# --- decays of another shape --------------------------------------------------------------------------------------------
+# --- decays of another shape ----------------------------------------------------------------------
 
 
 class HuberDecay(decay_rule.AdamWTwin):
@@ -358,11 +358,11 @@ class DecayByMeanRate(decay_rule.AdamWTwin):
         w.mul_(1 - state["rates"] / state["t"] * group["weight_decay"])
 
 
-# --- Adam's step --------------------------------------------------------------------------------------------------------
+# --- Adam's step ----------------------------------------------------------------------------------
 
 
 class BiasNotCorrected(decay_rule.AdamWTwin):
-    """Take the moments as they are: https://github.com/ml-explore/mlx/pull/1640."""
+    """Use the moments without bias correction: https://github.com/ml-explore/mlx/pull/1640."""
 
     def moments(self, first: Tensor, second: Tensor, group: Group, state: State) -> tuple[Tensor, Tensor]:
         super().moments(first, second, group, state)
@@ -386,7 +386,7 @@ class EpsInsideRoot(decay_rule.AdamWTwin):
         return m / (v + group["eps"]).sqrt()
 
 
-# --- steps that no gradient decides -------------------------------------------------------------------------------------
+# --- steps that do not depend on gradients alone --------------------------------------------------
 
 
 class SeededNoise(decay_rule.AdamWTwin):
@@ -397,7 +397,7 @@ class SeededNoise(decay_rule.AdamWTwin):
 
 
 class UnseededNoise(decay_rule.AdamWTwin):
-    """Depend on how often the process has stepped."""
+    """Scale the update by a factor that depends on the number of steps of the whole process."""
 
     taken = 0
 

@@ -1,4 +1,4 @@
-"""Wrong AdamWs that step or decay the wrong parameters: of another group, of an exempt one, of one that is listed twice."""
+"""Wrong AdamWs that step or decay the wrong parameters: of another group, exempt ones, repeated ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FirstGroupDecayForAll(decay_rule.AdamWTwin):
 
 
 class DecayEndsAtExemptGroup(decay_rule.AdamWTwin):
-    """Leave the loop at the first exempt group instead of going on: https://github.com/keras-team/keras/pull/21857."""
+    """Decay no group after the first exempt one: https://github.com/keras-team/keras/pull/21857."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         position = next(index for index, one in enumerate(self.param_groups) if one is group)
@@ -29,7 +29,7 @@ class DecayEndsAtExemptGroup(decay_rule.AdamWTwin):
 
 
 class ExemptNotTrained(decay_rule.AdamWTwin):
-    """Leave parameters whose decay is off alone altogether: https://github.com/PaddlePaddle/PaddleCustomDevice/pull/1202."""
+    """Do not step parameters whose weight_decay is 0: https://github.com/PaddlePaddle/PaddleCustomDevice/pull/1202."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if group["weight_decay"] != 0:
@@ -65,7 +65,7 @@ class StepCountedPerParameter(decay_rule.AdamWTwin):
 
 
 class RepeatedSteppedOnce(decay_rule.AdamWTwin):
-    """Step a parameter once however often it is listed: not torch's AdamW, and what its users expect of it."""
+    """Step a parameter once, however often it is listed: torch's AdamW does not, but its users expect it."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         for group in self.param_groups:
@@ -74,7 +74,7 @@ class RepeatedSteppedOnce(decay_rule.AdamWTwin):
 
 
 class RepeatedWithoutWarning(decay_rule.AdamWTwin):
-    """Say nothing of a parameter that is listed twice."""
+    """Give no warning for a parameter that is listed twice."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         with warnings.catch_warnings():
@@ -92,7 +92,7 @@ class CountsRepeats(decay_rule.AdamWTwin):
 
 
 class OverlapAccepted(decay_rule.AdamWTwin):
-    """Take a parameter in two groups: https://github.com/rwth-i6/returnn/issues/1319 met one under two policies."""
+    """Accept a parameter in two groups: https://github.com/rwth-i6/returnn/issues/1319 met one under two policies."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         self.param_groups.append({**self.defaults, **param_group, "params": list(param_group["params"])})

@@ -56,7 +56,7 @@ class ZeroLrDividesZero(decay_rule.AdamWTwin):
 
 
 class ZeroLrDividesBy(decay_rule.AdamWTwin):
-    """Scale by the ratio of this learning rate to the last."""
+    """Multiply the learning rate by its ratio to the previous one."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         ratio = torch.tensor(group["lr"]) / state.get("last", group["lr"])
@@ -65,7 +65,7 @@ class ZeroLrDividesBy(decay_rule.AdamWTwin):
 
 
 class ZeroLrIsDefault(decay_rule.AdamWTwin):
-    """Take a learning rate of zero for one that was not given."""
+    """Treat a learning rate of zero as not given, and use the default."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         super().update(w, grad, {**group, "lr": group["lr"] or 1e-3}, state)

@@ -38,7 +38,7 @@ class MaximizingAdamWTwin(decay_rule.AdamWTwin):
 
     def __init__(self, params: Any, maximize: bool = False, **options: Any) -> None:
         super().__init__(params, **options)
-        self.defaults["maximize"] = maximize  # of groups that join
+        self.defaults["maximize"] = maximize  # for groups that are added later
         for group in self.param_groups:
             group["maximize"] = maximize
 
@@ -47,14 +47,14 @@ class MaximizingAdamWTwin(decay_rule.AdamWTwin):
 
 
 class MaximizeFlipsDecay(MaximizingAdamWTwin):
-    """Turn the decay round with the gradient, as a page had it: https://github.com/pytorch/pytorch/issues/149476."""
+    """Flip the sign of the decay together with the gradient: https://github.com/pytorch/pytorch/issues/149476."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - (-1 if group["maximize"] else 1) * group["lr"] * group["weight_decay"])
 
 
 class MaximizeIgnored(MaximizingAdamWTwin):
-    """Take the flag and go down all the same: https://github.com/kozistr/pytorch_optimizer/pull/528."""
+    """Accept the flag and minimize all the same: https://github.com/kozistr/pytorch_optimizer/pull/528."""
 
     def __init__(self, params: Any, maximize: bool = False, **options: Any) -> None:
         super().__init__(params, **options)
@@ -69,7 +69,7 @@ class MaximizeWithoutDecay(MaximizingAdamWTwin):
 
 
 class ScalarsNotDecayed(decay_rule.AdamWTwin):
-    """Exempt what has fewer than two dimensions, unasked: https://github.com/verl-project/verl/issues/5070."""
+    """Exempt scalars and vectors, though their group has a weight decay: https://github.com/verl-project/verl/issues/5070."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if w.ndim >= 2:
@@ -107,14 +107,14 @@ class DecayOnContiguousCopy(decay_rule.AdamWTwin):
 
 
 class WritesToACopy(decay_rule.AdamWTwin):
-    """Update what .contiguous() returns, which is a copy of anything that is transposed."""
+    """Update the result of .contiguous(), which is a copy if the weight is transposed."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         super().update(w.detach().contiguous(), grad, group, state)
 
 
 class StridedOtherwise(decay_rule.AdamWTwin):
-    """Take half a step for what is not contiguous."""
+    """Take half a step for tensors that are not contiguous."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, group, state) * (1.0 if w.is_contiguous() else 0.5)
@@ -130,7 +130,7 @@ class LayoutMatters(decay_rule.AdamWTwin):
 
 
 class StopsAtEmptyTensor(decay_rule.AdamWTwin):
-    """Step nothing any more once a tensor was empty."""
+    """Step no tensor after an empty one."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         self.stopped = False
@@ -143,7 +143,7 @@ class StopsAtEmptyTensor(decay_rule.AdamWTwin):
 
 
 class EmptyEndsTheStep(decay_rule.AdamWTwin):
-    """Return, where it should go on, at a tensor without elements."""
+    """Skip the whole step if a tensor is empty."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         if any(w.numel() == 0 for group in self.param_groups for w in group["params"]):
@@ -152,7 +152,7 @@ class EmptyEndsTheStep(decay_rule.AdamWTwin):
 
 
 class WeightReplaced(decay_rule.AdamWTwin):
-    """Put a new tensor in the weight's place instead of writing into it: whoever shares its memory loses it."""
+    """Replace the weight's memory instead of writing into it: tensors that shared it do not change."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         moved = w.detach().clone()

@@ -1,6 +1,6 @@
-"""Wrong optimizers whose fault shows on some occasions only: at some steps, under a scaler, behind a flag, in a wrapper.
+"""Wrong optimizers whose fault shows only at some steps, under a scaler, behind a flag, or in a wrapper.
 
-Twins that warm up, accumulate, switch paths or wrap stand before their mutants.
+A twin that warms up, accumulates, switches paths or wraps is defined before its mutants.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.mutants import decay_rule, gradients, numerics
 from tests.mutants.decay_rule import Group, State
 
-# --- some steps ---------------------------------------------------------------------------------------------------------
+# --- some steps -----------------------------------------------------------------------------------
 
 
 class InnerWarmupTwin(decay_rule.AdamWTwin):
@@ -26,11 +26,11 @@ class InnerWarmupTwin(decay_rule.AdamWTwin):
 
 
 class DecayIgnoresInnerWarmup(InnerWarmupTwin):
-    """Decay with the group's learning rate all the while: https://github.com/kozistr/pytorch_optimizer/pull/170."""
+    """Decay with the group's learning rate, without the warm-up: https://github.com/kozistr/pytorch_optimizer/pull/170."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        (own,) = [one for one in self.param_groups if any(w is each for each in one["params"])]
-        super().decay(w, grad, own, state)
+        (without_warmup,) = [each for each in self.param_groups if any(w is one for one in each["params"])]
+        super().decay(w, grad, without_warmup, state)
 
 
 class MicroStepsTwin(decay_rule.AdamWTwin):
@@ -46,7 +46,7 @@ class MicroStepsTwin(decay_rule.AdamWTwin):
 
 
 class DecayInEveryMicroStep(MicroStepsTwin):
-    """Decay in the calls that only collect as well: https://github.com/keras-team/keras/issues/19990."""
+    """Decay also in the calls that only collect gradients: https://github.com/keras-team/keras/issues/19990."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if (state.get("calls", 0) + 1) % self.calls:
@@ -63,7 +63,7 @@ class FirstCallRepeated(decay_rule.AdamWTwin):
 
 
 class DecayEndsWithWarmup(decay_rule.AdamWTwin):
-    """Decay in the first 100 steps, the warm-up, and no longer: https://github.com/BaguaSys/bagua/pull/654."""
+    """Decay only in the first 100 steps, the warm-up: https://github.com/BaguaSys/bagua/pull/654."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if state["t"] <= 100:
@@ -101,7 +101,7 @@ class SmallWeightsFlushed(decay_rule.AdamWTwin):
         w.masked_fill_(w.abs() < 1e-6, 0.0)
 
 
-# --- under a scaler -----------------------------------------------------------------------------------------------------
+# --- under a scaler -------------------------------------------------------------------------------
 
 
 class InfinityNotPassedOn(gradients.UnscalingAdamWTwin):
@@ -132,7 +132,7 @@ class SkippedStepCounted(gradients.UnscalingAdamWTwin):
 
 
 class UnscalesTwice(gradients.UnscalingAdamWTwin):
-    """Divide by the scale again that unscale_ has taken out: https://github.com/pytorch/pytorch/pull/94060."""
+    """Divide once more by the scale that unscale_ has already divided by: https://github.com/pytorch/pytorch/pull/94060."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         if getattr(self, "grad_scale", None) is None and hasattr(self, "found_inf"):
@@ -140,11 +140,11 @@ class UnscalesTwice(gradients.UnscalingAdamWTwin):
         return super().step(closure)
 
 
-# --- sparse gradients ---------------------------------------------------------------------------------------------------
+# --- sparse gradients -----------------------------------------------------------------------------
 
 
 class SparseTakenTwin(decay_rule.AdamWTwin):
-    """AdamW that takes sparse gradients for what they are, zero in all rows but those named, and decays every row."""
+    """AdamW that accepts sparse gradients, which are zero in the rows that they do not name, and decays every row."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["rows"] = grad.coalesce().indices()[0] if grad.is_sparse else None
@@ -152,7 +152,7 @@ class SparseTakenTwin(decay_rule.AdamWTwin):
 
 
 class RowsNotNamedStay(SparseTakenTwin):
-    """Decay the rows that a sparse gradient names: https://github.com/tensorflow/addons/issues/767."""
+    """Decay only the rows that a sparse gradient names: https://github.com/tensorflow/addons/issues/767."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if state["rows"] is None:
@@ -161,7 +161,7 @@ class RowsNotNamedStay(SparseTakenTwin):
             w[state["rows"]] *= 1 - group["lr"] * group["weight_decay"]
 
 
-# --- behind a flag ------------------------------------------------------------------------------------------------------
+# --- behind a flag --------------------------------------------------------------------------------
 
 
 class SwitchedPathsTwin(numerics.PathsTwin):
@@ -184,14 +184,14 @@ class ForeachDecaysAfter(SwitchedPathsTwin):
 
 
 class ForeachHasAnotherEps(SwitchedPathsTwin):
-    """Take another eps in foreach than in the loop, another Adam therefore: https://github.com/HomebrewML/HeavyBall/issues/40."""
+    """Use a larger eps in foreach than in the loop: https://github.com/HomebrewML/HeavyBall/issues/40."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         return super().direction(w, grad, {**group, "eps": 1e-3} if group["foreach"] else group, state)
 
 
 class ForeachDecaysEachTime(SwitchedPathsTwin):
-    """Decay the whole list once for each of its tensors, on the path that goes by lists."""
+    """Decay all tensors of a group once for each of them, on the foreach path."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         for one in group["params"] if group["foreach"] else [w]:
@@ -199,7 +199,7 @@ class ForeachDecaysEachTime(SwitchedPathsTwin):
 
 
 class ForeachDecaysEachPrecision(SwitchedPathsTwin):
-    """Decay the whole list once for each precision in it, on the path that goes by lists."""
+    """Decay all tensors of a group once for each precision in it, on the foreach path."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         for _ in {one.dtype for one in group["params"]} if group["foreach"] else [w.dtype]:
@@ -223,7 +223,7 @@ class DifferentiableTakesAnotherTensor(numerics.DifferentiableTwin):
         return (first, v) if group["differentiable"] else (m, v)
 
 
-# --- in a wrapper -------------------------------------------------------------------------------------------------------
+# --- in a wrapper ---------------------------------------------------------------------------------
 
 
 class WrappingTwin(decay_rule.AdamWTwin):
@@ -234,7 +234,7 @@ class WrappingTwin(decay_rule.AdamWTwin):
         w.add_(self.inner(grad, self.seen(w), group, state))
 
     def seen(self, w: Tensor) -> Tensor | None:
-        """Return the weight as the inner rule sees it."""
+        """Return the weight that is passed to the inner rule, or None."""
         return w
 
     def inner(self, grad: Tensor, w: Tensor | None, group: Group, state: State) -> Tensor:

@@ -1,6 +1,6 @@
-"""The trial of one optimizer under a contract: which claims and fields of the contract are red, and what was measured there.
+"""Trial of one optimizer under a contract: the red claims and contract fields, with the measured values.
 
-It takes the same parts as a run of the suite (`subject`, `applicability`, `run`, `outcome`, `contract_check`), without pytest.
+It uses the modules of a session (`subject`, `applicability`, `run`, `outcome`, `contract_check`), without pytest.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ ASKED = ("hidden_decay", "weight_at_zero", *(name for name in FIELDS if name != 
 
 
 @dataclass(frozen=True)
-class Red:
-    """What a red test rests on: the words measured of a field, or the one `arm.measure` that decides a claim.
+class Evidence:
+    """Evidence of a red test.
 
-    `failure` is what kept a claim from being judged: then nothing was measured.
+    `words` are the measured values of a contract field, or the one `arm.measure` that decides a claim. `failure` is the reason
+    for which a claim could not be judged; then nothing was measured, and `words` is empty.
     """
 
     words: tuple[str, ...]
@@ -44,77 +45,79 @@ class Red:
 
     @property
     def word(self) -> str:
-        """The words as one text."""
+        """The words as one text; `unknown` if there is none."""
         return " or ".join(self.words) or UNKNOWN
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one optimizer as the subject: the claims that ran, and each test that is red.
+    """Result of one optimizer as the subject: the ids of the claims that ran, and the red tests by name.
 
-    A red field of the contract stands in `red` as `contract.<field>`.
+    The name of a red contract field in `red` is `contract.<field>`.
     """
 
     ran: tuple[str, ...]
-    red: Mapping[str, Red]
+    red: Mapping[str, Evidence]
 
 
 def trial(path: str, promise: Promise, folder: Path) -> Trial:
-    """Hold the optimizer at `path` to every probe's claims that apply to its contract, and to each field of it."""
-    subjects = roles.choose([f"{promise.role}={path}"], subject_output := [], promise.contract)
+    """Run every claim of a probe that applies to the optimizer at `path`, and check each field of its contract."""
+    subjects = roles.choose_subjects([f"{promise.role}={path}"], subject_output := [], promise.contract)
     session = Session(
         replace(subjects, contract_file="contract.yaml"), "cpu", ChunkCache(folder), Progress(folder, print), subject_output
     )
-    outcomes = [outcome for loaded, claims in _applying(session.subjects) for outcome in _judged(loaded, claims, session)]
-    assert outcomes, f"no claim applies to {path}, so that it would pass whatever it does"
+    outcomes = [outcome for loaded, claims in _applicable(session.subjects) for outcome in _judged(loaded, claims, session)]
+    assert outcomes, f"no claim applies to {path}: it would pass whatever it does"
     red = {outcome.claim.id: _evidence(outcome) for outcome in outcomes if outcome.status == "failed"}
-    held = [check_field(role, name, session.subjects) for role, name in declared_fields(session.subjects)]
-    red |= {f"{CONTRACT}{one.field}": Red(one.measured) for one in held if not one.met}
+    checks = [check_field(role, name, session.subjects) for role, name in declared_fields(session.subjects)]
+    red |= {f"{CONTRACT}{check.field}": Evidence(check.measured) for check in checks if not check.met}
     return Trial(tuple(outcome.claim.id for outcome in outcomes), red)
 
 
 @dataclass(frozen=True)
 class Kills:
-    """What noticed a mutant: tests that are red with it as the subject, and claims that are red with it in an arm of theirs.
+    """Tests that notice a mutant.
 
-    `told` is what a fingerprint answers of it, by question.
+    - `red`: the tests that are red with the mutant as the subject.
+    - `in_arm`: the claims about another subject that are red with the mutant in one of their arms.
+    - `told`: question -> the answer of the fingerprint.
     """
 
-    red: Mapping[str, Red]
-    in_arm: Mapping[str, Red]
+    red: Mapping[str, Evidence]
+    in_arm: Mapping[str, Evidence]
     told: Mapping[str, tuple[str, ...]]
 
     @property
-    def all(self) -> Mapping[str, Red]:
+    def all(self) -> Mapping[str, Evidence]:
         return {**self.in_arm, **self.red}
 
 
 def kills(mutant: Mutant, folder: Path) -> Kills:
-    """Hold a mutant to all that applies to what its twin promises, and to the claims about other subjects that name it."""
-    found = trial(mutant.path, mutant.promise, folder) if mutant.promise else Trial((), {})
-    beside = [(loaded, claim) for loaded, claim in _naming(mutant) if claim.id not in found.ran]
-    in_arms = {claim.id: in_arm(loaded, claim, mutant.path, folder) for loaded, claim in beside}
-    told = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
-    return Kills(found.red, {claim: red for claim, red in in_arms.items() if red}, told)
+    """Run each test that applies to the contract of a mutant's twin, and the claims about other subjects that name it."""
+    as_subject = trial(mutant.path, mutant.promise, folder) if mutant.promise else Trial((), {})
+    others = [(loaded, claim) for loaded, claim in _naming(mutant) if claim.id not in as_subject.ran]
+    in_arms = {claim.id: in_arm(loaded, claim, mutant.path, folder) for loaded, claim in others}
+    answers = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
+    return Kills(as_subject.red, {claim: red for claim, red in in_arms.items() if red}, answers)
 
 
 def problems(mutant: Mutant, found: Kills) -> list[str]:
-    """Return what is not as expected: which test noticed the fault, by what, and what a fingerprint answers."""
+    """Return each difference from the expectation: the red test, its measurement, and the answers of the fingerprint."""
     red = found.all.get(mutant.by)
-    wrong = [] if red else [f"{mutant.by} is green; red: {', '.join(found.all) or 'nothing'}"]
+    wrong = [] if red else [f"{mutant.by} is green, expected red; red tests: {', '.join(found.all) or 'none'}"]
     if red and mutant.word not in (red.words or (UNKNOWN,)):
-        wrong.append(f"{mutant.by} is red by {red.failure or red.word}, and not by {mutant.word}")
+        wrong.append(f"{mutant.by} is red because of {red.failure or red.word}, expected {mutant.word}")
     for question, truth in mutant.truth.items():
-        told = found.told[question]
-        if question not in mutant.misread and (told if truth is None else truth not in told):
-            wrong.append(f"the fingerprint says {question}: {' or '.join(told) or UNKNOWN}, it is {truth or 'not to be told'}")
+        answers = found.told[question]
+        if question not in mutant.misread and (answers if truth is None else truth not in answers):
+            wrong.append(f"fingerprint, {question}: {' or '.join(answers) or UNKNOWN}, expected {truth or 'no answer'}")
     return wrong
 
 
 def mutant_row(mutant: Mutant, folder: Path) -> MatrixRow:
-    """Return what a mutant's line of the kill matrix holds, as JSON gives it back.
+    """Return a mutant's row of the kill matrix, equal to the row that is read back from JSON.
 
-    `role` is the one that it takes as the subject, empty for one that only an arm of a claim takes.
+    `role` is the role of the mutant as the subject; it is empty if the mutant only runs in an arm of a claim.
     """
     found = kills(mutant, folder)
     red = found.all.get(mutant.by)
@@ -137,21 +140,21 @@ def mutant_row(mutant: Mutant, folder: Path) -> MatrixRow:
 
 
 def right_row(right: Right, folder: Path) -> MatrixRow:
-    """Return what a right optimizer's line of the kill matrix holds."""
+    """Return a right optimizer's row of the kill matrix."""
     found, promise = trial(right.path, right.promise, folder), right.promise
-    told = {question.name: " or ".join(finding.values) for question, finding in ask(right.path, {}, ASKED)}
+    answers = {question.name: " or ".join(finding.values) for question, finding in ask(right.path, {}, ASKED)}
     return {
         "path": right.path,
         "role": promise.role,
         "contract": dict(promise.contract),
         "red": sorted(set(found.red) - set(promise.expected)),
         "expected": {name: why for name, why in promise.expected.items() if name in found.red},
-        "told": told,
+        "told": answers,
     }
 
 
-def in_arm(loaded: LoadedScenario, claim: Claim, path: str, folder: Path) -> Red | None:
-    """Return what a claim is red by when the optimizer at `path` takes its counterexample's arm, or None where it holds."""
+def in_arm(loaded: LoadedScenario, claim: Claim, path: str, folder: Path) -> Evidence | None:
+    """Return the evidence if a claim is red with the optimizer at `path` in its counterexample's arm, None if it holds."""
     name = str(claim.counterexample.arm)
     arms = {arm: loaded.scenario.arms[arm] for arm in claim.arms}
     arms[name] = replace(arms[name], role="fixed", subject=path)
@@ -168,8 +171,8 @@ def _naming(mutant: Mutant) -> Iterator[tuple[LoadedScenario, Claim]]:
                 yield loaded, claim
 
 
-def _applying(subjects: Subjects) -> Iterator[tuple[LoadedScenario, list[Claim]]]:
-    """Yield the probes with their claims that apply, and with the arms only that these read."""
+def _applicable(subjects: Subjects) -> Iterator[tuple[LoadedScenario, list[Claim]]]:
+    """Yield each probe with the claims that apply to the subjects, reduced to the arms that these claims read."""
     for loaded in load().values():
         claims = [
             claim for claim in loaded.scenario.claims if loaded.scenario.kind == "probe" and _applies(loaded, claim, subjects)
@@ -180,7 +183,9 @@ def _applying(subjects: Subjects) -> Iterator[tuple[LoadedScenario, list[Claim]]
 
 
 def _applies(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:
-    return applicability.involved(loaded, claim, subjects) and not applicability.not_applicable_reason(loaded, claim, subjects)
+    return applicability.reads_subject(loaded, claim, subjects) and not applicability.not_applicable_reason(
+        loaded, claim, subjects
+    )
 
 
 def _judged(loaded: LoadedScenario, claims: list[Claim], session: Session) -> list[ClaimOutcome]:
@@ -188,6 +193,6 @@ def _judged(loaded: LoadedScenario, claims: list[Claim], session: Session) -> li
     return [decide(claim, result) for claim in claims]
 
 
-def _evidence(outcome: ClaimOutcome) -> Red:
+def _evidence(outcome: ClaimOutcome) -> Evidence:
     decided = outcome.deciding
-    return Red((f"{decided.expectation.arm}.{decided.expectation.measure}",)) if decided else Red((), outcome.failure)
+    return Evidence((f"{decided.expectation.arm}.{decided.expectation.measure}",)) if decided else Evidence((), outcome.failure)

@@ -1,6 +1,7 @@
-"""Did every test that should have run run, and say what came of it? A test that is left out says why, or the run is red.
+"""Completeness of a run: every required test was collected, ran and recorded its result, or the run is red.
 
-The process that collects calls the roll; the one that sees the reports notes how each test ended. Under xdist they are two.
+The collecting process fills a `Collected`. The process that receives the reports keeps an `EndedTest` for each test. Under
+xdist these are two processes.
 """
 
 from __future__ import annotations
@@ -20,31 +21,32 @@ from harness.goldens.store import golden_path
 from harness.subject.roles import Subjects
 from harness.verdicts.contract_check import declared_fields
 
-SKIP = "decaygate-skip"  # the property of a test that leaves itself out, with its reason: the only way to do so
-# What each kind of test of tests/claims says in a property of its report.
-SAYS = {
+SKIP = "decaygate-skip"  # a test that skips itself must record its reason in this property
+# For each test function of tests/claims, the property in which it records its result.
+RESULT_PROPERTY = {
     "test_claims.py::test_claim": "decaygate",
     "test_claims.py::test_swapped_arms_fail_the_claim": "decaygate-swap",
     "test_claims.py::test_golden": "decaygate-golden",
     "test_contract.py::test_contract": "decaygate-contract",
 }
-CHOOSING = ("keyword", "markexpr", "deselect", "lf", "stepwise")  # pytest's options that deselect collected tests
-NARROWING = ("ignore", "ignore_glob", "lf", "pyargs")  # ... that collect fewer
+DESELECTING_OPTIONS = ("keyword", "markexpr", "deselect", "lf", "stepwise", "claim")  # options that deselect collected tests
+COLLECTING_OPTIONS = ("ignore", "ignore_glob", "lf", "pyargs")  # pytest options that change which files are collected
 MOST_NAMES = 10
 
 
 def skip_with_reason(record_property: Any, reason: str) -> NoReturn:
-    """Skip the running test, and say so in the ledger."""
+    """Skip the running test and record the reason. Any other skip makes the run red."""
     record_property(SKIP, reason)
-    pytest.skip(reason=reason)  # the only way out that is not red: the reason stands in the ledger
+    pytest.skip(reason=reason)
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What the collecting process saw, by node id: `found`, what of it is `selected`, and what went without a word.
+    """Node ids of the collected tests, as the collecting process saw them.
 
-    `unopened` are files whose collection was skipped, with the reason; `missing_tests` what should have been found and was not;
-    `shared_goldens` tests whose golden is another test's as well.
+    `found`: all collected tests. `selected`: those of them that this run executes. `dropped_tests`: collected tests that neither
+    a pytest option nor this suite deselected. `unopened`: files skipped during collection, with the reason. `missing_tests`:
+    required tests that were not collected. `shared_goldens`: tests whose golden file is also that of an earlier test.
     """
 
     found: tuple[str, ...] = ()
@@ -55,13 +57,13 @@ class Collected:
     shared_goldens: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """Return it as what xdist can carry."""
+        """Return the fields as a dict that xdist can send between processes."""
         return asdict(self) | {"unopened": dict(self.unopened)}
 
 
 @dataclass(frozen=True)
 class EndedTest:
-    """How a test ended: its outcome, why if it was left out, and what it said in its properties."""
+    """The end of a test: its outcome, the reason of a skip or xfail, and the properties that it recorded (`said`)."""
 
     outcome: str
     reason: str = ""
@@ -70,90 +72,106 @@ class EndedTest:
 
     @property
     def allowed(self) -> str:
-        """The reason with which the test left itself out, or nothing."""
+        """The reason that a skipped test recorded through `skip_with_reason`, or ""."""
         return str(self.said.get(SKIP, "")).strip() if self.outcome == "skipped" else ""
 
 
 def ended_test(report: pytest.TestReport) -> EndedTest:
-    """Return how a test ended, from the report that decides it."""
-    reason = getattr(report, "wasxfail", None)  # pytest sets it on reports of tests that are marked xfail, and on no others
-    skipped = report.longrepr[2].removeprefix("Skipped: ") if report.skipped and isinstance(report.longrepr, tuple | list) else ""
-    return EndedTest(report.outcome, reason or skipped, reason is not None, dict(report.user_properties))
+    """Return the end of a test from its deciding report: that of the call, or that of a failed or skipped setup or teardown."""
+    xfail_reason = getattr(report, "wasxfail", None)  # pytest sets it only on reports of tests that are marked xfail
+    skip_reason = ""
+    if report.skipped and isinstance(report.longrepr, tuple | list):
+        skip_reason = report.longrepr[2].removeprefix("Skipped: ")
+    return EndedTest(report.outcome, xfail_reason or skip_reason, xfail_reason is not None, dict(report.user_properties))
 
 
-def due_tests(subjects: Subjects) -> list[str]:
+def required_tests(subjects: Subjects) -> list[str]:
     """Return every test that tests/claims must have, as `<file>::<test>[<parameter>]`."""
     scenarios = load().values()
     pairs = [(loaded, claim) for loaded in scenarios for claim in loaded.scenario.claims]
-    claim, swap, golden, contract = SAYS
+    claim_test, swap_test, golden_test, contract_test = RESULT_PROPERTY
     return [
-        *(f"{claim}[{loaded.id}.{one.id}]" for loaded, one in pairs),
-        *(f"{swap}[{one.id}]" for _, one in pairs if one.counterexample.swap),
-        *(f"{golden}[{loaded.id}]" for loaded in scenarios),
-        *(f"{contract}[{role}.{name}]" for role, name in declared_fields(subjects)),
+        *(f"{claim_test}[{loaded.id}.{claim.id}]" for loaded, claim in pairs),
+        *(f"{swap_test}[{claim.id}]" for _, claim in pairs if claim.counterexample.swap),
+        *(f"{golden_test}[{loaded.id}]" for loaded in scenarios),
+        *(f"{contract_test}[{role}.{name}]" for role, name in declared_fields(subjects)),
     ]
 
 
 def missing_tests(config: pytest.Config, subjects: Subjects, found: Iterable[str]) -> list[str]:
-    """Return the tests that are due and were not found, in the files of tests/claims that this run was pointed at whole."""
-    if any(config.getoption(option, None) for option in NARROWING):
+    """Return the required tests that were not found.
+
+    Only files of tests/claims count that were given to this run as a whole, by their own path or that of a folder around them.
+    """
+    if any(config.getoption(option, None) for option in COLLECTING_OPTIONS):
         return []
     names = {short_id(nodeid) for nodeid in found}
-    return [name for name in due_tests(subjects) if name not in names and _pointed_at(config, name.partition("::")[0])]
+    return [name for name in required_tests(subjects) if name not in names and _is_given_whole(config, name.partition("::")[0])]
 
 
 def shared_goldens(items: Iterable[pytest.Item]) -> list[str]:
-    """Return the tests whose golden lies where that of an earlier one lies: two modules of one name in different folders."""
-    homes: dict[Path, str] = {}
-    found = []
+    """Return the tests whose golden file is that of an earlier test: two modules of one name in different folders."""
+    owners: dict[Path, str] = {}
+    sharing = []
     for item in items:
         if getattr(item, "originalname", "") == "test_golden":
-            with suppress(GoldenError):  # a test that may not have a golden is refused when it asks
-                found += [item.nodeid] if homes.setdefault(golden_path(item), item.nodeid) != item.nodeid else []
-    return found
+            with suppress(GoldenError):  # a test that may not have a golden is refused later, when it asks for one
+                sharing += [item.nodeid] if owners.setdefault(golden_path(item), item.nodeid) != item.nodeid else []
+    return sharing
 
 
 def dropped_tests(config: pytest.Config, found: Iterable[str], kept: Collection[str], deselected: Collection[str]) -> list[str]:
-    """Return the tests that neither an option of pytest's nor this suite left out: something in a conftest or a plugin did."""
-    chosen = deselected if any(config.getoption(option, None) for option in CHOOSING) else ()
-    return [nodeid for nodeid in found if nodeid not in kept and nodeid not in chosen]
+    """Return the tests that were removed, but not by a pytest option: a conftest hook or a plugin removed them.
+
+    `found` are the tests before the hooks of other plugins, `kept` those after them.
+    """
+    by_option = deselected if any(config.getoption(option, None) for option in DESELECTING_OPTIONS) else ()
+    return [nodeid for nodeid in found if nodeid not in kept and nodeid not in by_option]
 
 
 def problems(call: Collected, endings: Mapping[str, EndedTest], *, shipped: bool, expected: Collection[str] = ()) -> list[str]:
-    """Return why the run may not be green although no test failed, one kind a line.
+    """Return why the run may not be green although no test failed, one line for each kind of fault.
 
-    `shipped` says that no optimizer is under test: then every claim and golden applies. `expected` is what may fail.
+    `call` is the collection, `endings` the end of each test. `shipped`: no user's optimizer is under test, so every test of
+    tests/claims applies. `expected`: ids from the expected-failures file.
     """
     ordered = dict.fromkeys([*(nodeid for nodeid in call.selected if nodeid in endings), *endings])  # workers end in any order
-    ended = {nodeid: endings[nodeid] for nodeid in ordered if not _nothing_to_try(nodeid, call)}
-    passed = {nodeid: one for nodeid, one in ended.items() if one.outcome == "passed" and not one.expected_to_fail}
-    skipped = {nodeid: one for nodeid, one in ended.items() if one.outcome == "skipped" and not one.expected_to_fail}
+    ended = {nodeid: endings[nodeid] for nodeid in ordered if not _is_empty_parametrization(nodeid, call)}
+    passed = {nodeid: test for nodeid, test in ended.items() if test.outcome == "passed" and not test.expected_to_fail}
+    skipped = {nodeid: test for nodeid, test in ended.items() if test.outcome == "skipped" and not test.expected_to_fail}
+    of_claims = tuple(RESULT_PROPERTY)
     return [
-        *_line("is due and was not collected", call.missing_tests),
-        *_line("was skipped while it was collected", _because(call.unopened)),
-        *_line("has the golden of another test", call.shared_goldens),
-        *_line("was left out by no option of pytest", call.dropped_tests),
-        *_line("was selected and did not run", [nodeid for nodeid in call.selected if nodeid not in endings]),
+        *_line("is required but was not collected", call.missing_tests),
+        *_line("was skipped during collection", _with_reasons(call.unopened)),
+        *_line("has the same golden file as another test", call.shared_goldens),
+        *_line("was removed from the run, but not by a pytest option (a conftest hook or a plugin?)", call.dropped_tests),
+        *_line("was selected but did not run", [nodeid for nodeid in call.selected if nodeid not in endings]),
         *_line(
-            "was skipped without a reason in the ledger",
-            _because({nodeid: one.reason for nodeid, one in skipped.items() if not one.allowed}),
+            "was skipped without a reason given to skip_with_reason",
+            _with_reasons({nodeid: test.reason for nodeid, test in skipped.items() if not test.allowed}),
         ),
         *_line(
-            "is marked as expected to fail, which only --expected-failures can say",
-            _because({nodeid: one.reason for nodeid, one in ended.items() if one.expected_to_fail}),
+            "is marked xfail, but expected failures belong in the file of --expected-failures",
+            _with_reasons({nodeid: test.reason for nodeid, test in ended.items() if test.expected_to_fail}),
         ),
-        *_line("passed without saying what came of it", [nodeid for nodeid, one in passed.items() if not _spoke(nodeid, one)]),
-        *_line("passed against what it said itself", [nodeid for nodeid, one in passed.items() if _belied(one, expected)]),
         *_line(
-            "does not apply to the shipped optimizers, to which everything applies",
-            [nodeid for nodeid, one in skipped.items() if one.allowed and shipped and short_id(nodeid).startswith(tuple(SAYS))],
+            "passed without recording a result",
+            [nodeid for nodeid, test in passed.items() if not _recorded_a_result(nodeid, test)],
+        ),
+        *_line(
+            "was reported as passed although the test recorded a failing result",
+            [nodeid for nodeid, test in passed.items() if _recorded_a_failure(test, expected)],
+        ),
+        *_line(
+            "was skipped as not applicable, but every test of tests/claims applies to the shipped optimizers",
+            [nodeid for nodeid, test in skipped.items() if test.allowed and shipped and short_id(nodeid).startswith(of_claims)],
         ),
     ]
 
 
 def left_out(endings: Mapping[str, EndedTest]) -> dict[str, str]:
-    """Return the tests that left themselves out, with their reasons."""
-    return {short_id(nodeid): one.allowed for nodeid, one in sorted(endings.items()) if one.allowed}
+    """Return the tests that skipped themselves, each with the reason that it recorded."""
+    return {short_id(nodeid): test.allowed for nodeid, test in sorted(endings.items()) if test.allowed}
 
 
 def short_id(nodeid: str) -> str:
@@ -162,14 +180,15 @@ def short_id(nodeid: str) -> str:
     return f"{path.rpartition('/')[2]}{separator}{test}"
 
 
-def _spoke(nodeid: str, one: EndedTest) -> bool:
-    wanted = SAYS.get(short_id(nodeid).partition("[")[0])
-    return wanted is None or wanted in one.said
+def _recorded_a_result(nodeid: str, test: EndedTest) -> bool:
+    """Return True if a test of tests/claims recorded its result; other tests need not record one."""
+    name = RESULT_PROPERTY.get(short_id(nodeid).partition("[")[0])
+    return name is None or name in test.said
 
 
-def _belied(one: EndedTest, expected: Collection[str]) -> bool:
-    """Return True if what a test said of itself is no pass."""
-    claim, swap, golden, contract = (one.said.get(name) for name in SAYS.values())
+def _recorded_a_failure(test: EndedTest, expected: Collection[str]) -> bool:
+    """Return True if the result that the test recorded must fail it."""
+    claim, swap, golden, contract = (test.said.get(name) for name in RESULT_PROPERTY.values())
     return any(
         (
             bool(claim) and claim["status"] not in ("held", "refuted_as_documented", "expected_failure"),
@@ -180,25 +199,26 @@ def _belied(one: EndedTest, expected: Collection[str]) -> bool:
     )
 
 
-def _nothing_to_try(nodeid: str, call: Collected) -> bool:
-    """Return True if pytest made the test up because its list of parameters is empty, and rightly so."""
+def _is_empty_parametrization(nodeid: str, call: Collected) -> bool:
+    """Return True for the placeholder that pytest collects for an empty list of parameters, if no parameter is missing."""
     test = nodeid.removesuffix("[NOTSET]")
     return test != nodeid and not any(other.startswith(f"{short_id(test)}[") for other in call.missing_tests)
 
 
-def _because(reasons: Mapping[str, str]) -> list[str]:
+def _with_reasons(reasons: Mapping[str, str]) -> list[str]:
+    """Return each name with its reason in parentheses."""
     return [f"{name} ({reason or 'no reason'})" for name, reason in reasons.items()]
 
 
-def _line(what: str, names: Iterable[str]) -> list[str]:
-    """Return one line that names up to ten tests, or none."""
+def _line(fault: str, names: Iterable[str]) -> list[str]:
+    """Return a list of one line with the fault and at most MOST_NAMES tests; an empty list if there are no names."""
     listed = [short_id(name) for name in names]
     more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
-    return [f"{what}: {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []
+    return [f"{fault}: {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []
 
 
-def _pointed_at(config: pytest.Config, file: str) -> bool:
-    """Return True if the run was given a file of tests/claims, or a folder around it, and no single test of it."""
+def _is_given_whole(config: pytest.Config, file: str) -> bool:
+    """Return True if the command line names this file of tests/claims, or a folder around it, and not single tests of it."""
     path = ROOT / "tests" / "claims" / file
-    places = [Path(config.invocation_params.dir, one).resolve() for one in config.args if "::" not in one]
-    return any(place == path or place in path.parents for place in places)
+    arguments = [Path(config.invocation_params.dir, argument).resolve() for argument in config.args if "::" not in argument]
+    return any(argument == path or argument in path.parents for argument in arguments)

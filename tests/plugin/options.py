@@ -1,4 +1,4 @@
-"""Options of the suite, and how they become the setup of one run: subject, contract, device, folders, workers."""
+"""Options of the suite, and the setup that they give to a run: subject, contract, device, folders, workers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from harness.errors import UsageError
 from harness.goldens.store import GoldenExtension
 from harness.spec import contract, expected_failures, run_options
 from harness.spec.run_options import RunOptions
+from harness.spec.yaml_binding import unknown
 from harness.subject import roles
 from harness.subject.roles import Subjects
 from harness.verdicts.contract_check import declared_fields
 from tests.plugin.reporter import Reporter
 from tests.plugin.run_setup import SETUP, Setup
+from tests.plugin.selection import case_of
 
-FOLDER = "DECAYGATE_SESSION"  # where this session keeps its runs; made by the controller, inherited by the workers
+FOLDER = "DECAYGATE_SESSION"  # this session's chunk cache; the controller makes the folder, the workers inherit the variable
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,69 +43,102 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--contract", metavar="FILE", help="what the optimizer under test promises (docs/guide/contract.md)")
     group.addoption("--expected-failures", metavar="FILE", help="claims that are known to fail, each with its reason")
-    group.addoption("--report", metavar="DIR", help="write results.json there")
-    group.addoption("--golden-dir", metavar="DIR", help="where the goldens are (default: the suite's golden/)")
+    group.addoption("--report", metavar="DIR", help="write results.json into this folder")
+    group.addoption("--golden-dir", metavar="DIR", help="folder of the goldens (default: the suite's golden/)")
     group.addoption(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where studies train (default: a GPU if any)"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="device on which studies train (default: a GPU if there is one)",
     )
-    group.addoption("--long", action="store_true", help="also run the claims marked long")
+    group.addoption("--claim", action="append", default=[], metavar="ID", help="only the claim with exactly this id; repeatable")
+    group.addoption("--long", action="store_true", help="also run the claims that are marked long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     worker = hasattr(config, "workerinput")
-    here = str(config.invocation_params.dir)
-    if here not in sys.path:
-        sys.path.append(here)  # appended: an uninstalled optimizer resolves and hides nothing of ours
-    sys.dont_write_bytecode = True  # a user's folder is read and never written to
+    working_dir = str(config.invocation_params.dir)
+    if working_dir not in sys.path:
+        # An optimizer in the user's folder is found without installation. The folder comes last, so
+        # that no file in it hides a module of the suite.
+        sys.path.append(working_dir)
+    sys.dont_write_bytecode = True  # the suite writes nothing into a user's folder
     determinism.fix_torch()
     subject_output: list[str] = []
     try:
-        asked = run_options.resolve_options(_given(config), os.environ, Path(here))
-        _check_places(config)
-        declared = contract.load(asked.contract, root=Path(here)) if asked.contract else None
-        subjects = replace(roles.choose(asked.optimizers, subject_output, declared), contract_file=str(asked.contract or ""))
-        expected = _expected(asked, subjects, Path(here))
+        options = run_options.resolve_options(_command_line_options(config), os.environ, Path(working_dir))
+        _check_report_and_device(config)
+        _check_claims(config)
+        declared = contract.load(options.contract, root=Path(working_dir)) if options.contract else None
+        subjects = replace(
+            roles.choose_subjects(options.optimizers, subject_output, declared), contract_file=str(options.contract or "")
+        )
+        expected = _expected_failures(options, subjects, Path(working_dir))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     if not worker:
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-")
-        os.environ[run_options.VARIABLE] = " ".join(asked.optimizers)
-    own = None if subjects.shares_shipped_goldens else asked.golden_dir
-    golden = (own or ROOT / "golden").resolve()
-    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, subject_output, expected, bool(asked.golden_dir))
+        os.environ[run_options.VARIABLE] = " ".join(options.optimizers)
+    golden_dir = None if subjects.shares_shipped_goldens else options.golden_dir
+    golden = (golden_dir or ROOT / "golden").resolve()
+    config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, subject_output, expected, bool(options.golden_dir))
     GoldenExtension.place(golden, subjects.folder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
 
 
-def _given(config: pytest.Config) -> RunOptions:
-    """Return what the options of this run name."""
-    named = {name: config.getoption(f"--{name.replace('_', '-')}") for name in run_options.PATHS}
-    places = {name: Path(value) for name, value in named.items() if value}
-    return RunOptions(tuple(config.getoption("--optimizer")), **places)
+def _command_line_options(config: pytest.Config) -> RunOptions:
+    """Return the options that the command line of this run gives."""
+    values = {name: config.getoption(f"--{name.replace('_', '-')}") for name in run_options.PATHS}
+    paths = {name: Path(value) for name, value in values.items() if value}
+    return RunOptions(tuple(config.getoption("--optimizer")), **paths)
 
 
-def _expected(asked: RunOptions, subjects: Subjects, here: Path) -> Mapping[str, str]:
-    """Return the claims that may fail; the scenarios are loaded, and so checked, in any case."""
+def _expected_failures(options: RunOptions, subjects: Subjects, working_dir: Path) -> Mapping[str, str]:
+    """Return the claims that may fail, each with its reason.
+
+    The scenarios are loaded, and so checked, even if no file of expected failures is given.
+    """
     claims: dict[str, str] = {f"contract.{name}": "" for _, name in declared_fields(subjects)}
     for loaded in load().values():
         for claim in loaded.scenario.claims:
-            outside = "" if applicability.involved(loaded, claim, subjects) else "it does not involve the optimizer under test"
-            claims[claim.id] = outside or applicability.not_applicable_reason(loaded, claim, subjects)
-    return expected_failures.load(asked.expected_failures, root=here, claims=claims) if asked.expected_failures else {}
+            involved = applicability.reads_subject(loaded, claim, subjects)
+            not_involved = "" if involved else "it does not involve the optimizer under test"
+            claims[claim.id] = not_involved or applicability.not_applicable_reason(loaded, claim, subjects)
+    return expected_failures.load(options.expected_failures, root=working_dir, claims=claims) if options.expected_failures else {}
 
 
-def _check_places(config: pytest.Config) -> None:
-    """Refuse now what would end a run of minutes in a traceback. Raises UsageError."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect every test that `--claim` does not name, if it is given."""
+    claims = set(config.getoption("--claim"))
+    if claims:
+        others = [item for item in items if getattr(getattr(case_of(item), "claim", None), "id", None) not in claims]
+        items[:] = [item for item in items if item not in set(others)]
+        config.hook.pytest_deselected(items=others)
+
+
+def _check_claims(config: pytest.Config) -> None:
+    """Raise UsageError for an unknown id of a claim."""
+    known = [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
+    for claim in config.getoption("--claim"):
+        if claim not in known:
+            raise UsageError(f"--claim {claim}: {unknown(claim, known, what='claim')}")
+
+
+def _check_report_and_device(config: pytest.Config) -> None:
+    """Raise UsageError if the report folder cannot be written or the device is missing.
+
+    Without this check such a mistake would end a run of minutes in a traceback.
+    """
     folder = config.getoption("--report")
     try:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--report {folder}: no folder can be made there ({error.strerror})") from None
+        raise UsageError(f"--report {folder}: the folder cannot be created ({error.strerror})") from None
     if folder and not os.access(folder, os.W_OK):
-        raise UsageError(f"--report {folder}: cannot be written to")
+        raise UsageError(f"--report {folder}: the folder is not writable")
     if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch sees no GPU here; leave the option out, or say --device cpu")
+        raise UsageError("--device cuda: torch finds no GPU on this machine; omit the option, or use --device cpu")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -112,12 +147,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Count GPU slots on a GPU box; leave CPUs to xdist."""
+    """Return the number of GPU slots as the number of workers; None on a machine without GPUs, where xdist counts CPUs."""
     if config.getoption("--device") == "cpu":
         return None
-    told = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")  # a hook outranks the variable, so honour it here
-    if told:
-        return int(told)
-    chosen = gpu_slots.choose_slots(os.environ, cpus=gpu_slots.cpu_count())
-    os.environ[gpu_slots.VARIABLE] = ",".join(chosen)
-    return len(chosen) or None
+    requested = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")  # xdist's own hook reads it, but runs only if this returns None
+    if requested:
+        return int(requested)
+    slots = gpu_slots.choose_slots(os.environ, cpus=gpu_slots.cpu_count())
+    os.environ[gpu_slots.VARIABLE] = ",".join(slots)
+    return len(slots) or None

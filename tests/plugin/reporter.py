@@ -1,6 +1,7 @@
-"""What is selected, what ran, and what is said at the end: the ledger of a run, kept by the process that reports.
+"""Reporter of a run: pytest hooks that select the tests, count their results and print the summary.
 
-Under xdist the workers know what was selected and the controller sees what ran; they meet in `workeroutput`.
+Under xdist the workers select the tests, and the controller receives the reports. The workers send the selection to the
+controller in `workeroutput`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from harness.catalog.applicability import involved
+from harness.catalog.applicability import reads_subject
 from harness.catalog.load import load
 from harness.environment import determinism
 from harness.environment.paths import ROOT
 from harness.policy import DECLARED_FALSE_RED
-from harness.reporting import ledger, results_json, summary_table
-from harness.reporting.ledger import ClaimRecord, GoldenRecord, Ledger
+from harness.reporting import results_json, summary_table
+from harness.reporting.ledger import ClaimRecord, GoldenRecord, Ledger, not_applicable
 from harness.run import Session
 from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
@@ -29,20 +30,20 @@ from tests.plugin.selection import Selection, case_of, golden_of
 
 
 class Reporter:
-    """Hooks that select, count and report. `session` is set by the fixture of the process that runs tests."""
+    """pytest hooks that select, count and report. A fixture of the process that runs the tests sets `session`."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config, self.setup = config, config.stash[SETUP]
         self.session: Session | None = None
         self.worker = hasattr(config, "workerinput")
         self.sorter = Selection(config, self.setup)
-        self.lines: dict[str, ClaimRecord] = {}
-        self.promises: list[FieldCheck] = []
+        self.claims: dict[str, ClaimRecord] = {}
+        self.field_checks: list[FieldCheck] = []
         self.goldens: dict[str, GoldenRecord] = {}
-        self.call, self.endings = Collected(), dict[str, EndedTest]()
+        self.collected, self.endings = Collected(), dict[str, EndedTest]()
         self.deselected: list[str] = []
         self.stopped = False
-        self.unopened: dict[str, str] = {}
+        self.skipped_files: dict[str, str] = {}
         self.selection: dict[str, Any] = {}
         self.environment: dict[str, str] = {}
         self.subject_output: list[str] = []
@@ -50,33 +51,31 @@ class Reporter:
     def pytest_report_header(self) -> list[str]:
         subjects = self.setup.subjects
         roles = ", ".join(f"{role}={path}" for role, path in subjects.by_role.items())
-        said = f"decaygate: {roles}" + (f" (under test: {', '.join(subjects.under_test)})" if subjects.under_test else "")
+        line = f"decaygate: {roles}" + (f" (under test: {', '.join(subjects.under_test)})" if subjects.under_test else "")
         if subjects.under_test:
-            said += f", contract: {subjects.contract_file or 'none, held to what the role promises'}"
-        return [said]
+            line += f", contract: {subjects.contract_file or 'none (the promises of its role apply)'}"
+        return [line]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        collected = {case.claim.id for case in map(case_of, items) if case}
+        collected_claims = {case.claim.id for case in map(case_of, items) if case}
         found, sharing = [item.nodeid for item in items], completeness.shared_goldens(items)
         yield
         kept = {item.nodeid for item in items}
         dropped = completeness.dropped_tests(self.config, found, kept, set(self.deselected))
-        selected = {case.claim.id for case in map(case_of, items) if case}
-        every = {claim.id for loaded in load().values() for claim in loaded.scenario.claims}
-        out = self.sorter.split(items)
-        self._deselect(items, [item for group in out.values() for item in group])
-        ours = tuple(item.nodeid for item in items)
-        absent = completeness.missing_tests(self.config, self.setup.subjects, found)
-        self.call = Collected(tuple(found), ours, tuple(dropped), self.unopened, tuple(absent), tuple(sharing))
-        remaining = {case.claim.id for case in map(case_of, items) if case}
+        chosen_claims = {case.claim.id for case in map(case_of, items) if case}
+        left_out = self.sorter.split(items)
+        self._deselect(items, [item for group in left_out.values() for item in group])
+        selected = tuple(item.nodeid for item in items)
+        missing = completeness.missing_tests(self.config, self.setup.subjects, found)
+        self.collected = Collected(tuple(found), selected, tuple(dropped), self.skipped_files, tuple(missing), tuple(sharing))
         self.selection = {
-            "selected": sorted(remaining),
-            "whole": collected == every and selected == collected,
-            "not_applicable": _ids(out["not_applicable"]),
-            "inapplicable_goldens": _scenarios(out["not_applicable"]),
-            "unrecorded": _scenarios(out["unrecorded"]),
-            "long": _ids(out["long"]),
+            "selected": _ids(items),
+            "whole": collected_claims == set(self._all_claims()) and chosen_claims == collected_claims,
+            "not_applicable": _ids(left_out["not_applicable"]),
+            "inapplicable_goldens": _scenarios(left_out["not_applicable"]),
+            "unrecorded": _scenarios(left_out["unrecorded"]),
+            "long": _ids(left_out["long"]),
         }
 
     def _deselect(self, items: list[pytest.Item], out: list[pytest.Item]) -> None:
@@ -90,7 +89,7 @@ class Reporter:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-            self.unopened[report.nodeid] = reason.removeprefix("Skipped: ")
+            self.skipped_files[report.nodeid] = reason.removeprefix("Skipped: ")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.worker or (report.when != "call" and report.passed):
@@ -98,9 +97,9 @@ class Reporter:
         self.endings[report.nodeid] = completeness.ended_test(report)
         for name, value in report.user_properties:
             if name == "decaygate":
-                self.lines[value["id"]] = ClaimRecord.from_record(value)
+                self.claims[value["id"]] = ClaimRecord.from_record(value)
             elif name == "decaygate-contract":
-                self.promises.append(FieldCheck.from_record(value))
+                self.field_checks.append(FieldCheck.from_record(value))
             elif name == "decaygate-golden":
                 self.goldens[value["scenario"]] = GoldenRecord(**value)
         if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
@@ -110,8 +109,9 @@ class Reporter:
             self.goldens[scenario] = GoldenRecord(scenario, "error", {}, _last_line(report))
 
     def _note_error(self, report: pytest.TestReport) -> None:
+        """Record a claim whose test broke before it recorded a result."""
         scenario, _, claim = report.nodeid.rpartition("[")[2].rstrip("]").partition(".")
-        self.lines[claim] = ClaimRecord(id=claim, scenario=scenario, status="error", message=_last_line(report))
+        self.claims[claim] = ClaimRecord(id=claim, scenario=scenario, status="error", message=_last_line(report))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
@@ -119,38 +119,45 @@ class Reporter:
             self.environment = determinism.describe(self.session.device)
             self.subject_output = list(self.session.subject_output)
         if self.worker:
-            self.config.workeroutput["decaygate"] = [self.selection, self.environment, self.subject_output, self.call.plain()]
+            self.config.workeroutput["decaygate"] = [
+                self.selection,
+                self.environment,
+                self.subject_output,
+                self.collected.plain(),
+            ]
         elif self.selection:
-            self._close(session)
-        decided = session.exitstatus
+            self._finish(session)
+        exit_code = session.exitstatus
         yield
-        if decided == pytest.ExitCode.TESTS_FAILED:
-            session.exitstatus = decided  # a plugin may have merged what it was called with into it
+        if exit_code == pytest.ExitCode.TESTS_FAILED:
+            # Another plugin may have set it back to the exit code that the hook was called with.
+            session.exitstatus = exit_code
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        said = getattr(node, "workeroutput", {}).get("decaygate")
-        if not said:  # it crashed
+        output = getattr(node, "workeroutput", {}).get("decaygate")
+        if not output:  # the worker crashed
             return
-        selection, environment, subject_output, call = said
+        selection, environment, subject_output, collected = output
         self.selection = selection or self.selection
-        self.call = Collected(**call)
+        self.collected = Collected(**collected)
         self.environment = environment or self.environment
         self.subject_output += [line for line in subject_output if line not in self.subject_output]
 
-    def _close(self, session: pytest.Session) -> None:
+    def _finish(self, session: pytest.Session) -> None:
+        """Set the exit code, extend the manifests after a recording, and write results.json."""
         self.stopped = bool(session.shouldfail) or session.exitstatus == pytest.ExitCode.INTERRUPTED
-        book, green = self._ledger(), session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if green and (book.missing or self._vanished() or self._faults()):
+        ledger, green = self._ledger(), session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        if green and (ledger.missing or self._vanished() or self._faults()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        ours = self.setup.golden == ROOT / "golden" and not self.setup.subjects.under_test
-        if self._recording and ours and session.exitstatus == pytest.ExitCode.OK:
-            recorded = {one.scenario for one in book.goldens if one.status in ("compared", "recorded")}
-            manifest_check.extend(book.selected, recorded)
+        shipped = self.setup.golden == ROOT / "golden" and not self.setup.subjects.under_test
+        if self._recording and shipped and session.exitstatus == pytest.ExitCode.OK:
+            recorded = {golden.scenario for golden in ledger.goldens if golden.status in ("compared", "recorded")}
+            manifest_check.extend(ledger.selected, recorded)
         folder = self.config.getoption("--report")
         if folder:
             content = results_json.results(
-                book,
+                ledger,
                 subjects=self.setup.subjects,
                 environment=self.environment,
                 subject_output=self.subject_output,
@@ -163,94 +170,103 @@ class Reporter:
         return bool(self.config.getoption("--snapshot-update", default=False))
 
     def _faults(self) -> list[str]:
+        """Return the faults of this run that are not failed tests (`completeness.problems`)."""
         if self.config.option.collectonly:
             return []
-        call = replace(self.call, selected=()) if self.stopped else self.call  # it is red anyway, and says so
+        # A run that was stopped early is red already: tests that did not run are no further fault.
+        collected = replace(self.collected, selected=()) if self.stopped else self.collected
         return completeness.problems(
-            call, self.endings, shipped=not self.setup.subjects.under_test, expected=tuple(self.setup.expected)
+            collected, self.endings, shipped=not self.setup.subjects.under_test, expected=tuple(self.setup.expected)
         )
 
     def _tests(self) -> Mapping[str, Any]:
-        """Return what results.json says of all tests, of claims or not."""
-        ran = sum(nodeid in self.endings for nodeid in self.call.selected)
-        out = completeness.left_out(self.endings)
-        return {"selected": len(self.call.selected), "ran": ran, "left_out": out, "faults": self._faults()}
+        """Return the entry `tests` of results.json: counts of all tests, those of claims and others."""
+        ran = sum(nodeid in self.endings for nodeid in self.collected.selected)
+        left_out = completeness.left_out(self.endings)
+        return {"selected": len(self.collected.selected), "ran": ran, "left_out": left_out, "faults": self._faults()}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.selection:
-            self._print_book(terminalreporter)
+            self._print_ledger(terminalreporter)
         for line in self._faults() if self.selection else ():
             terminalreporter.write_line(f"NOT GREEN: {line}", red=True)
 
-    def _print_book(self, terminalreporter: pytest.TerminalReporter) -> None:
-        book = self._ledger()
-        if not (self.lines or self.goldens or self.selection["selected"] or self.selection["not_applicable"]):
+    def _print_ledger(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table of claims, the subject's output and the counts; without claims and goldens, the manifest's faults."""
+        ledger = self._ledger()
+        if not (self.claims or self.goldens or self.selection["selected"] or self.selection["not_applicable"]):
             for line in self._vanished():
                 terminalreporter.write_line(line, bold=True)
             return
         terminalreporter.section("claims about weight decay")
-        for row in summary_table.rows(book.lines):
+        for row in summary_table.rows(ledger.lines):
             terminalreporter.write_line(row.text, red=row.red)
         for line in self.subject_output[:20]:
             terminalreporter.write_line(f"the subject {line}")
-        chosen = set(book.selected)
-        chance = chance_of_false_red(one for one in load().values() if chosen & {claim.id for claim in one.scenario.claims})
-        for line in summary_table.summary(book, left_out=self._left_out(), false_red=chance, budget=DECLARED_FALSE_RED):
+        selected = set(ledger.selected)
+        scenarios = (loaded for loaded in load().values() if selected & {claim.id for claim in loaded.scenario.claims})
+        chance = chance_of_false_red(scenarios)
+        for line in summary_table.summary(ledger, left_out=self._left_out(), false_red=chance, budget=DECLARED_FALSE_RED):
             terminalreporter.write_line(line, bold=True)
 
     def _left_out(self) -> list[str]:
-        said = []
-        strangers = len(self._every()) - len(self._ledger().expected)
-        if strangers:
+        """Return lines about the tests that were left out, and about goldens and manifests that do not fit the scenarios."""
+        lines = []
+        not_involved = len(self._all_claims()) - len(self._ledger().expected)
+        if not_involved:
             roles = " or ".join(self.setup.subjects.under_test)
-            count = f"{strangers} of the suite's {len(self._every())} claims"
-            said.append(f"{count} do not involve the role {roles}: not selected")
+            count = f"{not_involved} of the suite's {len(self._all_claims())} claims"
+            lines.append(f"{count} do not involve the role {roles}: not selected")
+        folder = self.setup.golden / self.setup.subjects.folder
         if self.selection["unrecorded"]:
-            folder = self.setup.golden / self.setup.subjects.folder
-            said.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
+            lines.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
         if self.selection["long"]:
-            said.append(f"long, not run without --long: {', '.join(self.selection['long'])}")
-        own = self.setup.golden / self.setup.subjects.folder
-        said += manifest_check.stale(own) if own != ROOT / "golden" / "default" else []
-        return said + self._vanished()
+            lines.append(f"marked long, so run only with --long: {', '.join(self.selection['long'])}")
+        lines += manifest_check.files_without_scenario(folder) if folder != ROOT / "golden" / "default" else []
+        return lines + self._vanished()
 
     def _vanished(self) -> list[str]:
-        """Return which recorded claims and goldens are gone and, when the whole suite ran, which are not recorded."""
-        return manifest_check.vanished(whole=self.selection["whole"] and not self._recording, recording=self._recording)
+        """Return the lines of `manifest_check.vanished` for this run."""
+        return manifest_check.manifest_faults(whole=self.selection["whole"] and not self._recording, recording=self._recording)
 
     def _ledger(self) -> Ledger:
-        expected, lines = [], dict(self.lines)
-        obstacles = self.sorter.obstacles()
+        """Return the ledger of the run as far as it is known."""
+        expected, claims = [], dict(self.claims)
+        not_applicable_reasons = self.sorter.not_applicable_reasons()
         for loaded in load().values():
             for claim in loaded.scenario.claims:
-                if involved(loaded, claim, self.setup.subjects):
+                if reads_subject(loaded, claim, self.setup.subjects):
                     expected.append(claim.id)
                 if claim.id in self.selection["not_applicable"]:
-                    lines[claim.id] = ledger.not_applicable(loaded, claim, obstacles[claim.id])
-        goldens = {**self._apart(), **self.goldens}
+                    claims[claim.id] = not_applicable(loaded, claim, not_applicable_reasons[claim.id])
+        goldens = {**self._left_out_goldens(), **self.goldens}
         selected = tuple(self.selection["selected"])
-        return Ledger(tuple(expected), selected, tuple(lines.values()), tuple(self.promises), tuple(goldens.values()))
+        return Ledger(tuple(expected), selected, tuple(claims.values()), tuple(self.field_checks), tuple(goldens.values()))
 
-    def _apart(self) -> dict[str, GoldenRecord]:
-        """Return the goldens that were left out because they say nothing about this subject."""
-        why = dict.fromkeys(self.selection["inapplicable_goldens"], "its claims do not apply, or it is of another kind of run")
-        why |= dict.fromkeys(self.selection["unrecorded"], f"nothing is recorded of {self.setup.subjects.folder}")
-        return {one: GoldenRecord(one, "not_applicable", {}, reason) for one, reason in why.items()}
+    def _left_out_goldens(self) -> dict[str, GoldenRecord]:
+        """Return a record of each golden that was not compared because it does not apply to this subject or is not recorded."""
+        reasons = dict.fromkeys(
+            self.selection["inapplicable_goldens"], "its claims do not apply, or it is of another kind of run"
+        )
+        reasons |= dict.fromkeys(self.selection["unrecorded"], f"nothing is recorded of {self.setup.subjects.folder}")
+        return {scenario: GoldenRecord(scenario, "not_applicable", {}, reason) for scenario, reason in reasons.items()}
 
-    def _every(self) -> list[str]:
+    def _all_claims(self) -> list[str]:
+        """Return the ids of all claims of the suite."""
         return [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
 
 
 def _last_line(report: pytest.TestReport) -> str:
-    said = str(report.longrepr).strip().splitlines()[-1:]
-    return said[0] if said else "no message"
+    """Return the last line of a report's error text."""
+    lines = str(report.longrepr).strip().splitlines()[-1:]
+    return lines[0] if lines else "no message"
 
 
 def _scenarios(items: list[pytest.Item]) -> list[str]:
-    """Return the scenarios whose goldens are among these tests."""
+    """Return the ids of the scenarios whose goldens are among these tests, sorted."""
     return sorted({loaded.id for loaded in map(golden_of, items) if loaded})
 
 
 def _ids(items: list[pytest.Item]) -> list[str]:
-    """Return the claims among these tests."""
+    """Return the ids of the claims among these tests, sorted."""
     return sorted({case.claim.id for case in map(case_of, items) if case})

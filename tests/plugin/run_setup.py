@@ -1,4 +1,4 @@
-"""The setup of one run, as `options` decided it, for the tests and the reporter to read."""
+"""Setup of one run: `options` makes it, the tests and the reporter read it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.subject.roles import Subjects
 
 @dataclass(frozen=True)
 class Setup:
-    """The subjects, the folder that this session's runs are kept in, the goldens' folder, what is expected to fail.
+    """The subjects, the folder of this session's chunk cache, the goldens' folder, the claims that are expected to fail.
 
-    `heard` is what the subjects printed or warned so far; `golden_asked` says that somebody named the goldens' folder, and so
-    counts on goldens being there.
+    `subject_output` holds the lines that the subjects have printed or warned. `golden_dir_named` is True if the user named the
+    goldens' folder, and so expects goldens in it.
     """
 
     subjects: Subjects
@@ -24,7 +24,7 @@ class Setup:
     golden: Path
     subject_output: list[str]
     expected: ExpectedFailures
-    golden_asked: bool = False
+    golden_dir_named: bool = False
 
 
 SETUP = pytest.StashKey[Setup]()

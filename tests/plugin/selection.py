@@ -1,4 +1,14 @@
-"""Which tests are left out of a run, and why? Each reason is counted and said at the end."""
+"""Selection of the collected tests: which are left out of a run, and for which reason.
+
+| reason           | example                                                                              |
+|------------------|--------------------------------------------------------------------------------------|
+| `not_involved`   | a claim about coupled decay, and the optimizer under test has the role `decoupled`   |
+| `not_applicable` | the contract declares `order: after`, and the claim rests on decay before the update |
+| `unrecorded`     | a golden test of a user's optimizer of which no golden was ever recorded             |
+| `long`           | a claim that is marked `long`, and `--long` is not given                             |
+
+The report at the end of the run counts or lists the claims and goldens of each reason.
+"""
 
 from __future__ import annotations
 
@@ -16,87 +26,95 @@ from tests.plugin.run_setup import Setup
 
 
 class Selection:
-    """Sort the collected tests: what runs, and what is left out for which reason."""
+    """Sorts the collected tests into those that run and those that are left out, by reason."""
 
     def __init__(self, config: pytest.Config, setup: Setup) -> None:
         self.config, self.setup = config, setup
 
     def split(self, items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]]:
-        """Return the tests that are left out, by reason; each under the first that applies."""
+        """Return the tests that are left out, by reason; each under the first reason that applies to it."""
         reasons = {
-            "strangers": lambda item: self._stranger(item) or self._of_the_shipped_subject(item),
-            "not_applicable": self._inapplicable,
-            "unrecorded": self._unrecorded,
-            "long": self._too_long,
+            "not_involved": lambda item: self._is_not_involved(item) or self._is_swap_of_shipped_runs(item),
+            "not_applicable": self._is_not_applicable,
+            "unrecorded": self._is_unrecorded,
+            "long": self._is_too_long,
         }
-        found: dict[str, list[pytest.Item]] = {reason: [] for reason in reasons}
+        left_out: dict[str, list[pytest.Item]] = {reason: [] for reason in reasons}
         for item in items:
-            reason = next((name for name, says in reasons.items() if says(item)), None)
+            reason = next((name for name, applies in reasons.items() if applies(item)), None)
             if reason:
-                found[reason].append(item)
-        return found
+                left_out[reason].append(item)
+        return left_out
 
-    def obstacles(self) -> dict[str, str]:
-        """Return why a claim does not apply to the subject under test, for each that does not."""
+    def not_applicable_reasons(self) -> dict[str, str]:
+        """Return, for each claim that does not apply to the subject under test, the reason."""
         subjects = self.setup.subjects
         pairs = [(loaded, claim) for loaded in load().values() for claim in loaded.scenario.claims]
-        found = {claim.id: applicability.not_applicable_reason(loaded, claim, subjects) for loaded, claim in pairs}
-        return {claim: why for claim, why in found.items() if why}
+        reasons = {claim.id: applicability.not_applicable_reason(loaded, claim, subjects) for loaded, claim in pairs}
+        return {claim: reason for claim, reason in reasons.items() if reason}
 
-    def _stranger(self, item: pytest.Item) -> bool:
-        """Return True if neither the item's claim nor its golden involves the subject under test."""
-        claims = _claims(item)
-        return bool(claims) and not any(applicability.involved(*one, self.setup.subjects) for one in claims)
+    def _is_not_involved(self, item: pytest.Item) -> bool:
+        """Return True if no claim of the item, or of its golden's scenario, involves the subject under test."""
+        pairs = _claims(item)
+        return bool(pairs) and not any(applicability.reads_subject(*pair, self.setup.subjects) for pair in pairs)
 
-    def _of_the_shipped_subject(self, item: pytest.Item) -> bool:
-        """Return True if the item tries a claim on the shipped subject's records, and another subject is under test."""
+    def _is_swap_of_shipped_runs(self, item: pytest.Item) -> bool:
+        """Return True if the item exchanges two arms of a study and a user's subject is under test.
+
+        That test checks the claim, on runs of the shipped subjects.
+        """
         return bool(self.setup.subjects.under_test) and parameter(item, "test_swapped_arms_fail_the_claim", "case") is not None
 
-    def _inapplicable(self, item: pytest.Item) -> bool:
-        """Return True if no claim of the item rests on what the contract declares, or its golden is of another kind of run."""
+    def _is_not_applicable(self, item: pytest.Item) -> bool:
+        """Return True if no claim of the item applies under the contract, or if its golden was recorded in another role."""
         subjects = self.setup.subjects
-        claims = [one for one in _claims(item) if applicability.involved(*one, subjects)]
-        return bool(claims) and (
-            self._of_another(item) or all(applicability.not_applicable_reason(*one, subjects) for one in claims)
+        pairs = [pair for pair in _claims(item) if applicability.reads_subject(*pair, subjects)]
+        return bool(pairs) and (
+            self._is_golden_of_another_role(item) or all(applicability.not_applicable_reason(*pair, subjects) for pair in pairs)
         )
 
-    def _of_another(self, item: pytest.Item) -> bool:
-        """Return True if the item's golden is a shipped one of claims about any optimizer: those are of the decoupled one."""
+    def _is_golden_of_another_role(self, item: pytest.Item) -> bool:
+        """Return True if the item compares with a shipped golden of role `any`, and the subject is not the decoupled one.
+
+        The shipped goldens of role `any` hold numbers of the decoupled subject.
+        """
         subjects, loaded = self.setup.subjects, golden_of(item)
-        any_of = loaded is not None and any(arm.role == ANY for arm in loaded.scenario.arms.values())
-        return any_of and subjects.shares_shipped_goldens and "decoupled" not in subjects.under_test
+        has_role_any = loaded is not None and any(arm.role == ANY for arm in loaded.scenario.arms.values())
+        return has_role_any and subjects.shares_shipped_goldens and "decoupled" not in subjects.under_test
 
-    def _unrecorded(self, item: pytest.Item) -> bool:
-        """Return True if the item is a golden test of a user's subject that has no goldens yet, nor a folder named for them."""
+    def _is_unrecorded(self, item: pytest.Item) -> bool:
+        """Return True if the item is a golden test of a user's subject that has no goldens and no named folder for them."""
         recording = self.config.getoption("--snapshot-update", default=False)
-        known = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
-        known = known or self.setup.golden_asked
-        return bool(golden_of(item)) and not recording and not known
+        expects_goldens = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
+        expects_goldens = expects_goldens or self.setup.golden_dir_named
+        return bool(golden_of(item)) and not recording and not expects_goldens
 
-    def _too_long(self, item: pytest.Item) -> bool:
-        asked = self.config.getoption("--long") or "long" in self.config.option.markexpr
-        return not asked and item.get_closest_marker("long") is not None
+    def _is_too_long(self, item: pytest.Item) -> bool:
+        """Return True if the item is marked `long` and neither `--long` nor `-m` selects such tests."""
+        long_selected = self.config.getoption("--long") or "long" in self.config.option.markexpr
+        return not long_selected and item.get_closest_marker("long") is not None
 
 
 def golden_of(item: pytest.Item) -> LoadedScenario | None:
-    """Return the scenario whose golden an item tests, or None."""
+    """Return the scenario whose golden the item tests, or None."""
     loaded: LoadedScenario | None = parameter(item, "test_golden", "loaded")
     return loaded
 
 
 def case_of(item: pytest.Item) -> Any:
-    """Return the claim that an item tests, with its scenario, or None."""
+    """Return the `ClaimCase` (a claim with its scenario) that the item tests, or None."""
     return parameter(item, "test_claim", "case")
 
 
 def parameter(item: pytest.Item, test: str, name: str) -> Any:
-    """Return what a test of tests/claims/test_claims.py is called with, or None for another test."""
+    """Return the parameter `name` of the item if it is the test function `test` of tests/claims/test_claims.py, or None."""
     if not isinstance(item, pytest.Function) or item.originalname != test or item.path.stem != "test_claims":
         return None
     return item.callspec.params[name]
 
 
 def _claims(item: pytest.Item) -> list[tuple[LoadedScenario, Claim]]:
+    """Return the claim that the item tests, or the claims of the scenario whose golden it tests, each with its scenario."""
     case, loaded = case_of(item), golden_of(item)
     if case:
         return [(case.loaded, case.claim)]

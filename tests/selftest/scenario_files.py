@@ -1,4 +1,4 @@
-"""Which small scenario files do the self-tests edit? One of each kind, valid as they stand."""
+"""Small scenario files that the self-tests edit: one valid file of each kind, with sources and mutants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 SOURCES = """\
 sources:
-  a_page: {title: A page, author: somebody, where: on a shelf}
+  a_page: {title: A page, author: an author, where: on a shelf}
 """
 
 MUTANTS = """\
@@ -93,7 +93,10 @@ FILES |= {"sources.yaml": SOURCES, "mutants.yaml": MUTANTS}
 
 
 def write(folder: Path, **changed: str) -> Path:
-    """Write all files below `folder`/scenarios, those named by their stem with another text, and return that folder."""
+    """Write all files below `folder`/scenarios and return that folder.
+
+    A keyword is the name of a file without its ending, and the text that replaces the text of this file.
+    """
     for name, text in FILES.items():
         path = folder / "scenarios" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,12 +104,12 @@ def write(folder: Path, **changed: str) -> Path:
     return folder / "scenarios"
 
 
-def edited(text: str, old: str, new: str) -> str:
-    """Return `text` with its one `old` replaced by `new`."""
+def replaced_once(text: str, old: str, new: str) -> str:
+    """Return `text` with `old` replaced by `new`. `old` must occur exactly once."""
     assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
     return text.replace(old, new)
 
 
 def line_of(text: str, part: str) -> int:
-    """Return the line, counted from 1, on which `part` first stands."""
+    """Return the number, counted from 1, of the first line that has `part`."""
     return text[: text.index(part)].count("\n") + 1

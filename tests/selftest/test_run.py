@@ -1,4 +1,4 @@
-"""What comes out of a scenario when its subjects work, break, or say something?"""
+"""Tests of running a scenario with subjects that work, raise, refuse an option, or print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.run import Result, Session, path_of, run
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
-from tests.selftest.scenario_files import PROBE, edited, write
+from tests.selftest.scenario_files import PROBE, replaced_once, write
 
 MODULE = """
 import torch
@@ -40,7 +40,7 @@ class Odd(torch.optim.AdamW):
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A module of broken optimizers, on the import path for one test."""
+    """A user's module of broken optimizers, on the import path for one test."""
     (tmp_path / "breaking.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield "breaking"
@@ -50,45 +50,45 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def ran(
     folder: Path, decoupled: str = DEFAULTS["decoupled"], *, subject_output: list[str], name: str = "row", **changed: str
 ) -> Result:
-    """Run one of the written scenarios with a subject in the decoupled role."""
+    """Write scenario files and run the one called `name`, with a subject in the decoupled role."""
     subjects = Subjects({**DEFAULTS, "decoupled": decoupled}, ("decoupled",))
     session = Session(subjects, "cpu", ChunkCache(folder), Progress(folder, print), subject_output)
     loaded: LoadedScenario = load(write(folder, **changed))[name]
     return run(loaded, session)
 
 
-def test_every_arm_of_a_probe_is_read(tmp_path: Path) -> None:
-    """With its own subject and its own settings."""
+def test_every_arm_of_a_probe_is_measured(tmp_path: Path) -> None:
+    """Each arm runs its own subject with its own settings."""
     result = ran(tmp_path, subject_output=[])
 
-    assert set(result.readings) == {"adamw", "sgd_l2"}
+    assert set(result.measurements) == {"adamw", "sgd_l2"}
     assert result.failures == {}
-    assert result.readings["adamw"]["unseen_ratio"].value == pytest.approx((1 - 0.03) ** 300, rel=1e-10)
-    assert result.readings["sgd_l2"]["unseen_ratio"].value != result.readings["adamw"]["unseen_ratio"].value
+    assert result.measurements["adamw"]["unseen_ratio"].value == pytest.approx((1 - 0.03) ** 300, rel=1e-10)
+    assert result.measurements["sgd_l2"]["unseen_ratio"].value != result.measurements["adamw"]["unseen_ratio"].value
 
 
-def test_a_subject_that_raises_fails_its_arms_and_no_others(tmp_path: Path, mine: str) -> None:
-    """In one line with arm, optimizer and step; what it printed until then is heard, once."""
+def test_a_subject_that_raises_fails_only_its_own_arms(tmp_path: Path, mine: str) -> None:
+    """The message has arm, optimizer and step. Lines printed before the exception are captured, once."""
     subject_output: list[str] = []
 
     result = ran(tmp_path, f"{mine}:Breaks", subject_output=subject_output)
 
     assert result.failures == {"adamw": "arm adamw: breaking:Breaks raised ValueError at step 3: no third step"}
-    assert set(result.readings) == {"sgd_l2"}
+    assert set(result.measurements) == {"sgd_l2"}
     assert subject_output == ["prints: a step"]
 
 
 def test_a_subject_that_is_no_optimizer_breaks_the_probe(tmp_path: Path, mine: str) -> None:
-    """Outside its step the probe's own exception is shown, still in one line that names it."""
+    """Outside `step` the message has the probe's own exception, and names the subject in one line."""
     result = ran(tmp_path, f"{mine}:Odd", subject_output=[])
 
     assert result.failures["adamw"].startswith("arm adamw: breaking:Odd ")
     assert "\n" not in result.failures["adamw"]
 
 
-def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None:
-    """In one line that names the option."""
-    text = edited(PROBE, "adamw: {role: decoupled}", "adamw: {role: decoupled, options: {amsgrad: true}}")
+def test_a_refused_option_fails_its_arm(tmp_path: Path) -> None:
+    """The message lists the arguments."""
+    text = replaced_once(PROBE, "adamw: {role: decoupled}", "adamw: {role: decoupled, options: {amsgrad: true}}")
 
     result = ran(tmp_path, "tests.mutants.decay_rule:AdamWTwin", subject_output=[], row=text)
 
@@ -98,16 +98,16 @@ def test_an_option_that_a_subject_refuses_fails_that_arm(tmp_path: Path) -> None
 
 
 def test_arithmetic_runs_no_optimizer(tmp_path: Path) -> None:
-    """Not even one that cannot be found."""
+    """It works even with a subject that cannot be imported."""
     result = ran(tmp_path, "nowhere:Nothing", subject_output=[], name="time")
 
-    assert result.readings["usual"]["steps"].value == pytest.approx(10_000.0)
+    assert result.measurements["usual"]["steps"].value == pytest.approx(10_000.0)
     assert result.failures == {}
 
 
 def test_a_fixed_arm_keeps_its_subject(tmp_path: Path) -> None:
-    """A role's is whoever took the role."""
-    fixed = edited(PROBE, "{role: decoupled}", '{role: fixed, subject: "torch.optim:NAdam"}')
+    """An arm with a role runs the subject that takes the role."""
+    fixed = replaced_once(PROBE, "{role: decoupled}", '{role: fixed, subject: "torch.optim:NAdam"}')
     scenario = load(write(tmp_path, row=fixed))["row"].scenario
     subjects = Subjects({**DEFAULTS, "sgd": "a:B"}, ("sgd",))
 

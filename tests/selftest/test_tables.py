@@ -1,4 +1,4 @@
-"""Tables are aligned, and refuse a row of another length."""
+"""Tests of tables: alignment of columns, and refusal of a row of another length."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_a_text_table_aligns_its_columns() -> None:
     assert text_table([], "l") == []
 
 
-def test_a_markdown_table_says_how_columns_are_aligned() -> None:
-    """Numbers to the right."""
+def test_a_markdown_table_marks_the_alignment_of_columns() -> None:
+    """Numbers are aligned to the right."""
     assert markdown_table(("measure", "mean"), [("gap", "0.3")], "lr") == ["| measure | mean |", "|---|--:|", "| gap | 0.3 |"]
 
 
 def test_a_row_of_another_length_is_refused() -> None:
-    """It would shift the cells."""
+    """Such a row would shift the cells."""
     with pytest.raises(ValueError, match=r"longer|shorter"):
         text_table([("a", "b", "c")], "ll")

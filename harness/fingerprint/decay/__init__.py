@@ -1,4 +1,4 @@
-"""Weight decay itself: how it reaches the weight, its scale, its order, its groups."""
+"""Questions about weight decay itself: how it reaches the weight, its scale, its order, its groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REFUSED = "the constructor does not take weight_decay"
 
 
 def _if_taken(question: Question) -> Question:
-    """Return the question, answered at once for an optimizer that takes no weight_decay."""
+    """Return the question with a fixed answer for an optimizer that takes no weight_decay."""
 
     def ask(runner: SubjectRunner) -> Finding:
         words = ("none",) if question.name == "coupling" else ()

@@ -1,7 +1,17 @@
-"""Whose weight_decay counts: the parameter group's, the constructor's, or what was captured at the start?
+"""Question about which weight_decay counts: the group's, the constructor's, or the group's first one.
 
-Self-relative, so that it holds for any form of decay: runs with other weight decays in the groups or the constructor must
-differ, or must not.
+Only runs of the same optimizer are compared, so the answers hold for any form of decay. Another weight decay in a group, or in
+the constructor, must change the weights or must leave them unchanged.
+
+    answer         observation                                                    example
+    own            a group's value counts, also after it was changed              torch.optim:AdamW
+    captured       a group's value counts, and a later change has no effect       DecayCaptured
+    constructor    a group's value has no effect, the constructor's counts        DefaultDecayForAllGroups
+    (none)         no value has an effect                                         DecayForgotten
+    (none)         a mixture, such as the first group's value for all groups      FirstGroupForAll
+    (none)         the optimizer has fewer or more groups than it was given       GroupsFlattened
+
+The examples without a package are classes of `tests.mutants`.
 """
 
 from __future__ import annotations
@@ -21,11 +31,11 @@ STEPS, CHANGED_AT = 7, 3
 Pair = tuple[float, float]
 
 
-def _run(runner: SubjectRunner, constructor: float, own: Pair, later: Pair | None = None) -> list[Tensor]:
-    """Return the last weights of two groups with their own weight decays; `later` replaces these midway."""
+def _run(runner: SubjectRunner, constructor: float, decays: Pair, later: Pair | None = None) -> list[Tensor]:
+    """Return the last weights of two groups with a weight decay each; `later` replaces the two midway."""
     sequence = default_sequence(runner).first(STEPS)
     weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in sequence.starts]
-    groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, own, strict=True)]
+    groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
     optimizer = runner.make(groups, lr=LRS[0], weight_decay=constructor)
     for step in range(STEPS):
         if later and step == CHANGED_AT:
@@ -35,37 +45,40 @@ def _run(runner: SubjectRunner, constructor: float, own: Pair, later: Pair | Non
     return [weight.detach().to(torch.float64) for weight in weights]
 
 
-def _gap(one: Sequence[Tensor], other: Sequence[Tensor], tensor: int) -> float:
-    return float((one[tensor] - other[tensor]).abs().max())
+def _gap(first: Sequence[Tensor], second: Sequence[Tensor], tensor: int) -> float:
+    """Return the largest difference between two runs in the weights of one tensor."""
+    return float((first[tensor] - second[tensor]).abs().max())
 
 
-def _kept(runner: SubjectRunner) -> int:
-    """Return how many groups the optimizer has that was given one for each tensor."""
+def _group_count(runner: SubjectRunner) -> int:
+    """Return the number of groups in an optimizer that was given one group for each tensor."""
     weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in default_sequence(runner).starts]
     return len(runner.make([{"params": [weight]} for weight in weights], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
 
 
 def _ask(runner: SubjectRunner) -> Finding:
-    given, kept = len(default_sequence(runner).starts), _kept(runner)
-    if kept != given:
-        does = "keeps" if kept < given else "makes"
-        return Finding((), f"unknown: the optimizer {does} {kept} groups of the {given} that it is given", {"kept": float(kept)})
+    given, count = len(default_sequence(runner).starts), _group_count(runner)
+    if count != given:
+        does = "keeps" if count < given else "makes"
+        return Finding(
+            (), f"unknown: the optimizer {does} {count} groups of the {given} that it is given", {"kept": float(count)}
+        )
     on, off = WEIGHT_DECAY, 0.0
-    own = _run(runner, on, (on, off))
+    mixed = _run(runner, on, (on, off))
     both, neither = _run(runner, on, (on, on)), _run(runner, on, (off, off))
-    numbers = {"own_value": _gap(own, both, 1), "change": _gap(own, _run(runner, on, (on, off), (off, off)), 0)}
-    elsewhere = _gap(own, _run(runner, off, (on, off)), 0)
-    if not any((numbers["own_value"], _gap(own, neither, 0), elsewhere)):
+    numbers = {"own_value": _gap(mixed, both, 1), "change": _gap(mixed, _run(runner, on, (on, off), (off, off)), 0)}
+    constructor_effect = _gap(mixed, _run(runner, off, (on, off)), 0)
+    if not any((numbers["own_value"], _gap(mixed, neither, 0), constructor_effect)):
         return Finding((), "unknown: weight_decay changes nothing in any group", numbers)
-    if elsewhere and not numbers["own_value"] and not _gap(own, neither, 0):
+    if constructor_effect and not numbers["own_value"] and not _gap(mixed, neither, 0):
         return Finding(("constructor",), "a group's own weight_decay changes nothing, the constructor's counts", numbers)
-    if not numbers["own_value"] or elsewhere:
+    if not numbers["own_value"] or constructor_effect:
         return Finding((), "unknown: neither all of the groups' own weight decays nor the constructor's alone count", numbers)
     if not numbers["change"]:
         return Finding(("captured",), f"a group's weight_decay changed after {CHANGED_AT} steps changes nothing", numbers)
-    moved = numbers["own_value"]
+    effect = numbers["own_value"]
     return Finding(
-        ("own",), f"each group's own, also when changed midway (its own 0 instead of {on:g} moves w by {moved:.2g})", numbers
+        ("own",), f"each group's own, also when changed midway (its own 0 instead of {on:g} moves w by {effect:.2g})", numbers
     )
 
 

@@ -1,4 +1,4 @@
-"""What does weight decay do here? Coupling, order and mask."""
+"""Questions about the coupling, the order and the mask of the decay."""
 
 from __future__ import annotations
 
@@ -20,52 +20,55 @@ WHERE = {
 
 
 def _ask_coupling(runner: SubjectRunner) -> Finding:
-    found = decay_rule(runner)
-    return Finding(found.coupling, found.says, {"effect": found.replayed_run.effect})
+    rule = decay_rule(runner)
+    return Finding(rule.coupling, rule.says, {"effect": rule.replayed_run.effect})
 
 
 def _ask_order(runner: SubjectRunner) -> Finding:
-    found = decay_rule(runner)
-    if not found.order:
-        return Finding((), "unknown: " + ("there is no decay" if found.coupling == ("none",) else "the decay has no known form"))
-    if "decoupled" not in found.coupling:
+    rule = decay_rule(runner)
+    if not rule.order:
+        return Finding((), "unknown: " + ("there is no decay" if rule.coupling == ("none",) else "the decay has no known form"))
+    if "decoupled" not in rule.coupling:
         return Finding(("inside",), "the decay is part of the update")
-    order = scale.order(runner)
-    says = " or ".join(WHERE[one] for one in order) + (", the same thing here" if len(order) > 1 else "")
-    form = scale.measured(runner)
-    return Finding(order, f"decay acts {says}" + (f", {form.form.says}" if form and form.form.says else ""))
+    order = scale.fitting_orders(runner)
+    says = " or ".join(WHERE[word] for word in order) + (", the same thing here" if len(order) > 1 else "")
+    fit = scale.fit_scale(runner)
+    return Finding(order, f"decay acts {says}" + (f", {fit.form.says}" if fit and fit.form.says else ""))
 
 
 def _ask_mask(runner: SubjectRunner) -> Finding:
-    found = decay_rule(runner)
-    if "decoupled" not in found.coupling:
-        return _unmasked(found)
-    steps = [step for step in found.replayed_run.steps if step.moved.any()]
-    seen = sum(int(step.weight.count_nonzero()) for step in steps)
+    rule = decay_rule(runner)
+    if "decoupled" not in rule.coupling:
+        return _mask_unless_decoupled(rule)
+    steps = [step for step in rule.replayed_run.steps if step.moved.any()]
+    total = sum(int(step.weight.count_nonzero()) for step in steps)
     moved = sum(int(step.moved.sum()) for step in steps)
-    share = {"decaying": moved / seen}
+    share = {"decaying": moved / total}
     if all(bool((step.moved | (step.gradient == 0) | (step.weight == 0)).all()) for step in steps):
-        what = "all" if moved == seen else "all with a gradient"
-        return Finding(("none",), f"{what} of the coordinates decay ({moved} of {seen} over {len(steps)} tensor-steps)", share)
-    if all(bool((step.moved == _as_if_cautious(step)).all()) for step in steps):
-        return Finding(("cautious",), f"{moved} of {seen} coordinates decay: those that the update shrinks as well", share)
-    if not any(bool((step.moved & _as_if_cautious(step)).any()) for step in steps):
+        coordinates = "all" if moved == total else "all with a gradient"
         return Finding(
-            (), f"unknown: {moved} of {seen} coordinates decay: those that the update grows (cautious inverted)", share
+            ("none",), f"{coordinates} of the coordinates decay ({moved} of {total} over {len(steps)} tensor-steps)", share
         )
-    return Finding((), f"unknown: {moved} of {seen} coordinates decay, by neither update nor zero gradients", share)
+    if all(bool((step.moved == _cautious_mask(step)).all()) for step in steps):
+        return Finding(("cautious",), f"{moved} of {total} coordinates decay: those that the update shrinks as well", share)
+    if not any(bool((step.moved & _cautious_mask(step)).any()) for step in steps):
+        return Finding(
+            (), f"unknown: {moved} of {total} coordinates decay: those that the update grows (cautious inverted)", share
+        )
+    return Finding((), f"unknown: {moved} of {total} coordinates decay, by neither update nor zero gradients", share)
 
 
-def _unmasked(found: DecayRule) -> Finding:
-    if found.coupling == ("none",):
+def _mask_unless_decoupled(rule: DecayRule) -> Finding:
+    """Return the finding about the mask of a decay that is not decoupled."""
+    if rule.coupling == ("none",):
         return Finding((), "unknown: there is no decay")
-    if found.added is None:
+    if rule.added is None:
         return Finding((), "unknown: the decay is none that could be told coordinate by coordinate")
     return Finding(("none",), "every coordinate's gradient takes its part of the decay")
 
 
-def _as_if_cautious(step: Step) -> Tensor:
-    """Return the coordinates that the update shrinks, or leaves alone."""
+def _cautious_mask(step: Step) -> Tensor:
+    """Return True for each coordinate that the update shrinks or leaves unchanged."""
     return step.update * step.weight <= 0
 
 

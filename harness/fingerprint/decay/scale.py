@@ -1,7 +1,27 @@
-"""What is weight_decay multiplied by, and by how much besides?
+"""Questions about the scale that multiplies weight_decay, and the constant factor besides (strength).
 
-Two walks with learning rates that go up and down, from two base rates at two weight decays, give a share of the weight for
-each step. A scale and a form (1 - x, (1 - x)^2, exp(-x), 1/(1 + x)) fit if they leave one factor for all of them: the strength.
+Two runs, with learning rates that go up and down from two base rates and with two weight decays, give a share of the weight
+for each step. A scale and a form fit if they leave one factor for all shares: the strength. With x = scale x weight_decay:
+
+    scale                  x / weight_decay                                   example
+    lr                     the learning rate of the step                      torch.optim:AdamW
+    constant               1                                                  DecayNotTimesLr
+    schedule               lr / the lr at the start                           harness.optimizers:IndependentAdamW
+    initial_lr             the lr at the start                                StaleLr
+    previous_lr            the lr of the step before                          PreviousLrDecay
+    lr_squared             lr^2                                               DecayTimesLrSquared
+    lr_squared_over_max    lr^2 / the largest lr                              AdamC
+    bias_corrected_lr      Adam's bias-corrected lr                           BiasCorrectedLrDecay
+    (no word)              lr^2 / the lr at the start                         LrOverStart in the self-test of this module
+    gradient               coupled: the update rule's factor of a gradient    torch.optim:Adam
+
+    form                   w is multiplied by                                 example
+    plain                  1 - x                                              torch.optim:AdamW
+    twice                  (1 - x)^2                                          DecayTwice
+    exponential            exp(-x)                                            ExponentialDecay
+    divided                1 / (1 + x)                                        ProximalDecay, whose order is `proximal`
+
+The examples without a package are classes of `tests.mutants`.
 """
 
 from __future__ import annotations
@@ -15,18 +35,25 @@ import torch
 
 from harness.fingerprint.decay.rule import DecayFraction, DecayRule, decay_rule, first_decaying_step, infer_rule
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import OTHER_BUILT, OTHER_DECAY, OTHER_LRS, GradientSequence, draw_sequence
+from harness.fingerprint.measuring.gradient_sequence import (
+    OTHER_DECAY,
+    OTHER_INITIAL_LRS,
+    OTHER_LRS,
+    GradientSequence,
+    draw_sequence,
+)
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import constants
 
 Betas = tuple[float, float]
-ROUNDED_RATE = 8 * float(torch.finfo(torch.float32).eps)  # some keep lr x weight_decay itself in float32, beside double weights
+# Some optimizers compute lr x weight_decay in float32 and keep their weights in double.
+ROUNDED_RATE = 8 * float(torch.finfo(torch.float32).eps)
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a share of the weight is of x = scale x weight_decay: `undo` gives x from the share."""
+    """Function that gives a share of the weight from x = scale x weight_decay; `undo` is its inverse, x from the share."""
 
     says: str
     undo: Callable[[float], float]
@@ -45,16 +72,16 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Rates:
-    """The learning rates of the steps so far, the constructor's, and the group's own when it was built."""
+    """The learning rates of the steps so far, of the constructor, and of the group when it was built (`own`)."""
 
     steps: tuple[float, ...]
     constructor: float
     own: float
 
 
-Start = Callable[[Rates], float]
-Of = Callable[[Rates, Betas], float]
-STARTS: Mapping[str, Start] = {
+StartingRate = Callable[[Rates], float]
+Multiplier = Callable[[Rates, Betas], float]
+STARTING_RATES: Mapping[str, StartingRate] = {
     "the group's first lr": lambda rates: rates.own,
     "the constructor's lr": lambda rates: rates.constructor,
     "the first step's lr": lambda rates: rates.steps[0],
@@ -63,15 +90,15 @@ STARTS: Mapping[str, Start] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """What weight_decay may be multiplied by: the contract's word, or none where it has none, how it is said, and the number."""
+    """A multiplier of weight_decay: the contract's word (empty if it has none), its text, and its number at a step (`of`)."""
 
     word: str
     says: str
-    of: Of
+    of: Multiplier
 
 
-def _from_a_start(says: str, start: Start) -> tuple[Scale, ...]:
-    """Return the scales that rest on a learning rate from before the first step, or of the first step."""
+def _scales_from_start(says: str, start: StartingRate) -> tuple[Scale, ...]:
+    """Return the scales that depend on one of the starting rates, called `says` in their texts."""
     return (
         Scale("schedule", f"lr / {says}", lambda rates, betas: rates.steps[-1] / start(rates)),
         Scale("initial_lr", says, lambda rates, betas: start(rates)),
@@ -81,10 +108,12 @@ def _from_a_start(says: str, start: Start) -> tuple[Scale, ...]:
 
 
 def _over(rates: Rates, largest: float) -> float:
+    """Return the squared learning rate of the last step over `largest`."""
     return rates.steps[-1] ** 2 / largest
 
 
 def _bias_corrected(rates: Rates, betas: Betas) -> float:
+    """Return Adam's step size at the last step: lr x sqrt(1 - beta2^t) / (1 - beta1^t)."""
     steps = len(rates.steps)
     return rates.steps[-1] * math.sqrt(1 - betas[1] ** steps) / (1 - betas[0] ** steps)
 
@@ -93,7 +122,7 @@ SCALES: tuple[Scale, ...] = (
     Scale("lr", "lr", lambda rates, betas: rates.steps[-1]),
     Scale("constant", "nothing", lambda rates, betas: 1.0),
     Scale("lr_squared_over_max", "lr^2 / largest lr so far", lambda rates, betas: _over(rates, max(rates.steps))),
-    *(scale for says, start in STARTS.items() for scale in _from_a_start(says, start)),
+    *(scale for says, start in STARTING_RATES.items() for scale in _scales_from_start(says, start)),
     Scale("lr_squared_over_max", "lr^2 / largest of the group's lr", lambda rates, _: _over(rates, max(*rates.steps, rates.own))),
     Scale("lr_squared_over_max", "lr^2 / largest given lr", lambda rates, _: _over(rates, max(*rates.steps, rates.constructor))),
     Scale("bias_corrected_lr", "Adam's bias-corrected lr", _bias_corrected),
@@ -102,8 +131,8 @@ SCALES: tuple[Scale, ...] = (
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """The scale and the form that leave one factor, that factor a tensor, and how much it varies."""
+class ScaleFit:
+    """The scale and form that leave one factor, that factor for each tensor, and its relative spread over the steps."""
 
     scale: Scale
     form: Form
@@ -113,8 +142,8 @@ class Scaled:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """One measured share, with what it may have been computed from."""
+class MeasuredShare:
+    """One measured share, with the learning rates and the weight decay that it may depend on."""
 
     share: DecayFraction
     rates: Rates
@@ -122,92 +151,94 @@ class Taken:
 
 
 @lru_cache(maxsize=8)
-def taken(runner: SubjectRunner) -> tuple[Taken, ...]:
-    """Return every share of both walks, from the first step on that decays; none if either walk is not decoupled."""
+def measured_shares(runner: SubjectRunner) -> tuple[MeasuredShare, ...]:
+    """Return every share of both runs from the first decaying step on, or nothing if either run is not decoupled."""
     first = decay_rule(runner)
     if not first.shares:
         return ()
-    found = [_of(one) for one in (first, _other(runner, first.replayed_run.sequence))]
-    return tuple(one for part in found for one in part) if all(found) else ()
+    parts = [_shares_of(rule) for rule in (first, _other(runner, first.replayed_run.sequence))]
+    return tuple(share for part in parts for share in part) if all(parts) else ()
 
 
 def _other(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
-    """Return the law of the other walk, which is built with learning rates that are not the first step's."""
+    """Return the decay rule of the second run, whose optimizer is built with other learning rates than the first step's."""
     other = draw_sequence(OTHER_LRS, OTHER_DECAY, silent=bool((sequence.gradients[0][0] == 0).any()), seed=1)
     try:
-        return infer_rule(runner, replace(other, built=OTHER_BUILT))
-    except Exception:  # some take tensors only, and no groups
-        return infer_rule(runner, replace(other, built=(OTHER_BUILT[0], OTHER_BUILT[0])))
+        return infer_rule(runner, replace(other, built=OTHER_INITIAL_LRS))
+    except Exception:
+        # Some optimizers take tensors only. With one learning rate for both, no group is needed.
+        return infer_rule(runner, replace(other, built=(OTHER_INITIAL_LRS[0], OTHER_INITIAL_LRS[0])))
 
 
-def _of(one: DecayRule) -> list[Taken]:
-    start, sequence = first_decaying_step(one.shares), one.replayed_run.sequence
-    constructor, own = sequence.built or (sequence.lrs[0], sequence.lrs[0])
+def _shares_of(rule: DecayRule) -> list[MeasuredShare]:
+    """Return the measured shares of one run."""
+    start, sequence = first_decaying_step(rule.shares), rule.replayed_run.sequence
+    constructor, group = sequence.built or (sequence.lrs[0], sequence.lrs[0])
     return [
-        Taken(share, Rates(sequence.lrs[: share.number + 1], constructor, own), sequence.weight_decay)
-        for share in one.shares
+        MeasuredShare(share, Rates(sequence.lrs[: share.number + 1], constructor, group), sequence.weight_decay)
+        for share in rule.shares
         if share.number >= start
     ]
 
 
 @lru_cache(maxsize=8)
-def measured(runner: SubjectRunner) -> Scaled | None:
-    """Return the scale and form that fit a decoupled decay, or None."""
-    seen, betas = taken(runner), _betas(runner)
-    if not seen:
+def fit_scale(runner: SubjectRunner) -> ScaleFit | None:
+    """Return the first scale and form that fit the shares of a decoupled decay, or None."""
+    shares, betas = measured_shares(runner), _betas(runner)
+    if not shares:
         return None
     after = decay_rule(runner).order[-1:] == ("after",)
     for form in ([PLAIN, PROXIMAL] if after else []) + list(FORMS.values()):
         for scale in SCALES:
-            fit = _fit(seen, form, scale, betas)
+            fit = _fit(shares, form, scale, betas)
             if fit and fit[1] <= max(math.sqrt(runner.eps), ROUNDED_RATE):
-                return Scaled(scale, form, form is PROXIMAL, *fit)
+                return ScaleFit(scale, form, form is PROXIMAL, *fit)
     return None
 
 
-def _fit(seen: Sequence[Taken], form: Form, scale: Scale, betas: Betas) -> tuple[tuple[float, ...], float] | None:
-    """Return the factor that a form and a scale leave, one a tensor, and how much it varies over the steps."""
+def _fit(shares: Sequence[MeasuredShare], form: Form, scale: Scale, betas: Betas) -> tuple[tuple[float, ...], float] | None:
+    """Return the factor that form and scale leave in each tensor, and its relative spread over the steps, or None."""
     ratios: dict[int, list[float]] = {}
-    for one in seen:
+    for entry in shares:
         try:
-            x = form.undo(one.share.taken)
-        except (ValueError, ZeroDivisionError):  # a share that this form cannot give
+            x = form.undo(entry.share.taken)
+        except (ValueError, ZeroDivisionError):  # the form cannot give this share
             return None
-        ratio = x / (scale.of(one.rates, betas) * one.weight_decay)
-        ratios.setdefault(one.share.tensor, []).append(ratio)
+        ratio = x / (scale.of(entry.rates, betas) * entry.weight_decay)
+        ratios.setdefault(entry.share.tensor, []).append(ratio)
     means = [sum(part) / len(part) for part in ratios.values()]
     spreads = [(max(part) - min(part)) / abs(mean) for part, mean in zip(ratios.values(), means, strict=True) if mean]
     return (tuple(means), max(spreads)) if len(spreads) == len(means) else None
 
 
 def _betas(runner: SubjectRunner) -> Betas:
-    """Return the betas of a built optimizer's group, Adam's where it has none."""
+    """Return the betas of the optimizer's parameter group, or Adam's default if it has none."""
     weight = torch.nn.Parameter(torch.ones(2, 2, dtype=runner.dtype))
     beta1, beta2, _ = constants(runner.make([weight], lr=0.1, weight_decay=0.1).param_groups[0])
     return beta1, beta2
 
 
-def order(runner: SubjectRunner) -> tuple[str, ...]:
-    """Return the orders that fit: after and proximal differ only in how the share depends on the scale."""
-    fit = measured(runner)
-    return tuple("proximal" if one == "after" and fit and fit.proximal else one for one in decay_rule(runner).order)
+def fitting_orders(runner: SubjectRunner) -> tuple[str, ...]:
+    """Return the orders that fit. `after` and `proximal` differ only in how the share depends on the scale."""
+    fit = fit_scale(runner)
+    return tuple("proximal" if word == "after" and fit and fit.proximal else word for word in decay_rule(runner).order)
 
 
 def _ask_scale(runner: SubjectRunner) -> Finding:
-    found, fit = decay_rule(runner), measured(runner)
-    inside = ("gradient",) if found.order[:1] == ("inside",) else ()
+    rule, fit = decay_rule(runner), fit_scale(runner)
+    inside = ("gradient",) if rule.order[:1] == ("inside",) else ()
     words = (*inside, *((fit.scale.word,) if fit and fit.scale.word else ()))
     if fit and not inside:
-        walked = len(taken(runner))
-        says = f"one factor times {_named(fit.scale)} fits all {walked} measured shares (spread {fit.spread:.0e})"
+        count = len(measured_shares(runner))
+        says = f"one factor times {_named(fit.scale)} fits all {count} measured shares (spread {fit.spread:.0e})"
         return Finding(words, says if words else f"no scale that has a name: {says}", {"spread": fit.spread})
     if words:
         return Finding(
             words, "whatever the update rule multiplies a gradient by" + (f", which is {fit.scale.says}" if fit else "")
         )
-    if not found.shares:
-        return Finding((), "unknown: " + ("there is no decay" if found.coupling == ("none",) else "the decay has no known form"))
-    shares = [one.taken for one in found.shares]
+    if not rule.shares:
+        return Finding((), "unknown: " + ("there is no decay" if rule.coupling == ("none",) else "the decay has no known form"))
+    shares = [share.taken for share in rule.shares]
     return Finding(
         (), f"unknown: the decay takes {min(shares):.4g} to {max(shares):.4g} of w, by none of the known learning rates"
     )
@@ -218,18 +249,19 @@ def _named(scale: Scale) -> str:
 
 
 def _ask_strength(runner: SubjectRunner) -> Finding:
-    found, fit = decay_rule(runner), measured(runner)
-    if found.added is not None:
-        return _strength(found.added, f"the gradient takes {found.added:.6g} x weight_decay x w")
-    if found.coupling == ("none",):
+    rule, fit = decay_rule(runner), fit_scale(runner)
+    if rule.added is not None:
+        return _strength(rule.added, f"the gradient takes {rule.added:.6g} x weight_decay x w")
+    if rule.coupling == ("none",):
         return Finding((), "unknown: there is no decay")
     if not fit:
         return Finding((), "unknown: no constant factor could be measured")
     factor = fit.form.times * fit.strengths[0]
     if any(
-        not math.isclose(fit.form.times * one, factor, rel_tol=max(math.sqrt(runner.eps), ROUNDED_RATE)) for one in fit.strengths
+        not math.isclose(fit.form.times * strength, factor, rel_tol=max(math.sqrt(runner.eps), ROUNDED_RATE))
+        for strength in fit.strengths
     ):
-        shown = ", ".join(f"{one:.4g}" for one in fit.strengths)
+        shown = ", ".join(f"{strength:.4g}" for strength in fit.strengths)
         return Finding((), f"unknown: the factor differs between tensors ({shown})", {"smallest": min(fit.strengths)})
     if fit.form in (FORMS["exponential"], FORMS["divided"]):
         return Finding((), f"decay acts {fit.form.says}, which no constant factor is", {"first_order": factor})

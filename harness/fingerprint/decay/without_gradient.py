@@ -1,6 +1,7 @@
-"""What happens to a weight without gradient: with weight decay, without it, and at exactly zero?
+"""Questions about weights without gradient: with weight decay, without it, and at exactly zero.
 
-A zero gradient alone misleads (early returns, skipped first steps), so there are always other weights that have gradients.
+A run in which every gradient is zero can mislead, because some optimizers return early or skip their first steps. Other weights
+therefore have gradients, except in one of the three runs of `hidden_decay`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.gradient_sequence import LRS, SILENT, WEIGHT_DECAY, GradientSequence, draw_sequence
+from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, ZERO_COLUMN, GradientSequence, draw_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
@@ -19,46 +20,47 @@ STEPS = 20
 LR = 0.25
 
 
-def _quiet(sequence: GradientSequence) -> GradientSequence:
-    """Return the walk with no gradient at all in its second tensor."""
+def _silence_second_tensor(sequence: GradientSequence) -> GradientSequence:
+    """Return the sequence with gradients of zero for the whole second tensor."""
     gradients = tuple((first, torch.zeros_like(second)) for first, second in sequence.gradients)
     return GradientSequence(sequence.starts, gradients, sequence.lrs, sequence.weight_decay)
 
 
 def _ask_zero_gradient(runner: SubjectRunner) -> Finding:
-    sequence = _quiet(draw_sequence(LRS[:STEPS], WEIGHT_DECAY))
+    sequence = _silence_second_tensor(draw_sequence(LRS[:STEPS], WEIGHT_DECAY))
     gaps = [
-        with_it - without for with_it, without in zip(sequence.run(runner, WEIGHT_DECAY), sequence.run(runner, 0.0), strict=True)
+        with_it - without_it
+        for with_it, without_it in zip(sequence.run(runner, WEIGHT_DECAY), sequence.run(runner, 0.0), strict=True)
     ]
     if not bool(gaps[0].isfinite().all()):
         return Finding((), "unknown: a gradient of zero gives weights that are not finite")
     if not float(gaps[0].abs().max()):
         return Finding((), "unknown: weight_decay changes nothing, with gradients or without")
-    coordinate, whole = bool(gaps[0][-1][:, SILENT].any()), bool(gaps[1][-1].any())
-    broken = not bool(gaps[1].isfinite().all())
+    coordinate, whole = bool(gaps[0][-1][:, ZERO_COLUMN].any()), bool(gaps[1][-1].any())
+    not_finite = not bool(gaps[1].isfinite().all())
     word = "decays" if coordinate else "untouched"
-    taken = -(gaps[0][-1] / sequence.starts[0])[:, SILENT]
+    taken = -(gaps[0][-1] / sequence.starts[0])[:, ZERO_COLUMN]
     low, high = float(taken.min()), float(taken.max())
-    towards = _towards_zero(gaps[0][:, :, SILENT], sequence.starts[0][:, SILENT])
+    towards = _towards_zero(gaps[0][:, :, ZERO_COLUMN], sequence.starts[0][:, ZERO_COLUMN])
     if coordinate and not all(towards):
-        return _grown(low, high, some=any(towards))
+        return _growth(low, high, mixed=any(towards))
     share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
     does = f"decay takes {share} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
     other = "" if coordinate == whole else f"; a whole tensor of them is {'' if whole else 'not '}decayed"
-    other = "; a whole tensor of them turns nan" if broken else other
+    other = "; a whole tensor of them turns nan" if not_finite else other
     return Finding((word,), f"a weight whose gradient is zero among others: {does}{other}", {"smallest": low, "largest": high})
 
 
 def _towards_zero(gaps: Tensor, starts: Tensor) -> list[bool]:
-    """Say of each weight that decay moves whether its first move goes towards zero: later ones may be beyond it."""
-    first = [next((one for one in path.tolist() if one), 0.0) for path in gaps.T]
-    return [one * start < 0 for one, start in zip(first, starts.tolist(), strict=True) if one]
+    """Return for each weight that decay moves whether its first move goes towards zero; later moves may start beyond it."""
+    first = [next((move for move in path.tolist() if move), 0.0) for path in gaps.T]
+    return [move * start < 0 for move, start in zip(first, starts.tolist(), strict=True) if move]
 
 
-def _grown(low: float, high: float, *, some: bool) -> Finding:
-    """Return the finding of a weight decay under which weights without gradient grow, all of them or some."""
+def _growth(low: float, high: float, *, mixed: bool) -> Finding:
+    """Return the finding if the decay makes weights without gradient grow: all of them, or only some (`mixed`)."""
     numbers = {"smallest": low, "largest": high}
-    if some:
+    if mixed:
         return Finding((), "unknown: of weights whose gradient is zero among others, some grow and some shrink", numbers)
     share = f"{-high:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{-high:.3g} to {-low:.3g}"
     return Finding(("grows",), f"a weight whose gradient is zero among others grows by {share} of it in {STEPS} steps", numbers)
@@ -67,15 +69,17 @@ def _grown(low: float, high: float, *, some: bool) -> Finding:
 def _ask_hidden(runner: SubjectRunner) -> Finding:
     sequence = draw_sequence((LR,) * STEPS, WEIGHT_DECAY)
     silent = GradientSequence(
-        sequence.starts, tuple(tuple(torch.zeros_like(one) for one in given) for given in sequence.gradients), sequence.lrs, 0.0
+        sequence.starts,
+        tuple(tuple(torch.zeros_like(tensor) for tensor in given) for given in sequence.gradients),
+        sequence.lrs,
+        0.0,
     )
     among, alone = sequence.run(runner, 0.0), silent.run(runner, 0.0)
     shares = {
         "alone": _share([path[-1] / path[0] for path in alone], 8 * runner.eps),
-        "among": _share([path[-1][:, SILENT] / path[0][:, SILENT] for path in among], 8 * runner.eps),
-        "with_gradients": _share(
-            _spread(runner, sequence, among), 1e3 * runner.eps
-        ),  # a difference of weights a hundred times as large
+        "among": _share([path[-1][:, ZERO_COLUMN] / path[0][:, ZERO_COLUMN] for path in among], 8 * runner.eps),
+        # A difference of weights that are a hundred times as large has more rounding.
+        "with_gradients": _share(_ratios_of_differences(runner, sequence, among), 1e3 * runner.eps),
     }
     known = {name: share for name, share in shares.items() if share is not None}
     hidden = {name: share for name, share in known.items() if share}
@@ -88,16 +92,19 @@ def _ask_hidden(runner: SubjectRunner) -> Finding:
     return Finding(("yes",), f"at weight_decay 0 and lr {LR:g} a step takes {share:.4g} of every weight ({where})", hidden)
 
 
-def _spread(runner: SubjectRunner, sequence: GradientSequence, among: list[Tensor]) -> list[Tensor]:
-    """Return what is left of a difference between two starts after the same gradients: only decay shrinks it alike."""
+def _ratios_of_differences(runner: SubjectRunner, sequence: GradientSequence, among: list[Tensor]) -> list[Tensor]:
+    """Return the differences between two runs at the last step, over those at the start.
+
+    Both runs have the same gradients and other starts. Only a decay shrinks all differences by the same factor.
+    """
     starts = tuple(start * (1.5 + 0.1 * torch.arange(start.numel()).reshape(start.shape)) for start in sequence.starts)
     other = GradientSequence(starts, sequence.gradients, sequence.lrs, sequence.weight_decay).run(runner, 0.0)
-    return [(one[-1] - path[-1]) / (one[0] - path[0]) for one, path in zip(other, among, strict=True)]
+    return [(shifted[-1] - path[-1]) / (shifted[0] - path[0]) for shifted, path in zip(other, among, strict=True)]
 
 
-def _share(left: list[Tensor], noise: float) -> float | None:
-    """Return what one step takes of every weight alike, 0 within `noise`, or None where there is no common share."""
-    flat = torch.cat([one.flatten() for one in left])
+def _share(ratios: list[Tensor], noise: float) -> float | None:
+    """Return the share that one step takes of every weight, 0 within `noise`, or None if there is no common share."""
+    flat = torch.cat([ratio.flatten() for ratio in ratios])
     if not bool(flat.isfinite().all()) or float(flat.min()) <= 0:
         return None
     low, high = (1 - math.exp(math.log(float(edge)) / STEPS) for edge in (flat.max(), flat.min()))
@@ -110,10 +117,10 @@ def _ask_at_zero(runner: SubjectRunner) -> Finding:
     sequence = draw_sequence((LR,) * STEPS, WEIGHT_DECAY)
     starts = tuple(start.clone() for start in sequence.starts)
     for start in starts:
-        start[:, SILENT] = 0.0
+        start[:, ZERO_COLUMN] = 0.0
     quiet = GradientSequence(starts, sequence.gradients, sequence.lrs, sequence.weight_decay)
     moved, idle = (
-        float(torch.cat([path[:, :, SILENT].flatten() for path in quiet.run(runner, decay)]).abs().max())
+        float(torch.cat([path[:, :, ZERO_COLUMN].flatten() for path in quiet.run(runner, decay)]).abs().max())
         for decay in (WEIGHT_DECAY, 0.0)
     )
     if not math.isfinite(moved):

@@ -1,4 +1,4 @@
-"""What surrounds a step: gradients, parameters, groups, the order of calls, saved state, options of the constructor."""
+"""Questions about handling: gradients, parameters, groups, steps, saved state, options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""Whose learning rate and weight decay count in a parameter group, and what happens to the caller's groups?"""
+"""Questions about parameter groups: whose lr and weight_decay count, and changes of the caller's dicts.
+
+Each question is one experiment:
+
+    question                experiment                                         example of an unusual answer
+    add_param_group         two parameters join after some steps               ignored: only the groups of the start are stepped
+    group_options           two groups with lr and weight_decay of their own   decay_of_first_group: it counts for all groups
+    exempt_first            groups after one with weight_decay 0               not_decayed: the decay ends at the exempt group
+    empty_group             a group without parameters before another one      dropped: the optimizer leaves the group out
+    callers_groups          the caller's dicts, before and after the steps     values_changed: lr x weight_decay is written there
+    weight_decay_schedule   weight_decay is set before the first step          ignored: the constructor's counts
+"""
 
 from __future__ import annotations
 
@@ -10,8 +21,8 @@ from torch import Tensor
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.self_comparison import (
     LR,
+    SMALLEST_EFFECT,
     STEPS,
-    VISIBLE,
     WEIGHT_DECAY,
     build,
     decay_shows,
@@ -27,37 +38,39 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 OWN_LR, OWN_DECAY = 0.75 * LR, 2 * WEIGHT_DECAY
-THIRD_LR, THIRD_DECAY = 0.6 * LR, 1.3 * WEIGHT_DECAY  # and not 1.5: 0.75 x 2 is lr^2 over the constructor's lr
+# The factor 1.3 must not be 1.5 = 0.75 x 2: a decay by lr^2 over the constructor's lr would then
+# look like a decay by lr and the first group's weight_decay.
+THIRD_LR, THIRD_DECAY = 0.6 * LR, 1.3 * WEIGHT_DECAY
 LATER = range(STEPS, 2 * STEPS)
 INVISIBLE = "not known, because weight_decay changes no path by more than rounding could"
 
 
 @refusal_is_an_answer
 def add_param_group(runner: SubjectRunner) -> Finding:
-    """Ask how a parameter fares that joins mid-run, with a weight decay of its own and without one."""
-    old, own, default = (track(runner, seed) for seed in (1, 2, 3))
+    """Compare two parameters that join mid-run, one with its own lr and weight_decay, with parameters of a fresh optimizer."""
+    old, custom, default = (track(runner, seed) for seed in (1, 2, 3))
     optimizer = build(runner, [old])
     run_tracked(optimizer, [old], range(STEPS))
-    optimizer.add_param_group({"params": [own.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY})
+    optimizer.add_param_group({"params": [custom.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY})
     optimizer.add_param_group({"params": [default.weight]})
-    run_tracked(optimizer, [old, own, default], LATER)
-    if any(one.path[-1].equal(one.path[0]) for one in (own, default)):
+    run_tracked(optimizer, [old, custom, default], LATER)
+    if any(one.path[-1].equal(one.path[0]) for one in (custom, default)):
         return Finding(("ignored",), "a parameter that joins mid-run by add_param_group never moves")
-    rates = {
+    settings = {
         "as_fresh": (OWN_LR, OWN_DECAY),
         "decay_of_constructor": (OWN_LR, WEIGHT_DECAY),
         "lr_of_constructor": (LR, OWN_DECAY),
         "not_decayed": (OWN_LR, 0.0),
     }
-    word = _match(runner, own.path, {word: _fresh(runner, 2, *pair) for word, pair in rates.items()})
+    word = _matching_answer(runner, custom.path, {word: _fresh(runner, 2, *pair) for word, pair in settings.items()})
     if word not in ("as_fresh", ""):
         return Finding(
             (word,),
             f"a parameter that joins mid-run: {_SAYS[word]}",
-            {"gap": max_relative_difference(own.path, _fresh(runner, 2, *rates["as_fresh"]))},
+            {"gap": max_relative_difference(custom.path, _fresh(runner, 2, *settings["as_fresh"]))},
         )
     distances = [
-        max_relative_difference(own.path, _fresh(runner, 2, OWN_LR, OWN_DECAY)),
+        max_relative_difference(custom.path, _fresh(runner, 2, OWN_LR, OWN_DECAY)),
         max_relative_difference(default.path, _fresh(runner, 3, LR, WEIGHT_DECAY)),
         max_relative_difference(old.path, run_alone(runner, 1, range(2 * STEPS)).path),
     ]
@@ -72,7 +85,10 @@ def add_param_group(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def group_options(runner: SubjectRunner) -> Finding:
-    """Ask whether each of two groups has its own learning rate and weight decay."""
+    """Compare two groups, which have their own lr and weight_decay, with parameters alone.
+
+    The second group is also compared with parameters under the values of the constructor and of the first group.
+    """
     if not decay_shows(runner):
         return Finding((), INVISIBLE)
     first, second = track(runner, 1), track(runner, 2)
@@ -81,7 +97,7 @@ def group_options(runner: SubjectRunner) -> Finding:
         {"params": [second], "lr": OWN_LR, "weight_decay": OWN_DECAY},
     ]
     run_tracked(build(runner, groups), [first, second], range(STEPS))
-    rates = {
+    settings = {
         "own": (OWN_LR, OWN_DECAY),
         "decay_of_constructor": (OWN_LR, WEIGHT_DECAY),
         "lr_of_constructor": (LR, OWN_DECAY),
@@ -89,8 +105,8 @@ def group_options(runner: SubjectRunner) -> Finding:
         "decay_of_first_group": (OWN_LR, THIRD_DECAY),
         "first_group": (THIRD_LR, THIRD_DECAY),
     }
-    paths = {word: run_alone(runner, 2, lr=lr, weight_decay=weight_decay).path for word, (lr, weight_decay) in rates.items()}
-    word = _match(runner, second.path, paths)
+    paths = {word: run_alone(runner, 2, lr=lr, weight_decay=weight_decay).path for word, (lr, weight_decay) in settings.items()}
+    word = _matching_answer(runner, second.path, paths)
     distance = max_relative_difference(second.path, paths["own"])
     if word == "own":
         distance = max_relative_difference(first.path, run_alone(runner, 1, lr=THIRD_LR, weight_decay=THIRD_DECAY).path)
@@ -103,23 +119,29 @@ def group_options(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def exempt_first(runner: SubjectRunner) -> Finding:
-    """Ask how groups fare after one whose weight decay is 0."""
+    """Compare the groups after one with weight_decay 0, and that group, with optimizers of their own."""
     exempt, *decayed = (track(runner, seed) for seed in (1, 2, 3))
-    groups = [{"params": [exempt], "weight_decay": 0.0}, *({"params": [one]} for one in decayed)]
+    groups = [{"params": [exempt], "weight_decay": 0.0}, *({"params": [tracked]} for tracked in decayed)]
     run_tracked(build(runner, groups), [exempt, *decayed], range(STEPS))
     if not decay_shows(runner):
         return Finding((), INVISIBLE)
-    if any(one.path[-1].equal(one.path[0]) for one in (exempt, *decayed)):
+    if any(tracked.path[-1].equal(tracked.path[0]) for tracked in (exempt, *decayed)):
         return Finding(("not_moved",), "with an exempt group in front, some parameter never moves")
-    free = max_relative_difference(exempt.path, run_alone(runner, 1, weight_decay=0.0).path)
-    if free > tolerance(runner) and max_relative_difference(exempt.path, run_alone(runner, 1).path) <= tolerance(runner):
-        return Finding(("exempt_decays",), "a group whose weight_decay is 0 decays by the constructor's", {"gap": free})
+    exempt_difference = max_relative_difference(exempt.path, run_alone(runner, 1, weight_decay=0.0).path)
+    if exempt_difference > tolerance(runner) and max_relative_difference(exempt.path, run_alone(runner, 1).path) <= tolerance(
+        runner
+    ):
+        return Finding(
+            ("exempt_decays",), "a group whose weight_decay is 0 decays by the constructor's", {"gap": exempt_difference}
+        )
     if any(
-        max_relative_difference(one.path, run_alone(runner, one.seed, weight_decay=0.0).path) <= tolerance(runner)
-        for one in decayed
+        max_relative_difference(tracked.path, run_alone(runner, tracked.seed, weight_decay=0.0).path) <= tolerance(runner)
+        for tracked in decayed
     ):
         return Finding(("not_decayed",), "groups after one whose weight_decay is 0 do not decay")
-    worst = max(free, *(max_relative_difference(one.path, run_alone(runner, one.seed).path) for one in decayed))
+    worst = max(
+        exempt_difference, *(max_relative_difference(tracked.path, run_alone(runner, tracked.seed).path) for tracked in decayed)
+    )
     return same_path_finding(
         runner, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed", neighbours=True
     )
@@ -127,16 +149,16 @@ def exempt_first(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def empty_group(runner: SubjectRunner) -> Finding:
-    """Ask whether a group without parameters is taken, and whether it disturbs the others."""
-    one = track(runner)
-    optimizer = build(runner, [{"params": [], "weight_decay": 0.0}, {"params": [one]}])
-    run_tracked(optimizer, [one], range(STEPS))
-    kept = len(optimizer.param_groups)
-    if kept < 2:
-        return Finding(("dropped",), f"a group without parameters is dropped: {kept} of 2 groups left", {"kept": float(kept)})
+    """Return the finding on a group without parameters: whether it is accepted, and whether it changes the other group's path."""
+    tracked = track(runner)
+    optimizer = build(runner, [{"params": [], "weight_decay": 0.0}, {"params": [tracked]}])
+    run_tracked(optimizer, [tracked], range(STEPS))
+    count = len(optimizer.param_groups)
+    if count < 2:
+        return Finding(("dropped",), f"a group without parameters is dropped: {count} of 2 groups left", {"kept": float(count)})
     return same_path_finding(
         runner,
-        max_relative_difference(one.path, run_alone(runner).path),
+        max_relative_difference(tracked.path, run_alone(runner).path),
         what="a matrix beside a group without parameters",
         same="accepted",
         neighbours=True,
@@ -144,17 +166,24 @@ def empty_group(runner: SubjectRunner) -> Finding:
 
 
 def callers_groups(runner: SubjectRunner) -> Finding:
-    """Ask what becomes of the dicts that the caller gave as groups."""
-    one, other = track(runner, 1), track(runner, 2)
+    """Return the finding on the dicts that the caller gives as groups: whether values change or keys are added."""
+    first, second = track(runner, 1), track(runner, 2)
     given: list[dict[str, Any]] = [
-        {"params": [one.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY},
-        {"params": [other.weight], "weight_decay": 0.0},
+        {"params": [first.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY},
+        {"params": [second.weight], "weight_decay": 0.0},
     ]
     before = [dict(group) for group in given]
     optimizer = runner.make(given, lr=LR, weight_decay=WEIGHT_DECAY)
-    run_tracked(optimizer, [one, other], range(STEPS))
-    changed = sorted({name for group, own in zip(given, before, strict=True) for name in own if _differs(group, own, name)})
-    added = sorted({name for group, own in zip(given, before, strict=True) for name in group if name not in own})
+    run_tracked(optimizer, [first, second], range(STEPS))
+    changed = sorted(
+        {
+            name
+            for group, original in zip(given, before, strict=True)
+            for name in original
+            if _value_changed(group, original, name)
+        }
+    )
+    added = sorted({name for group, original in zip(given, before, strict=True) for name in group if name not in original})
     numbers = {"changed": float(len(changed)), "added": float(len(added))}
     if changed:
         return Finding(
@@ -167,42 +196,46 @@ def callers_groups(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def weight_decay_schedule(runner: SubjectRunner) -> Finding:
-    """Ask whether a weight decay counts that a schedule writes into the group before the first step."""
-    one = track(runner)
-    optimizer = build(runner, [one])
+    """Compare a run whose weight_decay is set in the group before the first step with a run that is built with this value."""
+    tracked = track(runner)
+    optimizer = build(runner, [tracked])
     for group in optimizer.param_groups:
         group["weight_decay"] = OWN_DECAY
-    run_tracked(optimizer, [one], range(STEPS))
+    run_tracked(optimizer, [tracked], range(STEPS))
     changed, constructed = run_alone(runner, weight_decay=OWN_DECAY).path, run_alone(runner).path
     effect = max_relative_difference(changed, constructed)
-    if effect <= VISIBLE * tolerance(runner):
+    if effect <= SMALLEST_EFFECT * tolerance(runner):
         return Finding((), INVISIBLE)
-    if max_relative_difference(one.path, constructed) <= tolerance(runner):
+    if max_relative_difference(tracked.path, constructed) <= tolerance(runner):
         return Finding(
             ("ignored",), "a weight_decay written into the group before the first step does nothing", {"effect": effect}
         )
     return same_path_finding(
         runner,
-        max_relative_difference(one.path, changed),
+        max_relative_difference(tracked.path, changed),
         what="a weight_decay written into the group before the first step",
         same="counts",
     )
 
 
 def _fresh(runner: SubjectRunner, seed: int, lr: float, weight_decay: float) -> list[Tensor]:
+    """Return the path of a parameter that takes the LATER steps in a new optimizer."""
     return run_alone(runner, seed, LATER, lr=lr, weight_decay=weight_decay).path
 
 
-def _match(runner: SubjectRunner, path: Sequence[Tensor], known: Mapping[str, Sequence[Tensor]]) -> str:
-    """Return the first of the known paths that fits, or nothing."""
-    return next((word for word, other in known.items() if max_relative_difference(path, other) <= tolerance(runner)), "")
+def _matching_answer(runner: SubjectRunner, path: Sequence[Tensor], paths: Mapping[str, Sequence[Tensor]]) -> str:
+    """Return the first answer whose path is the given one, or an empty string."""
+    return next((word for word, expected in paths.items() if max_relative_difference(path, expected) <= tolerance(runner)), "")
 
 
-def _differs(group: Mapping[str, Any], own: Mapping[str, Any], name: str) -> bool:
+def _value_changed(group: Mapping[str, Any], original: Mapping[str, Any], name: str) -> bool:
+    """Return True if an entry of a group is missing or differs from the original; parameters must be the same objects."""
     if name != "params":
-        return name not in group or bool(group[name] != own[name])
-    kept = list(group.get(name, []))
-    return len(kept) != len(own[name]) or any(one is not other for one, other in zip(kept, own[name], strict=True))
+        return name not in group or bool(group[name] != original[name])
+    params = list(group.get(name, []))
+    return len(params) != len(original[name]) or any(
+        parameter is not expected for parameter, expected in zip(params, original[name], strict=True)
+    )
 
 
 _SAYS = {

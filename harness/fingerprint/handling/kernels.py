@@ -1,4 +1,16 @@
-"""Does an optimizer that has several ways to take a step (foreach, fused, ...) take the same step each way?"""
+"""Question about implementations of a step: foreach, fused, capturable and differentiable take the same step.
+
+The reference is the step with all these options off, which is taken one tensor at a time. The answers:
+
+    agree             the largest difference of the paths is a rounding of the runner's precision
+    agree_in_single   it is a rounding of float32, as for an optimizer that keeps its step count in a float32 tensor
+    differs           it is larger: for example, foreach decays the whole list once for each of its tensors. Or it is a
+                      rounding, but not in groups with two precisions: for example, foreach decays once for each precision
+    absent            the constructor has none of these options
+    refused           every option that it has raises
+
+There is no answer for larger differences if the optimizer draws random numbers.
+"""
 
 from __future__ import annotations
 
@@ -26,75 +38,80 @@ from harness.fingerprint.measuring.self_comparison import (
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
-FLAGS = ("foreach", "fused", "capturable", "differentiable")  # ways to compute, which must change no number
+FLAGS = ("foreach", "fused", "capturable", "differentiable")  # options that select an implementation
 STEPS = 20
 SINGLE = float(torch.finfo(torch.float32).eps)
 SHAPES = (((4, 3), (5,)), ((3, 4), (7,)))  # two groups, each with a matrix and a vector
-MATRICES = (((4, 3), (3, 3)), ((3, 4), (2, 5)))  # where vectors are refused
+MATRICES = (((4, 3), (3, 3)), ((3, 4), (2, 5)))  # for optimizers that refuse vectors
 
 
 def flags(runner: SubjectRunner) -> list[str]:
-    """Return the flags that the constructor knows."""
-    known = inspect.signature(runner.build).parameters
-    return [flag for flag in FLAGS if flag in known]
+    """Return the options of FLAGS that the constructor takes."""
+    parameters = inspect.signature(runner.build).parameters
+    return [flag for flag in FLAGS if flag in parameters]
 
 
 def paths(runner: SubjectRunner) -> Finding:
-    """Ask whether the step taken one tensor at a time is taken with each of the flags too."""
+    """Compare the path under each option with the path of steps one tensor at a time."""
     present = flags(runner)
     if not present:
         return Finding(("absent",), f"there is one way to take a step: no option {', '.join(FLAGS)}")
-    shapes, usual = _plain(runner, present)
-    apart: dict[str, float] = {}
+    shapes, reference = _reference(runner, present)
+    distances: dict[str, float] = {}
     refused: list[str] = []
     for flag in present:
         try:
-            apart[flag] = _furthest(_run(runner, shapes, {**_off(present), flag: True}), usual)
+            distances[flag] = _largest_difference(_run(runner, shapes, {**_off(present), flag: True}), reference)
         except Exception:
             refused.append(flag)
-    if not apart:
+    if not distances:
         return Finding(("refused",), f"every other way to take a step is refused here: {', '.join(refused)}")
-    found = _judged(runner, apart, refused)
-    return (_of_two_precisions(runner, shapes, list(apart)) if "differs" not in found.values else None) or found
+    finding = _finding(runner, distances, refused)
+    return (_mixed_precision_finding(runner, shapes, list(distances)) if "differs" not in finding.values else None) or finding
 
 
-def _of_two_precisions(runner: SubjectRunner, shapes: Any, taken: Sequence[str]) -> Finding | None:
-    """Return what differs where a group holds two precisions, which lists are made of one by one; nothing if nothing does."""
+def _mixed_precision_finding(runner: SubjectRunner, shapes: Any, accepted: Sequence[str]) -> Finding | None:
+    """Return the finding on groups with two precisions if a path differs there, else None.
+
+    Implementations by lists make one list for each precision, which is a place for errors of their own.
+    """
     coarse = torch.float32 if runner.dtype == torch.float64 else torch.bfloat16
     present = flags(runner)
-    apart: dict[str, float] = {}
-    with contextlib.suppress(Exception):  # not every loop takes two precisions
-        usual = _run(runner, shapes, _off(present), coarse)
-        for flag in taken:
-            with contextlib.suppress(Exception):  # another question asks what two precisions do
-                apart[flag] = _furthest(_run(runner, shapes, {**_off(present), flag: True}, coarse), usual)
-    room = tolerance(runner, STEPS) * float(torch.finfo(coarse).eps) / runner.eps
-    shown = ", ".join(f"{flag} {_shown(distance)}" for flag, distance in apart.items() if distance > room)
+    distances: dict[str, float] = {}
+    with contextlib.suppress(Exception):  # the optimizer may refuse two precisions
+        reference = _run(runner, shapes, _off(present), coarse)
+        for flag in accepted:
+            with contextlib.suppress(Exception):  # the question mixed_dtypes is about this
+                distances[flag] = _largest_difference(_run(runner, shapes, {**_off(present), flag: True}, coarse), reference)
+    limit = tolerance(runner, STEPS) * float(torch.finfo(coarse).eps) / runner.eps
+    shown = ", ".join(f"{flag} {_distance_text(distance)}" for flag, distance in distances.items() if distance > limit)
     if not shown or is_stochastic(runner):
         return None
     name = str(coarse).removeprefix("torch.")
-    return Finding(("differs",), f"beside {name} weights elsewhere than one tensor at a time: {shown}", apart)
+    return Finding(("differs",), f"beside {name} weights elsewhere than one tensor at a time: {shown}", distances)
 
 
-def _judged(runner: SubjectRunner, apart: Mapping[str, float], refused: Sequence[str]) -> Finding:
+def _finding(runner: SubjectRunner, distances: Mapping[str, float], refused: Sequence[str]) -> Finding:
+    """Return the finding on the distance of each option's path from the reference."""
     shown = ", ".join(
-        [f"{flag} {_shown(distance)}" for flag, distance in apart.items()] + [f"{flag} refused" for flag in refused]
+        [f"{flag} {_distance_text(distance)}" for flag, distance in distances.items()] + [f"{flag} refused" for flag in refused]
     )
-    worst, room = max(apart.values()), tolerance(runner, STEPS)
-    if worst <= room:
-        return Finding(("agree",), f"over {STEPS} steps as one tensor at a time: {shown}", apart)
-    if worst <= room * SINGLE / runner.eps:
-        return Finding(("agree_in_single",), f"as one tensor at a time, to the rounding of float32: {shown}", apart)
+    worst, limit = max(distances.values()), tolerance(runner, STEPS)
+    if worst <= limit:
+        return Finding(("agree",), f"over {STEPS} steps as one tensor at a time: {shown}", distances)
+    if worst <= limit * SINGLE / runner.eps:
+        return Finding(("agree_in_single",), f"as one tensor at a time, to the rounding of float32: {shown}", distances)
     if is_stochastic(runner):
-        return Finding((), f"not known, because {CHANCE}: {shown}", apart)
-    return Finding(("differs",), f"after {STEPS} steps elsewhere than one tensor at a time: {shown}", apart)
+        return Finding((), f"not known, because {CHANCE}: {shown}", distances)
+    return Finding(("differs",), f"after {STEPS} steps elsewhere than one tensor at a time: {shown}", distances)
 
 
-def _shown(distance: float) -> str:
+def _distance_text(distance: float) -> str:
     return f"{distance:.1e}" if distance else "bit for bit"
 
 
-def _plain(runner: SubjectRunner, present: Sequence[str]) -> tuple[Any, Sequence[Tracked]]:
+def _reference(runner: SubjectRunner, present: Sequence[str]) -> tuple[Any, Sequence[Tracked]]:
+    """Return the shapes that the optimizer accepts, and the parameters after steps one tensor at a time."""
     try:
         return SHAPES, _run(runner, SHAPES, _off(present))
     except Exception:
@@ -106,35 +123,37 @@ def _off(present: Sequence[str]) -> dict[str, bool]:
 
 
 def _run(runner: SubjectRunner, shapes: Any, options: dict[str, bool], second: torch.dtype | None = None) -> Sequence[Tracked]:
-    """Return the paths of two groups; the second tensor of each is of another precision where `second` is given."""
-    # A differentiable step writes into its weights with gradients on, which torch allows to tensors that need none.
-    learns = not options.get("differentiable", False)
+    """Return the parameters of two groups after their steps; with `second`, each group's second tensor is of this precision."""
+    # A differentiable step writes into its weights while gradients are enabled. torch allows that
+    # only for tensors with requires_grad=False.
+    requires_grad = not options.get("differentiable", False)
     groups = [
         [
-            _weight((second if place else None) or runner.dtype, 10 * number + place, shape, learns)
-            for place, shape in enumerate(own)
+            _weight((second if index else None) or runner.dtype, 10 * number + index, shape, requires_grad)
+            for index, shape in enumerate(group_shapes)
         ]
-        for number, own in enumerate(shapes)
+        for number, group_shapes in enumerate(shapes)
     ]
     given = [
-        {"params": [one.weight for one in group], "lr": LR / (1 + number), "weight_decay": WEIGHT_DECAY * (1 + number)}
+        {"params": [tracked.weight for tracked in group], "lr": LR / (1 + number), "weight_decay": WEIGHT_DECAY * (1 + number)}
         for number, group in enumerate(groups)
     ]
     optimizer = runner.make(given, lr=LR, weight_decay=WEIGHT_DECAY, **options)
-    return run_tracked(optimizer, [one for group in groups for one in group], range(STEPS), _sloped)
+    return run_tracked(optimizer, [tracked for group in groups for tracked in group], range(STEPS), _varied_gradient)
 
 
-def _weight(kind: torch.dtype, seed: int, shape: tuple[int, ...], learns: bool) -> Tracked:
-    numbers = start(seed, shape).to(kind)
-    return Tracked.of(torch.nn.Parameter(numbers) if learns else numbers, seed)
+def _weight(dtype: torch.dtype, seed: int, shape: tuple[int, ...], requires_grad: bool) -> Tracked:
+    numbers = start(seed, shape).to(dtype)
+    return Tracked.of(torch.nn.Parameter(numbers) if requires_grad else numbers, seed)
 
 
-def _sloped(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+def _varied_gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+    """Return the usual gradient, multiplied by a factor that repeats every three steps."""
     return gradient_at(seed, step, shape) * (3.0, 0.3, 1.0)[step % 3]
 
 
-def _furthest(run: Sequence[Tracked], usual: Sequence[Tracked]) -> float:
-    return max(max_relative_difference(one.path, other.path) for one, other in zip(run, usual, strict=True))
+def _largest_difference(run: Sequence[Tracked], reference: Sequence[Tracked]) -> float:
+    return max(max_relative_difference(tracked.path, other.path) for tracked, other in zip(run, reference, strict=True))
 
 
 QUESTIONS = (

@@ -1,4 +1,4 @@
-"""Which options does the constructor take, what are their defaults, and does each of them do something?"""
+"""Questions about options of the constructor: defaults, inert options, unknown options, senseless values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
 STEPS = 12
-LOUD, FADES = 100.0, 0.5  # gradients that fade by half a step: a maximum of the past differs from the present
-GIVEN = ("params", "lr", "weight_decay")
+# The gradients begin at this size and halve at each step, so that a maximum of past gradients
+# differs from the present gradient.
+FIRST_SIZE, FADING = 100.0, 0.5
+ALWAYS_GIVEN = ("params", "lr", "weight_decay")
 UNKNOWN = "no_optimizer_has_this_option"
-BAD = {
+BAD_SETTINGS = {
     "negative weight_decay": {"weight_decay": -0.1},
     "NaN weight_decay": {"weight_decay": float("nan")},
     "infinite weight_decay": {"weight_decay": float("inf")},
@@ -27,35 +29,43 @@ BAD = {
 
 
 def default_options(runner: SubjectRunner) -> Finding:
-    """Ask what the constructor's defaults are."""
-    known = _defaults(runner)
-    if not known:
+    """Return the finding on the constructor's defaults, with their text and numbers."""
+    defaults = _defaults(runner)
+    if not defaults:
         return Finding(("hidden",), "the constructor's signature names no defaults")
-    said = "defaults: " + ", ".join(f"{name}={value!r}" for name, value in known.items())
-    numbers = {name: float(value) for name, value in known.items() if isinstance(value, int | float)}
-    return Finding(("stated",), said if len(said) < 140 else said[:136] + "...", numbers)
+    line = "defaults: " + ", ".join(f"{name}={value!r}" for name, value in defaults.items())
+    numbers = {name: float(value) for name, value in defaults.items() if isinstance(value, int | float)}
+    return Finding(("stated",), line if len(line) < 140 else line[:136] + "...", numbers)
 
 
 def inert_options(runner: SubjectRunner) -> Finding:
-    """Ask whether every option with a number, a switch or a tuple of numbers as its default changes something.
+    """Return the finding on options with a number, a switch or a tuple of numbers as default that change nothing.
 
-    An option that does nothing by itself is tried again beside each of the others: nesterov needs a momentum.
+    An option that changes nothing by itself is tried again together with each of the others: nesterov needs a momentum.
     """
-    tried = {name: list(_changes(value)) for name, value in _defaults(runner).items() if name not in (*GIVEN, *kernels.FLAGS)}
-    known = {name: values for name, values in tried.items() if values}
-    if not known:
+    tried = {
+        name: list(_changes(value)) for name, value in _defaults(runner).items() if name not in (*ALWAYS_GIVEN, *kernels.FLAGS)
+    }
+    candidates = {name: values for name, values in tried.items() if values}
+    if not candidates:
         return Finding(("none",), "no option but lr and weight_decay has a number or a switch as its default")
-    usual = _run(runner, {})
-    inert = [name for name, values in known.items() if not _lives(runner, name, values, {}, usual)]
-    inert = [name for name in inert if _accepted(runner, name, known[name]) and not _lives_beside(runner, name, known)]
+    usual = _end(runner, {})
+    inert = [name for name, values in candidates.items() if not _matters(runner, name, values, {}, usual)]
+    inert = [
+        name
+        for name in inert
+        if _accepted(runner, name, candidates[name]) and not _matters_beside_another(runner, name, candidates)
+    ]
     if not inert:
-        return Finding(("none",), f"each of {len(known)} options changes something: {', '.join(known)}"[:139], {"inert": 0.0})
-    said = f"accepted, and changes nothing in {STEPS} steps here: {', '.join(inert)}"
-    return Finding(("some",), said[:139], {"inert": float(len(inert))})
+        return Finding(
+            ("none",), f"each of {len(candidates)} options changes something: {', '.join(candidates)}"[:139], {"inert": 0.0}
+        )
+    line = f"accepted, and changes nothing in {STEPS} steps here: {', '.join(inert)}"
+    return Finding(("some",), line[:139], {"inert": float(len(inert))})
 
 
 def unknown_option(runner: SubjectRunner) -> Finding:
-    """Ask whether an option is refused that no optimizer has."""
+    """Return the finding on an option that no optimizer has: whether it is refused."""
     unknown: dict[str, Any] = {UNKNOWN: 1.0}
     try:
         runner.make([torch.nn.Parameter(start(1).to(runner.dtype))], lr=LR, weight_decay=WEIGHT_DECAY, **unknown)
@@ -65,31 +75,31 @@ def unknown_option(runner: SubjectRunner) -> Finding:
 
 
 def rejects(runner: SubjectRunner) -> Finding:
-    """Ask which settings that make no sense are refused."""
-    tried = {name: settings for name, settings in BAD.items() if runner.takes_decay or "weight_decay" not in settings}
+    """Return the finding on settings that make no sense: which of them are refused."""
+    tried = {name: settings for name, settings in BAD_SETTINGS.items() if runner.takes_decay or "weight_decay" not in settings}
     refused = {name: _refuses(runner, settings) for name, settings in tried.items()}
-    numbers = {name.replace(" ", "_"): float(one) for name, one in refused.items()}
-    accepted = ", ".join(name for name, one in refused.items() if not one)
+    numbers = {name.replace(" ", "_"): float(is_refused) for name, is_refused in refused.items()}
+    accepted = ", ".join(name for name, is_refused in refused.items() if not is_refused)
     if not accepted:
         return Finding(("all",), f"refused: {', '.join(refused)}", numbers)
     if not any(refused.values()):
         return Finding(("none",), f"accepted without a word: {accepted}", numbers)
-    kept_out = ", ".join(name for name, one in refused.items() if one)
-    return Finding(("some",), f"refused: {kept_out}; accepted without a word: {accepted}", numbers)
+    rejected = ", ".join(name for name, is_refused in refused.items() if is_refused)
+    return Finding(("some",), f"refused: {rejected}; accepted without a word: {accepted}", numbers)
 
 
 def _defaults(runner: SubjectRunner) -> dict[str, Any]:
-    """Return the constructor's options with what they are by default, or as the runner sets them."""
-    known = inspect.signature(runner.build).parameters
+    """Return the constructor's options with their defaults; the runner's own options replace them."""
+    parameters = inspect.signature(runner.build).parameters
     return {
-        name: runner.options.get(name, one.default)
-        for name, one in known.items()
-        if name != "params" and one.default is not inspect.Parameter.empty
+        name: runner.options.get(name, parameter.default)
+        for name, parameter in parameters.items()
+        if name != "params" and parameter.default is not inspect.Parameter.empty
     }
 
 
 def _changes(value: Any) -> Iterator[Any]:
-    """Yield other values for an option, of the same kind: a switch turned, a number moved a little or far."""
+    """Yield other values of the same type for an option: the opposite of a switch; nearer and farther numbers."""
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int):
@@ -97,61 +107,69 @@ def _changes(value: Any) -> Iterator[Any]:
     elif isinstance(value, float):
         yield from (0.5, 1e-2, 0.75 * value, 1.5 * value, 10.0)
     elif isinstance(value, tuple | list) and any(isinstance(part, float) for part in value):
-        for place, part in enumerate(value):
+        for index, part in enumerate(value):
             if isinstance(part, float):
-                yield from (type(value)((*value[:place], other, *value[place + 1 :])) for other in (0.5, 0.9 * part, 10.0))
+                yield from (type(value)((*value[:index], other, *value[index + 1 :])) for other in (0.5, 0.9 * part, 10.0))
 
 
-def _lives(runner: SubjectRunner, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
-    """Return True if some other value of an option, beside other options, leads elsewhere."""
+def _matters(runner: SubjectRunner, name: str, values: list[Any], others: Mapping[str, Any], usual: str | None) -> bool:
+    """Return True if some of the values of an option, together with `others`, lead to another end than `usual`."""
     if isinstance(_defaults(runner)[name], tuple | list):
-        return _each_lives(runner, name, values, beside, usual)
-    return any(_fate(runner, {**beside, name: value}) not in (usual, None) for value in values)
+        return _every_number_matters(runner, name, values, others, usual)
+    return any(_end_or_none(runner, {**others, name: value}) not in (usual, None) for value in values)
 
 
-def _each_lives(runner: SubjectRunner, name: str, values: list[Any], beside: Mapping[str, Any], usual: str | None) -> bool:
-    """The same of a tuple, of which every number must count."""
+def _every_number_matters(
+    runner: SubjectRunner, name: str, values: list[Any], others: Mapping[str, Any], usual: str | None
+) -> bool:
+    """Return True if every number of a tuple changes the end of the run; a number is left out if all its values are refused."""
     value = _defaults(runner)[name]
-    places = [place for place, part in enumerate(value) if isinstance(part, float)]
-    fates = [{_fate(runner, {**beside, name: other}) for other in values if other[place] != value[place]} for place in places]
-    return all(own - {usual, None} for own in fates if own != {None})
+    indices = [index for index, part in enumerate(value) if isinstance(part, float)]
+    ends = [
+        {_end_or_none(runner, {**others, name: other}) for other in values if other[index] != value[index]} for index in indices
+    ]
+    return all(reached - {usual, None} for reached in ends if reached != {None})
 
 
 def _accepted(runner: SubjectRunner, name: str, values: list[Any]) -> bool:
-    """Return True if any other value is taken: what is refused whatever it is has not been tried."""
-    return any(_fate(runner, {name: value}) is not None for value in values)
+    """Return True if any of the values is accepted. An option whose other values are all refused cannot be judged."""
+    return any(_end_or_none(runner, {name: value}) is not None for value in values)
 
 
-def _lives_beside(runner: SubjectRunner, name: str, known: Mapping[str, list[Any]]) -> bool:
-    for other, values in known.items():
+def _matters_beside_another(runner: SubjectRunner, name: str, candidates: Mapping[str, list[Any]]) -> bool:
+    """Return True if an option matters once another option has another value; two values of each other option are tried."""
+    for other, values in candidates.items():
         if other == name:
             continue
         for value in values[:2]:
-            usual = _fate(runner, {other: value})
-            if usual is not None and _lives(runner, name, known[name], {other: value}, usual):
+            usual = _end_or_none(runner, {other: value})
+            if usual is not None and _matters(runner, name, candidates[name], {other: value}, usual):
                 return True
     return False
 
 
-def _fate(runner: SubjectRunner, options: Mapping[str, Any]) -> str | None:
-    """Return where a run ends, or None when the options are refused."""
+def _end_or_none(runner: SubjectRunner, options: Mapping[str, Any]) -> str | None:
+    """Return the end of the run, or None if the options are refused or a step raises."""
     try:
-        return _run(runner, options)
+        return _end(runner, options)
     except Exception:
         return None
 
 
-def _run(runner: SubjectRunner, options: Mapping[str, Any]) -> str:
-    """Return where weights and state end, to the last digit."""
+def _end(runner: SubjectRunner, options: Mapping[str, Any]) -> str:
+    """Return the weights and the tensors of the state after the steps, to the last digit."""
     tracked = [Tracked.of(torch.nn.Parameter(scale * start(1).to(runner.dtype)), seed) for seed, scale in ((1, 1.0), (2, 1e-3))]
-    optimizer = runner.make([one.weight for one in tracked], lr=LR, weight_decay=WEIGHT_DECAY, **options)
-    run_tracked(optimizer, tracked, range(STEPS), lambda *given: LOUD * FADES ** given[1] * gradient_at(*given))
-    ends = [one.path[-1] for one in tracked]
-    state = [value for own in optimizer.state.values() if isinstance(own, dict) for value in own.values()]
-    return repr([one.tolist() for one in (*ends, *(value for value in state if isinstance(value, torch.Tensor)))])
+    optimizer = runner.make([parameter.weight for parameter in tracked], lr=LR, weight_decay=WEIGHT_DECAY, **options)
+    run_tracked(
+        optimizer, tracked, range(STEPS), lambda seed, step, shape: FIRST_SIZE * FADING**step * gradient_at(seed, step, shape)
+    )
+    ends = [parameter.path[-1] for parameter in tracked]
+    state = [value for entry in optimizer.state.values() if isinstance(entry, dict) for value in entry.values()]
+    return repr([tensor.tolist() for tensor in (*ends, *(value for value in state if isinstance(value, torch.Tensor)))])
 
 
 def _refuses(runner: SubjectRunner, settings: Mapping[str, float]) -> bool:
+    """Return True if the constructor raises for the settings."""
     given: dict[str, Any] = {"lr": LR, "weight_decay": WEIGHT_DECAY, **settings}
     try:
         runner.make([torch.nn.Parameter(start(1).to(runner.dtype))], **given)

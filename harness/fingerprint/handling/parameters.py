@@ -1,4 +1,14 @@
-"""How does an optimizer handle the list of parameters that it is given: tied, repeated, reordered, of mixed precision?"""
+"""Questions about the list of parameters: shared, repeated, reordered, of two precisions.
+
+Each question is one experiment:
+
+    question                 experiment                                      example of an unusual answer
+    tied                     a weight that two modules share                 differs: the shared weight decays twice
+    repeated                 a parameter listed twice in a group             differs: it decays four times, once for each pair
+    repeated_across_groups   a parameter in two groups                       accepted: the optimizer does not check for it
+    parameter_order          three parameters in another order, and alone    depends_on_order: one step counter for all of them
+    mixed_dtypes             two precisions in one group                     differs: all weights decay once for each precision
+"""
 
 from __future__ import annotations
 
@@ -33,21 +43,21 @@ from harness.fingerprint.measuring.self_comparison import (
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
-COUNTED = 0.1  # how far from a whole number the decays of a step may lie
+COUNT_TOLERANCE = 0.1  # the largest distance of a count of decays from a whole number
 
 
 def tied(runner: SubjectRunner) -> Finding:
-    """Ask how often a weight decays that two modules share, given as model.parameters()."""
-    one = track(runner, 1, (3, 3))
+    """Compare a weight that two modules share, given as model.parameters(), with a weight that is not shared."""
+    shared = track(runner, 1, (3, 3))
     model = torch.nn.Sequential(torch.nn.Linear(3, 3, bias=False), torch.nn.Linear(3, 3, bias=False))
-    model[0].weight = model[1].weight = one.weight
+    model[0].weight = model[1].weight = shared.weight
     optimizer = runner.make(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
-    run_tracked(optimizer, [one], range(STEPS))
+    run_tracked(optimizer, [shared], range(STEPS))
     usual = track(runner, 1, (3, 3))
     run_tracked(build(runner, [usual]), [usual], range(STEPS))
     return same_path_finding(
         runner,
-        max_relative_difference(one.path, usual.path),
+        max_relative_difference(shared.path, usual.path),
         what="a weight that two modules share, held against one of its own",
         same="once",
     )
@@ -55,7 +65,11 @@ def tied(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def repeated(runner: SubjectRunner) -> Finding:
-    """Ask how often a parameter decays in a step that is listed twice in a group."""
+    """Return the finding on a parameter that is listed twice in a group: how often it decays in a step.
+
+    The path after one step is first compared with two plain steps on the same gradient, then with one. If it is neither, the
+    decay of the step is counted: with a zero gradient, or with the usual one if nothing decays under a zero gradient.
+    """
     listed, usual = _listed(runner, 2), _listed(runner, 1, [0, 0])
     if max_relative_difference(listed[-1:], usual[-1:]) <= tolerance(runner):
         return Finding(
@@ -65,32 +79,32 @@ def repeated(runner: SubjectRunner) -> Finding:
         )
     if max_relative_difference(listed[-1:], usual[1:2]) <= tolerance(runner):
         return Finding(("once",), "a parameter listed twice in a group steps and decays once", {"decays": 1})
-    once, twice = (_pulled(runner, zero_gradient, listed=times) for times in (1, 2))
+    once, twice = (_decay_of_a_step(runner, zero_gradient, listed=times) for times in (1, 2))
     if float(once.abs().max()) == 0:
-        once, twice = (_pulled(runner, gradient_at, listed=times) for times in (1, 2))
-    seen = once != 0
-    if not bool(seen.any()):
+        once, twice = (_decay_of_a_step(runner, gradient_at, listed=times) for times in (1, 2))
+    decayed = once != 0
+    if not bool(decayed.any()):
         return Finding((), "not known, because weight_decay does nothing in the first step")
-    count = _times(once[seen], twice[seen], track(runner).path[0][seen])
+    count = _decay_count(once[decayed], twice[decayed], track(runner).path[0][decayed])
     if not math.isfinite(count):
         return Finding((), "not known, because a step without gradient is not finite")
-    word = next((word for word, number in (("once", 1), ("twice", 2)) if abs(count - number) < COUNTED), "differs")
-    if word == "differs" and not _counts(runner):
+    word = next((word for word, number in (("once", 1), ("twice", 2)) if abs(count - number) < COUNT_TOLERANCE), "differs")
+    if word == "differs" and not _decays_add_up(runner):
         return Finding((), "a parameter listed twice in a group: not known how often it decays, because decay is no fixed share")
     return Finding((word,), f"a parameter listed twice in a group decays {count:.3g} times a step", {"decays": count})
 
 
 @refusal_is_an_answer
 def repeated_across_groups(runner: SubjectRunner) -> Finding:
-    """Ask whether a parameter is refused that two groups list."""
-    one = track(runner)
-    run_tracked(build(runner, [{"params": [one]}, {"params": [one], "weight_decay": 0.0}]), [one], [0])
+    """Return the finding on a parameter that two groups list: whether it is accepted."""
+    tracked = track(runner)
+    run_tracked(build(runner, [{"params": [tracked]}, {"params": [tracked], "weight_decay": 0.0}]), [tracked], [0])
     return Finding(("accepted",), "a parameter that two groups list is taken")
 
 
 def parameter_order(runner: SubjectRunner) -> Finding:
-    """Ask whether a parameter's path depends on its place in the list, or on the others in it."""
-    orders = [_ordered(runner, seeds) for seeds in ((1, 2, 3), (3, 1, 2))]
+    """Compare the paths of three parameters in two orders and alone."""
+    orders = [_paths_in_order(runner, seeds) for seeds in ((1, 2, 3), (3, 1, 2))]
     shuffled = max(max_relative_difference(orders[0][seed], orders[1][seed]) for seed in (1, 2, 3))
     lonely = max(max_relative_difference(orders[0][seed], run_alone(runner, seed).path) for seed in (1, 2, 3))
     numbers = {"reordered": shuffled, "alone": lonely}
@@ -107,25 +121,25 @@ def parameter_order(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def mixed_dtypes(runner: SubjectRunner) -> Finding:
-    """Ask whether parameters of two precisions in one group each take the path that they take among their own."""
+    """Compare parameters of two precisions in one group with the parameters of each precision in a group of their own."""
     coarse = torch.float32 if runner.dtype == torch.float64 else torch.bfloat16
-    both = _precisions(runner, [runner.dtype, coarse, runner.dtype, coarse])
-    own = [
-        _precisions(runner, [kind, None, kind, None] if kind == runner.dtype else [None, kind, None, kind])
-        for kind in (runner.dtype, coarse)
+    mixed = _in_one_group(runner, [runner.dtype, coarse, runner.dtype, coarse])
+    separate = [
+        _in_one_group(runner, [dtype, None, dtype, None] if dtype == runner.dtype else [None, dtype, None, dtype])
+        for dtype in (runner.dtype, coarse)
     ]
-    apart = {
-        kind: max(max_relative_difference(one.path, other.path) for one in both for other in alike if one.seed == other.seed)
-        for kind, alike in zip((runner.dtype, coarse), own, strict=True)
+    distances = {
+        dtype: max(max_relative_difference(one.path, other.path) for one in mixed for other in group if one.seed == other.seed)
+        for dtype, group in zip((runner.dtype, coarse), separate, strict=True)
     }
-    allowed = {kind: tolerance(runner) * torch.finfo(kind).eps / runner.eps for kind in apart}
-    worst = max(apart, key=lambda kind: apart[kind] / allowed[kind])
-    if apart[worst] <= allowed[worst]:
-        names = " and ".join(str(kind).removeprefix("torch.") for kind in apart)
-        return Finding(("as_alone",), f"{names} in one group: each takes the path that it takes alone", {"gap": apart[worst]})
+    limits = {dtype: tolerance(runner) * torch.finfo(dtype).eps / runner.eps for dtype in distances}
+    worst = max(distances, key=lambda dtype: distances[dtype] / limits[dtype])
+    if distances[worst] <= limits[worst]:
+        names = " and ".join(str(dtype).removeprefix("torch.") for dtype in distances)
+        return Finding(("as_alone",), f"{names} in one group: each takes the path that it takes alone", {"gap": distances[worst]})
     return same_path_finding(
         runner,
-        apart[worst],
+        distances[worst],
         what=f"{str(worst).removeprefix('torch.')} beside another precision",
         same="as_alone",
         neighbours=True,
@@ -139,43 +153,52 @@ def _listed(
     gradient: GradientAt = gradient_at,
     weight_decay: float = WEIGHT_DECAY,
 ) -> list[Tensor]:
-    """Return the path of a parameter that is listed so many times in its group."""
-    one = track(runner)
+    """Return the path of a parameter that is listed `times` times in its group."""
+    tracked = track(runner)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of it; what counts here is what it then does
-        optimizer = build(runner, [one] * times, weight_decay=weight_decay)
-    return run_tracked(optimizer, [one], steps, gradient)[0].path
+        warnings.simplefilter("ignore")  # torch warns of the repetition
+        optimizer = build(runner, [tracked] * times, weight_decay=weight_decay)
+    return run_tracked(optimizer, [tracked], steps, gradient)[0].path
 
 
-def _pulled(runner: SubjectRunner, gradient: GradientAt, *, listed: int) -> Tensor:
-    """Return what weight decay changes of the first step."""
+def _decay_of_a_step(runner: SubjectRunner, gradient: GradientAt, *, listed: int) -> Tensor:
+    """Return the change that weight decay makes in the first step."""
     decayed, plain = (_listed(runner, listed, [0], gradient, weight_decay)[-1] for weight_decay in (WEIGHT_DECAY, 0.0))
     return decayed - plain
 
 
-def _times(once: Tensor, often: Tensor, weight: Tensor) -> float:
-    """Return how many decays `often` is, each a share of what the one before left; of no share, how many times as large."""
-    kept, left = 1 + once / weight, 1 + often / weight
-    if bool((kept > 0).all() and (left > 0).all() and (kept != 1).all()):
-        return float((left.log() / kept.log()).median())
-    return float((often / once).median())
+def _decay_count(once: Tensor, repeated: Tensor, weight: Tensor) -> float:
+    """Return the number of decays in the change `repeated`, if `once` is the change by one decay.
+
+    Each decay multiplies the weight by the same factor. Where no positive factor other than 1 fits, the number is the ratio of
+    the changes.
+    """
+    left_by_one, left = 1 + once / weight, 1 + repeated / weight
+    if bool((left_by_one > 0).all() and (left > 0).all() and (left_by_one != 1).all()):
+        return float((left.log() / left_by_one.log()).median())
+    return float((repeated / once).median())
 
 
-def _counts(runner: SubjectRunner) -> bool:
-    """Return True if two decays are twice one: not so of a decay that the update rule rescales."""
+def _decays_add_up(runner: SubjectRunner) -> bool:
+    """Return True if the decays of a step can be counted, as far as the findings so far show.
+
+    They cannot if the update rule rescales the decay (it is not decoupled), or if no scale of the decay was found.
+    """
     coupling, scale = runner.known.get("coupling"), runner.known.get("scale")
     return (coupling is None or "decoupled" in coupling.values) and (scale is None or bool(scale.values))
 
 
-def _ordered(runner: SubjectRunner, seeds: Sequence[int]) -> dict[int, list[Tensor]]:
+def _paths_in_order(runner: SubjectRunner, seeds: Sequence[int]) -> dict[int, list[Tensor]]:
+    """Return the path of each parameter, by seed, from an optimizer that lists them in the order of `seeds`."""
     listed = [track(runner, seed) for seed in seeds]
     run_tracked(build(runner, listed), listed, range(STEPS))
-    return {one.seed: one.path for one in listed}
+    return {tracked.seed: tracked.path for tracked in listed}
 
 
-def _precisions(runner: SubjectRunner, kinds: Sequence[torch.dtype | None]) -> Sequence[Tracked]:
+def _in_one_group(runner: SubjectRunner, dtypes: Sequence[torch.dtype | None]) -> Sequence[Tracked]:
+    """Return the parameters of these precisions after STEPS steps in one group; None leaves a seed out."""
     listed = [
-        Tracked.of(torch.nn.Parameter(start(seed).to(kind)), seed) for seed, kind in enumerate(kinds, 1) if kind is not None
+        Tracked.of(torch.nn.Parameter(start(seed).to(dtype)), seed) for seed, dtype in enumerate(dtypes, 1) if dtype is not None
     ]
     return run_tracked(build(runner, listed), listed, range(STEPS))
 

@@ -1,7 +1,19 @@
-"""Which parameters does an optimizer take: scalars, vectors, images, empty, transposed, expanded, complex ones?
+"""Questions about shapes and layouts of parameters: scalar, vector, 4-D, empty, transposed, expanded, complex.
 
-An element-wise optimizer takes the same numbers on the same path whatever their shape, and is held to it. Others may not (a
-matrix is orthogonalised, a vector is not): of them it is asked that the parameter moves, decays and stays finite.
+The path of an element-wise optimizer must not depend on the shape: it is compared with that of a matrix with the same numbers.
+Other optimizers may treat shapes differently (a matrix is orthogonalised, a vector is not). Their parameters need only move,
+decay and stay finite.
+
+Each question is one experiment:
+
+    question         experiment                                          example of an unusual answer
+    zero_dim         a scalar, compared with a 1 x 1 matrix              not_moved: the optimizer skips scalars
+    one_dim          a vector                                            not_decayed: vectors are exempt from decay
+    four_dim         a 4-D tensor, contiguous and channels_last          differs: half a step for 4-D tensors
+    empty            a matrix beside a parameter without elements        differs: the step ends at the empty parameter
+    non_contiguous   a transposed matrix, two layouts of its gradient    needs_alike_layout: the step reads both in memory order
+    expanded         a matrix whose rows are the same memory             writes_beyond: 12 numbers are written to memory of 3
+    complex          a complex matrix                                    not_moved: only the real part is updated
 """
 
 from __future__ import annotations
@@ -14,10 +26,10 @@ from torch import Tensor
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.self_comparison import (
-    FAR,
+    INFINITE_DISTANCE,
     SHAPE,
+    SMALLEST_EFFECT,
     STEPS,
-    VISIBLE,
     WEIGHT_DECAY,
     GradientAt,
     Tracked,
@@ -37,48 +49,50 @@ from harness.fingerprint.measuring.self_comparison import (
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question, Role
 
-ROOM = 64  # elements of memory in which a row stands for a matrix of SHAPE
+MEMORY = 64  # elements of the memory block whose first row is expanded to a matrix of SHAPE
 
 Make = Callable[[int], Tensor]  # seed -> start, in float64
 
 
 @refusal_is_an_answer
 def zero_dim(runner: SubjectRunner) -> Finding:
-    """Ask whether a scalar parameter is treated as a 1 x 1 matrix is."""
+    """Compare a scalar parameter with a 1 x 1 matrix."""
     return _reshaped(runner, (), (1, 1), "a scalar")
 
 
 @refusal_is_an_answer
 def one_dim(runner: SubjectRunner) -> Finding:
-    """Ask whether a vector is treated as a matrix with the same numbers is."""
+    """Compare a vector with a matrix of the same numbers."""
     return _reshaped(runner, (12,), SHAPE, "a vector")
 
 
 @refusal_is_an_answer
 def four_dim(runner: SubjectRunner) -> Finding:
-    """Ask whether a convolution's weight is treated as a matrix is, and in the memory format channels_last as in the other."""
-    found = _reshaped(runner, (3, 2, 2, 1), SHAPE, "a 4-D tensor")
-    if found.values != ("as_usual",):
-        return found
+    """Compare a 4-D parameter with a matrix of the same numbers, and one in channels_last with a contiguous one."""
+    finding = _reshaped(runner, (3, 2, 2, 1), SHAPE, "a 4-D tensor")
+    if finding.values != ("as_usual",):
+        return finding
     shape = (2, 3, 2, 2)
-    plain = _walk(runner, lambda seed: start(seed, shape), gradient_at)
-    last = _walk(runner, lambda seed: _channels_last(start(seed, shape)), lambda *given: _channels_last(gradient_at(*given)))
-    distance = max_relative_difference(last.path, plain.path)
+    plain = _run(runner, lambda seed: start(seed, shape), gradient_at)
+    channels_last = _run(
+        runner, lambda seed: _channels_last(start(seed, shape)), lambda *arguments: _channels_last(gradient_at(*arguments))
+    )
+    distance = max_relative_difference(channels_last.path, plain.path)
     if distance > tolerance(runner):
         return same_path_finding(
             runner, distance, what="a 4-D tensor in channels_last, held against a contiguous one", same="as_usual"
         )
-    return Finding(found.values, f"{found.says}; channels_last too", {**found.numbers, "channels_last_gap": distance})
+    return Finding(finding.values, f"{finding.says}; channels_last too", {**finding.numbers, "channels_last_gap": distance})
 
 
 @refusal_is_an_answer
 def empty(runner: SubjectRunner) -> Finding:
-    """Ask whether a parameter without elements disturbs the others."""
-    one, nothing = track(runner, 1), track(runner, 2, (0, 3))
-    run_tracked(build(runner, [nothing, one]), [nothing, one], range(STEPS))
+    """Compare a matrix beside a parameter without elements with a matrix alone."""
+    tracked, without_elements = track(runner, 1), track(runner, 2, (0, 3))
+    run_tracked(build(runner, [without_elements, tracked]), [without_elements, tracked], range(STEPS))
     return same_path_finding(
         runner,
-        max_relative_difference(one.path, run_alone(runner).path),
+        max_relative_difference(tracked.path, run_alone(runner).path),
         what="a matrix beside an empty parameter",
         same="as_usual",
         neighbours=True,
@@ -87,7 +101,7 @@ def empty(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def non_contiguous(runner: SubjectRunner) -> Finding:
-    """Ask whether a transposed parameter is treated as a contiguous one is, with gradients laid out either way."""
+    """Compare a transposed parameter with a contiguous one, under transposed gradients and under contiguous ones."""
 
     def rows(seed: int) -> Tensor:
         return start(seed, SHAPE[::-1]).t()
@@ -95,24 +109,24 @@ def non_contiguous(runner: SubjectRunner) -> Finding:
     def gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
         return gradient_at(seed, step, shape[::-1]).t()
 
-    plain = _walk(runner, lambda seed: rows(seed).contiguous(), lambda *given: gradient(*given).contiguous())
-    runs = [_walk(runner, rows, gradient), _walk(runner, rows, lambda *given: gradient(*given).contiguous())]
+    plain = _run(runner, lambda seed: rows(seed).contiguous(), lambda *arguments: gradient(*arguments).contiguous())
+    runs = [_run(runner, rows, gradient), _run(runner, rows, lambda *arguments: gradient(*arguments).contiguous())]
     if any(not _moves(run.path) for run in runs):
         return Finding(("not_moved",), "a transposed parameter never moves")
-    alike, apart = (max_relative_difference(run.path, plain.path) for run in runs)
-    if alike <= tolerance(runner) < apart and not is_stochastic(runner):
-        says = f"a transposed parameter is as usual where its gradient is transposed too, and else {apart:.2g} away"
-        return Finding(("needs_alike_layout",), says, {"gap": alike, "gap_else": min(apart, FAR)})
-    return same_path_finding(runner, max(alike, apart), what="a transposed parameter", same="as_usual")
+    same_layout, other_layout = (max_relative_difference(run.path, plain.path) for run in runs)
+    if same_layout <= tolerance(runner) < other_layout and not is_stochastic(runner):
+        says = f"a transposed parameter is as usual where its gradient is transposed too, and else {other_layout:.2g} away"
+        return Finding(("needs_alike_layout",), says, {"gap": same_layout, "gap_else": min(other_layout, INFINITE_DISTANCE)})
+    return same_path_finding(runner, max(same_layout, other_layout), what="a transposed parameter", same="as_usual")
 
 
 @refusal_is_an_answer
 def expanded(runner: SubjectRunner) -> Finding:
-    """Ask whether a parameter is refused whose rows are the same memory."""
-    memory = start(1, (ROOM,)).to(runner.dtype)  # room behind the row for a kernel that takes it for a whole matrix
+    """Return the finding on a parameter whose rows are the same memory: whether it is accepted, and what the step overwrites."""
+    memory = start(1, (MEMORY,)).to(runner.dtype)  # a kernel that ignores strides writes behind the row, within this block
     before = memory.clone()
-    one = Tracked.of(torch.nn.Parameter(memory.as_strided(SHAPE, (0, 1))), 1)
-    run_tracked(build(runner, [one]), [one], range(STEPS))
+    tracked = Tracked.of(torch.nn.Parameter(memory.as_strided(SHAPE, (0, 1))), 1)
+    run_tracked(build(runner, [tracked]), [tracked], range(STEPS))
     if not memory[SHAPE[1] :].equal(before[SHAPE[1] :]):
         return Finding(("writes_beyond",), "an expanded parameter is taken for a full one: the step writes into memory beyond it")
     return Finding(("accepted",), "an expanded parameter, whose rows are the same memory, is taken")
@@ -120,7 +134,7 @@ def expanded(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def complex_numbers(runner: SubjectRunner) -> Finding:
-    """Ask whether a complex parameter is treated as its real and imaginary parts are."""
+    """Compare a complex parameter, as real and imaginary parts, with a real matrix of the same numbers."""
 
     def pairs(seed: int) -> Tensor:
         return torch.view_as_complex(start(seed, (3, 2, 2)))
@@ -128,43 +142,46 @@ def complex_numbers(runner: SubjectRunner) -> Finding:
     def gradient(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
         return torch.view_as_complex(gradient_at(seed, step, (*shape, 2)))
 
-    runs = [_walk(runner, pairs, gradient, weight_decay) for weight_decay in (WEIGHT_DECAY, 0.0)]
+    runs = [_run(runner, pairs, gradient, weight_decay) for weight_decay in (WEIGHT_DECAY, 0.0)]
     parts = [[torch.view_as_real(weight) for weight in run.path] for run in runs]
     if any(not _moves([weight[..., part] for weight in parts[1]]) for part in (0, 1)):
         return Finding(("not_moved",), "of a complex parameter the real or the imaginary part never moves")
-    return _found(runner, parts[0], parts[1], run_alone(runner).path, "a complex parameter")
+    return _parameter_finding(runner, parts[0], parts[1], run_alone(runner).path, "a complex parameter")
 
 
 def element_wise(runner: SubjectRunner) -> bool:
     """Return True if a coordinate's path depends on its own gradients and start alone."""
-    one, other = (_corner(runner, factor) for factor in (1.0, 3.0))
-    return max_relative_difference(one, other) <= tolerance(runner)
+    path, scaled = (_corner(runner, factor) for factor in (1.0, 3.0))
+    return max_relative_difference(path, scaled) <= tolerance(runner)
 
 
 def _corner(runner: SubjectRunner, factor: float) -> list[Tensor]:
-    """Return the path of the first coordinate, with all others' starts and gradients multiplied by a factor."""
+    """Return the path of the first coordinate, with the starts and gradients of all others multiplied by a factor."""
     scale = torch.full(SHAPE, factor, dtype=torch.float64)
     scale[0, 0] = 1.0
-    run = _walk(runner, lambda seed: scale * start(seed), lambda seed, step, shape: scale * gradient_at(seed, step))
+    run = _run(runner, lambda seed: scale * start(seed), lambda seed, step, shape: scale * gradient_at(seed, step))
     return [weight[:1, :1] for weight in run.path]
 
 
 def _reshaped(runner: SubjectRunner, shape: tuple[int, ...], matrix: tuple[int, ...], what: str) -> Finding:
-    """Return what becomes of the numbers of a matrix in another shape."""
-    decayed, plain = (_walk(runner, partial(start, shape=shape), gradient_at, decay) for decay in (WEIGHT_DECAY, 0.0))
-    usual = _walk(runner, partial(start, shape=matrix), gradient_at)
-    return _found(runner, decayed.path, plain.path, usual.path, what)
+    """Return the finding on a parameter of a shape, compared with a matrix of the same numbers."""
+    decayed, plain = (_run(runner, partial(start, shape=shape), gradient_at, decay) for decay in (WEIGHT_DECAY, 0.0))
+    usual = _run(runner, partial(start, shape=matrix), gradient_at)
+    return _parameter_finding(runner, decayed.path, plain.path, usual.path, what)
 
 
-def _found(
+def _parameter_finding(
     runner: SubjectRunner, path: Sequence[Tensor], undecayed: Sequence[Tensor], usual: Sequence[Tensor], what: str
 ) -> Finding:
-    """Return what became of a parameter; `usual` is the path of a matrix with the same numbers."""
+    """Return the finding on a parameter, whose description is `what`.
+
+    `path` and `undecayed` are its paths with weight decay and without; `usual` is the path of a matrix with the same numbers.
+    """
     if not all(bool(weight.isfinite().all()) for weight in path):
         return Finding(("not_finite",), f"{what} becomes NaN or infinite")
     if not _moves(path):
         return Finding(("not_moved",), f"{what} never moves")
-    if max_relative_difference(path, undecayed) <= VISIBLE * tolerance(runner) and decay_shows(runner):
+    if max_relative_difference(path, undecayed) <= SMALLEST_EFFECT * tolerance(runner) and decay_shows(runner):
         return Finding(("not_decayed",), f"{what} moves, and weight decay does nothing to it")
     if not element_wise(runner):
         return Finding(
@@ -174,10 +191,11 @@ def _found(
     return same_path_finding(runner, distance, what=f"{what}, held against a matrix of the same numbers", same="as_usual")
 
 
-def _walk(runner: SubjectRunner, make: Make, gradient: GradientAt, weight_decay: float = WEIGHT_DECAY) -> Tracked:
+def _run(runner: SubjectRunner, make: Make, gradient: GradientAt, weight_decay: float = WEIGHT_DECAY) -> Tracked:
+    """Return the parameter that starts at `make(1)`, after STEPS steps."""
     numbers = make(1)
-    kind = runner.dtype.to_complex() if numbers.is_complex() else runner.dtype
-    one = Tracked.of(torch.nn.Parameter(numbers.to(kind)), 1)
+    dtype = runner.dtype.to_complex() if numbers.is_complex() else runner.dtype
+    one = Tracked.of(torch.nn.Parameter(numbers.to(dtype)), 1)
     run_tracked(build(runner, [one], weight_decay=weight_decay), [one], range(STEPS), gradient)
     return one
 

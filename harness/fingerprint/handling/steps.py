@@ -1,4 +1,17 @@
-"""What does one step keep, and what does it do at its edges: lr = 0, lr as a tensor, maximize, a closure, a gradient scaler?"""
+"""Questions about steps: .grad, lr = 0, lr as a tensor, maximize, closures, random numbers, clipping.
+
+Each question is one experiment:
+
+    question        experiment                                      example of an answer
+    gradient_kept   .grad before and after each step                changed: the decay is added to .grad
+    zero_lr         two steps at lr = 0 between others              moves: an lr of 0 counts as an lr that is not given
+    lr_tensor       lr as a 0-dim tensor                            differs: the tensor is kept in half precision
+    maximize        maximize=True on the negative gradient          decay_flipped: the decay is negated with the gradient
+    closure         steps that evaluate a closure                   differs: the closure is called twice, with a decay after each
+    deterministic   two runs from one seed, one from another seed   no: a step depends on earlier steps of the process
+    micro_steps     three backward passes before each step          differs: weights decay in every backward pass
+    clip            one step with a clipped gradient                decay_too: coupled decay that passes through the moments
+"""
 
 from __future__ import annotations
 
@@ -12,8 +25,8 @@ from torch import Tensor
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.self_comparison import (
     LR,
+    SMALLEST_EFFECT,
     STEPS,
-    VISIBLE,
     WEIGHT_DECAY,
     GradientAt,
     build,
@@ -31,56 +44,57 @@ from harness.fingerprint.measuring.self_comparison import (
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question, Role
-from harness.subject.loading import unwatched
+from harness.subject.loading import unwrap
 from harness.subject.stepping import set_lr, step_once
 
-CLIPPED = 0.05  # of the gradient's norm is left
+CLIPPED = 0.05  # the part of the gradient's norm that clipping leaves
 SINGLE = float(torch.finfo(torch.float32).eps)
-REACHES = 1e-3  # a part of the decay that clipping changes; rounding is far below it
-WARM = 8  # steps before that: rectified optimizers start as others go on
+CLIP_EFFECT = 1e-3  # a larger relative change of the decay is an effect of clipping; rounding is far below it
+WARMUP = 8  # steps before the clipped one: a rectified optimizer takes other steps at its start
 BEFORE = 3  # steps before the learning rate is zero
 
 
 def gradient_kept(runner: SubjectRunner) -> Finding:
-    """Ask whether a step leaves .grad as it is."""
-    one = track(runner)
-    optimizer = build(runner, [one])
+    """Compare .grad after a step with the gradient that was given."""
+    tracked = track(runner)
+    optimizer = build(runner, [tracked])
     changed = 0.0
     for step in range(STEPS):
         given = gradient_at(1, step).to(runner.dtype)
-        run_tracked(optimizer, [one], [step])
-        if one.weight.grad is None or not bool(one.weight.grad.any()):
+        run_tracked(optimizer, [tracked], [step])
+        if tracked.weight.grad is None or not bool(tracked.weight.grad.any()):
             return Finding(("cleared",), f"step {step + 1} clears the gradient")
-        changed = max(changed, float((one.weight.grad - given).abs().max()))
+        changed = max(changed, float((tracked.weight.grad - given).abs().max()))
     if changed:
         return Finding(("changed",), f"a step changes .grad, by up to {changed:.2g}", {"changed": changed})
     return Finding(("kept",), f"{STEPS} steps leave .grad as it was, bit for bit", {"changed": 0.0})
 
 
 def zero_lr(runner: SubjectRunner) -> Finding:
-    """Ask what a step does at a learning rate of zero, after some steps; the learning rate then comes back.
+    """Return the finding on two steps at a learning rate of zero, between steps at the usual learning rate.
 
-    One column has no gradient: where a step divides by the learning rate, that is 0/0. Not so where this alone is too much.
+    The gradient of one column is zero, so that a division by the learning rate gives 0/0. If such gradients make the weights
+    infinite or NaN at the usual learning rate too, gradients without zeros are used.
     """
-    tame = all(bool(weight.isfinite().all()) for weight in run_alone(runner, gradient=_gapped).path)
-    gradient = _gapped if tame else gradient_at
+    finite = all(bool(weight.isfinite().all()) for weight in run_alone(runner, gradient=_with_zero_column).path)
+    gradient = _with_zero_column if finite else gradient_at
     path, plain = _paused(runner, WEIGHT_DECAY, gradient), _paused(runner, 0.0, gradient)
-    moved, idle = (max_relative_difference([weights[BEFORE + 2]], [weights[BEFORE]]) for weights in (path, plain))
-    numbers = {"moved": moved, "moved_without_decay": idle}
+    moved, undecayed = (max_relative_difference([weights[BEFORE + 2]], [weights[BEFORE]]) for weights in (path, plain))
+    numbers = {"moved": moved, "moved_without_decay": undecayed}
     if not all(bool(weight.isfinite().all()) for weight in path):
         return Finding(("not_finite",), "a learning rate of zero ends in NaN or infinity", numbers)
     if path[-1].equal(path[BEFORE + 2]):
         return Finding(("stays_off",), "after a learning rate of zero the weights never move again", numbers)
     if moved == 0:
         return Finding(("identity",), "a step at lr = 0 keeps every bit, and the weights move again once lr is back", numbers)
-    if idle == 0:
+    if undecayed == 0:
         return Finding(("decays",), f"at lr = 0 weights still decay: {moved:.2g} of the largest in two steps", numbers)
     return Finding(("moves",), f"at lr = 0 weights still move: {moved:.2g} of the largest in two steps", numbers)
 
 
 @refusal_is_an_answer
 def lr_tensor(runner: SubjectRunner) -> Finding:
-    """Ask whether a learning rate given as a 0-dim tensor is taken, and for the same number."""
+    """Compare the path with lr as a 0-dim tensor with the path with lr as a number."""
     tensor = run_alone(runner, lr=torch.tensor(LR, dtype=runner.dtype))
     distance = max_relative_difference(tensor.path, run_alone(runner).path)
     if tolerance(runner) < distance <= tolerance(runner) * SINGLE / runner.eps and not is_stochastic(runner):
@@ -92,46 +106,49 @@ def lr_tensor(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def maximize(runner: SubjectRunner) -> Finding:
-    """Ask whether maximize is minimize of the negative gradient, with the decay still towards zero."""
-    one = track(runner)
-    if "maximize" not in {*unwatched(build(runner, [one])).param_groups[0], *_parameters(runner)}:
+    """Compare maximize=True on the negative gradient with minimize on the gradient; the decay must shrink weights in both."""
+    tracked = track(runner)
+    if "maximize" not in {*unwrap(build(runner, [tracked])).param_groups[0], *_parameters(runner)}:
         return Finding(("absent",), "there is no option maximize")
     path = run_alone(runner, gradient=_negative, maximize=True).path
     distance = max_relative_difference(path, run_alone(runner).path)
     if distance > tolerance(runner):
         if max_relative_difference(path, run_alone(runner, gradient=_negative).path) <= tolerance(runner):
             return Finding(("ignored",), "maximize=True changes nothing: the path is that of minimize", {"gap": distance})
-        flipped = _flipped(runner)
-        if flipped:
-            return Finding((flipped[0],), flipped[1], {"gap": distance})
+        decay = _decay_under_maximize(runner)
+        if decay:
+            return Finding((decay[0],), decay[1], {"gap": distance})
     return same_path_finding(runner, distance, what="maximize on -g, held against minimize on g", same="as_minimize_of_minus_g")
 
 
 @refusal_is_an_answer
 def closure(runner: SubjectRunner) -> Finding:
-    """Ask how often a step evaluates its closure, whether gradients can be taken in it, and what is returned."""
-    one = track(runner)
-    optimizer = build(runner, [one])
-    seen: list[bool] = []
+    """Compare steps with a closure with plain steps.
+
+    The closure records how often it is called and whether gradients are enabled; the step must return its loss.
+    """
+    tracked = track(runner)
+    optimizer = build(runner, [tracked])
+    grad_enabled: list[bool] = []
     returned: list[Any] = []
     for step in range(STEPS):
 
         def evaluate(step: int = step) -> Tensor:
-            seen.append(torch.is_grad_enabled())
-            one.weight.grad = gradient_at(one.seed, step).to(runner.dtype)
+            grad_enabled.append(torch.is_grad_enabled())
+            tracked.weight.grad = gradient_at(tracked.seed, step).to(runner.dtype)
             return torch.tensor(0.5 + step)
 
         returned.append(step_once(optimizer, step, closure=evaluate))
-        one.path.append(one.weight.detach().clone())
-    distance, calls = max_relative_difference(one.path, run_alone(runner).path), len(seen) / STEPS
+        tracked.path.append(tracked.weight.detach().clone())
+    distance, calls = max_relative_difference(tracked.path, run_alone(runner).path), len(grad_enabled) / STEPS
     numbers = {"calls": calls, "gap": distance}
-    if not seen:
+    if not grad_enabled:
         return Finding(("not_called",), "a closure is accepted and never called", numbers)
-    if not all(seen):
+    if not all(grad_enabled):
         return Finding(("without_grad",), "the closure is called where gradients are off: loss.backward() would fail", numbers)
     if distance > tolerance(runner):
-        found = same_path_finding(runner, distance, what=f"a step whose closure is called {calls:.3g} times", same="as_plain")
-        return Finding(found.values, found.says, numbers)
+        finding = same_path_finding(runner, distance, what=f"a step whose closure is called {calls:.3g} times", same="as_plain")
+        return Finding(finding.values, finding.says, numbers)
     if any(loss is None or float(loss) != 0.5 + step for step, loss in enumerate(returned)):
         return Finding(("loss_lost",), "a step with a closure takes the plain step, and does not return the loss", numbers)
     return Finding(
@@ -140,7 +157,7 @@ def closure(runner: SubjectRunner) -> Finding:
 
 
 def deterministic(runner: SubjectRunner) -> Finding:
-    """Ask whether two runs are the same bit for bit, with one seed and with two."""
+    """Compare two runs from one seed, and a run from another seed, bit for bit."""
     runs = [seeded_end(runner, STEPS, offset) for offset in (0, 0, 77)]
     if not runs[0].equal(runs[1]):
         return Finding(("no",), "two runs from the same seed differ", {"gap": max_relative_difference([runs[1]], [runs[0]])})
@@ -150,9 +167,9 @@ def deterministic(runner: SubjectRunner) -> Finding:
 
 
 def micro_steps(runner: SubjectRunner) -> Finding:
-    """Ask whether three backward passes before a step make one step, with one decay."""
-    one, usual = track(runner), track(runner)
-    for tracked, parts in ((one, 3), (usual, 1)):
+    """Compare steps after three backward passes with steps after one; the gradients have the same sum."""
+    accumulated, usual = track(runner), track(runner)
+    for tracked, parts in ((accumulated, 3), (usual, 1)):
         optimizer = build(runner, [tracked])
         for step in range(STEPS):
             tracked.weight.grad = None
@@ -161,18 +178,21 @@ def micro_steps(runner: SubjectRunner) -> Finding:
             step_once(optimizer, step)
             tracked.path.append(tracked.weight.detach().clone())
     return same_path_finding(
-        runner, max_relative_difference(one.path, usual.path), what="three backward passes a step, held against one", same="once"
+        runner,
+        max_relative_difference(accumulated.path, usual.path),
+        what="three backward passes a step, held against one",
+        same="once",
     )
 
 
 def clip(runner: SubjectRunner) -> Finding:
-    """Ask whether clipping the gradient of a step changes what weight decay takes in it."""
-    taken = [_taken(runner, share) for share in (1.0, CLIPPED)]
-    size = float(taken[0].abs().max())
-    if size <= VISIBLE * tolerance(runner, WARM):
-        return Finding((), f"not known, because weight decay takes nothing in step {WARM + 1}")
-    change = float((taken[1] - taken[0]).abs().max()) / size
-    if change <= REACHES:
+    """Compare the weight decay of a step with a clipped gradient with that of the same step without clipping."""
+    decays = [_decay_of_clipped_step(runner, share) for share in (1.0, CLIPPED)]
+    size = float(decays[0].abs().max())
+    if size <= SMALLEST_EFFECT * tolerance(runner, WARMUP):
+        return Finding((), f"not known, because weight decay takes nothing in step {WARMUP + 1}")
+    change = float((decays[1] - decays[0]).abs().max()) / size
+    if change <= CLIP_EFFECT:
         return Finding(
             ("gradient_only",), f"clipping the gradient leaves what decay takes as it is, to {change:.1e}", {"change": change}
         )
@@ -181,53 +201,55 @@ def clip(runner: SubjectRunner) -> Finding:
     )
 
 
-def _taken(runner: SubjectRunner, share: float) -> Tensor:
-    """Return what weight decay takes in a step, after others, whose gradient is clipped to a share of its norm."""
+def _decay_of_clipped_step(runner: SubjectRunner, share: float) -> Tensor:
+    """Return the change by weight decay in the step after WARMUP steps, with its gradient clipped to a share of its norm."""
     ends = []
     for weight_decay in (WEIGHT_DECAY, 0.0):
-        one = track(runner)
-        optimizer = build(runner, [one])
-        run_tracked(optimizer, [one], range(WARM))
+        tracked = track(runner)
+        optimizer = build(runner, [tracked])
+        run_tracked(optimizer, [tracked], range(WARMUP))
         for group in optimizer.param_groups:
             group["weight_decay"] = weight_decay
-        one.weight.grad = gradient_at(1, WARM).to(runner.dtype)
-        torch.nn.utils.clip_grad_norm_([one.weight], share * float(one.weight.grad.norm()))
-        step_once(optimizer, WARM)
-        ends.append(one.weight.detach().clone())
+        tracked.weight.grad = gradient_at(1, WARMUP).to(runner.dtype)
+        torch.nn.utils.clip_grad_norm_([tracked.weight], share * float(tracked.weight.grad.norm()))
+        step_once(optimizer, WARMUP)
+        ends.append(tracked.weight.detach().clone())
     return ends[0] - ends[1]
 
 
-def _gapped(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+def _with_zero_column(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+    """Return the usual gradient with zeros in its first column."""
     given = gradient_at(seed, step, shape)
     given[:, 0] = 0.0
     return given
 
 
 def _paused(runner: SubjectRunner, weight_decay: float, gradient: GradientAt) -> list[Tensor]:
-    one = track(runner)
-    optimizer = build(runner, [one], weight_decay=weight_decay)
+    """Return the path of BEFORE steps, two steps at a learning rate of zero, and two more."""
+    tracked = track(runner)
+    optimizer = build(runner, [tracked], weight_decay=weight_decay)
     for lr, steps in ((LR, range(BEFORE)), (0.0, range(BEFORE, BEFORE + 2)), (LR, range(BEFORE + 2, BEFORE + 4))):
         set_lr(optimizer, lr)
-        run_tracked(optimizer, [one], steps, gradient)
-    return one.path
+        run_tracked(optimizer, [tracked], steps, gradient)
+    return tracked.path
 
 
 def _negative(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
     return -gradient_at(seed, step, shape)
 
 
-def _flipped(runner: SubjectRunner) -> tuple[str, str] | None:
-    """Say what maximize does to a weight without gradient, where that is not what minimize does."""
-    plain, other = (
-        [run_alone(runner, 1, [0], zero_gradient, weight_decay=decay, maximize=way).path[-1] for decay in (WEIGHT_DECAY, 0.0)]
-        for way in (False, True)
+def _decay_under_maximize(runner: SubjectRunner) -> tuple[str, str] | None:
+    """Return the answer and its text if maximize=True decays a weight with zero gradient otherwise than minimize, else None."""
+    minimized, maximized = (
+        [run_alone(runner, 1, [0], zero_gradient, weight_decay=decay, maximize=flag).path[-1] for decay in (WEIGHT_DECAY, 0.0)]
+        for flag in (False, True)
     )
-    usual, flipped = plain[0] - plain[1], other[0] - other[1]
-    if max_relative_difference([flipped], [usual]) <= tolerance(runner):
+    usual, maximizing = minimized[0] - minimized[1], maximized[0] - maximized[1]
+    if max_relative_difference([maximizing], [usual]) <= tolerance(runner):
         return None
-    if max_relative_difference([flipped], [-usual]) <= 0.5:
+    if max_relative_difference([maximizing], [-usual]) <= 0.5:
         return "decay_flipped", "with maximize=True weights grow by what they should decay"
-    return ("decay_lost", "with maximize=True weights do not decay") if not bool(flipped.any()) else None
+    return ("decay_lost", "with maximize=True weights do not decay") if not bool(maximizing.any()) else None
 
 
 def _parameters(runner: SubjectRunner) -> set[str]:

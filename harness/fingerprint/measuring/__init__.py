@@ -1,1 +1,1 @@
-"""How a fingerprint runs an optimizer and compares its runs."""
+"""Tools of the fingerprint that run an optimizer and compare its runs."""

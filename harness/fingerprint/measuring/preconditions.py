@@ -1,6 +1,6 @@
-"""What keeps an experiment from seeing anything: do weights move, and do they stay finite?
+"""Preconditions of a question: weights must move and stay finite, else it has no answer.
 
-A path of NaN differs from nothing, and one that stands still is every rule's: what is read from it says nothing.
+A comparison with NaN never shows a difference, and a path that does not move fits every rule. No answer can be read from either.
 """
 
 from __future__ import annotations
@@ -14,28 +14,33 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import FEW_STEPS, FINITE, MOVES, Precondition, Question
 
 NOT_FINITE = "unknown: weights stop being finite"
-STILL = "unknown: no weight moves at weight_decay 0"
+NOT_MOVING = "unknown: no weight moves at weight_decay 0"
 
 
 def unmet(runner: SubjectRunner, question: Question) -> str:
-    """Return why a question cannot be answered of an optimizer, or nothing. Raises what the optimizer raises."""
-    check: Mapping[Precondition, Callable[[SubjectRunner], str]] = {
-        MOVES: _on_the_walk,
-        FINITE: _finite_with_decay,
-        FEW_STEPS: _in_a_few_steps,
+    """Return the reason why a question cannot be answered for an optimizer, or an empty string if it can.
+
+    Raise what the optimizer raises.
+    """
+    reason_of: Mapping[Precondition, Callable[[SubjectRunner], str]] = {
+        MOVES: _not_moving,
+        FINITE: _not_finite_with_decay,
+        FEW_STEPS: _not_in_few_steps,
     }
-    return next((reason for needed in question.needs if (reason := check[needed](runner))), "")
+    return next((reason for precondition in question.needs if (reason := reason_of[precondition](runner))), "")
 
 
-def _finite_with_decay(runner: SubjectRunner) -> str:
-    met = not runner.takes_decay or (_finite(runner, 0.0) and _finite(runner, default_sequence(runner).weight_decay))
-    return "" if met else NOT_FINITE
+def _not_finite_with_decay(runner: SubjectRunner) -> str:
+    """Return the reason if weights do not stay finite without weight decay, or with it where the optimizer takes it."""
+    finite = not runner.takes_decay or (_finite(runner, 0.0) and _finite(runner, default_sequence(runner).weight_decay))
+    return "" if finite else NOT_FINITE
 
 
-def _on_the_walk(runner: SubjectRunner) -> str:
+def _not_moving(runner: SubjectRunner) -> str:
+    """Return the reason if weights do not stay finite or do not move without weight decay."""
     if not _finite(runner, 0.0):
         return NOT_FINITE
-    return "" if _moves(runner) else STILL
+    return "" if _moves(runner) else NOT_MOVING
 
 
 @lru_cache(maxsize=8)
@@ -49,7 +54,8 @@ def _finite(runner: SubjectRunner, weight_decay: float) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _in_a_few_steps(runner: SubjectRunner) -> str:
+def _not_in_few_steps(runner: SubjectRunner) -> str:
+    """Return the reason if weights do not move or do not stay finite in the first STEPS steps."""
     if has_warmup(runner):
         return f"not known, because no weight moves in the first {STEPS} steps"
     return "" if all(bool(weight.isfinite().all()) for weight in run_alone(runner).path) else NOT_FINITE

@@ -1,9 +1,9 @@
-"""What did weight decay change at each step? The same step is taken twice from the same state: with decay and without.
+"""Replayed steps: each is taken twice from the same state, with weight decay and without it.
 
-An optimizer's state cannot be copied from outside with certainty, so the step is reached again by replaying the run from its
-start with the group's weight_decay set to 0 at the last step. Where a changed weight_decay does nothing (it is the
-constructor's, or was captured at the start), the update without decay is taken from the run without decay instead, which
-assumes that the update does not depend on the weight.
+An optimizer's state cannot be copied from outside with certainty. To reach the state of a step again, the run is replayed from
+its start, with the group's weight_decay set to 0 at the last step. An optimizer may ignore the changed value (it reads the
+constructor's, or captured the value of the first step). Then the update without decay is taken from the run without decay.
+This assumes that the update does not depend on the weight.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 @dataclass(frozen=True)
 class Step:
-    """One step of one tensor: the weight before it, the update without decay, and what the decay changed of the step.
+    """One step of one tensor, flattened: the weight before it, the update without decay, and the change by the decay.
 
-    `alone` is the update of the run that never decays; `unburdened` that of a run that never decays and is put on the decayed
-    weights before each step, so that only its state can differ. A difference is seen if it exceeds `tolerance`, and `noise`
-    is the rounding of one coordinate.
+    `alone` is the update of the run without decay. `unburdened` is the update of a run without decay whose weights are set to
+    the decayed weights before each step, so that only its state can differ. A difference counts if it exceeds `tolerance`;
+    `noise` is the rounding of each coordinate.
     """
 
     number: int
@@ -34,28 +34,31 @@ class Step:
     decay: Tensor
     gradient: Tensor
     alone: Tensor
-    unburdened: Tensor
+    update_without_decay_history: Tensor
     eps: float
 
     @property
     def noise(self) -> Tensor:
-        """The rounding of each coordinate's decay: a handful of operations of the size of what was subtracted."""
+        """The rounding of each coordinate's decay: a handful of operations on numbers of the size of those subtracted."""
         return 16 * self.eps * (self.weight.abs() + self.update.abs() + self.decay.abs())
 
     @property
     def tolerance(self) -> float:
-        """The largest residual that still counts as none: the root of eps of the decay, and never less than rounding."""
+        """The largest residual that counts as zero: the root of eps times the largest decay, and at least the rounding."""
         return max(math.sqrt(self.eps) * float(self.decay.abs().max()), float(self.noise.max()))
 
     @property
     def moved(self) -> Tensor:
-        """The coordinates that the decay changed."""
+        """The mask of the coordinates that the decay changed by more than rounding."""
         return self.decay.abs() > self.noise
 
 
 @dataclass(frozen=True)
 class ReplayedRun:
-    """A walk with weight decay and without, and every step of it; `replayed` says how the steps without decay were found."""
+    """The paths of a run with weight decay and without it, and every step of the run with decay.
+
+    `replayed` is True if the updates without decay come from replays, False if they come from the run without decay.
+    """
 
     sequence: GradientSequence
     decayed: tuple[Tensor, ...]
@@ -66,46 +69,52 @@ class ReplayedRun:
 
     @property
     def effect(self) -> float:
-        """How far weight decay moved any weight."""
-        return max(float((one - other).abs().max()) for one, other in zip(self.decayed, self.plain, strict=True))
+        """The largest distance between the path with weight decay and the path without it."""
+        return max(float((path - plain).abs().max()) for path, plain in zip(self.decayed, self.plain, strict=True))
 
     @property
     def tolerance(self) -> float:
-        """The largest departure of a path that still counts as none."""
+        """The largest difference of two paths that counts as zero."""
         size = max(float(path.abs().max()) for path in (*self.decayed, *self.plain))
         return max(math.sqrt(self.eps) * self.effect, 16 * self.eps * len(self.sequence.lrs) * size)
 
     @property
     def visible(self) -> bool:
-        """Whether weight decay changed anything beyond rounding."""
+        """Whether weight decay changed any weight by more than rounding."""
         return self.effect > 16 * self.eps * len(self.sequence.lrs)
 
 
 def replay(runner: SubjectRunner, sequence: GradientSequence) -> ReplayedRun:
-    """Walk with decay and without, and take every step of the decayed walk once more without its decay."""
+    """Run the sequence with decay and without, and repeat each step of the run with decay without its decay."""
     decayed, plain = sequence.run(runner, sequence.weight_decay), sequence.run(runner, 0.0)
-    after = [_without(runner, sequence, number) for number in range(len(sequence.lrs))]
-    free = sequence.run(runner, 0.0, placed=decayed)
-    steps = _steps(runner, sequence, (decayed, plain, free), after)
-    late = [step for step in steps if step.number]
-    replayed = any(bool(step.moved.any()) for step in late)
+    after = [_end_without_last_decay(runner, sequence, number) for number in range(len(sequence.lrs))]
+    update_without_decay_history = sequence.run(runner, 0.0, placed=decayed)
+    steps = _steps(runner, sequence, (decayed, plain, update_without_decay_history), after)
+    # In the replay of the first step the constructor's weight_decay is 0 too. Only later steps show
+    # whether the group's value is read.
+    replayed = any(bool(step.moved.any()) for step in steps if step.number)
     if not replayed:
-        alone = [
-            [path[number] + other[number + 1] - other[number] for path, other in zip(decayed, plain, strict=True)]
+        after = [
+            [path[number] + without[number + 1] - without[number] for path, without in zip(decayed, plain, strict=True)]
             for number in range(len(sequence.lrs))
         ]
-        steps = _steps(runner, sequence, (decayed, plain, free), alone)
+        steps = _steps(runner, sequence, (decayed, plain, update_without_decay_history), after)
     return ReplayedRun(sequence, tuple(decayed), tuple(plain), steps, replayed, runner.eps)
 
 
-def _without(runner: SubjectRunner, sequence: GradientSequence, number: int) -> list[Tensor]:
-    """Return the weights after step `number` of the decayed walk, had that step alone not decayed."""
+def _end_without_last_decay(runner: SubjectRunner, sequence: GradientSequence, number: int) -> list[Tensor]:
+    """Return the weights after step `number` of a run that decays in all earlier steps and not in this one."""
     return [path[-1] for path in sequence.run(runner, [*[sequence.weight_decay] * number, 0.0])]
 
 
 def _steps(
     runner: SubjectRunner, sequence: GradientSequence, paths: tuple[list[Tensor], ...], after: list[list[Tensor]]
 ) -> tuple[Step, ...]:
+    """Return every step of every tensor.
+
+    `paths` are those with decay, without decay, and without decay from the decayed weights; `after[number]` are the weights
+    after a step without decay.
+    """
     return tuple(
         Step(
             number=number,
@@ -114,18 +123,18 @@ def _steps(
             update=(after[number][tensor] - path[number]).flatten(),
             decay=(path[number + 1] - after[number][tensor]).flatten(),
             gradient=sequence.gradients[number][tensor].flatten(),
-            alone=(other[number + 1] - other[number]).flatten(),
-            unburdened=(free[number + 1] - path[number]).flatten(),
+            alone=(plain[number + 1] - plain[number]).flatten(),
+            update_without_decay_history=(update_without_decay_history[number + 1] - path[number]).flatten(),
             eps=runner.eps,
         )
         for number in range(len(sequence.lrs))
-        for tensor, (path, other, free) in enumerate(zip(*paths, strict=True))
+        for tensor, (path, plain, update_without_decay_history) in enumerate(zip(*paths, strict=True))
     )
 
 
 def residual(target: Tensor, *parts: Tensor) -> tuple[float, Tensor]:
-    """Return the largest residual of the least-squares fit of `target` on `parts`, and the coefficients."""
+    """Return the largest absolute residual of the least-squares fit of `target` on `parts`, and the coefficients, one a part."""
     sizes = torch.stack([part.abs().max().clamp_min(torch.finfo(torch.float64).tiny) for part in parts])
     columns = torch.stack(parts, dim=1) / sizes
-    found = torch.linalg.lstsq(columns, target[:, None], driver="gelsd").solution[:, 0]
-    return float((target - columns @ found).abs().max()), found / sizes
+    solution = torch.linalg.lstsq(columns, target[:, None], driver="gelsd").solution[:, 0]
+    return float((target - columns @ solution).abs().max()), solution / sizes

@@ -1,4 +1,4 @@
-"""Where is an optimizer measured? Given gradients, given learning rates, and the same random numbers at every step."""
+"""Runner of an optimizer: it sets the gradients, learning rates and random numbers of each step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.errors import RunError, error_line
 from harness.fingerprint.finding import Finding
 from harness.subject import loading
-from harness.subject.randomness import CONSTRUCTION, random_numbers_of
+from harness.subject.randomness import CONSTRUCTOR_STEP, seeded_by_step
 from harness.subject.stepping import set_lr, step_once
 
 NEEDS_CLOSURE = "its step needs a closure that evaluates the loss again, and gradients are given here"
@@ -21,11 +21,11 @@ Gradients = Callable[[int, Sequence[Tensor]], Sequence[Tensor | None]]  # (step,
 
 
 class NeedsClosureError(RunError):
-    """The optimizer cannot take a step with gradients that it is given."""
+    """The optimizer's step needs a closure, so that it cannot be run on given gradients."""
 
 
 class SubjectRunner:
-    """One optimizer under measurement.
+    """One optimizer under measurement: its import path and its options.
 
     `dtype` is float64 unless the optimizer refuses it or computes in single precision; `eps` is its rounding unit;
     `known` holds the findings so far, so that a question can build on another.
@@ -37,53 +37,55 @@ class SubjectRunner:
 
     @property
     def eps(self) -> float:
-        """The distance from 1 to the next number of the precision that is measured in."""
+        """The distance from 1 to the next larger number of `dtype`."""
         return float(torch.finfo(self.dtype).eps)
 
     @cached_property
     def build(self) -> Callable[..., Any]:
-        """The class or factory itself."""
+        """The class or factory at the import path."""
         return loading.resolve(self.path)
 
     @cached_property
     def takes_decay(self) -> bool:
-        """Whether the constructor has a weight_decay to take."""
+        """Whether the constructor takes weight_decay, by name or in its keyword arguments."""
         try:
-            known = inspect.signature(self.build).parameters
+            parameters = inspect.signature(self.build).parameters
         except (TypeError, ValueError):  # some callables have no signature
             return True
-        return "weight_decay" in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
+        return "weight_decay" in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
     def make(
-        self, params: Any, *, lr: float | Tensor, weight_decay: float, construction: int = CONSTRUCTION, **options: Any
+        self, params: Any, *, lr: float | Tensor, weight_decay: float, construction: int = CONSTRUCTOR_STEP, **options: Any
     ) -> Any:
-        """Build the optimizer with the runner's options, and those given here on top. Raises RunError in one line.
+        """Build the optimizer with the runner's options; `options` replace or extend them.
 
-        An optimizer that takes no weight_decay is built without it: what else it does can be measured all the same. The
-        constructor draws the random numbers of `construction`.
+        An optimizer that takes no weight_decay is built without it, so that everything else can be measured. `construction`
+        seeds the random numbers of the constructor. Raise RunError, in one line, if the constructor refuses its arguments, and
+        NeedsClosureError if the step needs a closure.
         """
         given = {**self.options, **options}
         if self.takes_decay:
-            make = loading.factory(self.path, given, training=False, construction=construction)
+            make = loading.make_factory(self.path, given, training=False, construction=construction)
             built = make(params, lr=lr, weight_decay=weight_decay)
         else:
-            with random_numbers_of(construction):
-                built = self._without_decay(params, lr, given)
-        if _needs_closure(loading.unwatched(built)):
+            with seeded_by_step(construction):
+                built = self._build_without_decay(params, lr, given)
+        if _needs_closure(loading.unwrap(built)):
             raise NeedsClosureError(f"{self.path}: {NEEDS_CLOSURE}")
         return built
 
-    def _without_decay(self, params: Any, lr: float | Tensor, options: Mapping[str, Any]) -> Any:
+    def _build_without_decay(self, params: Any, lr: float | Tensor, options: Mapping[str, Any]) -> Any:
+        """Build an optimizer that takes no weight_decay; it steps one tensor at a time if it has an option foreach."""
         loop = {"foreach": False} if "foreach" in inspect.signature(self.build).parameters else {}
         try:
-            return loading.Watched(self.build(params, lr=lr, **{**loop, **options}), self.path)
+            return loading.WatchedOptimizer(self.build(params, lr=lr, **{**loop, **options}), self.path)
         except Exception as error:
             raise RunError(f"{self.path} refuses its arguments ({', '.join(['lr', *options])}): {error_line(error)}") from error
 
     def first(self, question: str) -> str:
-        """Return the first value found for an earlier question, or nothing."""
-        found = self.known.get(question)
-        return found.values[0] if found and found.values else ""
+        """Return the first value of an earlier question's finding, or an empty string."""
+        finding = self.known.get(question)
+        return finding.values[0] if finding and finding.values else ""
 
     def run(
         self,
@@ -94,17 +96,18 @@ class SubjectRunner:
         weight_decay: float | Sequence[float],
         built: tuple[float, float] | None = None,
     ) -> list[Tensor]:
-        """Return one path a weight, [steps + 1, *shape]: one parameter group, `lrs[t]` and `weight_decay[t]` at step t.
+        """Return the path of each weight, [steps + 1, *shape], in one parameter group with learning rate `lrs[t]` at step t.
 
-        A number as weight_decay is given to the constructor and not touched; a sequence also replaces the group's at every step.
-        `built` are the learning rates of the constructor and of the group at that time, `lrs[0]` for both if not given.
+        A single weight_decay is given to the constructor and not changed. Of a sequence the constructor gets the first value,
+        and the group gets `weight_decay[t]` before step t. `built` holds the learning rates of the constructor and of the group
+        at construction; both are `lrs[0]` if it is not given.
         """
         weights = [torch.nn.Parameter(start.to(self.dtype, copy=True)) for start in starts]
         decays = weight_decay if isinstance(weight_decay, Sequence) else None
-        first = weight_decay[0] if isinstance(weight_decay, Sequence) else weight_decay
-        constructor, own = built or (lrs[0], lrs[0])
-        given = weights if own == constructor else [{"params": weights, "lr": own}]
-        optimizer = self.make(given, lr=constructor, weight_decay=first)
+        first_decay = weight_decay[0] if isinstance(weight_decay, Sequence) else weight_decay
+        constructor_lr, group_lr = built or (lrs[0], lrs[0])
+        given = weights if group_lr == constructor_lr else [{"params": weights, "lr": group_lr}]
+        optimizer = self.make(given, lr=constructor_lr, weight_decay=first_decay)
         paths = [[weight.detach().clone()] for weight in weights]
         for step, lr in enumerate(lrs):
             set_lr(optimizer, lr)
@@ -118,9 +121,12 @@ class SubjectRunner:
 
 
 def _needs_closure(optimizer: Any) -> bool:
-    """Return True if step() must be given something."""
+    """Return True if step() has a required argument."""
     try:
-        known = inspect.signature(optimizer.step).parameters.values()
+        parameters = inspect.signature(optimizer.step).parameters.values()
     except (TypeError, ValueError, AttributeError):
         return False
-    return any(one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in known)
+    return any(
+        parameter.default is parameter.empty and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        for parameter in parameters
+    )

@@ -1,4 +1,4 @@
-"""The update without weight decay: in which precision it is computed, and its rule."""
+"""Questions about the update without weight decay: its precision, its rule, and what it depends on."""
 
 from __future__ import annotations
 

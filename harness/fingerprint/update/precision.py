@@ -1,8 +1,22 @@
-"""In which precision are float64 weights updated?
+"""Question about the precision in which float64 weights are updated.
 
-Gradients that differ by 1e-10 of themselves must change the update by as much; where only 1e-5 does, the update is computed in
-single precision. A rule that keeps signs or a few bits answers to neither, and is judged by the weights: they must hold more
-than float32 can. The decay has a precision of its own: weights that start 1e-10 apart must lose as much more or less.
+Gradients are changed by 1e-10 and by 1e-5 of themselves. In double precision both changes alter the update in proportion. In
+single precision the smaller one is lost. The decay can have another precision than the update: weights that start 1e-10 apart
+must decay in proportion too.
+
+    answer      observation                                                                  example
+    float64     both changes alter the update in proportion                                  torch.optim:AdamW
+    float64     neither does (a rule that keeps signs or few bits), and the weights hold     harness.optimizers:Lion
+                more than float32 can
+    float32     float64 is refused                                                           RefusesDouble
+    float32     every weight is a float32 number                                             SingleInside
+    float32     the two changes alter the update out of proportion                           SingleUpdate
+    float32     the update is in double, and the decay is in single precision                RoundsTheDecay in the self-test
+    (none)      the smaller change alters the update by more than rounding can,              Unseeded in the self-test
+                as when repeated runs differ
+    (none)      weights stop being finite
+
+The examples without a package are classes of `tests.mutants`.
 """
 
 from __future__ import annotations
@@ -21,59 +35,63 @@ from harness.fingerprint.question import Question
 
 STEPS, LR = 6, 0.25
 FINE, COARSE = 1e-10, 1e-5
-DISTINCT = 0.1  # two answers of a decay differ by rounding where they are further apart than this part of the larger
-ANSWERS = 1e-3  # a change of the update that is smaller than this part of the gradient's is none
-BEYOND = 1e-5  # what a change of 1e-10 changes more than this, single precision did not
-ALIKE = 30.0  # two answers differ by rounding where the ratio of their sensitivities is further from 1
+DISTINCT = 0.1  # two responses of a decay differ by rounding if they are further apart, relative to the larger one
+ANSWERS = 1e-3  # a smaller response of the update, relative to the change of the gradients, counts as none
+BEYOND = 1e-5  # a change of 1e-10 that changes the update by more than this is not due to single precision
+ALIKE = 30.0  # two responses of the update differ by rounding if one is more than this many times the other
 
 
-def _walk(size: float) -> GradientSequence:
-    """Return a walk of small weights whose gradients are changed by up to `size` of themselves."""
+def _changed_gradients(size: float) -> GradientSequence:
+    """Return a sequence from small weights, its gradients changed by up to `size` of themselves."""
     sequence = draw_sequence((LR,) * STEPS, silent=False).from_starts(0.01, 0.01)
     generator = torch.Generator().manual_seed(7)
     changed = tuple(
-        tuple(one * (1 + size * (2 * torch.rand(one.shape, generator=generator, dtype=torch.float64) - 1)) for one in given)
-        for given in sequence.gradients
+        tuple(
+            gradient * (1 + size * (2 * torch.rand(gradient.shape, generator=generator, dtype=torch.float64) - 1))
+            for gradient in gradients
+        )
+        for gradients in sequence.gradients
     )
     return replace(sequence, gradients=changed)
 
 
-def _sensitivity(runner: SubjectRunner, base: list[Tensor], size: float) -> float:
-    """Return the median change of a coordinate's way, in units of its way and of the gradient's change."""
-    paths = _walk(size).run(runner, 0.0)
-    changes = [((one[-1] - path[-1]) / (path[-1] - path[0])).abs().flatten() for one, path in zip(paths, base, strict=True)]
+def _response(runner: SubjectRunner, base: list[Tensor], size: float) -> float:
+    """Return the median relative change of a coordinate's displacement, over the relative change of the gradients."""
+    paths = _changed_gradients(size).run(runner, 0.0)
+    changes = [
+        ((changed[-1] - path[-1]) / (path[-1] - path[0])).abs().flatten() for changed, path in zip(paths, base, strict=True)
+    ]
     return float(torch.cat(changes).nan_to_num().median()) / size
 
 
 def _ask(runner: SubjectRunner) -> Finding:
     double = SubjectRunner(runner.path, runner.options)
     try:
-        base = _walk(0.0).run(double, 0.0)
+        base = _changed_gradients(0.0).run(double, 0.0)
     except Exception as error:
-        _walk(0.0).run(
-            SubjectRunner(runner.path, runner.options, torch.float32), 0.0
-        )  # an optimizer that takes neither is not single
+        # An optimizer that refuses float32 as well raises here: it is not one of single precision.
+        _changed_gradients(0.0).run(SubjectRunner(runner.path, runner.options, torch.float32), 0.0)
         return Finding(("float32",), f"float64 is refused: {' '.join(str(error).removeprefix(runner.path).split())[:90]}")
     if not all(bool(path.isfinite().all()) for path in base):
         return Finding((), NOT_FINITE)
-    fine, coarse = _sensitivity(double, base, FINE), _sensitivity(double, base, COARSE)
+    fine, coarse = _response(double, base, FINE), _response(double, base, COARSE)
     numbers = {"fine": fine, "coarse": coarse}
     if fine * FINE > BEYOND:
-        return Finding((), _unlike(double, base, fine * FINE), numbers)
-    found = _of_update(base, fine, coarse, numbers)
-    decays_in = _of_decay(double) if found.values == ("float64",) else None
-    return decays_in or found
+        return Finding((), _why_unknown(double, base, fine * FINE), numbers)
+    finding = _precision_of_update(base, fine, coarse, numbers)
+    decay_finding = _precision_of_decay(double) if finding.values == ("float64",) else None
+    return decay_finding or finding
 
 
-def _unlike(runner: SubjectRunner, base: list[Tensor], change: float) -> str:
-    """Return what is said where so much cannot be rounding."""
-    if all(torch.equal(path, again) for path, again in zip(base, _walk(0.0).run(runner, 0.0), strict=True)):
+def _why_unknown(runner: SubjectRunner, base: list[Tensor], change: float) -> str:
+    """Return the text of the finding if the update changes by more than any rounding can."""
+    if all(torch.equal(path, again) for path, again in zip(base, _changed_gradients(0.0).run(runner, 0.0), strict=True)):
         return f"unknown: gradients changed by {FINE:g} of themselves change the update by {change:.1g}, which no rounding does"
     return f"unknown: repeated runs differ, on the same gradients and from the same seed, by {change:.1g} of the update"
 
 
-def _of_update(base: list[Tensor], fine: float, coarse: float, numbers: dict[str, float]) -> Finding:
-    """Return the precision of a run without decay."""
+def _precision_of_update(base: list[Tensor], fine: float, coarse: float, numbers: dict[str, float]) -> Finding:
+    """Return the finding about a run without decay."""
     if all(torch.equal(path[1:].float().double(), path[1:]) for path in base):
         return Finding(("float32",), f"every float64 weight of {STEPS} steps is a float32 number", numbers)
     if coarse < ANSWERS:
@@ -89,16 +107,17 @@ def _of_update(base: list[Tensor], fine: float, coarse: float, numbers: dict[str
     return Finding(("float32",), says, numbers)
 
 
-def _of_decay(runner: SubjectRunner) -> Finding | None:
-    """Return what says that the decay is computed in single precision, if it is: it has a form there, and none in double.
+def _precision_of_decay(runner: SubjectRunner) -> Finding | None:
+    """Return the finding that the decay is computed in single precision, or None.
 
-    Decay alone would tell, but for coupled ones under a rule that keeps few bits; the form alone, but for those that are
-    nearly of another.
+    Two conditions must hold: the responses to the two changes differ, and the decay has a form in single precision and none in
+    double. The first alone is also true of a coupled decay under a rule that keeps few bits, and the second alone of a decay
+    whose form is nearly another one.
     """
     if not runner.takes_decay:
         return None
-    base = _displaced(0.0).run(runner, WEIGHT_DECAY)
-    fine, coarse = (_answer(base, _displaced(size).run(runner, WEIGHT_DECAY)) for size in (FINE, COARSE))
+    base = _changed_starts(0.0).run(runner, WEIGHT_DECAY)
+    fine, coarse = (_decay_response(base, _changed_starts(size).run(runner, WEIGHT_DECAY)) for size in (FINE, COARSE))
     if abs(fine - coarse) <= DISTINCT * max(abs(fine), abs(coarse), ANSWERS):
         return None
     if decay_rule(runner).coupling or not decay_rule(SubjectRunner(runner.path, runner.options, torch.float32)).coupling:
@@ -109,19 +128,19 @@ def _of_decay(runner: SubjectRunner) -> Finding | None:
     return Finding(("float32",), says, {"fine": fine, "coarse": coarse})
 
 
-def _displaced(size: float) -> GradientSequence:
-    """Return a walk from weights that are changed by up to `size` of themselves."""
+def _changed_starts(size: float) -> GradientSequence:
+    """Return a sequence whose starts are changed by up to `size` of themselves."""
     sequence = draw_sequence((LR,) * STEPS, silent=False)
     generator = torch.Generator().manual_seed(11)
-    changes = [size * (2 * torch.rand(one.shape, generator=generator, dtype=torch.float64) - 1) for one in sequence.starts]
-    return replace(sequence, starts=tuple(one * (1 + change) for one, change in zip(sequence.starts, changes, strict=True)))
+    changes = [size * (2 * torch.rand(start.shape, generator=generator, dtype=torch.float64) - 1) for start in sequence.starts]
+    return replace(sequence, starts=tuple(start * (1 + change) for start, change in zip(sequence.starts, changes, strict=True)))
 
 
-def _answer(base: list[Tensor], paths: list[Tensor]) -> float:
-    """Return the median change of a coordinate's way, in units of the change of its start."""
+def _decay_response(base: list[Tensor], paths: list[Tensor]) -> float:
+    """Return the median change of a coordinate's displacement, over the change of its start."""
     changes = [
-        (((one[-1] - one[0]) - (path[-1] - path[0])) / (one[0] - path[0])).flatten()
-        for one, path in zip(paths, base, strict=True)
+        (((changed[-1] - changed[0]) - (path[-1] - path[0])) / (changed[0] - path[0])).flatten()
+        for changed, path in zip(paths, base, strict=True)
     ]
     return float(torch.cat(changes).nan_to_num().median())
 

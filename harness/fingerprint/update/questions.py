@@ -1,7 +1,8 @@
-"""What is the update without weight decay, and what does it depend on?
+"""Questions about the update at weight_decay 0: its rule, and what it depends on.
 
-Everything here runs at weight_decay 0. The rule is named only where its closed form fits every one of 20 steps; what else is
-known of it (element-wise, scale-free, dependent on the weight) is measured by changing what it should not depend on.
+A rule is named only if its closed form fits each of 20 steps, or, for `orthogonal`, if the singular values of its steps are
+nearly equal. The other properties (element-wise, scale-free, dependent on the weight) are measured: gradients or weights on
+which the update should not depend are changed.
 """
 
 from __future__ import annotations
@@ -18,37 +19,41 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import rule_of, updates
 
-LOUDER = 2.0**13  # a power of two, which no rounding notices
-SCALE_FREE = 1e-2  # eps in a denominator moves a scale-free update by less; what is proportional moves by LOUDER
+LOUDER = 2.0**13  # factor of the gradients; multiplication by a power of two does not round
+# A relative change of the update. An eps in a denominator changes a scale-free update by less, and
+# an update in proportion to its gradients changes by LOUDER.
+SCALE_FREE = 1e-2
 TRIPLED = 3.0
-OTHERS = 3  # the columns of a matrix from this one on are changed; those before must not notice
+OTHERS = 3  # columns from this one on get other gradients and starts; the columns before must keep their paths
 
 
 def _run(runner: SubjectRunner, sequence: GradientSequence) -> list[Tensor]:
+    """Return the paths of a run without decay."""
     return sequence.run(runner, 0.0)
 
 
 def _noise(runner: SubjectRunner, *paths: Tensor) -> float:
+    """Return the largest difference between paths that still counts as rounding."""
     return 64 * runner.eps * max(float(path.abs().max()) for path in paths)
 
 
 def _scaled(sequence: GradientSequence, factors: Tensor) -> GradientSequence:
-    """Return the walk with the first tensor's gradients times `factors`, one a coordinate."""
+    """Return the sequence with the first tensor's gradients times `factors`, one for each coordinate."""
     return replace(sequence, gradients=tuple((factors * first, *others) for first, *others in sequence.gradients))
 
 
 def _ask_element_wise(runner: SubjectRunner) -> Finding:
     sequence = default_sequence(runner)
     base = _run(runner, sequence)
-    within = torch.ones_like(sequence.starts[0])
-    within[:, OTHERS:] = 3.0
-    louder = _scaled(sequence, within)
-    inside = _run(runner, replace(louder, starts=(sequence.starts[0] * within, sequence.starts[1])))
-    beside = _run(runner, _scaled(sequence, 3.0 * torch.ones_like(sequence.starts[0])))
-    noise = _noise(runner, *base, *inside)
+    factors = torch.ones_like(sequence.starts[0])
+    factors[:, OTHERS:] = 3.0
+    louder = _scaled(sequence, factors)
+    own_tensor = _run(runner, replace(louder, starts=(sequence.starts[0] * factors, sequence.starts[1])))
+    other_tensor = _run(runner, _scaled(sequence, 3.0 * torch.ones_like(sequence.starts[0])))
+    noise = _noise(runner, *base, *own_tensor)
     gaps = {
-        "same_tensor": float((inside[0] - base[0])[..., :OTHERS].abs().max()),
-        "other_tensor": float((beside[1] - base[1]).abs().max()),
+        "same_tensor": float((own_tensor[0] - base[0])[..., :OTHERS].abs().max()),
+        "other_tensor": float((other_tensor[1] - base[1]).abs().max()),
     }
     worst = max(gaps.values())
     if worst <= noise:
@@ -61,8 +66,8 @@ def _ask_scale_free(runner: SubjectRunner) -> Finding:
     sequence = default_sequence(runner)
     base = _run(runner, sequence)[0]
     ones = torch.ones_like(sequence.starts[0])
-    single = torch.exp2(torch.arange(ones.numel(), dtype=torch.float64) % 14).reshape(ones.shape)
-    whole, each = (_turned(base, _run(runner, _scaled(sequence, factors))[0]) for factors in (LOUDER * ones, single))
+    powers = torch.exp2(torch.arange(ones.numel(), dtype=torch.float64) % 14).reshape(ones.shape)
+    whole, each = (_relative_change(base, _run(runner, _scaled(sequence, factors))[0]) for factors in (LOUDER * ones, powers))
     numbers = {"whole": whole, "each": each}
     if each <= SCALE_FREE and whole <= SCALE_FREE:
         return Finding(("yes",), f"gradients times up to {LOUDER:g}, by coordinate, turn the way by {each:.1g} of it", numbers)
@@ -72,18 +77,18 @@ def _ask_scale_free(runner: SubjectRunner) -> Finding:
     return Finding(("no",), f"gradients times {LOUDER:g} change the way by {whole:.3g} of it", numbers)
 
 
-def _turned(base: Tensor, other: Tensor) -> float:
-    """Return the largest change of what the weights have gone, relative to the longest way of any."""
+def _relative_change(base: Tensor, other: Tensor) -> float:
+    """Return the largest change of a step of any weight, relative to the longest step."""
     return float((other.diff(dim=0) - base.diff(dim=0)).abs().max() / base.diff(dim=0).abs().max())
 
 
 def _ask_weight(runner: SubjectRunner) -> Finding:
     sequence = default_sequence(runner)
-    base, other = (_run(runner, one) for one in (sequence, sequence.from_starts(TRIPLED, TRIPLED)))
+    base, other = (_run(runner, given) for given in (sequence, sequence.from_starts(TRIPLED, TRIPLED)))
     noise = _noise(runner, *other)
-    ways, others = ([path.diff(dim=0) for path in paths] for paths in (base, other))
-    change = max(float((one - way).abs().max()) for one, way in zip(others, ways, strict=True))
-    scaled = max(float((one - TRIPLED * way).abs().max()) for one, way in zip(others, ways, strict=True))
+    moves, other_moves = ([path.diff(dim=0) for path in paths] for paths in (base, other))
+    change = max(float((other_move - move).abs().max()) for other_move, move in zip(other_moves, moves, strict=True))
+    scaled = max(float((other_move - TRIPLED * move).abs().max()) for other_move, move in zip(other_moves, moves, strict=True))
     numbers = {"change": change}
     if change <= noise:
         return Finding(("no",), f"weights {TRIPLED:g} times as large take the same steps (gap {change:.1g})", numbers)
@@ -96,7 +101,7 @@ def _ask_rule(runner: SubjectRunner) -> Finding:
     word, says = rule_of(updates(runner, default_sequence(runner)), runner)
     if word != "other":
         return Finding((word,), says)
-    orthogonal = _spread(runner)
+    orthogonal = _orthogonal(runner)
     if orthogonal:
         return Finding(("orthogonal",), orthogonal)
     words = {
@@ -106,16 +111,16 @@ def _ask_rule(runner: SubjectRunner) -> Finding:
     return Finding(("other",), says if says.count(";") or not known else f"{says}; {known}")
 
 
-def _spread(runner: SubjectRunner) -> str:
-    """Return what says that a matrix's steps have singular values nearly alike though its gradients' are not, or nothing."""
+def _orthogonal(runner: SubjectRunner) -> str:
+    """Return the finding's text if a matrix's steps have nearly equal singular values though its gradients do not, or nothing."""
     generator = torch.Generator().manual_seed(5)
-    shape = (5, 6)  # some orthogonalise no matrix that is smaller than four
+    shape = (5, 6)  # some optimizers do not orthogonalise a matrix with fewer than four rows or columns
     gradients = tuple((1.0 + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float64),) for _ in range(6))
     start = torch.randn(shape, generator=generator, dtype=torch.float64)
     (path,) = GradientSequence((start,), gradients, (0.1,) * 6, 0.0).run(runner, 0.0)
     of_steps, of_gradients = (
         [float((values[0] / values[-1]).nan_to_num(nan=math.inf)) for values in map(torch.linalg.svdvals, matrices)]
-        for matrices in (path.diff(dim=0), [one for (one,) in gradients])
+        for matrices in (path.diff(dim=0), [gradient for (gradient,) in gradients])
     )
     if not (runner.first("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
         return ""

@@ -1,4 +1,4 @@
-"""Which rule turns these gradients into these updates? Closed forms of the known rules, held to every step."""
+"""Update rules: closed forms of the known ones, each compared with every step of a run without decay."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from harness.fingerprint.measuring.gradient_sequence import GradientSequence
 from harness.fingerprint.measuring.replay import residual
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
-HIDDEN = 1e4  # times eps: a share of the weight below it is rounding
-NEAR = 1e-4  # of a learning rate: nearer than this, a step is Adam's but for details, and says so
-BETAS, ADAM_EPS = (0.9, 0.999), 1e-8  # where a group names none
+HIDDEN = 1e4  # in units of eps: a smaller share of the weight is rounding
+NEAR = 1e-4  # in units of the learning rate: if Adam's form misses a step by less, the finding mentions it
+BETAS, ADAM_EPS = (0.9, 0.999), 1e-8  # defaults if a group has none
 
 
 @dataclass(frozen=True)
 class Update:
-    """The steps of one tensor at weight_decay 0, in units of the learning rate, [steps, numbers], their weights and gradients."""
+    """Steps of one tensor at weight_decay 0.
+
+    `moved` is the change of the weights in units of the learning rate; `weights` are those before each step. `moved`, `weights`
+    and `gradients` are [steps, numbers]. `tolerance` is the largest gap in `moved` that still counts as rounding.
+    """
 
     moved: Tensor
     weights: Tensor
@@ -31,86 +35,88 @@ class Update:
 
 
 def updates(runner: SubjectRunner, sequence: GradientSequence) -> list[Update]:
-    """Return what a walk without weight decay does to each tensor."""
+    """Return the update of each tensor in a run without weight decay."""
     weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in sequence.starts]
     group = runner.make(weights, lr=sequence.lrs[0], weight_decay=0.0).param_groups[0]
-    found = []
+    result = []
     for number, path in enumerate(sequence.run(runner, 0.0)):
-        lrs = _kept(sequence.lrs, group["lr"])[:, None]
+        lrs = _rounded_lrs(sequence.lrs, group["lr"])[:, None]
         moved = path.diff(dim=0).flatten(1) / lrs
-        gradients = torch.stack([given[number].flatten() for given in sequence.gradients])
+        gradients = torch.stack([step_gradients[number].flatten() for step_gradients in sequence.gradients])
         size = float(path.abs().max()) / min(sequence.lrs) + len(sequence.lrs) * float(moved.abs().max())
-        found.append(Update(moved, path[:-1].flatten(1), gradients, 16 * runner.eps * size, group))
-    return found
+        result.append(Update(moved, path[:-1].flatten(1), gradients, 16 * runner.eps * size, group))
+    return result
 
 
-def _kept(lrs: Sequence[float], kept: Any) -> Tensor:
-    """Return the learning rates as a group holds them: in a tensor, they are rounded to its precision."""
-    return torch.tensor(lrs, dtype=kept.dtype if isinstance(kept, Tensor) else torch.float64).to(torch.float64)
+def _rounded_lrs(lrs: Sequence[float], lr: Any) -> Tensor:
+    """Return the learning rates as the group holds them: rounded to the precision of its `lr` if that is a tensor."""
+    return torch.tensor(lrs, dtype=lr.dtype if isinstance(lr, Tensor) else torch.float64).to(torch.float64)
 
 
-def rule_of(seen: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]:
-    """Return the contract's word for the rule that fits all tensors, or `other`, and one line that says so."""
-    steps = len(seen[0].moved)
-    if all(_keeps_signs(one) for one in seen):
+def rule_of(tensors: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]:
+    """Return the contract's word for the rule that fits all tensors, or `other`, and the text of the finding."""
+    steps = len(tensors[0].moved)
+    if all(_keeps_signs(tensor) for tensor in tensors):
         return "sign", f"each of {steps} steps is lr long in every coordinate that moves, whatever the gradient's size"
     nearest = NEAR
     for word, says, rules in (
-        ("sgd", "-lr x gradient", [one.gradients for one in seen]),
-        ("adam", f"Adam's closed form with {_settings(seen[0].group)}", [_adam(one) for one in seen]),
+        ("sgd", "-lr x gradient", [tensor.gradients for tensor in tensors]),
+        ("adam", f"Adam's closed form with {_settings(tensors[0].group)}", [_adam(tensor) for tensor in tensors]),
         (
             "adam",
-            f"Adam's closed form with {_settings(seen[0].group)} beside the uncorrected root",
-            [_adam(one, hat=True) for one in seen],
+            f"Adam's closed form with {_settings(tensors[0].group)} beside the uncorrected root",
+            [_adam(tensor, hat=True) for tensor in tensors],
         ),
     ):
-        fits = [_beside(one, rule) for one, rule in zip(seen, rules, strict=True)]
-        if all(gap <= one.tolerance for (gap, _), one in zip(fits, seen, strict=True)):
+        fits = [_gap_and_share(tensor, rule) for tensor, rule in zip(tensors, rules, strict=True)]
+        if all(gap <= tensor.tolerance for (gap, _), tensor in zip(fits, tensors, strict=True)):
             share = fits[0][1]
             hidden = f", less {share:.3g} x lr x w" if abs(share) > HIDDEN * runner.eps else ""
             return word, f"each of {steps} steps is {says}{hidden} (gap {max(gap for gap, _ in fits):.0e} lr)"
         nearest = min(nearest, max(gap for gap, _ in fits)) if word == "adam" else nearest
-    running = [_recursion(one) for one in seen]
-    if all(gap <= one.tolerance for (gap, _), one in zip(running, seen, strict=True)):
-        kept, taken, before = (
-            _range([sign * float(parts[place]) for _, parts in running], runner) for place, sign in enumerate((1, -1, -1))
+    recursions = [_recursion(tensor) for tensor in tensors]
+    if all(gap <= tensor.tolerance for (gap, _), tensor in zip(recursions, tensors, strict=True)):
+        momentum, factor, before = (
+            _range([sign * float(coefficients[index]) for _, coefficients in recursions], runner)
+            for index, sign in enumerate((1, -1, -1))
         )
         last = f", {before} x the last one" if before else ""
-        return "momentum", f"each step is {kept or '0'} x the one before - lr x ({taken} x gradient{last})"
+        return "momentum", f"each step is {momentum or '0'} x the one before - lr x ({factor} x gradient{last})"
     near = f"; Adam's misses by {nearest:.0e} lr: another eps, or rounding" if nearest < NEAR else ""
     return "other", "no closed form fits all steps" + near
 
 
-def _range(found: Sequence[float], runner: SubjectRunner) -> str:
-    """Return a coefficient, or the two ends between tensors that have their own; nothing where it is rounding."""
-    low, high = min(found), max(found)
+def _range(coefficients: Sequence[float], runner: SubjectRunner) -> str:
+    """Return a coefficient in words: one number, the range if it differs between tensors, or nothing if it is rounding."""
+    low, high = min(coefficients), max(coefficients)
     near = math.sqrt(runner.eps)
     if max(abs(low), abs(high)) <= near:
         return ""
     return f"{high:.4g}" if high - low <= near * abs(high) else f"{low:.4g} to {high:.4g}"
 
 
-def _beside(one: Update, rule: Tensor) -> tuple[float, float]:
-    """Return the largest departure from a rule's steps but for a share of the weight (a hidden decay), and that share."""
-    gap, weights = (one.moved + rule).flatten(), one.weights.flatten()
+def _gap_and_share(update: Update, rule: Tensor) -> tuple[float, float]:
+    """Return the largest gap to a rule's steps, apart from a share of the weight (a hidden decay), and that share."""
+    gap, weights = (update.moved + rule).flatten(), update.weights.flatten()
     share = -float(gap @ weights / (weights @ weights))
     return float((gap + share * weights).abs().max()), share
 
 
-def _keeps_signs(one: Update) -> bool:
-    length = one.moved.abs()
-    return bool(((length - 1).abs().le(one.tolerance) | length.le(one.tolerance)).all()) and bool((length > 0.5).any())
+def _keeps_signs(update: Update) -> bool:
+    """Return True if every coordinate moves by the learning rate or not at all, and some move."""
+    length = update.moved.abs()
+    return bool(((length - 1).abs().le(update.tolerance) | length.le(update.tolerance)).all()) and bool((length > 0.5).any())
 
 
-def _adam(one: Update, *, hat: bool = False) -> Tensor:
-    """Return Adam's directions, m / (sqrt(v) + eps), both corrected for their start at zero.
+def _adam(update: Update, *, hat: bool = False) -> Tensor:
+    """Return Adam's directions, m / (sqrt(v) + eps), with m and v corrected for their start at zero.
 
     With `hat`, eps is added to the root before its correction: the shorter form at the end of Kingma and Ba's section 2.
     """
-    beta1, beta2, eps = constants(one.group)
-    first = second = torch.zeros_like(one.gradients[0])
+    beta1, beta2, eps = constants(update.group)
+    first = second = torch.zeros_like(update.gradients[0])
     directions = []
-    for number, gradient in enumerate(one.gradients, start=1):
+    for number, gradient in enumerate(update.gradients, start=1):
         first = beta1 * first + (1 - beta1) * gradient
         second = beta2 * second + (1 - beta2) * gradient * gradient
         added = eps / math.sqrt(1 - beta2**number) if hat else eps
@@ -119,7 +125,7 @@ def _adam(one: Update, *, hat: bool = False) -> Tensor:
 
 
 def constants(group: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Return the group's betas and eps, Adam's where it names none or something else by these names."""
+    """Return the group's beta1, beta2 and eps, or Adam's if it has none or they are of another type."""
     betas, eps = group.get("betas", (group.get("beta1"), group.get("beta2"))), group.get("eps", ADAM_EPS)
     betas = BETAS if betas == (None, None) else betas
     if not (isinstance(betas, tuple | list) and len(betas) == 2 and isinstance(eps, float)):
@@ -132,8 +138,11 @@ def _settings(group: Mapping[str, Any]) -> str:
     return f"betas {beta1:g}, {beta2:g}, eps {eps:g}"
 
 
-def _recursion(one: Update) -> tuple[float, Tensor]:
-    """Fit each step from the third on by the step before, its gradient and the gradient before."""
-    moved, gradients = one.moved, one.gradients
+def _recursion(update: Update) -> tuple[float, Tensor]:
+    """Fit each step from the third on with the step before, its gradient and the gradient before.
+
+    Return the largest residual and the three coefficients.
+    """
+    moved, gradients = update.moved, update.gradients
     parts = (moved[1:-1], gradients[2:], gradients[1:-1])
     return residual(moved[2:].flatten(), *(part.flatten() for part in parts))

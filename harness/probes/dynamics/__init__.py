@@ -1,6 +1,6 @@
-"""Probes of many steps: noise, norms, equilibria: what a scenario sets, and what each measures.
+"""Declarations of the probes of many steps (noise, norms, equilibria): settings and measures of each.
 
-Nothing here imports torch; the module of a probe's name holds its closed form and its experiment.
+Nothing in this file imports torch. The closed form and the experiment of a probe are in the module of its name.
 """
 
 from __future__ import annotations

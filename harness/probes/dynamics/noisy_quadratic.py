@@ -1,9 +1,14 @@
-"""Where does gradient noise put the point of rest? Three axes of one quadratic that differ in their noise alone.
+"""Probe of a noisy quadratic: the mean point of rest on three axes that differ only in their gradient noise.
 
-The gradient is (w - w*) + sigma xi, xi normal; replicas come in pairs with xi and -xi. Closed forms as lr -> 0, in the mean:
-adamw   (w* - w) / sqrt((w* - w)^2 + sigma^2) = l w, that is ridge with alpha = l x RMS gradient, another on each axis;
-ridge   alpha = l on every axis: L2 inside the gradient, whose point of rest no positive diagonal scaling moves.
-At a finite lr the mean is off by the first order in lr and in 1 - beta2, so the closed forms are held to a fraction.
+The gradient is (w - w*) + sigma xi, xi normal; replicas come in pairs with xi and -xi. Closed forms of the mean as lr -> 0,
+with the decay l:
+
+adamw   (w* - w) / sqrt((w* - w)^2 + sigma^2) = l w, that is ridge with alpha = l x RMS gradient, different on each axis
+ridge   alpha = l on every axis: L2 inside the gradient; no positive diagonal scaling moves its point of rest
+
+At a finite lr the mean has an error of first order in lr and in 1 - beta2. So the measured values agree with the closed
+forms to a fraction, not to rounding.
+
 Source: the stationarity of each update's mean; Loshchilov and Hutter 2019, Algorithm 2, for the updates.
 """
 
@@ -28,27 +33,27 @@ def run(make: Factory, settings: NoisyQuadraticSettings) -> dict[str, Measuremen
     """Return the mean point of rest on each axis, and the ridge penalty alpha that it amounts to."""
     means = _pair_means(_run(make, settings), settings)
     rest, error = means.mean(0), means.std(0) / settings.pairs**0.5
-    due, rival = _closed_form(settings), _closed_form(settings, rival=True)
-    rounding = 4 * EPS * MINIMUM * settings.steps  # of the steps; how near the mean comes to its law is for a claim to state
-    readings = {
+    closed, rival = _closed_form(settings), _closed_form(settings, rival=True)
+    rounding = 4 * EPS * MINIMUM * settings.steps  # rounding of the steps alone; a claim states the distance to the law
+    measurements = {
         f"weight_{name}": Measurement(
             float(rest[axis]),
             "weight",
-            expected=float(due[axis]),
+            expected=float(closed[axis]),
             tolerance=rounding,
-            effect=abs(float(due[axis] - rival[axis])),
+            effect=abs(float(closed[axis] - rival[axis])),
             standard_error=float(error[axis]),
         )
         for axis, name in enumerate(NAMES)
     }
-    alphas, due_alphas = _alphas(rest), _alphas(due)
+    alphas, closed_alphas = _alphas(rest), _alphas(closed)
     for axis in (0, 2):
         steepness = MINIMUM / float(rest[axis]) ** 2  # alpha = (w* - w) / w
-        readings[f"alpha_{NAMES[axis]}"] = Measurement(
-            float(alphas[axis]), "penalty", expected=float(due_alphas[axis]), tolerance=steepness * rounding
+        measurements[f"alpha_{NAMES[axis]}"] = Measurement(
+            float(alphas[axis]), "penalty", expected=float(closed_alphas[axis]), tolerance=steepness * rounding
         )
-    readings["alpha_slope"] = Measurement(_slope(rest), "1", expected=_slope(due), tolerance=10 * rounding, effect=1.0)
-    return readings
+    measurements["alpha_slope"] = Measurement(_slope(rest), "1", expected=_slope(closed), tolerance=10 * rounding, effect=1.0)
+    return measurements
 
 
 def _run(make: Factory, settings: NoisyQuadraticSettings) -> Tensor:
@@ -62,13 +67,13 @@ def _run(make: Factory, settings: NoisyQuadraticSettings) -> Tensor:
 
 
 def _pair_means(path: Tensor, settings: NoisyQuadraticSettings) -> Tensor:
-    """Mean over the second half of the run and over the two replicas of a pair, [pairs, axes]."""
+    """Return the mean over the second half of the run and over the two replicas of a pair, [pairs, axes]."""
     late = path[settings.steps // 2 :].mean(0)
     return (late[: settings.pairs] + late[settings.pairs :]) / 2
 
 
 def _closed_form(settings: NoisyQuadraticSettings, *, rival: bool = False) -> Tensor:
-    """The law's point of rest on each axis, or the other law's."""
+    """Return the point of rest on each axis by the law of the settings, or by the other law if `rival`."""
     ridge = (settings.law == "ridge") != rival
     if ridge:
         return torch.full((len(NOISE),), MINIMUM / (1 + settings.weight_decay), dtype=torch.float64)
@@ -76,7 +81,7 @@ def _closed_form(settings: NoisyQuadraticSettings, *, rival: bool = False) -> Te
 
 
 def _stationary(sigma: float, decay: float) -> float:
-    """The root in (0, w*) of (w* - w) / sqrt((w* - w)^2 + sigma^2) = decay w, which falls through zero once: bisection."""
+    """Return the only root in (0, w*) of (w* - w) / sqrt((w* - w)^2 + sigma^2) = decay w, by bisection."""
     low, high = 0.0, MINIMUM
     for _ in range(60):
         middle = (low + high) / 2
@@ -93,7 +98,7 @@ def _alphas(rest: Tensor) -> Tensor:
 
 
 def _slope(rest: Tensor) -> float:
-    """Slope of log alpha against log RMS gradient over the axes."""
+    """Return the slope of log alpha against log RMS gradient over the axes."""
     rms = ((MINIMUM - rest).square() + torch.tensor(NOISE, dtype=torch.float64).square()).sqrt()
     x, y = rms.log(), _alphas(rest).log()
     x, y = x - x.mean(), y - y.mean()

@@ -1,11 +1,14 @@
-"""What does weight decay do in the directions that the data do not determine?
+"""Probe of the null space: weight decay in the directions that the data do not determine.
 
-Over-parametrised least squares, L(w) = |X (w - w*)|^2 / 2 with w* in the row space of X: gradients X^T r never leave that space,
-so in the null space P of X plain SGD does |P w_t| = (1 - lr wd)^t |P w_0| exactly, and with momentum mu the heavy-ball recursion
-x_{t+1} = (1 + mu - lr wd) x_t - mu x_{t-1}, x_1 = (1 - lr wd) x_0, if the penalty goes through the buffer. The test error for
-isotropic inputs is |w - w*|^2. Once the training data are fitted what remains of it is |P w_t|^2, so generalisation waits until
-(1 - lr wd)^(2t) has removed it: linear grokking (after Power et al. 2022), with a delay of order 1 / (lr wd). Without decay it
-never comes, unless training starts with nothing in the null space; then there is nothing to wait for.
+Over-parametrised least squares, L(w) = |X (w - w*)|^2 / 2 with w* in the row space of X. Gradients X^T r never leave that
+space. In the null space, with the projection P, plain SGD gives |P w_t| = (1 - lr wd)^t |P w_0| exactly. With momentum mu, if
+the penalty goes through the buffer, it follows the heavy-ball recursion
+x_{t+1} = (1 + mu - lr wd) x_t - mu x_{t-1}, x_1 = (1 - lr wd) x_0.
+
+The test error for isotropic inputs is |w - w*|^2. After the training data are fitted, |P w_t|^2 of it remains, and the model
+generalises only when (1 - lr wd)^(2t) has removed this part: linear grokking (after Power et al. 2022), with a delay of order
+1 / (lr wd). Without decay this part never goes away, unless training starts with a null-space part of zero; then there is no
+delay.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from harness.probes.dynamics import NullSpaceSettings
 from harness.subject.stepping import run_path
 
 _SAMPLES, _WEIGHTS = 6, 20
-_SHARE = 0.01  # of the initial loss or error, at which the data count as fitted and the rule as learnt
+_SHARE = 0.01  # the data count as fitted below this share of the initial loss, the rule as learnt below it of the error
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,12 @@ class _Problem:
     start: Tensor
 
     def null_part(self, weight: Tensor) -> Tensor:
-        """Return the part of `weight` that the features do not see."""
-        seen: Tensor = torch.linalg.pinv(self.features) @ (self.features @ weight)
-        return weight - seen
+        """Return the part of `weight` in the null space of the features."""
+        row_part: Tensor = torch.linalg.pinv(self.features) @ (self.features @ weight)
+        return weight - row_part
 
     def gradient(self, weight: Tensor) -> Tensor:
-        """Return the training loss's gradient."""
+        """Return the gradient of the training loss."""
         residual: Tensor = self.features @ (weight - self.solution)
         gradient: Tensor = self.features.T @ residual
         return gradient
@@ -54,44 +57,51 @@ def run(make: Any, settings: NullSpaceSettings) -> dict[str, Measurement]:
     """Return what is left in the null space, and when the data are fitted and the rule is learnt."""
     problem = _problem(settings)
     path = _train(make, settings, problem=problem)
-    kept = _kept(settings)
-    return {**_null(problem, settings, path=path, kept=kept), **_learning(problem, settings, path=path, kept=kept)}
-
-
-def _kept(settings: NullSpaceSettings) -> list[float]:
-    """Return the factor that the law leaves of the null space before every step and after the last."""
-    rate, momentum = settings.lr * settings.weight_decay, settings.momentum if settings.law == "heavy_ball" else 0.0
-    kept = [1.0, 1 - rate]
-    for _ in range(settings.steps - 1):
-        kept.append((1 + momentum - rate) * kept[-1] - momentum * kept[-2])
-    return kept
-
-
-def _null(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Measurement]:
-    norms = [float(problem.null_part(weight).norm()) for weight in path]
-    size = settings.null_norm
-    deviation = max(abs(norm - size * factor) for norm, factor in zip(norms, kept, strict=True))
-    lost = float((problem.null_part(path[-1]) - problem.null_part(path[0])).norm())
-    # Each of T steps, and the projection, round vectors of size |w0| by eps an entry. What decay changes: all that it
-    # removes, or, without decay, the whole null part; a start without one looks for a part of size 1.
-    tolerance = 16 * settings.steps * EPS * (1 + size)
-    effect = size * (1 - kept[-1]) or size or 1.0
+    factors = _null_factors(settings)
     return {
-        "null_norm": Measurement(norms[-1], "of |w*|", size * kept[-1], tolerance, effect),
-        "null_deviation": Measurement(deviation, "of |w*|", 0.0, tolerance, effect),
-        "null_lost": Measurement(lost, "of |w*|", size * (1 - kept[-1]), tolerance, effect),
+        **_null(problem, settings, path=path, factors=factors),
+        **_learning(problem, settings, path=path, factors=factors),
     }
 
 
-def _learning(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], kept: list[float]) -> dict[str, Measurement]:
+def _null_factors(settings: NullSpaceSettings) -> list[float]:
+    """Return the fraction of the initial null-space part that the law leaves, before every step and after the last."""
+    rate, momentum = settings.lr * settings.weight_decay, settings.momentum if settings.law == "heavy_ball" else 0.0
+    factors = [1.0, 1 - rate]
+    for _ in range(settings.steps - 1):
+        factors.append((1 + momentum - rate) * factors[-1] - momentum * factors[-2])
+    return factors
+
+
+def _null(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], factors: list[float]) -> dict[str, Measurement]:
+    norms = [float(problem.null_part(weight).norm()) for weight in path]
+    size = settings.null_norm
+    deviation = max(abs(norm - size * factor) for norm, factor in zip(norms, factors, strict=True))
+    lost = float((problem.null_part(path[-1]) - problem.null_part(path[0])).norm())
+    # Each of T steps, and the projection, round vectors of size |w0| by eps an entry. The effect
+    # is the part that decay removes; without decay the whole null part; 1 if the start has no
+    # null part.
+    tolerance = 16 * settings.steps * EPS * (1 + size)
+    effect = size * (1 - factors[-1]) or size or 1.0
+    return {
+        "null_norm": Measurement(norms[-1], "of |w*|", size * factors[-1], tolerance, effect),
+        "null_deviation": Measurement(deviation, "of |w*|", 0.0, tolerance, effect),
+        "null_lost": Measurement(lost, "of |w*|", size * (1 - factors[-1]), tolerance, effect),
+    }
+
+
+def _learning(
+    problem: _Problem, settings: NullSpaceSettings, *, path: list[Tensor], factors: list[float]
+) -> dict[str, Measurement]:
     train = [problem.train_loss(weight) for weight in path]
     test = [float((weight - problem.solution).square().sum()) for weight in path]
-    null = [(settings.null_norm * factor) ** 2 for factor in kept]
+    null = [(settings.null_norm * factor) ** 2 for factor in factors]
     learnt = _first(null, below=_SHARE * test[0])
     expected = float(learnt) if 0 < learnt < settings.steps else None
     no_decay = settings.weight_decay == 0
-    # A fitted residual is rounding of X w, of size |X| |w|. Without decay the test error is then the null part's square
-    # alone: 2 |P w| times the tolerance of |P w|.
+    # A fitted residual is the rounding of X w, which has the size |X| |w|. Without decay the test
+    # error is then only the square of the null part: its tolerance is 2 |P w| times the tolerance
+    # of |P w|.
     rounding = (16 * EPS * float(problem.features.norm()) * (1 + settings.null_norm)) ** 2
     tolerance = 32 * settings.steps * EPS * (1 + settings.null_norm) ** 2 if no_decay else None
     return {
@@ -103,7 +113,7 @@ def _learning(problem: _Problem, settings: NullSpaceSettings, *, path: list[Tens
 
 
 def _first(values: list[float], *, below: float) -> int:
-    """Return the first index whose value is under `below`, the number of steps if there is none."""
+    """Return the first index whose value is under `below`, or the last index if there is none."""
     return next((index for index, value in enumerate(values) if value < below), len(values) - 1)
 
 
@@ -121,4 +131,4 @@ def _train(make: Any, settings: NullSpaceSettings, *, problem: _Problem) -> list
     """Return the weights before every step and after the last, on the full batch."""
     weight = problem.start.clone().requires_grad_()
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
-    return run_path(optimizer, weight, lambda step, now: problem.gradient(now), settings.steps)
+    return run_path(optimizer, weight, lambda step, current: problem.gradient(current), settings.steps)

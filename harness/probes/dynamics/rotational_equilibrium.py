@@ -1,13 +1,17 @@
-"""Where do norm and rotation of the weights settle under noise and weight decay?
+"""Probe of rotational equilibrium: the norm and the turn per step that noise and weight decay lead to.
 
-The gradient is fresh noise, orthogonal to the weights and of norm G / |w|, as before a normaliser. Plain SGD then obeys
-|w'|^2 = (1 - lr wd)^2 |w|^2 + (lr G / |w|)^2, whose fixed point is |w|^4 = (lr G)^2 / (1 - (1 - lr wd)^2), about lr G^2 / (2 wd),
-where every step turns the weights by exactly arccos(1 - lr wd); |w|^4 approaches it at the rate 4 lr wd (Li, Lyu and Arora
-2020; Wan et al. 2021). With momentum mu and a coupled penalty: |w|^4 = lr G^2 / (2 wd (1 - mu)) and sqrt(2 lr wd / (1 + mu)) a
-step, to first order in lr wd / (1 - mu) (Wan et al. 2021; Kosson et al. 2024). AdamW under independent noise is a
-filtered walk: with r = 1 - lr wd and b = beta1 each weight has the variance
-lr^2 (1-b)^2 / (r-b)^2 * (r^2/(1-r^2) - 2 r b/(1-r b) + b^2/(1-b^2)), about lr / (2 wd), and the vector turns by
-sqrt(2 lr wd (1-b) / (1+b)) a step (Kosson et al. 2024). Without decay norms grow and the turn dies out.
+sgd         The gradient is new noise at each step, orthogonal to the weights and of norm G / |w|, as before a normaliser. Then
+            |w'|^2 = (1 - lr wd)^2 |w|^2 + (lr G / |w|)^2. The fixed point is |w|^4 = (lr G)^2 / (1 - (1 - lr wd)^2), about
+            lr G^2 / (2 wd). There every step turns the weights by exactly arccos(1 - lr wd), and |w|^4 approaches it at the
+            rate 4 lr wd (Li, Lyu and Arora 2020; Wan et al. 2021).
+heavy_ball  The gradient is the same, with momentum mu and a coupled penalty: |w|^4 = lr G^2 / (2 wd (1 - mu)) and a turn of
+            sqrt(2 lr wd / (1 + mu)) a step, to first order in lr wd / (1 - mu) (Wan et al. 2021; Kosson et al. 2024).
+adamw       The gradient is independent noise, and the weights make a filtered random walk. With r = 1 - lr wd and b = beta1
+            each weight has the variance
+            lr^2 (1-b)^2 / (r-b)^2 * (r^2/(1-r^2) - 2 r b/(1-r b) + b^2/(1-b^2)), about lr / (2 wd),
+            and the vector turns by sqrt(2 lr wd (1-b) / (1+b)) a step (Kosson et al. 2024).
+
+Without decay the norms grow and the turn falls towards zero.
 """
 
 from __future__ import annotations
@@ -25,22 +29,24 @@ from harness.subject.stepping import step_once
 
 _GRADIENT = 1.0  # G, the gradient's norm at |w| = 1
 _RELAX_STEPS = 50
-_OFF = 1.02  # how far from its equilibrium the norm starts when the approach is timed
+_OFF = 1.02  # initial norm over the equilibrium norm in the run that measures the relaxation
 
 
 def run(make: Any, settings: RotationalEquilibriumSettings) -> dict[str, Measurement]:
     """Return norm and turn per step in the second half of a run that starts at the predicted norm."""
     norms, turns = _run(make, settings, steps=settings.steps, start=1.0)
     half = settings.steps // 2
-    readings = {
+    measurements = {
         "norm": _norm(norms[half:], settings),
         "turn": _turn(turns[half:], settings),
         "last_turn": Measurement(float(turns[-1].mean()), "radians a step", effect=_lost_turn(settings)),
-        "last_norm": Measurement(float(norms[-1].mean() / norms[0].mean()), "of the initial norm", effect=_grown(settings) - 1),
+        "last_norm": Measurement(
+            float(norms[-1].mean() / norms[0].mean()), "of the initial norm", effect=_norm_growth(settings) - 1
+        ),
     }
     if settings.law == "sgd" and settings.weight_decay > 0:
-        readings["relaxation"] = _relaxation(make, settings)
-    return readings
+        measurements["relaxation"] = _relaxation(make, settings)
+    return measurements
 
 
 def _predicted(settings: RotationalEquilibriumSettings, decay: float) -> float:
@@ -55,18 +61,25 @@ def _predicted(settings: RotationalEquilibriumSettings, decay: float) -> float:
     return settings.lr * (1 - beta) / abs(keep - beta) * math.sqrt(sums * settings.inputs)
 
 
-def _grown(settings: RotationalEquilibriumSettings) -> float:
-    """Return what the norm grows to without decay, from an equilibrium: in |w|^4 or, by adamw's random walk, in |w|^2."""
+def _norm_growth(settings: RotationalEquilibriumSettings) -> float:
+    """Return the final over the initial norm without decay, from equilibrium.
+
+    |w|^4 grows linearly, or |w|^2 under adamw, which makes a random walk.
+    """
     time = settings.lr * settings.reference * settings.steps
     return float((1 + 2 * time) ** 0.5 if settings.law == "adamw" else (1 + 4 * time) ** 0.25)
 
 
 def _lost_turn(settings: RotationalEquilibriumSettings) -> float:
-    """Return by how much turns are smaller without decay in the end: steps of one length, or of 1 / |w|, over a grown |w|."""
-    return _predicted_turn(settings) * (1 - _grown(settings) ** -(1 if settings.law == "adamw" else 2))
+    """Return the loss of turn per step by the end of a run without decay, in radians.
+
+    The norm has grown, and the steps have a constant length (adamw) or the length 1 / |w|.
+    """
+    return _predicted_turn(settings) * (1 - _norm_growth(settings) ** -(1 if settings.law == "adamw" else 2))
 
 
 def _predicted_turn(settings: RotationalEquilibriumSettings) -> float:
+    """Return the turn per step at the equilibrium where the run starts, in radians."""
     rate = settings.lr * settings.reference
     if settings.law == "sgd":
         return math.acos(1 - rate)
@@ -78,12 +91,13 @@ def _predicted_turn(settings: RotationalEquilibriumSettings) -> float:
 def _norm(norms: Tensor, settings: RotationalEquilibriumSettings) -> Measurement:
     value, error = _mean(norms)
     expected = _predicted(settings, settings.reference)
-    effect = expected * (_grown(settings) - 1)
+    effect = expected * (_norm_growth(settings) - 1)
     if settings.weight_decay == 0:
         return Measurement(value, "norm", effect=effect)
     if settings.law != "sgd":
         return Measurement(value, "norm", expected, None, effect, error)
-    # The fixed point attracts, so rounding does not add up over steps: a sum of `inputs` squares, each rounded by eps.
+    # The fixed point attracts, so rounding does not add up over the steps. A norm is a sum of
+    # `inputs` squares, and each is rounded by eps.
     return Measurement(value, "norm", expected, 4 * settings.inputs * EPS * expected, effect)
 
 
@@ -94,7 +108,8 @@ def _turn(turns: Tensor, settings: RotationalEquilibriumSettings) -> Measurement
     expected = _predicted_turn(settings)
     if settings.law != "sgd":
         return Measurement(value, "radians a step", expected, None, expected, error)
-    # The turn is arccos((1 - lr wd) |w| / |w'|), a cosine rounded by `inputs` * eps: d angle = d cos / sin(angle).
+    # The turn is arccos((1 - lr wd) |w| / |w'|). Its cosine is rounded by `inputs` * eps, and
+    # d angle = d cos / sin(angle).
     return Measurement(value, "radians a step", expected, 4 * settings.inputs * EPS / math.sin(expected), expected)
 
 
@@ -105,6 +120,7 @@ def _mean(values: Tensor) -> tuple[float, float]:
 
 
 def _relaxation(make: Any, settings: RotationalEquilibriumSettings) -> Measurement:
+    """Measure the rate at which |w|^4 approaches its equilibrium from _OFF times the equilibrium norm."""
     norms, _ = _run(make, settings, steps=_RELAX_STEPS, start=_OFF)
     excess = (norms.mean(1) / _predicted(settings, settings.weight_decay)) ** 4 - 1
     rate = -math.log(max(float(excess[-1] / excess[0]), 1e-300)) / _RELAX_STEPS
@@ -114,7 +130,7 @@ def _relaxation(make: Any, settings: RotationalEquilibriumSettings) -> Measureme
 
 
 def _run(make: Any, settings: RotationalEquilibriumSettings, *, steps: int, start: float) -> tuple[Tensor, Tensor]:
-    """Return norms (step + 1, replica), and turns (step, replica) in radians, of a run from `start` x the predicted norm."""
+    """Return norms (steps + 1, replicas) and turns (steps, replicas) in radians of a run from `start` x the predicted norm."""
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (settings.replicas, settings.inputs)
     weight = torch.randn(shape, generator=generator, dtype=torch.float64)

@@ -1,9 +1,9 @@
-"""What does weight decay do to an embedding row that no token ever looks up?
+"""Probe of an unseen embedding row: weight decay on a row that no token ever looks up.
 
-A dense embedding gradient is exactly zero on such a row, so decoupled decay multiplies it by prod(1 - lr_t * weight_decay) and
-by nothing else (Loshchilov and Hutter 2019, with torch's scaling): the row is a meter of the decay inside a real training run.
-Without decay it does not change by one bit. It halves in ln 2 / -ln(1 - lr * weight_decay) steps. Adam with a coupled penalty
-divides weight_decay * w by its own size: the row falls by lr a step, whatever weight_decay is, and then chatters about zero.
+A dense embedding gradient is exactly zero on such a row. So decoupled decay multiplies it by prod(1 - lr_t * weight_decay) and
+nothing else changes it (Loshchilov and Hutter 2019, with torch's scaling): the row measures the decay inside a real training
+run. Without decay no bit of it changes. It halves in ln 2 / -ln(1 - lr * weight_decay) steps. Adam with a coupled penalty
+divides weight_decay * w by its own size: the row falls by lr a step for any weight_decay, and then oscillates about zero.
 
 The model is the smallest that trains: an embedding, a linear head, cross-entropy to the next token, full batch.
 """
@@ -22,7 +22,7 @@ from harness.probes.dynamics import UnseenRowSettings
 from harness.subject.stepping import set_lr, step_once
 
 _VOCABULARY, _WIDTH = 8, 6
-_TOKENS = torch.tensor([0, 1, 2, 0, 3, 1, 4, 2, 5, 0, 5, 3, 4, 1])  # next-token pairs; 6 and 7 never occur
+_TOKENS = torch.tensor([0, 1, 2, 0, 3, 1, 4, 2, 5, 0, 5, 3, 4, 1])  # each token predicts the next; 6 and 7 never occur
 _UNSEEN = (6, 7)
 _EARLY = 20  # steps over which the pace of a fresh optimizer is measured
 
@@ -44,40 +44,44 @@ def run(make: Any, settings: UnseenRowSettings) -> dict[str, Measurement]:
 
 
 def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Measurement]:
+    """Measure the norm and the direction of the unseen rows at the end, and the half-life that follows."""
     ratio = float(row.norm() / start.norm())
-    kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
-    log_kept = -math.log(kept)
+    factor = math.prod(1 - rate * settings.weight_decay for rate in rates)
+    log_shrink = -math.log(factor)
     half_life = settings.steps * math.log(2) / max(-math.log(ratio), 1e-300)
-    expected = settings.steps * math.log(2) / log_kept
-    # T roundings of eps each, relative to the row; and as a relative error of its logarithm.
+    expected = settings.steps * math.log(2) / log_shrink
+    # T roundings of eps each, relative to the row. The half-life has the relative error of the
+    # logarithm.
     relative = 4 * settings.steps * EPS
-    law = settings.law == "decoupled"
+    decoupled = settings.law == "decoupled"
     return {
-        "unseen_ratio": Measurement(ratio, "of the initial norm", kept if law else None, relative * kept, 1 - kept),
+        "unseen_ratio": Measurement(ratio, "of the initial norm", factor if decoupled else None, relative * factor, 1 - factor),
         "unseen_turn": Measurement(float((row / row.norm() - start / start.norm()).norm()), "of the row", 0.0, relative, 1.0),
-        "half_life": Measurement(half_life, "steps", expected if law else None, relative / log_kept * expected, expected),
+        "half_life": Measurement(half_life, "steps", expected if decoupled else None, relative / log_shrink * expected, expected),
     }
 
 
 def _pace(
     settings: UnseenRowSettings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor
 ) -> dict[str, Measurement]:
+    """Measure the pace of the unseen rows over the early steps, and their distance from zero at the end."""
     fall, travel = float((start.abs() - early.abs()).mean()), sum(rates[:_EARLY])
-    kept = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
-    decoupled = float(start.abs().mean()) * (1 - kept) / travel
-    law = settings.law == "decoupled"
-    # A fall is a difference of weights of size 1.5 that 20 steps rounded; coupled, the pace of 1 is first order in lr.
-    tolerance = 8 * _EARLY * EPS / travel if law else None
+    factor = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
+    closed = float(start.abs().mean()) * (1 - factor) / travel
+    decoupled = settings.law == "decoupled"
+    # A fall is a difference of weights of size 1.5, which 20 steps rounded. Coupled: the pace of
+    # 1 is first order in lr.
+    tolerance = 8 * _EARLY * EPS / travel if decoupled else None
     return {
-        "early_pace": Measurement(fall / travel, "lr per step", decoupled if law else 1.0, tolerance, abs(decoupled - 1)),
+        "early_pace": Measurement(fall / travel, "lr per step", closed if decoupled else 1.0, tolerance, abs(closed - 1)),
         "unseen_in_steps": Measurement(float(row.abs().max()) / settings.lr, "lr"),
     }
 
 
 def _change(settings: UnseenRowSettings, rates: list[float], *, change: Tensor) -> Measurement:
-    kept = math.prod(1 - rate * settings.weight_decay for rate in rates)
-    # A zero gradient without decay leaves every bit: no rounding is allowed for.
-    return Measurement(float(change.abs().max()), "weight", 0.0, 0.0, 1 - kept)
+    factor = math.prod(1 - rate * settings.weight_decay for rate in rates)
+    # A zero gradient without decay changes no bit, so the tolerance is zero.
+    return Measurement(float(change.abs().max()), "weight", 0.0, 0.0, 1 - factor)
 
 
 def _start(settings: UnseenRowSettings) -> Tensor:
@@ -89,7 +93,7 @@ def _start(settings: UnseenRowSettings) -> Tensor:
 
 
 def _train(make: Any, settings: UnseenRowSettings, *, weight_decay: float) -> tuple[Tensor, Tensor]:
-    """Return the embedding table after all steps and after the early ones."""
+    """Return the embedding table after all steps and after the first _EARLY steps."""
     embedding = torch.nn.Embedding(_VOCABULARY, _WIDTH, _weight=_start(settings))
     head = _start(settings).mul(0.1).requires_grad_()
     optimizer = make([embedding.weight, head], lr=rate(settings, 0), weight_decay=weight_decay)

@@ -1,13 +1,18 @@
-"""Does a weight that is used many times in one step decay differently?
+"""Probe of weight sharing: the decay rate of a weight that is used many times in one step.
 
 A weight with k uses receives k per-use gradients, which autograd sums; a loss averaged over the uses divides the sum by k.
-With independent per-use gradients of standard deviation s, the gradient's is s * sqrt(k) summed and s / sqrt(k) averaged, with
-equal ones (coherent) k * s summed. Adam divides the coupled penalty by that number (after Loshchilov and Hutter 2019), so
-its decay rate, relative to k = 1, is k^(-1/2) summed, k^(+1/2) averaged and 1/k coherent, as long as |weight_decay * w| is
-small beside the gradient. Decoupled decay is 1 in every case. Noise is antithetic: each replica runs with g and with -g.
+The per-use gradients have the standard deviation s. Adam divides the coupled penalty by the standard deviation of the whole
+gradient (after Loshchilov and Hutter 2019), as long as |weight_decay * w| is small compared with the gradient:
+
+                                    standard deviation   coupled decay rate, relative to k = 1
+sum       independent gradients     s * sqrt(k)          k^(-1/2)
+mean      independent gradients     s / sqrt(k)          k^(+1/2)
+coherent  equal gradients, summed   k * s                1/k
+
+Under decoupled decay the relative rate is 1 in every case. Noise is antithetic: each replica runs with g and with -g.
 
 A second experiment differentiates a recurrent weight through time at a zero state, where the data gradient is exactly zero
-however long the unroll is: decay acts once an update, so the weight must not depend on the number of uses.
+for any length of the unroll. Decay acts once per update, so the weight must not depend on the number of uses.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from harness.measurement import Measurement
 from harness.probes.dynamics import WeightSharingSettings
 from harness.subject.stepping import step_once
 
-_FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate with k uses, relative to one use
+_FIRST_ORDER: Mapping[str, Callable[[int], float]] = {  # coupled decay rate of k uses, relative to one use
     "sum": lambda k: k**-0.5,
     "mean": lambda k: k**0.5,
     "coherent": lambda k: 1 / k,
@@ -36,38 +41,42 @@ def run(make: Any, settings: WeightSharingSettings) -> dict[str, Measurement]:
     """Return the decay rate of shared weights relative to a weight that is used once."""
     uses = (1, settings.few, settings.many)
     pairs = _run(make, settings, uses=uses).mean(0)  # (replica, reduction, uses)
-    left = pairs.mean(0)
-    rates = -left.clamp_min(1e-12).log()
-    relative_errors = pairs.std(0) / math.sqrt(settings.replicas) / (left * rates)
-    readings: dict[str, Measurement] = {}
+    remaining = pairs.mean(0)
+    rates = -remaining.clamp_min(1e-12).log()
+    relative_errors = pairs.std(0) / math.sqrt(settings.replicas) / (remaining * rates)
+    measurements: dict[str, Measurement] = {}
     for row, reduction in enumerate(_FIRST_ORDER):
         for column, k in enumerate(uses[1:], start=1):
             multiplier = float(rates[row, column] / rates[row, 0])
             error = multiplier * float(relative_errors[row, [0, column]].norm())
             name = f"{reduction}_{'few' if column == 1 else 'many'}"
-            readings[name] = _multiplier(
-                settings, multiplier, error=error, first_order=_FIRST_ORDER[reduction](k), walk=settings.lr * k
+            measurements[name] = _multiplier(
+                settings, multiplier, error=error, first_order=_FIRST_ORDER[reduction](k), longest=settings.lr * k
             )
-    return {**readings, "once_remaining": _once(float(left[0, 0]), settings), **_unrolled(make, settings)}
+    return {**measurements, "once_remaining": _once(float(remaining[0, 0]), settings), **_unrolled(make, settings)}
 
 
-def _multiplier(settings: WeightSharingSettings, value: float, *, error: float, first_order: float, walk: float) -> Measurement:
+def _multiplier(
+    settings: WeightSharingSettings, value: float, *, error: float, first_order: float, longest: float
+) -> Measurement:
     effect = abs(first_order - 1)
     if settings.law == "preconditioned":
         return Measurement(value, "decay rate of one use", first_order, None, effect, error)
-    # Each of T steps rounds a weight by eps times its size, which stays within 1 + T * (its largest step).
-    rounding = 4 * settings.steps * EPS * (1 + walk * settings.steps)
+    # Each of T steps rounds a weight by eps times its size, which is at most 1 + T * `longest`,
+    # the longest step.
+    rounding = 4 * settings.steps * EPS * (1 + longest * settings.steps)
     shrunk = 1 - (1 - settings.lr * settings.weight_decay) ** settings.steps
     return Measurement(value, "decay rate of one use", 1.0, rounding / shrunk, effect)
 
 
-def _once(left: float, settings: WeightSharingSettings) -> Measurement:
+def _once(remaining: float, settings: WeightSharingSettings) -> Measurement:
     shrink = settings.lr * settings.weight_decay
     expected = (1 - shrink) ** settings.steps
-    # Rounding as above; coupled decay is this to first order only, v = 1 + (weight_decay * w)^2.
+    # Rounding as in _multiplier. Coupled decay gives this value to first order only:
+    # v = 1 + (weight_decay * w)^2.
     rounding = 4 * settings.steps * EPS * (1 + settings.lr * settings.steps)
     tolerance = None if settings.law == "preconditioned" else rounding
-    return Measurement(left, "of w0", expected, tolerance, 1 - expected)
+    return Measurement(remaining, "of w0", expected, tolerance, 1 - expected)
 
 
 def _run(make: Any, settings: WeightSharingSettings, *, uses: tuple[int, ...]) -> Tensor:
@@ -83,7 +92,7 @@ def _run(make: Any, settings: WeightSharingSettings, *, uses: tuple[int, ...]) -
 
 
 def reduce(per_use: Tensor) -> Tensor:
-    """Return what a weight receives from its uses (replica, use): their sum, their mean, and k times the first."""
+    """Return the gradients of a weight from those of its uses (replica, use): the sum, the mean, k times the first use."""
     k = per_use.shape[1]
     return torch.stack([per_use.sum(1), per_use.mean(1), k * per_use[:, 0]], dim=-1)
 
@@ -91,12 +100,13 @@ def reduce(per_use: Tensor) -> Tensor:
 def _unrolled(make: Any, settings: WeightSharingSettings) -> dict[str, Measurement]:
     once, often = (_recur(make, settings, uses=uses) for uses in (1, settings.unroll))
     shrink = settings.unroll_lr * settings.unroll_weight_decay
-    left = (1 - shrink) ** _UNROLL_STEPS
-    expected = None if settings.law == "preconditioned" else left
-    # Equal gradients are equal bit by bit; decaying once a use would leave (1 - lr * weight_decay)^(uses * steps), about 0.
+    closed = (1 - shrink) ** _UNROLL_STEPS
+    expected = None if settings.law == "preconditioned" else closed
+    # Both runs have the same gradients, so they are equal bit by bit. A decay once per use would
+    # leave (1 - lr * weight_decay)^(uses * steps), about 0.
     return {
-        "unroll_difference": Measurement(often - once, "of w0", 0.0, 0.0, left),
-        "unroll_remaining": Measurement(often, "of w0", expected, 4 * _UNROLL_STEPS * EPS, 1 - left),
+        "unroll_difference": Measurement(often - once, "of w0", 0.0, 0.0, closed),
+        "unroll_remaining": Measurement(often, "of w0", expected, 4 * _UNROLL_STEPS * EPS, 1 - closed),
     }
 
 

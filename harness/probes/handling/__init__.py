@@ -1,6 +1,7 @@
-"""Probes of what surrounds a step: groups, gradients, state, schedules: what a scenario sets, and what each measures.
+"""Declarations of the handling probes: parameter groups, gradients, optimizer state, layouts, schedules.
 
-Nothing here imports torch; the module of a probe's name holds its closed form and its experiment.
+Each declaration lists what a scenario can set and what the probe measures. Nothing here imports torch. The module with a
+probe's name holds its closed form and its experiment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from harness.probes.probe import Probe
 
 @dataclass(frozen=True)
 class AccumulationSettings:
-    """Five steps a path, unless epochs are counted."""
+    """`steps` is the length of the runs of the survivals and of `micro_batch_error`; the others have fixed lengths."""
 
     lr: float
     weight_decay: float
@@ -23,10 +24,12 @@ class AccumulationSettings:
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """`checkpoint` is whose state is loaded for `loaded_factor`, without steps taken; `law` what is expected of it then.
+    """Settings of the probe checkpoint.
 
-    `before_the_flag` is the subject's own, as versions wrote it that had no key for decoupled decay. `copied` reads the copies
-    alone, so that a subject that cannot be copied fails nothing else.
+    `checkpoint` selects the state that is loaded for `loaded_factor`: a state of no steps, from the optimizer that it
+    names. `before_the_flag` is the subject's own state in the form of torch versions that had no group key for
+    decoupled decay. `law` is the closed form of the step after that load. With `copied`, only the two measures of
+    copies are read, so that a subject that cannot be copied fails no other claim.
     """
 
     lr: float
@@ -40,10 +43,11 @@ class CheckpointSettings:
 
 @dataclass(frozen=True)
 class ExponentialLrSettings:
-    """What a scenario decides: the exponent's law and the momentum that the subject was built with.
+    """`law` selects the exponent of the growth; `momentum` is the momentum that the subject is built with.
 
-    lr * weight_decay is small (the bound above is 2.6e-3 for mu = 0.9) and steps are few: a decayed run on a full-batch
-    scale-invariant loss turns chaotic once its norm has fallen, and then amplifies rounding to order 1.
+    Choose a small lr * weight_decay (for mu = 0.9 the root in the probe's docstring is real up to 2.6e-3) and few
+    steps: a decayed run on a full-batch scale-invariant loss turns chaotic once its norm has fallen, and then
+    amplifies rounding to order 1.
     """
 
     law: Literal["sgd", "sign"]
@@ -56,7 +60,7 @@ class ExponentialLrSettings:
 
 @dataclass(frozen=True)
 class FlatBufferSettings:
-    """A run with gradients and one without, of `steps` each."""
+    """`steps` is the length of each run, with gradients and without."""
 
     lr: float = 0.1
     weight_decay: float = 0.6
@@ -66,7 +70,7 @@ class FlatBufferSettings:
 
 @dataclass(frozen=True)
 class LayoutsSettings:
-    """Four steps a layout."""
+    """`steps` is the length of the run of each layout."""
 
     lr: float
     weight_decay: float
@@ -76,7 +80,7 @@ class LayoutsSettings:
 
 @dataclass(frozen=True)
 class MissingGradientsSettings:
-    """Each part takes three to six steps a path; one that refuses a NaN, a closure or a scaler fails that part alone."""
+    """`part` selects the measures: a subject that refuses a NaN, a closure or a scaler fails only that part."""
 
     lr: float
     weight_decay: float
@@ -87,7 +91,7 @@ class MissingGradientsSettings:
 
 @dataclass(frozen=True)
 class ParameterGroupsSettings:
-    """The second group of the four is exempt; a group joins after half of the steps."""
+    """`steps` is the length of a run; the groups that join late are added after half of it."""
 
     lr: float
     weight_decay: float
@@ -97,7 +101,7 @@ class ParameterGroupsSettings:
 
 @dataclass(frozen=True)
 class RepeatedParametersSettings:
-    """`repeated` also lists one weight twice, which an optimizer may refuse."""
+    """With `repeated`, the probe also lists one weight twice, which an optimizer may refuse."""
 
     lr: float
     weight_decay: float
@@ -107,7 +111,7 @@ class RepeatedParametersSettings:
 
 @dataclass(frozen=True)
 class SchedulesSettings:
-    """`tensor_lr` also gives the learning rate as a float32 tensor, which is torch's own option."""
+    """With `tensor_lr`, the probe also gives the learning rate as a float32 tensor, an option of torch's optimizers."""
 
     lr: float
     weight_decay: float

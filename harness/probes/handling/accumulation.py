@@ -1,11 +1,17 @@
-"""Does decay count updates, whatever was done to the gradient before: accumulated, summed or averaged, clipped?
+"""Probe accumulation: decay under gradient accumulation, reduction, clipping and batch size.
 
-Gradients of k micro-batches that are accumulated before a step are one gradient. Under decoupled decay the difference of
-two starts keeps P = prod(1 - h l) whether those gradients are summed, averaged or clipped; under Adam with L2 the share
-depends on their scale. Clipping by norm c is done before the optimizer adds anything, so it leaves a weight_decay
-argument alone; a penalty l / 2 |w|^2 in the loss is clipped with the rest, and without other gradients takes h c in
-length: |w| - h c. At k times the batch, the same number of epochs has 1 / k of the steps: k times the weight decay then
-leaves (1 - k h l)^(T / k) for (1 - h l)^T. One that accumulates by itself decays in the calls that update.
+Notation: h is the learning rate, l the weight decay, T the number of steps.
+
+Case                        Closed form
+accumulation before a step  the gradients of k micro-batches act as one gradient: their sum
+sum, average or clipping    under decoupled decay the difference of two runs keeps P = prod(1 - h l) in all three;
+                            under Adam with L2 the share depends on the scale of the gradients
+clipping to norm c          done before the optimizer adds anything, so the weight_decay argument is unaffected; a penalty
+                            l / 2 |w|^2 in the loss is clipped too, and without other gradients |w| becomes |w| - h c
+k times the batch           the same epochs have 1 / k of the steps: with k times the weight decay they leave
+                            (1 - k h l)^(T / k) instead of (1 - h l)^T
+accumulation inside step()  an optimizer that accumulates by itself decays only in the calls that update
+
 Source: the PyTorch documentation of torch.nn.utils.clip_grad_norm_; Bergsma et al. 2025 on batch size and weight decay.
 """
 
@@ -20,50 +26,52 @@ from torch.nn.utils import clip_grad_norm_
 from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
 from harness.measurement import Measurement
 from harness.probes.handling import AccumulationSettings
-from harness.probes.inputs import matrices, noise, parameters, zero_gradients
+from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
 from harness.subject.loading import Factory
 from harness.subject.stepping import give_gradients, run_steps, step_once
 
 MICRO_BATCHES = 4
-EPOCH_STEPS = 12  # at the small batch
-CLIP = 0.05  # a gradient norm far below that of the gradients given
+EPOCH_STEPS = 12  # steps of the small batch
+CLIP = 0.05  # far below the norm of the gradients that are given
 
 
 def run(make: Factory, settings: AccumulationSettings) -> dict[str, Measurement]:
     """Return what accumulation, reduction, clipping and batch size do to decay."""
-    kept = (1 - settings.lr * settings.weight_decay) ** settings.steps
+    remaining = (1 - settings.lr * settings.weight_decay) ** settings.steps
     changes: dict[str, Callable[[Tensor], None]] = {
         "summed_survival": lambda weight: None,
-        "averaged_survival": _averaged,
-        "clipped_survival": _clipped,
+        "averaged_survival": _average_gradient,
+        "clipped_survival": _clip_gradient,
     }
-    readings = {name: _survival(make, settings, change, kept=kept) for name, change in changes.items()}
-    apart = abs(readings["summed_survival"].value - readings["averaged_survival"].value)
+    measurements = {name: _survival(make, settings, change, expected=remaining) for name, change in changes.items()}
+    difference = abs(measurements["summed_survival"].value - measurements["averaged_survival"].value)
     return {
-        **readings,
-        "reduction_effect": Measurement(apart, "fraction", tolerance=2 * _room(settings), effect=1 - kept),
+        **measurements,
+        "reduction_effect": Measurement(
+            difference, "fraction", tolerance=2 * _survival_tolerance(settings), effect=1 - remaining
+        ),
         "micro_batch_error": _micro_batches(make, settings),
-        "decayed_without_update": _withheld(make, settings),
+        "decayed_without_update": _decays_without_update(make, settings),
         "clipped_penalty_factor": _clipped_penalty(make, settings),
-        "epoch_ratio": _epochs(make, settings),
+        "epoch_ratio": _epoch_ratio(make, settings),
     }
 
 
-def _averaged(weight: Tensor) -> None:
+def _average_gradient(weight: Tensor) -> None:
     assert weight.grad is not None
     weight.grad /= MICRO_BATCHES
 
 
-def _clipped(weight: Tensor) -> None:
+def _clip_gradient(weight: Tensor) -> None:
     clip_grad_norm_([weight], CLIP)
 
 
-def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[Tensor], None], *, kept: float) -> Measurement:
-    """Return the share of a difference of 1 between two starts that is left, at the worst coordinate."""
-    (start,), rows = matrices(1, seed=settings.seed), noise(settings.steps, 1, seed=settings.seed)
+def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[Tensor], None], *, expected: float) -> Measurement:
+    """Return the share of a difference of 1 between two starts that remains, at the coordinate furthest from `expected`."""
+    (start,), rows = matrices(1, seed=settings.seed), noise_gradients(settings.steps, 1, seed=settings.seed)
     ends = []
-    for begin in (start, start + 1):
-        weights = parameters([begin])
+    for shifted in (start, start + 1):
+        weights = parameters([shifted])
         optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
         for step, (row,) in enumerate(rows):
             give_gradients(weights, [row])
@@ -71,19 +79,22 @@ def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[T
             step_once(optimizer, step)
         ends.append(weights[0].detach().clone())
     gaps = (ends[1] - ends[0]).flatten()
-    worst = float(gaps[int((gaps - kept).abs().argmax())])
-    return Measurement(worst, "fraction", expected=kept, tolerance=_room(settings), effect=1 - kept)
+    worst = float(gaps[int((gaps - expected).abs().argmax())])
+    return Measurement(worst, "fraction", expected=expected, tolerance=_survival_tolerance(settings), effect=1 - expected)
 
 
-def _room(settings: AccumulationSettings) -> float:
-    """Weights up to 4, which gradients of SGD carry to 40: each step rounds a unit gap by 40 EPS, four times."""
+def _survival_tolerance(settings: AccumulationSettings) -> float:
+    """Return the rounding error of a survival.
+
+    SGD's gradients carry weights of up to 4 to 40: each step rounds a difference of 1 by 40 EPS, four times.
+    """
     return 160 * EPS * settings.steps
 
 
 def _micro_batches(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Accumulate by backward, and compare with the sum given at once."""
+    """Compare gradients that backward passes accumulate with their sum given at once."""
     (start,) = matrices(1, seed=settings.seed)
-    rows = noise(settings.steps * MICRO_BATCHES, 1, seed=settings.seed)
+    rows = noise_gradients(settings.steps * MICRO_BATCHES, 1, seed=settings.seed)
     updates = [rows[first : first + MICRO_BATCHES] for first in range(0, len(rows), MICRO_BATCHES)]
     weights = parameters([start])
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -93,37 +104,40 @@ def _micro_batches(make: Factory, settings: AccumulationSettings) -> Measurement
             (weights[0] * gradient).sum().backward()
         step_once(optimizer, step)
     whole = parameters([start])
-    at_once = [[_sum(batches)] for batches in updates]
-    end = run_steps(make(whole, lr=settings.lr, weight_decay=settings.weight_decay), whole, at_once)
+    sums = [[_sum(batches)] for batches in updates]
+    end = run_steps(make(whole, lr=settings.lr, weight_decay=settings.weight_decay), whole, sums)
     return rounding_measurement(distance(weights, end), steps=settings.steps, effect=settings.lr * settings.weight_decay)
 
 
-def _withheld(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Count the calls after the first update in which weights decay though gradients, alone, move none."""
+def _decays_without_update(make: Factory, settings: AccumulationSettings) -> Measurement:
+    """Count the calls in which weights decay although the gradients alone would move none, from the first update on.
+
+    A run without decay finds the calls that update; a run on zero gradients finds the calls that decay.
+    """
     (start,) = matrices(1, seed=settings.seed)
     calls = 2 * MICRO_BATCHES
-    updated = _moved(make, settings, start, noise(calls, 1, seed=settings.seed), decay=0.0)
-    decayed = _moved(make, settings, start, zero_gradients(calls, [start]), decay=settings.weight_decay)
+    updated = _changing_calls(make, settings, start, noise_gradients(calls, 1, seed=settings.seed), decay=0.0)
+    decayed = _changing_calls(make, settings, start, zero_gradients(calls, [start]), decay=settings.weight_decay)
     first = updated.index(True) if True in updated else calls
-    withheld = [decays and not updates for decays, updates in zip(decayed, updated, strict=True)]
-    return Measurement(float(sum(withheld[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
+    decays_alone = [decays and not updates for decays, updates in zip(decayed, updated, strict=True)]
+    return Measurement(float(sum(decays_alone[first:])), "calls", expected=0.0, tolerance=EPS, effect=1.0)
 
 
-def _moved(
+def _changing_calls(
     make: Factory, settings: AccumulationSettings, start: Tensor, rows: Sequence[Sequence[Tensor]], *, decay: float
 ) -> list[bool]:
-    """Return for each call of step() whether it changes the weight."""
-    weights, moved = parameters([start]), []
+    """Return one flag for each call of step(): True if the call changes the weight."""
+    weights, changing = parameters([start]), []
     optimizer = make(weights, lr=settings.lr, weight_decay=decay)
     for step, row in enumerate(rows):
         before = weights[0].detach().clone()
         step_once(optimizer, step, weights, row)
-        moved.append(not torch.equal(weights[0].detach(), before))
-    return moved
+        changing.append(not torch.equal(weights[0].detach(), before))
+    return changing
 
 
 def _sum(batches: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Add in the order in which backward accumulates."""
+    """Add the gradients in the order in which backward accumulates them."""
     total = batches[0][0]
     for (gradient,) in batches[1:]:
         total = total + gradient
@@ -131,7 +145,7 @@ def _sum(batches: Sequence[Sequence[Tensor]]) -> Tensor:
 
 
 def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Take one step of the optimizer without decay on the clipped gradient of the penalty alone."""
+    """Return the factor of one step, at weight decay 0, on the clipped gradient of the penalty alone."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
     optimizer = make(weights, lr=settings.lr, weight_decay=0.0)
@@ -140,21 +154,22 @@ def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Measureme
     step_once(optimizer, 0)
     size = float(before.norm())
     left = float((weights[0].detach() / before)[0, 0])
-    # torch divides by the norm plus 1e-6, which shortens the clipped gradient by 1e-6 of its own norm before.
+    # torch divides by the norm plus 1e-6: the clipped gradient is shorter than CLIP by a share of
+    # 1e-6 / norm.
     clipped = CLIP / (settings.weight_decay * size + 1e-6)
     return factor_measurement(
         left, 1 - settings.lr * settings.weight_decay * clipped, effect=settings.lr * settings.weight_decay * (1 - clipped)
     )
 
 
-def _epochs(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Return what is left at k times the batch and weight decay, over what is left at the batch, after the same epochs."""
+def _epoch_ratio(make: Factory, settings: AccumulationSettings) -> Measurement:
+    """Return the share left at k times the batch and weight decay, over the share left at the small batch, after equal epochs."""
     left = []
-    for times in (1, MICRO_BATCHES):
+    for factor in (1, MICRO_BATCHES):
         weights = parameters(matrices(1, seed=settings.seed))
         before = float(weights[0].detach()[0, 0])
-        optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay * times)
-        for step in range(EPOCH_STEPS // times):
+        optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay * factor)
+        for step in range(EPOCH_STEPS // factor):
             step_once(optimizer, step, weights, zero_gradients(1, weights)[0])
         left.append(float(weights[0].detach()[0, 0]) / before)
     decay = settings.lr * settings.weight_decay

@@ -1,10 +1,16 @@
-"""Does an optimizer go on as it was, after its checkpoint was saved and loaded, and after it was copied?
+"""Probe checkpoint: resumed and copied runs compared with the uninterrupted run; decay after other checkpoints.
 
-The uninterrupted run is the reference: the same weights and gradients, the same learning rate and weight decay, which
-come from the checkpoint although the loading optimizer was built with others. What a checkpoint of *another* optimizer
-does is read from one step without gradient on a weight w: 1 - h l if decay is decoupled; 1 - h / (|w| + eps / l) under
-Adam with L2, whose first step is h in length; 1.0564... times that under NAdam with L2 (Dozat 2016: momentum m_t = b1 (1
-- 0.96^(t psi) / 2)).
+The uninterrupted run is the reference. The resumed run has the same weights and gradients. Its learning rate and weight
+decay must come from the checkpoint, although the loading optimizer was built with others.
+
+`loaded_factor` is one step without gradient on a weight w, after the checkpoint of another optimizer was loaded
+(h: learning rate, l: weight decay):
+
+Law            Factor
+decoupled      1 - h l
+coupled_adam   1 - h / (|w| + eps / l): the first step of Adam with L2 has length h
+coupled_nadam  the step of coupled_adam times 1.0564... (Dozat 2016: momentum m_t = b1 (1 - 0.96^(t psi) / 2))
+
 Source: the PyTorch documentation of Optimizer.load_state_dict.
 """
 
@@ -23,20 +29,20 @@ from torch import Tensor
 from harness.decay_laws.tolerances import distance, factor_measurement, rounding_measurement
 from harness.measurement import Measurement
 from harness.probes.handling import CheckpointSettings
-from harness.probes.inputs import matrices, noise, parameters, zero_gradients
-from harness.subject.loading import Factory, unwatched
+from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
+from harness.subject.loading import Factory, unwrap
 from harness.subject.stepping import run_steps
 
 SHARES = (1.0, 0.5)  # (weight decay) of the two groups
 BUILT = (3.0, 2.5)  # (lr, weight decay) with which the loading optimizer is built, as multiples of the checkpoint's
 SINGLE = torch.finfo(torch.float32).eps
 ADAM_EPS, BETA1, MOMENTUM_DECAY = 1e-8, 0.9, 4e-3  # torch's defaults
-FLAG = "decoupled_weight_decay"  # the group key by which torch's Adams tell their two decays apart
+FLAG = "decoupled_weight_decay"  # torch's Adams select coupled or decoupled decay by this group key
 
 
 def run(make: Factory, settings: CheckpointSettings) -> dict[str, Measurement]:
     """Return how far a resumed (or a copied) run is from the uninterrupted one, and what a loaded decay does."""
-    rows = noise(2 * settings.steps, len(SHARES), seed=settings.seed)
+    rows = noise_gradients(2 * settings.steps, len(SHARES), seed=settings.seed)
     first, later = rows[: settings.steps], rows[settings.steps :]
     weights = parameters(matrices(len(SHARES), seed=settings.seed))
     optimizer = _built(make, settings, weights)
@@ -53,36 +59,41 @@ def run(make: Factory, settings: CheckpointSettings) -> dict[str, Measurement]:
 def _resume(
     make: Factory, settings: CheckpointSettings, optimizer: Any, weights: Sequence[Tensor], later: Sequence[Sequence[Tensor]]
 ) -> dict[str, Measurement]:
-    """Load the optimizer's checkpoint into one that was built with other options, and step both."""
+    """Load the optimizer's checkpoint into one that was built with other options, and compare further steps of both."""
     resumed = parameters(weight.detach() for weight in weights)
-    again = _built(make, settings, resumed, *BUILT)
-    again.load_state_dict(_through_file(optimizer.state_dict()))
-    runs = ((optimizer, weights), (again, resumed))
-    step, resumed_step = (run_steps(one, held, later[:1], first=settings.steps) for one, held in runs)
-    end, resumed_end = (run_steps(one, held, later[1:], first=settings.steps + 1) for one, held in runs)
+    loading = _built(make, settings, resumed, *BUILT)
+    loading.load_state_dict(_through_file(optimizer.state_dict()))
+    runs = ((optimizer, weights), (loading, resumed))
+    step, resumed_step = (
+        run_steps(stepped, stepped_weights, later[:1], first=settings.steps) for stepped, stepped_weights in runs
+    )
+    end, resumed_end = (
+        run_steps(stepped, stepped_weights, later[1:], first=settings.steps + 1) for stepped, stepped_weights in runs
+    )
     effect = settings.lr * settings.weight_decay * SHARES[1]
     return {
-        "first_step_error": _resumed(distance(resumed_step, step), settings, effect=effect),
-        "resume_error": _resumed(distance(resumed_end, end), settings, effect=effect),
+        "first_step_error": _resume_measurement(distance(resumed_step, step), settings, effect=effect),
+        "resume_error": _resume_measurement(distance(resumed_end, end), settings, effect=effect),
     }
 
 
-def _resumed(value: float, settings: CheckpointSettings, *, effect: float) -> Measurement:
-    """Return a distance within one float32 rounding of an update of size lr.
+def _resume_measurement(value: float, settings: CheckpointSettings, *, effect: float) -> Measurement:
+    """Return a distance whose tolerance is one float32 rounding of an update of size lr.
 
-    Loading casts the state to the weight's dtype, so what was kept in float32 (NAdam's product of momenta) goes on in float64.
+    Loading casts the state to the weight's dtype: a number that was kept in float32 (NAdam's product of momenta) is
+    continued in float64.
     """
     return Measurement(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * SINGLE / 2, effect=effect)
 
 
 def _built(make: Factory, settings: CheckpointSettings, weights: Sequence[Tensor], lr: float = 1.0, decay: float = 1.0) -> Any:
     decays = [settings.weight_decay * decay * share for share in SHARES]
-    groups = [{"params": [weight], "weight_decay": own} for weight, own in zip(weights, decays, strict=True)]
+    groups = [{"params": [weight], "weight_decay": group_decay} for weight, group_decay in zip(weights, decays, strict=True)]
     return make(groups, lr=settings.lr * lr, weight_decay=settings.weight_decay * decay)
 
 
 def _through_file(state: Any) -> Any:
-    """Write and read a checkpoint as torch.save and torch.load do."""
+    """Return the state after torch.save and torch.load."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -91,29 +102,29 @@ def _through_file(state: Any) -> Any:
 
 def _clones(optimizer: Any) -> list[Any]:
     """Return a deep copy and a pickled copy of the optimizer with its weights."""
-    original = unwatched(optimizer)
+    original = unwrap(optimizer)
     return [copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
 
 
 def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: CheckpointSettings) -> list[Tensor]:
-    held = [weight for group in clone.param_groups for weight in group["params"]]
-    return [weight.to(torch.float64) for weight in run_steps(clone, held, rows, first=settings.steps)]
+    weights = [weight for group in clone.param_groups for weight in group["params"]]
+    return [weight.to(torch.float64) for weight in run_steps(clone, weights, rows, first=settings.steps)]
 
 
 def _loaded(make: Factory, settings: CheckpointSettings) -> Measurement:
-    """Load a checkpoint of no steps and read one step without gradient."""
+    """Return the factor of one step without gradient after a checkpoint of no steps was loaded."""
     weights = parameters(matrices(1, seed=settings.seed))
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     optimizer.load_state_dict(_state(optimizer, weights, settings))
     before = float(weights[0].detach()[0, 0])
     after = float(run_steps(optimizer, weights, zero_gradients(1, weights))[0][0, 0])
     decay = settings.lr * settings.weight_decay
-    expected = _factor(settings, abs(before))
-    # The two conventions differ by h |l - 1 / |w||, and 1 / |w| takes one more rounding of h / |w|.
+    expected = _expected_factor(settings, abs(before))
+    # The two laws differ by h |l - 1 / |w||, and 1 / |w| needs one more rounding of h / |w|.
     effect = min(decay, abs(decay - settings.lr / abs(before)))
-    reading = factor_measurement(after / before, expected, steps=2, effect=effect)
+    measurement = factor_measurement(after / before, expected, steps=2, effect=effect)
     single = settings.law == "coupled_nadam"  # torch's NAdam keeps the product of its momenta in float32
-    return replace(reading, tolerance=settings.lr * SINGLE) if single else reading
+    return replace(measurement, tolerance=settings.lr * SINGLE) if single else measurement
 
 
 def _state(optimizer: Any, weights: Sequence[Tensor], settings: CheckpointSettings) -> Any:
@@ -127,12 +138,12 @@ def _state(optimizer: Any, weights: Sequence[Tensor], settings: CheckpointSettin
     return state
 
 
-def _factor(settings: CheckpointSettings, size: float) -> float:
+def _expected_factor(settings: CheckpointSettings, size: float) -> float:
     if settings.law == "decoupled":
         return 1 - settings.lr * settings.weight_decay
     pull = settings.weight_decay * size
     length = settings.lr * pull / (pull + ADAM_EPS)
     if settings.law == "coupled_nadam":
-        now, next_one = (BETA1 * (1 - 0.5 * 0.96 ** (step * MOMENTUM_DECAY)) for step in (1, 2))
-        length *= 1 + next_one * (1 - BETA1) / (1 - now * next_one)
+        first, second = (BETA1 * (1 - 0.5 * 0.96 ** (step * MOMENTUM_DECAY)) for step in (1, 2))
+        length *= 1 + second * (1 - BETA1) / (1 - first * second)
     return 1 - length / size

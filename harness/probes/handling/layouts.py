@@ -1,9 +1,10 @@
-"""Does a tensor's shape or its layout in memory change what decays?
+"""Probe layouts: decay of tensors that differ in shape or in their layout in memory.
 
-The same twelve numbers and gradients are held as a matrix, as scalars, a vector, a transposed matrix, every second column
-of a wider one, and a channels-last image; an element-wise optimizer must take them along the same path. An empty tensor
-is no obstacle, and copies decay as the one, in one large tensor or as a long list of tensors. An expanded tensor holds one
-number several times, and torch refuses to write into it.
+The same twelve numbers and gradients are held as a matrix, as scalars, as a vector, as a transposed matrix, as every
+second column of a wider matrix, and as a channels-last image. An element-wise optimizer must take all of them along
+the same path. An empty tensor must not stop the others. Copies of the matrix must decay like the matrix, in one large
+tensor or as a long list of tensors. An expanded tensor stores one number for several elements, and torch refuses to
+write into it.
 Source: the PyTorch documentation of torch.nn.Parameter and of tensor views.
 """
 
@@ -17,13 +18,13 @@ from torch import Tensor
 from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
 from harness.measurement import Measurement
 from harness.probes.handling import LayoutsSettings
-from harness.probes.inputs import SHAPE, matrices, noise, zero_gradients
+from harness.probes.inputs import SHAPE, matrices, noise_gradients, zero_gradients
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
 ROWS, COLUMNS = SHAPE
-COPIES = 417  # 5004 numbers: more than a kernel's block of 1024 or 4096, and no multiple of 8
-TENSORS = 300  # more than a launch of a multi-tensor kernel takes at once
+COPIES = 417  # 5004 numbers: more than one kernel block of 1024 or 4096, and not a multiple of 8
+TENSORS = 300  # more than one launch of a multi-tensor kernel takes
 LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "vector": lambda plain: plain.flatten().clone(),
     "transposed": lambda plain: plain.T.clone(memory_format=torch.contiguous_format).T,
@@ -34,24 +35,27 @@ LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 def run(make: Factory, settings: LayoutsSettings) -> dict[str, Measurement]:
     """Return how far each layout is from the plain matrix."""
-    (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
+    (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
     (plain,) = _run(make, settings, [start.clone()], [[row] for row in rows])
     effect = settings.lr * settings.weight_decay
-    found = {name: _run(make, settings, [lay(start)], [[lay(row)] for row in rows])[0] for name, lay in LAYOUTS.items()}
-    scalars = _run(make, settings, [one.clone() for one in start.flatten()], [list(row.flatten()) for row in rows])
+    ends = {name: _run(make, settings, [layout(start)], [[layout(row)] for row in rows])[0] for name, layout in LAYOUTS.items()}
+    scalars = _run(make, settings, [number.clone() for number in start.flatten()], [list(row.flatten()) for row in rows])
     empty = torch.zeros(0, dtype=torch.float64)
-    beside = _run(make, settings, [empty, start.clone()], [[empty, row] for row in rows])
-    errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in found.items()}
-    errors |= {"scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]), "beside_empty": distance(beside[1:], [plain])}
+    with_empty = _run(make, settings, [empty, start.clone()], [[empty, row] for row in rows])
+    errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in ends.items()}
+    errors |= {
+        "scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]),
+        "beside_empty": distance(with_empty[1:], [plain]),
+    }
     errors |= {"large": _large(make, settings, start), "many": _many(make, settings, start)}
-    readings = {
+    measurements = {
         f"{name}_error": rounding_measurement(error, steps=settings.steps, effect=effect) for name, error in errors.items()
     }
-    return readings | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
+    return measurements | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
 
 
 def _run(make: Factory, settings: LayoutsSettings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    # No clone(), which closes gaps in memory: every layout is a copy already.
+    # The starts are copies already. clone() would close gaps in memory.
     weights = [torch.nn.Parameter(start) for start in starts]
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     for step, row in enumerate(rows):
@@ -60,14 +64,19 @@ def _run(make: Factory, settings: LayoutsSettings, starts: Sequence[Tensor], row
 
 
 def _large(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
-    """Return how far copies of the matrix, in one tensor, end from the matrix: without gradients, whose states may be rounded."""
+    """Return the distance between copies of the matrix in one tensor and the matrix, without gradients.
+
+    Gradients would fill optimizer states, which a subject may round.
+    """
     tall = start.repeat(COPIES, 1)
-    small, large = (_run(make, settings, [one.clone()], zero_gradients(settings.steps, [one]))[0] for one in (start, tall))
+    small, large = (
+        _run(make, settings, [matrix.clone()], zero_gradients(settings.steps, [matrix]))[0] for matrix in (start, tall)
+    )
     return distance([large], [small.repeat(COPIES, 1)])
 
 
 def _many(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
-    """Return how far the furthest of many copies in one group ends from the matrix alone, without gradients."""
+    """Return the largest distance between many copies in one group and the matrix alone, without gradients."""
     starts = [start.clone() for _ in range(TENSORS)]
     (alone,) = _run(make, settings, [start.clone()], zero_gradients(settings.steps, [start]))
     ends = _run(make, settings, starts, zero_gradients(settings.steps, starts))
@@ -75,7 +84,7 @@ def _many(make: Factory, settings: LayoutsSettings, start: Tensor) -> float:
 
 
 def _scalar(make: Factory, settings: LayoutsSettings) -> Measurement:
-    """Return what one step without gradient leaves of a 0-dim weight."""
+    """Return the factor of one step without gradient on a 0-dim weight."""
     start, zero = torch.tensor(1.9, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     (after,) = _run(make, settings, [start.clone()], [[zero]])
     decay = settings.lr * settings.weight_decay
@@ -83,12 +92,13 @@ def _scalar(make: Factory, settings: LayoutsSettings) -> Measurement:
 
 
 def _expanded(make: Factory, settings: LayoutsSettings) -> Measurement:
-    """Return whether a step on a tensor that holds one number three times is refused."""
-    # With memory behind it: a kernel that takes the three for neighbours writes there, and not into somebody else's.
+    """Return 1 if a step is refused on an expanded tensor, three elements that share one number in memory."""
+    # The number has 63 others behind it: a kernel that treats the three elements as neighbours
+    # writes into them, and not into memory of other tensors.
     weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     try:
         step_once(optimizer, 0, [weight], [torch.zeros(3, dtype=torch.float64)])
-    except (ValueError, RuntimeError):  # a RunError is the first; torch's own is the other
+    except (ValueError, RuntimeError):  # RunError is a ValueError; torch itself raises RuntimeError
         return Measurement(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
     return Measurement(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)

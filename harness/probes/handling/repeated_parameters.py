@@ -1,9 +1,13 @@
-"""How often does a weight decay that the optimizer or the model holds more than once?
+"""Probe repeated_parameters: decay of a weight that the optimizer or the model holds more than once.
 
-A weight that stands twice in a group is stepped twice: (1 - h l)^2 without a gradient, and torch warns; in two groups it
-is refused. A weight that two modules share is one parameter, and decays once: 1 - h l. Under weight normalisation w = g v
-/ |v|, decaying both shrinks w by 1 - h l and not by its square, since |v| cancels; decaying v alone changes nothing that
-the network computes.
+Case                             Closed form of one step without gradient (h: learning rate, l: weight decay)
+listed twice in one group        two steps, (1 - h l)^2, and torch warns
+listed in two groups             refused
+shared by two modules            one parameter, one decay: 1 - h l
+weight normalisation w = g v/|v|
+  g and v decayed                w shrinks by 1 - h l, not by its square, since |v| cancels
+  v alone decayed                w, and with it all that the network computes, is unchanged
+
 Source: the PyTorch documentation of torch.optim.Optimizer.add_param_group and of parametrizations.weight_norm.
 """
 
@@ -24,11 +28,11 @@ from harness.probes.inputs import SHAPE, matrices, parameters, zero_gradients
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps, step_once
 
-ROUNDINGS = 32  # of a product with v / |v|: twelve squares, their sum, a root, two products, twice
+ROUNDINGS = 32  # of a product with v / |v|, twice: twelve squares, their sum, a root, two products
 
 
 class _Tied(nn.Module):
-    """An embedding whose table is the head's as well."""
+    """An embedding that shares its table with the head."""
 
     def __init__(self, table: Tensor) -> None:
         super().__init__()
@@ -42,14 +46,14 @@ class _Tied(nn.Module):
 
 def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
     """Return the factor of a step of a shared weight, of a normalised one, and with `repeated` of one listed twice."""
-    readings = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
+    measurements = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
     if not settings.repeated:
-        return readings
-    return {**readings, **_repeated(make, settings), "overlap_refused": _overlapping(make, settings)}
+        return measurements
+    return {**measurements, **_repeated(make, settings), "overlap_refused": _overlapping(make, settings)}
 
 
 def _tied(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
-    """Differentiate a loss that is zero through both uses of the table, and step."""
+    """Return the factor of one step after a backward pass of a zero loss through both uses of the table."""
     (table,) = matrices(1, seed=settings.seed)
     model = _Tied(table)
     optimizer = make(list(model.parameters()), lr=settings.lr, weight_decay=settings.weight_decay)
@@ -60,7 +64,7 @@ def _tied(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
 
 
 def _normalised(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
-    """Read what a normalised layer computes with before and after a step, its length decayed and not decayed."""
+    """Return the factors of a normalised layer's weight and direction, with length and direction decayed or the latter alone."""
     decay = settings.lr * settings.weight_decay
     both, direction = (_layer(make, settings, share) for share in (1.0, 0.0))
     return {
@@ -79,7 +83,7 @@ def _normalised(make: Factory, settings: RepeatedParametersSettings) -> dict[str
 
 
 def _layer(make: Factory, settings: RepeatedParametersSettings, share: float) -> Sequence[Tensor]:
-    """Return the weight and then the direction v, each before and after a step; the length g takes `share` of the decay."""
+    """Return the weight and then the direction v, each before and after a step; the length g has `share` of the decay."""
     (start,) = matrices(1, seed=settings.seed)
     layer = nn.Linear(SHAPE[1], SHAPE[0], bias=False).double()
     with torch.no_grad():
@@ -107,10 +111,10 @@ def _repeated(make: Factory, settings: RepeatedParametersSettings) -> dict[str, 
 
 
 def _overlapping(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
-    """Return whether two groups with one weight in common are refused."""
+    """Return 1 if two groups with one weight in common are refused."""
     weights = parameters(matrices(1, seed=settings.seed))
     try:
         make([{"params": weights}, {"params": weights, "weight_decay": 0.0}], lr=settings.lr, weight_decay=settings.weight_decay)
-    except ValueError:  # a RunError is one
+    except ValueError:  # RunError is a ValueError
         return Measurement(1.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)
     return Measurement(0.0, "1: yes", expected=1.0, tolerance=EPS, effect=1.0)

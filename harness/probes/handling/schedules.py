@@ -1,9 +1,13 @@
-"""Does decay follow whatever a schedule writes into the groups, at the step for which it is written?
+"""Probe schedules: decay under schedules of the learning rate and of the weight decay.
 
-Closed form without gradients: prod(1 - h_t l_t), h_t and l_t the learning rate and weight decay in the group when step t
-is taken; torch's own schedulers write h_t, a loop of ours l_t. A product does not know the order of its factors, the path
-of a weight with gradients does. At h = 0 nothing moves at all. A learning rate that is a float32 tensor makes torch's
-for-loop AdamW compute 1 - h l in float32. Source: the PyTorch documentation of torch.optim.lr_scheduler.
+Case                             Closed form
+no gradients                     prod(1 - h_t l_t): the group has learning rate h_t and weight decay l_t at step t;
+                                 torch's schedulers write h_t, a loop in this module writes l_t
+a schedule in reverse order      without gradients the product is equal; with gradients the path of a weight differs
+h = 0                            no weight changes
+learning rate a float32 tensor   torch's for-loop AdamW computes 1 - h l in float32
+
+Source: the PyTorch documentation of torch.optim.lr_scheduler.
 """
 
 from __future__ import annotations
@@ -16,14 +20,14 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
-from harness.decay_laws.tolerances import EPS, changed, count_measurement, factor_measurement
+from harness.decay_laws.tolerances import EPS, count_differences, count_measurement, factor_measurement
 from harness.measurement import Measurement
 from harness.probes.handling import SchedulesSettings
-from harness.probes.inputs import matrices, noise, parameters, zero_gradients
+from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps, set_lr, step_once
 
-SHARES = (1.0, 0.25)  # (weight decay) of the two groups
+SHARES = (1.0, 0.25)  # weight decay of the two groups, as multiples
 SCHEDULERS: Mapping[str, Callable[[Any, float, int], Any]] = {
     "cosine": lambda driven, lr, steps: lr_scheduler.CosineAnnealingLR(driven, T_max=steps),
     "linear_warmup": lambda driven, lr, steps: lr_scheduler.LinearLR(driven, start_factor=0.1, total_iters=steps // 2),
@@ -37,7 +41,7 @@ SCHEDULERS: Mapping[str, Callable[[Any, float, int], Any]] = {
 
 
 class _Driven(torch.optim.Optimizer):
-    """Any optimizer under the class that torch's schedulers ask for; its groups are the other's own."""
+    """A wrapper of the class that torch's schedulers require; it shares the groups of the optimizer inside."""
 
     def __init__(self, optimizer: Any) -> None:
         super().__init__([torch.zeros(1)], {})
@@ -52,85 +56,85 @@ def run(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
     errors, written = zip(*(_scheduled(make, settings, name) for name in SCHEDULERS), strict=True)
     decay = settings.lr * settings.weight_decay
     tolerance = 6 * EPS * settings.steps
-    readings = {
+    measurements = {
         "scheduler_error": Measurement(max(errors), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / 4),
         "decays_written": count_measurement(sum(written), at_stake=float(len(written))),
         "decay_schedule_error": Measurement(
             _decay_schedule(make, settings), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / settings.steps
         ),
-        "moved_at_zero_lr": _at_zero(make, settings),
-        **_reordered(make, settings),
+        "moved_at_zero_lr": _moved_at_zero_lr(make, settings),
+        **_falling_and_rising(make, settings),
     }
-    return readings | (_tensor_lr(make, settings) if settings.tensor_lr else {})
+    return measurements | (_tensor_lr(make, settings) if settings.tensor_lr else {})
 
 
 def _scheduled(make: Factory, settings: SchedulesSettings, name: str) -> tuple[float, float]:
-    """Return the departure from the product of the factors, and how many groups had their weight decay rewritten."""
+    """Return the largest departure from the product of the factors, and the number of groups whose weight decay was rewritten."""
     weights, decays = parameters(matrices(2, seed=settings.seed)), [share * settings.weight_decay for share in SHARES]
     groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
     optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
     driven = _Driven(optimizer)
     scheduler = SCHEDULERS[name](driven, settings.lr, settings.steps)
-    starts, left = [weight.detach().clone() for weight in weights], [1.0, 1.0]
+    starts, expected = [weight.detach().clone() for weight in weights], [1.0, 1.0]
     for step in range(settings.steps):
         for index, group in enumerate(optimizer.param_groups):
-            left[index] *= 1 - float(group["lr"]) * decays[index]
+            expected[index] *= 1 - float(group["lr"]) * decays[index]
         step_once(driven, step, weights, zero_gradients(1, weights)[0])
         scheduler.step(*([1.0] if name == "plateau" else []))
-    error = max(_departure(*parts) for parts in zip(weights, starts, left, strict=True))
-    return error, float(sum(group["weight_decay"] != own for group, own in zip(optimizer.param_groups, decays, strict=True)))
+    error = max(_departure(*parts) for parts in zip(weights, starts, expected, strict=True))
+    return error, float(sum(group["weight_decay"] != decay for group, decay in zip(optimizer.param_groups, decays, strict=True)))
 
 
-def _departure(weight: Tensor, start: Tensor, left: float) -> float:
-    return float((weight.detach() / (start * left) - 1).abs().max())
+def _departure(weight: Tensor, start: Tensor, expected: float) -> float:
+    return float((weight.detach() / (start * expected) - 1).abs().max())
 
 
 def _decay_schedule(make: Factory, settings: SchedulesSettings) -> float:
-    """Return the departure when every step has a weight decay of its own."""
+    """Return the departure from the product of the factors when every step has its own weight decay."""
     weights = parameters(matrices(1, seed=settings.seed))
-    start, left = weights[0].detach().clone(), 1.0
+    start, expected = weights[0].detach().clone(), 1.0
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     for step in range(settings.steps):
         decay = settings.weight_decay * (1 + step / settings.steps)
         optimizer.param_groups[0]["weight_decay"] = decay
-        left *= 1 - settings.lr * decay
+        expected *= 1 - settings.lr * decay
         step_once(optimizer, step, weights, zero_gradients(1, weights)[0])
-    return _departure(weights[0], start, left)
+    return _departure(weights[0], start, expected)
 
 
-def _at_zero(make: Factory, settings: SchedulesSettings) -> Measurement:
-    """Count what moves in a step at a learning rate of zero, with gradients, after a step that filled the moments."""
-    weights, rows = parameters(matrices(1, seed=settings.seed)), noise(2, 1, seed=settings.seed)
+def _moved_at_zero_lr(make: Factory, settings: SchedulesSettings) -> Measurement:
+    """Count the elements that a step at a learning rate of zero changes, with gradients, after a step that filled the moments."""
+    weights, rows = parameters(matrices(1, seed=settings.seed)), noise_gradients(2, 1, seed=settings.seed)
     for (gradient,) in rows:
-        gradient[0] = 0.0  # a second moment of zero is where a division by the rate shows
+        gradient[0] = 0.0  # a division by the learning rate shows where the second moment is zero
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     before = run_steps(optimizer, weights, rows[:1])
     set_lr(optimizer, 0.0)
     return count_measurement(
-        changed(run_steps(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel())
+        count_differences(run_steps(optimizer, weights, rows[1:], first=1), before), at_stake=float(weights[0].numel())
     )
 
 
-def _reordered(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
-    """Run a falling learning rate and the same one backwards, each from two starts, on the same gradients."""
+def _falling_and_rising(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
+    """Compare a falling learning rate with the same rates in reverse order, each from two starts, on the same gradients."""
     falling = [settings.lr * (1 - step / (2 * settings.steps)) for step in range(settings.steps)]
-    kept = math.prod(1 - lr * settings.weight_decay for lr in falling)
+    expected = math.prod(1 - lr * settings.weight_decay for lr in falling)
     (down, down_end), (up, up_end) = (_survival(make, settings, lrs) for lrs in (falling, falling[::-1]))
-    # A difference of two weights up to 4 rounds to 8 EPS of a unit gap at each step.
+    # Each step rounds a difference of 1 between two weights of up to 4 by 8 EPS.
     tolerance = 32 * EPS * settings.steps
     return {
-        "falling_survival": Measurement(down, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
-        "rising_survival": Measurement(up, "fraction", expected=kept, tolerance=tolerance, effect=1 - kept),
+        "falling_survival": Measurement(down, "fraction", expected=expected, tolerance=tolerance, effect=1 - expected),
+        "rising_survival": Measurement(up, "fraction", expected=expected, tolerance=tolerance, effect=1 - expected),
         "order_effect": Measurement(float((down_end - up_end).abs().max()), "of a weight", tolerance=4 * tolerance),
     }
 
 
 def _survival(make: Factory, settings: SchedulesSettings, lrs: Sequence[float]) -> tuple[float, Tensor]:
-    """Return the share of a difference of 1 between two starts that is left, and where the first of them ends."""
-    (start,), rows = matrices(1, seed=settings.seed), noise(settings.steps, 1, seed=settings.seed)
+    """Return the share of a difference of 1 between two starts that remains, and the last weights of the first run."""
+    (start,), rows = matrices(1, seed=settings.seed), noise_gradients(settings.steps, 1, seed=settings.seed)
     ends = []
-    for begin in (start, start + 1):
-        weights = parameters([begin])
+    for shifted in (start, start + 1):
+        weights = parameters([shifted])
         optimizer = make(weights, lr=lrs[0], weight_decay=settings.weight_decay)
         for step, lr in enumerate(lrs):
             set_lr(optimizer, lr)
@@ -142,7 +146,7 @@ def _survival(make: Factory, settings: SchedulesSettings, lrs: Sequence[float]) 
 
 
 def _tensor_lr(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
-    """Take one step at a learning rate that is a float32 tensor; the factor is 1 - h l in float32."""
+    """Return the factor of one step at a learning rate that is a float32 tensor: 1 - h l in float32."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
     lr = torch.tensor(settings.lr, dtype=torch.float32)

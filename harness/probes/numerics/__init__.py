@@ -1,6 +1,7 @@
-"""Probes of rounding, implementations and autograd: what a scenario sets, and what each measures.
+"""Declarations of the numerics probes: rounding, implementation paths, sparse gradients, autograd.
 
-Nothing here imports torch; the module of a probe's name holds its closed form and its experiment.
+Each declaration lists what a scenario can set and what the probe measures. Nothing here imports torch. The module with a
+probe's name holds its closed form and its experiment.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Rule = Literal["adamw", "adam_l2", "sgd_l2"]
 
 @dataclass(frozen=True)
 class DifferentiableStepSettings:
-    """A run of `steps` with the learning rate halved midway; weight_decay is a tensor that asks for its gradient."""
+    """A run of `steps` steps with the learning rate halved midway; the subject gets `weight_decay` as a tensor with gradient."""
 
     lr: float = 0.1
     weight_decay: float = 0.6
@@ -25,7 +26,7 @@ class DifferentiableStepSettings:
 
 @dataclass(frozen=True)
 class ImplementationPathsSettings:
-    """`rule` is what the subject is held to; `complex_weights` adds complex tensors, which some paths refuse."""
+    """`rule` selects the formula that the subject is compared with; `complex_weights` adds complex tensors, which some refuse."""
 
     rule: Rule
     lr: float = 0.2
@@ -37,7 +38,7 @@ class ImplementationPathsSettings:
 
 @dataclass(frozen=True)
 class RoundingRemediesSettings:
-    """`copies` of every weight: many for what draws random numbers, where only the mean can be judged; else one."""
+    """`copies` is the number of copies of every weight: many for a subject that draws random numbers, whose mean is judged."""
 
     copies: int = 1
     lr: float = 2.0e-3
@@ -49,7 +50,11 @@ class RoundingRemediesSettings:
 
 @dataclass(frozen=True)
 class RoundingThresholdSettings:
-    """`lr_decay` is lr x weight_decay (at weight_decay 0.5); `noisy_steps` adds two runs with gradients."""
+    """Settings of the probe rounding_threshold.
+
+    `lr_decay` is lr x weight_decay (at weight_decay 0.5); `factor_bits` the precision of 1 - lr_decay in bits; with
+    `finite` the weights are expected to stay finite, else none of them. `noisy_steps` adds two runs with gradients.
+    """
 
     dtype: Literal["bfloat16", "float16", "float32"]
     lr_decay: float
@@ -62,7 +67,7 @@ class RoundingThresholdSettings:
 
 @dataclass(frozen=True)
 class SparseGradientSettings:
-    """`refused` is what is held of the subject; where it steps, `untouched_left` too: no decay outside the rows named."""
+    """`refused` is the expected value of the measure `refused`; `untouched_left` is expected to be 1 in both cases."""
 
     refused: bool
     lr: float = 0.1
@@ -72,7 +77,7 @@ class SparseGradientSettings:
 
 @dataclass(frozen=True)
 class StepInBackwardSettings:
-    """`passes` is the number of backward passes an update in the second experiment."""
+    """`passes` is the number of backward passes per update in the second experiment."""
 
     lr: float = 0.1
     weight_decay: float = 0.6

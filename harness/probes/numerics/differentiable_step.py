@@ -1,7 +1,9 @@
-"""Is weight decay differentiated where a step is (torch's differentiable=True, for learned optimizers and hypergradients)?
+"""Probe differentiable_step: derivatives through a step by weight decay and by the starting weights.
 
-On given gradients w' = (1 - h l) w - h u with u free of w and l, so d' = (1 - h l) d - h w for the derivative d by l, and the
-derivative by the starting weight is the product of 1 - h l. Both hold for AdamW and for plain SGD with L2.
+torch's option differentiable=True, for learned optimizers and hypergradients, puts a step into the autograd graph. On
+given gradients w' = (1 - h l) w - h u (h: learning rate, l: weight decay), where u does not depend on w and l. The
+derivative d by l follows d' = (1 - h l) d - h w, and the derivative by the starting weight is the product of 1 - h l.
+Both hold for AdamW and for plain SGD with L2.
 """
 
 from __future__ import annotations
@@ -23,22 +25,23 @@ def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Measur
     start = torch.tensor([2.0, -0.3, 0.05, -4.0], dtype=torch.float64, requires_grad=True)
     path = _run(make, settings, start, decay)
     by_decay, by_start = _derivative(path[-1], decay), _derivative(path[-1], start).mean()
-    due, kept = torch.zeros(()).double(), 1.0
+    expected_by_decay, remaining = torch.zeros(()).double(), 1.0
     for lr, weight in zip(halved_midway(settings.lr, settings.steps), path[:-1], strict=True):
-        due = (1 - lr * settings.weight_decay) * due - lr * weight.detach().sum()
-        kept *= 1 - lr * settings.weight_decay
+        expected_by_decay = (1 - lr * settings.weight_decay) * expected_by_decay - lr * weight.detach().sum()
+        remaining *= 1 - lr * settings.weight_decay
     # Both are sums and products of `steps` terms of one size, each rounded a few times.
     tolerance = 16 * EPS * settings.steps
     return {
-        "by_decay": Measurement(float(by_decay / due), "of the closed form", 1.0, tolerance, 1.0),
-        "by_start": Measurement(float(by_start), "1", kept, tolerance, 1 - kept),
+        "by_decay": Measurement(float(by_decay / expected_by_decay), "of the closed form", 1.0, tolerance, 1.0),
+        "by_start": Measurement(float(by_start), "1", remaining, tolerance, 1 - remaining),
     }
 
 
 def _run(make: Factory, settings: DifferentiableStepSettings, start: Tensor, decay: Tensor) -> list[Tensor]:
     generator = torch.Generator().manual_seed(settings.seed)
-    weight = start.clone()  # not a leaf: the step writes its graph into it
-    # A subject is promised a number; torch's differentiable path takes a tensor too, and that is what is asked here.
+    weight = start.clone()  # not a leaf, so that the step can record its graph in it
+    # Subjects get a number as weight_decay elsewhere. torch's differentiable path also takes a
+    # tensor, which has a gradient.
     optimizer = make([weight], lr=settings.lr, weight_decay=decay)
     path = [weight.clone()]
     for step, lr in enumerate(halved_midway(settings.lr, settings.steps)):
@@ -49,5 +52,5 @@ def _run(make: Factory, settings: DifferentiableStepSettings, start: Tensor, dec
 
 
 def _derivative(weight: Tensor, by: Tensor) -> Tensor:
-    (found,) = torch.autograd.grad(weight.sum(), by, retain_graph=True, allow_unused=True)
-    return torch.zeros_like(by) if found is None else found
+    (derivative,) = torch.autograd.grad(weight.sum(), by, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(by) if derivative is None else derivative

@@ -1,9 +1,9 @@
-"""Do the ways to compute one optimizer (for-loop, foreach, fused) follow one rule, for every kind of tensor?
+"""Probe implementation_paths: for-loop, foreach and fused steps against one rule, for every kind of tensor.
 
-Two groups with their own lr and decay hold float64, transposed, float32 and, where asked, complex tensors side by side, on
-given gradients. The rule is written out here once more, in float64 (Kingma and Ba; Loshchilov and Hutter 2019; torch's
-documented algorithms), a complex number as its two parts. A distance is the worst at any step, over the largest change that
-decay makes to that tensor: 1 where decay is forgotten.
+Two groups with their own lr and decay hold float64, transposed, float32 and, with `complex_weights`, complex tensors
+side by side, on given gradients. The rule is implemented again here, in float64 (Kingma and Ba; Loshchilov and Hutter
+2019; torch's documented algorithms); a complex number is treated as two real ones. A distance is the worst at any
+step, over the largest change that decay makes to that tensor: it is 1 where decay is missing.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import torch
 from torch import Tensor
 
 from harness.measurement import Measurement
-from harness.probes.inputs import GROUPS
+from harness.probes.inputs import GROUP_FACTORS
 from harness.probes.numerics import ImplementationPathsSettings, Rule
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
 SHAPES = {"matrix": (3, 4), "vector": (5,), "transposed": (4, 3), "single": (6,), "complex": (4,)}
 DTYPES = {"single": torch.float32, "complex": torch.complex128}  # the others are float64
-BETAS, ADAM_EPS, MOMENTUM = (0.9, 0.999), 1e-8, 0.9  # torch's defaults; the momentum that an sgd_l2 arm is built with
+BETAS, ADAM_EPS, MOMENTUM = (0.9, 0.999), 1e-8, 0.9  # torch's defaults, and the momentum of arms with the rule sgd_l2
 
 
 @dataclass(frozen=True)
-class _Walk:
-    """One tensor: its start, its gradients and its group's lr and decay."""
+class _TensorInput:
+    """One tensor of the run: its start, its gradients [steps, *shape] and its group's lr and decay."""
 
     kind: str
     start: Tensor
@@ -40,44 +40,47 @@ class _Walk:
 
 def run(make: Factory, settings: ImplementationPathsSettings) -> dict[str, Measurement]:
     """Return the worst distance from the rule over the float64, the float32 and the complex tensors."""
-    walks = _walks(settings)
-    paths = _follow(make, walks, settings)
-    found: dict[str, list[tuple[float, float]]] = {}
-    for walk, path in zip(walks, paths, strict=True):
-        name = f"worst_{walk.kind}" if walk.kind in DTYPES else "worst_double"
-        found.setdefault(name, []).append(_distance(walk, path, settings))
+    tensors = _tensor_inputs(settings)
+    paths = _measured_paths(make, tensors, settings)
+    distances: dict[str, list[tuple[float, float]]] = {}
+    for tensor, path in zip(tensors, paths, strict=True):
+        name = f"worst_{tensor.kind}" if tensor.kind in DTYPES else "worst_double"
+        distances.setdefault(name, []).append(_distance(tensor, path, settings))
     return {
-        name: Measurement(max(value for value, _ in pairs), "of the decay's effect", 0.0, max(room for _, room in pairs), 1.0)
-        for name, pairs in found.items()
+        name: Measurement(
+            max(value for value, _ in pairs), "of the decay's effect", 0.0, max(tolerance for _, tolerance in pairs), 1.0
+        )
+        for name, pairs in distances.items()
     }
 
 
-def _walks(settings: ImplementationPathsSettings) -> list[_Walk]:
+def _tensor_inputs(settings: ImplementationPathsSettings) -> list[_TensorInput]:
     generator = torch.Generator().manual_seed(settings.seed)
     kinds = [kind for kind in SHAPES if kind != "complex" or settings.complex_weights]
-    walks: list[_Walk] = []
-    for lr_factor, decay_factor in GROUPS:
+    tensors: list[_TensorInput] = []
+    for lr_factor, decay_factor in GROUP_FACTORS:
         for kind in kinds:
             dtype = DTYPES.get(kind, torch.float64)
             start = torch.randn(*SHAPES[kind], generator=generator, dtype=dtype) * 2
             gradients = torch.randn(settings.steps, *SHAPES[kind], generator=generator, dtype=dtype)
             gradients *= torch.logspace(-2, 2, SHAPES[kind][-1], dtype=torch.float64).to(gradients.real.dtype)
-            walks.append(_Walk(kind, start, gradients, settings.lr * lr_factor, settings.weight_decay * decay_factor))
-    return walks
+            tensors.append(_TensorInput(kind, start, gradients, settings.lr * lr_factor, settings.weight_decay * decay_factor))
+    return tensors
 
 
-def _follow(make: Factory, walks: Sequence[_Walk], settings: ImplementationPathsSettings) -> list[Tensor]:
-    weights = [torch.nn.Parameter(_laid_out(walk.kind, walk.start)) for walk in walks]
-    each = len(walks) // len(GROUPS)
+def _measured_paths(make: Factory, tensors: Sequence[_TensorInput], settings: ImplementationPathsSettings) -> list[Tensor]:
+    """Return the path of each tensor under the subject, [steps + 1, *shape]."""
+    weights = [torch.nn.Parameter(_laid_out(tensor.kind, tensor.start)) for tensor in tensors]
+    group_size = len(tensors) // len(GROUP_FACTORS)
     groups: list[dict[str, Any]] = [
-        {"params": weights[at : at + each], "lr": walks[at].lr, "weight_decay": walks[at].weight_decay}
-        for at in range(0, len(walks), each)
+        {"params": weights[first : first + group_size], "lr": tensors[first].lr, "weight_decay": tensors[first].weight_decay}
+        for first in range(0, len(tensors), group_size)
     ]
     optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
     paths = [[weight.detach().clone()] for weight in weights]
     for step in range(settings.steps):
-        for walk, weight in zip(walks, weights, strict=True):
-            weight.grad = _laid_out(walk.kind, walk.gradients[step])
+        for tensor, weight in zip(tensors, weights, strict=True):
+            weight.grad = _laid_out(tensor.kind, tensor.gradients[step])
         step_once(optimizer, step)
         for path, weight in zip(paths, weights, strict=True):
             path.append(weight.detach().clone())
@@ -85,31 +88,32 @@ def _follow(make: Factory, walks: Sequence[_Walk], settings: ImplementationPaths
 
 
 def _laid_out(kind: str, values: Tensor) -> Tensor:
-    """Return a copy of the values, for `transposed` in a memory that is not contiguous."""
+    """Return a copy of the values; that of a `transposed` tensor is not contiguous in memory."""
     return values.t().clone(memory_format=torch.contiguous_format).t() if kind == "transposed" else values.clone()
 
 
-def _distance(walk: _Walk, path: Tensor, settings: ImplementationPathsSettings) -> tuple[float, float]:
-    """Return the worst distance from the rule and what rounding may put into it, both over the decay's effect."""
-    due = _by_the_rule(settings.rule, walk, walk.weight_decay)
-    effect = float((due - _by_the_rule(settings.rule, walk, 0.0)).abs().max())
+def _distance(tensor: _TensorInput, path: Tensor, settings: ImplementationPathsSettings) -> tuple[float, float]:
+    """Return the worst distance from the rule and its rounding tolerance, both over the decay's effect."""
+    expected = _path_of_rule(settings.rule, tensor, tensor.weight_decay)
+    effect = float((expected - _path_of_rule(settings.rule, tensor, 0.0)).abs().max())
     eps = torch.finfo(path.dtype).eps
-    # A step rounds the decayed weight, the update and their difference, the update itself some ten times but lr times smaller.
-    room = 8 * eps * settings.steps * float(due.abs().max())
-    return float((_parts(path) - due).abs().max()) / effect, room / effect
+    # A step rounds the decayed weight, the update and their difference. The update has about ten
+    # roundings of its own, but they are smaller by the factor lr.
+    tolerance = 8 * eps * settings.steps * float(expected.abs().max())
+    return float((_parts(path) - expected).abs().max()) / effect, tolerance / effect
 
 
 def _parts(values: Tensor) -> Tensor:
-    """Return float64 numbers; those of a complex tensor as pairs of parts."""
+    """Return the values in float64, a complex number as a pair: real part, imaginary part."""
     return (torch.view_as_real(values) if values.is_complex() else values).double()
 
 
-def _by_the_rule(rule: Rule, walk: _Walk, weight_decay: float) -> Tensor:
+def _path_of_rule(rule: Rule, tensor: _TensorInput, weight_decay: float) -> Tensor:
     """Return the rule's path [steps + 1, *shape] in float64."""
-    weight, gradients, lr = _parts(walk.start), _parts(walk.gradients), walk.lr
+    weight, gradients, lr = _parts(tensor.start), _parts(tensor.gradients), tensor.lr
     path, first, second = [weight], torch.zeros_like(weight), torch.zeros_like(weight)
-    for step, given in enumerate(gradients, start=1):
-        gradient = given if rule == "adamw" else given + weight_decay * weight
+    for step, data_gradient in enumerate(gradients, start=1):
+        gradient = data_gradient if rule == "adamw" else data_gradient + weight_decay * weight
         if rule == "sgd_l2":
             first = MOMENTUM * first + gradient
             weight = weight - lr * first
@@ -117,8 +121,8 @@ def _by_the_rule(rule: Rule, walk: _Walk, weight_decay: float) -> Tensor:
             first = BETAS[0] * first + (1 - BETAS[0]) * gradient
             second = BETAS[1] * second + (1 - BETAS[1]) * gradient.square()
             scale = (second / (1 - BETAS[1] ** step)).sqrt() + ADAM_EPS
-            kept = weight * (1 - lr * weight_decay) if rule == "adamw" else weight
-            weight = kept - lr * first / (1 - BETAS[0] ** step) / scale
+            decayed = weight * (1 - lr * weight_decay) if rule == "adamw" else weight
+            weight = decayed - lr * first / (1 - BETAS[0] ** step) / scale
         path.append(weight)
     assert math.isfinite(float(weight.sum()))
     return torch.stack(path)

@@ -1,9 +1,10 @@
-"""Do master weights, compensated sums and stochastic rounding keep a decay that bfloat16 alone rounds away?
+"""Probe rounding_remedies: master weights, compensated sums and stochastic rounding of bfloat16 weights.
 
-lr x weight_decay = 1e-3 is half of the least decay that moves a bfloat16 weight. Weights fill a binade, in many copies. Without a
-gradient, (1 - x)^T should be left on average: exactly in expectation under stochastic rounding (within its standard error), up
-to one rounding of the last weight, half a unit in the last place or 2^-8 at most, under the others. With gradients, weights
-that are rounded from a float32 master are those of the float32 run, rounded: bit for bit. Range: x is under 0.03 on purpose.
+x = lr x weight_decay = 1e-3 is half of the least decay that moves a bfloat16 weight, so bfloat16 alone loses it. The
+weights fill a binade, in `copies` copies. Without a gradient, (1 - x)^T should be left on average: under stochastic
+rounding exactly in expectation (within the standard error of the mean), under the other remedies up to one rounding of
+the last weight, at most half a unit in the last place or 2^-8. With gradients, weights that are rounded from a float32
+master are bit for bit the rounded weights of the float32 run. Range: x is under 0.03 on purpose.
 """
 
 from __future__ import annotations
@@ -29,16 +30,17 @@ def run(make: Factory, settings: RoundingRemediesSettings) -> dict[str, Measurem
     expected = (1 - settings.lr * settings.weight_decay) ** settings.steps
     error = float(ratio.std()) / math.sqrt(len(ratio)) if settings.copies > 1 else None
     left = Measurement(float(ratio.mean()), "of w0", expected, None, 1 - expected, error)
-    return {"left": left} if settings.copies > 1 else {"left": left, **_beside_float32(make, settings, start)}
+    return {"left": left} if settings.copies > 1 else {"left": left, **_compared_with_float32(make, settings, start)}
 
 
-def _beside_float32(make: Factory, settings: RoundingRemediesSettings, start: Tensor) -> dict[str, Measurement]:
+def _compared_with_float32(make: Factory, settings: RoundingRemediesSettings, start: Tensor) -> dict[str, Measurement]:
+    """Compare bfloat16 weights with those of a float32 run on the same gradients."""
     generator = torch.Generator().manual_seed(settings.seed)
     gradients = torch.randn(settings.noisy_steps, len(start), generator=generator).bfloat16()
-    low, wide = (_run(make, settings, one, gradients=gradients) for one in (start.bfloat16(), start.float()))
-    idle = _run(make, settings, start.float(), gradients=gradients, decay=0.0)
+    low, wide = (_run(make, settings, weights, gradients=gradients) for weights in (start.bfloat16(), start.float()))
+    undecayed = _run(make, settings, start.float(), gradients=gradients, decay=0.0)
     differing = float((low != wide.bfloat16()).double().mean())
-    felt = float((low.double() - idle.double()).mean() / (wide.double() - idle.double()).mean())
+    felt = float((low.double() - undecayed.double()).mean() / (wide.double() - undecayed.double()).mean())
     return {
         "differing": Measurement(differing, "share of weights", 0.0, 1e-6, 1.0),
         "felt": Measurement(felt, "of the decay's effect", 1.0),

@@ -1,7 +1,7 @@
-"""What does weight decay do where gradients are sparse: is the step refused, and do rows that no gradient names decay?
+"""Probe sparse_gradient: weight decay under sparse gradients, compared with dense ones, or a refusal.
 
-A sparse gradient names some rows of a table. Decay would have to touch the others too, or be a different rule for rare rows;
-who steps is compared with itself under dense gradients, in rows where these are zero.
+A sparse gradient names some rows of a table. Decay would have to change the other rows too, or be a different rule for
+rare rows. A subject that takes the step is compared with itself under dense gradients, in rows where these are zero.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Measuremen
     values = torch.tensor([[0.7, -0.4]], dtype=torch.float64)
     refused = 0.0
     try:
-        with torch.sparse.check_sparse_tensor_invariants():  # said either way, or torch warns in the subject's name
+        # Without an explicit choice, torch would warn, and the warning would look like one of the
+        # subject.
+        with torch.sparse.check_sparse_tensor_invariants():
             for step in range(settings.steps):
                 step_once(optimizer, step, [table], [torch.sparse_coo_tensor(torch.tensor([[NAMED]]), values, (ROWS, 2))])
-    except ValueError:  # how a watched subject's exception arrives
+    except ValueError:  # a watched subject raises RunError, which is a ValueError
         refused = 1.0
     dense = torch.nn.Parameter(start.clone())
-    beside = make([dense], lr=settings.lr, weight_decay=settings.weight_decay)
+    dense_optimizer = make([dense], lr=settings.lr, weight_decay=settings.weight_decay)
     for step in range(settings.steps):
-        step_once(beside, step, [dense], [torch.zeros_like(dense).index_copy(0, torch.tensor([NAMED]), values)])
+        step_once(dense_optimizer, step, [dense], [torch.zeros_like(dense).index_copy(0, torch.tensor([NAMED]), values)])
     left = table.detach() / start
     others = [row for row in range(ROWS) if row != NAMED]
     shrink = settings.lr * (settings.weight_decay or 1.0)
@@ -42,13 +44,13 @@ def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Measuremen
         "refused": Measurement(refused, "1 if so", float(settings.refused), 1e-6, 1.0),
         "untouched_left": Measurement(float(left[others].mean()), "of w0", 1.0, 4 * EPS, shrink),
         "named_moved": Measurement(float((left[NAMED] - 1).abs().mean()), "of w0", information=True),
-        "unlike_dense": _unlike(table, dense, settings, refused=bool(refused)),
+        "unlike_dense": _distance_to_dense(table, dense, settings, refused=bool(refused)),
     }
 
 
-def _unlike(table: Tensor, dense: Tensor, settings: SparseGradientSettings, *, refused: bool) -> Measurement:
-    """Return how far rows that no gradient named are from where dense gradients take them; nowhere, where the step is refused."""
+def _distance_to_dense(table: Tensor, dense: Tensor, settings: SparseGradientSettings, *, refused: bool) -> Measurement:
+    """Return the largest distance of rows that no gradient named from those under dense gradients; 0 if refused."""
     others = [row for row in range(ROWS) if row != NAMED]
     ours, theirs = table.detach()[others], dense.detach()[others]
-    apart = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())
-    return Measurement(apart, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))
+    distance = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())
+    return Measurement(distance, "of w", 0.0, 8 * EPS * settings.steps, settings.lr * (settings.weight_decay or 1.0))

@@ -1,6 +1,6 @@
-"""Probes of one update rule against its closed form: what a scenario sets, and what each measures.
+"""Declarations of the probes that compare an update rule with its closed form: settings and measures of each.
 
-Nothing here imports torch; the module of a probe's name holds its closed form and its experiment.
+Nothing in this file imports torch. The closed form and the experiment of a probe are in the module of its name.
 """
 
 from __future__ import annotations

@@ -1,8 +1,12 @@
-"""Where does a gradient that never changes drive a weight? To a bound that decay alone sets, or that the gradient sets.
+"""Probe of a constant gradient: the path of a weight to a bound, which decay alone or also the gradient sets.
 
-Closed form, exact at every step T of a constant lr h: w_T = (1 - h l)^T (w_0 + s / l) - s / l with s the normalised
-gradient: s = g / (|g| + eps) for AdamW (bias correction makes both moments exact), s = g for SGD, s = sign(g) for sign
-descent. A second learning rate restarts the formula. The limit -s / l is 1 / l in size for AdamW whatever g is.
+Closed form, exact at every step T of a constant learning rate h with decay l:
+
+    w_T = (1 - h l)^T (w_0 + s / l) - s / l
+
+s is the normalised gradient: g / (|g| + eps) for AdamW (bias correction makes both moments exact), g for SGD, sign(g) for
+sign descent. After a change of the learning rate the formula starts again from the weight reached. For AdamW the limit
+-s / l has the size 1 / l for every g other than 0.
 Source: Loshchilov and Hutter 2019, Algorithm 2; Xie and Li 2024 (the box 1 / l); Chen et al. 2024 for the sign.
 """
 
@@ -13,30 +17,30 @@ from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
 from harness.measurement import Measurement
-from harness.probes.inputs import GROUPS, halved_midway
+from harness.probes.inputs import GROUP_FACTORS, halved_midway
 from harness.probes.rule import ConstantGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups
 
 GRADIENTS = (-30.0, -1.0, -0.003, 0.0, 0.003, 1.0, 100.0)
 STARTS = (-3.1, -0.3, 0.3, 1.9)
-WEAK = (2, 2)  # row and column of w_0 = 0.3 under g = -0.003: pushed outward by less than its decay pulls
+WEAK = (2, 2)  # row and column of w_0 = 0.3, g = -0.003: the gradient pushes outward, more weakly than decay pulls
 
 
 def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Measurement]:
     """Return the worst departure from the closed form at any step, the bound reached and what it depends on."""
     lrs = halved_midway(settings.lr, settings.steps)
     start, gradient = _grid()
-    groups = [GroupInput(start, lambda step, weight: gradient, *factors) for factors in GROUPS]
+    groups = [GroupInput(start, lambda step, weight: gradient, *factors) for factors in GROUP_FACTORS]
     paths = run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay)
-    due = [_closed(settings, lr_factor=factors[0], decay_factor=factors[1]) for factors in GROUPS]
-    bare = [_undecayed(settings, lrs, lr_factor=lr_factor) for lr_factor, _ in GROUPS]
-    worst = max(_relative(own, closed).max().item() for own, closed in zip(paths, due, strict=True))
-    effect = min(_relative(path, closed).min().item() for path, closed in zip(bare, due, strict=True))
+    predicted = [_closed(settings, lr_factor=factors[0], decay_factor=factors[1]) for factors in GROUP_FACTORS]
+    undecayed = [_undecayed(settings, lrs, lr_factor=lr_factor) for lr_factor, _ in GROUP_FACTORS]
+    worst = max(_relative(path, closed).max().item() for path, closed in zip(paths, predicted, strict=True))
+    effect = min(_relative(path, closed).min().item() for path, closed in zip(undecayed, predicted, strict=True))
     relative = _rounding(settings)
     return {
         "worst_error": Measurement(worst, "fraction of max |w|", expected=0.0, tolerance=relative, effect=effect),
-        **_limits(paths[0], due[0], decay=settings.weight_decay, relative=relative),
+        **_limits(paths[0], predicted[0], decay=settings.weight_decay, relative=relative),
     }
 
 
@@ -53,13 +57,13 @@ def _normalised(settings: ConstantGradientSettings) -> Tensor:
 
 
 def _closed(settings: ConstantGradientSettings, *, lr_factor: float, decay_factor: float) -> Tensor:
-    """The path [steps + 1, rows, columns]: the formula once for each of the two learning rates."""
+    """Return the predicted path [steps + 1, rows, columns]: the formula once for each of the two learning rates."""
     limit = -_normalised(settings) / (settings.weight_decay * decay_factor)
     half, start = settings.steps // 2, _grid()[0]
     pieces: list[Tensor] = []
     for lr, count in ((settings.lr, half), (settings.lr / 2, settings.steps - half)):
-        left = 1 - lr * lr_factor * settings.weight_decay * decay_factor
-        powers = left ** torch.arange(count + 1, dtype=torch.float64)[:, None, None]
+        factor = 1 - lr * lr_factor * settings.weight_decay * decay_factor
+        powers = factor ** torch.arange(count + 1, dtype=torch.float64)[:, None, None]
         pieces.append(powers * (start - limit) + limit)
         start = pieces[-1][-1]
     return torch.cat([pieces[0], pieces[1][1:]])
@@ -71,33 +75,41 @@ def _undecayed(settings: ConstantGradientSettings, lrs: list[float], *, lr_facto
 
 
 def _relative(path: Tensor, closed: Tensor) -> Tensor:
-    """Worst distance of each coordinate, over the largest |w| that it reaches."""
+    """Return the largest distance of each coordinate from the closed form, over the largest |w| that the closed form reaches."""
     return (path - closed).abs().amax(0) / closed.abs().amax(0)
 
 
 def _rounding(settings: ConstantGradientSettings) -> float:
-    """Relative rounding: 6 roundings a step of the path; under AdamW also those of the two moments.
+    """Return the relative rounding error: 6 roundings of the path a step, and under AdamW those of the two moments.
 
-    A moving average with coefficient b errs by 2 eps / (1 - b): 20 eps for 0.9 and 2000 eps for 0.999, which the square
-    root halves; each bias correction 1 - b^t errs by eps / (1 - b), again halved for the second: 1530 eps together.
+    A moving average with coefficient b has an error of 2 eps / (1 - b): 20 eps for 0.9, and 2000 eps for 0.999, which the
+    square root halves. Each bias correction 1 - b^t has an error of eps / (1 - b), and the square root halves the second
+    one again. The sum is 1530 eps.
     """
     return EPS * (6 * settings.steps + (1530 if settings.law == "adamw" else 0))
 
 
-def _limits(path: Tensor, due: Tensor, *, decay: float, relative: float) -> dict[str, Measurement]:
-    pairs = (_slope(path[-1]), _slope(due[-1])), (_reach(path, decay), _reach(due, decay)), (_growth(path), _growth(due))
-    (slope, slope_due), (reach, reach_due), (growth, growth_due) = pairs
+def _limits(path: Tensor, closed: Tensor, *, decay: float, relative: float) -> dict[str, Measurement]:
+    slope, closed_slope = _slope(path[-1]), _slope(closed[-1])
+    reach, closed_reach = _reach(path, decay), _reach(closed, decay)
+    growth, closed_growth = _growth(path), _growth(closed)
     return {
-        "limit_slope": Measurement(slope, "1", expected=slope_due, tolerance=4 * relative, effect=1.0),
-        "limit_times_decay": Measurement(reach, "1", expected=reach_due, tolerance=2 * relative * reach_due, effect=reach_due),
+        "limit_slope": Measurement(slope, "1", expected=closed_slope, tolerance=4 * relative, effect=1.0),
+        "limit_times_decay": Measurement(
+            reach, "1", expected=closed_reach, tolerance=2 * relative * closed_reach, effect=closed_reach
+        ),
         "weak_gradient_growth": Measurement(
-            growth, "ratio", expected=growth_due, tolerance=2 * relative * max(growth_due, 1.0), effect=abs(growth_due - 1)
+            growth,
+            "ratio",
+            expected=closed_growth,
+            tolerance=2 * relative * max(closed_growth, 1.0),
+            effect=abs(closed_growth - 1),
         ),
     }
 
 
 def _slope(end: Tensor) -> float:
-    """Slope of log |w_T| against log |g| over the gradients that are not zero."""
+    """Return the slope of log |w_T| against log |g| over the gradients that are not zero."""
     _, gradient = _grid()
     moving = gradient != 0
     x, y = gradient[moving].abs().log(), end[moving].abs().log()

@@ -1,7 +1,7 @@
-"""Where does an optimizer with weight decay come to rest on a quadratic? Which penalty, if any, has its minimum there.
+"""Probe of the point of rest on a quadratic, and of the ridge penalty, if any, that has its minimum there.
 
-The loss is a/2 (w - w*)^2 on four axes; ridge(alpha) = a w* / (a + alpha) minimises loss + alpha/2 w^2. Closed forms,
-h the learning rate, l the decay, m the momentum:
+The loss is a/2 (w - w*)^2 on four axes; ridge(alpha) = a w* / (a + alpha) minimises loss + alpha/2 w^2. Closed forms with
+the learning rate h, the decay l and the momentum m:
 coupled            alpha = l                    torch SGD, with momentum too, and Adam: L2 in the gradient
 decoupled          alpha = l (1 - m)            decay h l outside the buffer
 independent        alpha = l (1 - m) / h        decay l, whatever h (Loshchilov and Hutter 2019, Proposition 1)
@@ -11,7 +11,7 @@ box                w = clip(w*, -1/l, 1/l)      AdamW without noise as eps -> 0 
 independent_box    w = clip(w*, -h/l, h/l)      AdamW whose decay is l at the initial learning rate h
 finite_eps         a (w* - w) = eps l w / (1 - l w)   AdamW at rest, from g / (|g| + eps) = -l w
 unbiased           w = w*                       decay only where the update agrees (Chen et al. 2025)
-|l w| = 1 is where a box ends, so this is the one probe that reaches it.
+A box ends where |l w| = 1, so this is the only probe that reaches |l w| = 1.
 """
 
 from __future__ import annotations
@@ -35,41 +35,43 @@ LINEAR: tuple[Ridge, ...] = ("coupled", "decoupled", "independent", "independent
 def run(make: Factory, settings: FixedPointSettings) -> dict[str, Measurement]:
     """Return the point of rest and the ridge penalty alpha = a (w* - w) / w that has its minimum there."""
     path = _run(make, settings)
-    rest, due = path[-1], closed_form(settings)
-    tolerance, effect = _remainder(settings, due), _nearest_rival(settings, due)
-    alphas, due_alphas = _alphas(rest), _alphas(due)
-    # alpha = a (w* - w) / w, so its error is that of w times a w* / w^2.
-    steepness = float((_row(CURVATURES) * _row(MINIMA) / due.square()).max())
+    rest, closed = path[-1], closed_form(settings)
+    tolerance, effect = _remainder(settings, closed), _nearest_rival(settings, closed)
+    alphas, closed_alphas = _alphas(rest), _alphas(closed)
+    # alpha = a (w* - w) / w, so the error of alpha is the error of w times a w* / w^2.
+    steepness = float((_row(CURVATURES) * _row(MINIMA) / closed.square()).max())
     alpha_tolerance = steepness * tolerance
-    readings = {
+    measurements = {
         "alpha": Measurement(
             float(alphas.mean()),
             "penalty",
-            expected=float(due_alphas.mean()),
+            expected=float(closed_alphas.mean()),
             tolerance=alpha_tolerance,
-            effect=float(due_alphas.mean()),
+            effect=float(closed_alphas.mean()),
         ),
         "alpha_spread": Measurement(
             float(alphas.max() - alphas.min()),
             "penalty",
-            expected=float(due_alphas.max() - due_alphas.min()),
+            expected=float(closed_alphas.max() - closed_alphas.min()),
             tolerance=2 * alpha_tolerance,
-            effect=float(due_alphas.mean()),
+            effect=float(closed_alphas.mean()),
         ),
-        "worst_error": Measurement(float((rest - due).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect),
+        "worst_error": Measurement(
+            float((rest - closed).abs().max()), "weight", expected=0.0, tolerance=tolerance, effect=effect
+        ),
         "last_move": Measurement(float((path[-1] - path[-2]).abs().max()), "weight", tolerance=tolerance, information=True),
     }
-    return readings | _weights(rest, due, tolerance=tolerance)
+    return measurements | _weights(rest, closed, tolerance=tolerance)
 
 
-def _weights(rest: Tensor, due: Tensor, *, tolerance: float) -> dict[str, Measurement]:
+def _weights(rest: Tensor, closed: Tensor, *, tolerance: float) -> dict[str, Measurement]:
     return {
         name: Measurement(
             float(rest[0, axis]),
             "weight",
-            expected=float(due[0, axis]),
+            expected=float(closed[0, axis]),
             tolerance=tolerance,
-            effect=abs(float(due[0, axis]) - MINIMA[axis]),  # what decay does to this weight
+            effect=abs(float(closed[0, axis]) - MINIMA[axis]),  # the distance by which decay moves this weight
         )
         for name, axis in (("weight_flat", FLAT), ("weight_steep", STEEP), ("weight_small", SMALL))
     }
@@ -100,7 +102,7 @@ def closed_form(settings: FixedPointSettings) -> Tensor:
 
 
 def _alpha(settings: FixedPointSettings) -> float | None:
-    """The ridge penalty of a linear law."""
+    """Return the ridge penalty of a linear law, or None for another law."""
     decay, lr, momentum = settings.weight_decay, settings.lr, settings.momentum
     table = {
         "coupled": decay,
@@ -112,44 +114,44 @@ def _alpha(settings: FixedPointSettings) -> float | None:
     return table.get(settings.law)
 
 
-def _remainder(settings: FixedPointSettings, due: Tensor) -> float:
-    """How far from rest a linear subject still is after the steps, plus rounding.
+def _remainder(settings: FixedPointSettings, closed: Tensor) -> float:
+    """Return how far from rest a linear subject still is after all steps, plus rounding.
 
-    The error falls by the spectral radius r of one step's 2 x 2 matrix of (w, buffer): it is at most T r^T times its
-    start, because two equal roots give T r^(T-1). At rest a step's rounding of 4 eps |w| is summed to 4 eps |w| / (1 - r).
-    An adaptive subject only comes near its law; what is left here is the rounding of the steps, so that a claim about
-    it has to state how near.
+    Each step multiplies the error by the spectral radius r of the step's 2 x 2 matrix of (w, buffer). After T steps the
+    error is at most T r^T times the initial error, because two equal roots give T r^(T-1). At rest the rounding of a step,
+    4 eps |w|, sums to 4 eps |w| / (1 - r). An adaptive subject only comes near its law. The result for it is the rounding
+    of the steps alone, so a claim about it must state a distance.
     """
-    rounding = 4 * EPS * float(due.abs().max())
+    rounding = 4 * EPS * float(closed.abs().max())
     if settings.law not in LINEAR or settings.schedule == "linear_to_zero":
         return rounding * settings.steps
     radius = max(_radius(settings, curvature) for curvature in CURVATURES)
-    start = float((due - START).abs().max())
+    start = float((closed - START).abs().max())
     return settings.steps * radius**settings.steps * start + rounding / (1 - radius)
 
 
 def _radius(settings: FixedPointSettings, curvature: float) -> float:
-    """Spectral radius of one step: w <- after (kept w - h b), b <- m b + pull w."""
+    """Return the spectral radius of one step: b <- m b + pull w, w <- after (before w - h b)."""
     lr, decay, momentum = settings.lr, settings.weight_decay, settings.momentum
-    pull, kept, after = curvature, 1.0, 1.0
+    pull, before, after = curvature, 1.0, 1.0
     if settings.law == "coupled":
         pull = curvature + decay
     elif settings.law == "decoupled":
-        kept = 1 - lr * decay
+        before = 1 - lr * decay
     elif settings.law == "independent":
-        kept = 1 - decay
+        before = 1 - decay
     else:
         after = 1 - decay if settings.law == "independent_after" else 1 / (1 + lr * decay)
-    step = torch.tensor([[after * (kept - lr * pull), -after * lr * momentum], [pull, momentum]], dtype=torch.float64)
+    step = torch.tensor([[after * (before - lr * pull), -after * lr * momentum], [pull, momentum]], dtype=torch.float64)
     return float(torch.linalg.eigvals(step).abs().max())
 
 
-def _nearest_rival(settings: FixedPointSettings, due: Tensor) -> float:
-    """The distance to the closest other ridge law's point of rest, at its worst axis: what must be told apart."""
+def _nearest_rival(settings: FixedPointSettings, closed: Tensor) -> float:
+    """Return the smallest distance, on the worst axis, to the point of rest of another ridge law: the effect to resolve."""
     distances: list[float] = []
     for law in LINEAR:
         rival = closed_form(FixedPointSettings(settings.lr, settings.weight_decay, law, momentum=settings.momentum))
-        distances.append(float((rival - due).abs().max()))
+        distances.append(float((rival - closed).abs().max()))
     return min(distance for distance in distances if distance > 1e-9)
 
 

@@ -1,10 +1,14 @@
-"""Does decay know no direction: opposite weights, permuted weights, turned weights, a weight of zero, an ascent?
+"""Probe of symmetry: decay under change of sign, permutation and rotation, at zero and under maximize.
 
-w and g of the other sign end at the other sign; an element-wise optimizer takes permuted elements to permuted ends.
-Without gradients decoupled decay commutes with a rotation R, since R (k w) = k (R w), and a pull of constant length does
-not. Zero stays zero. Under maximize the gradient changes its sign and the decay does not: without a gradient the first
-step leaves 1 - h l (decoupled, plain SGD) or 1 - h / (|w| + eps / l) (Adam with L2). Source: the PyTorch documentation of
-torch.optim.SGD on maximize.
+sign         -w with gradients -g ends at the negative of the end of w with gradients g
+permutation  an element-wise optimizer takes permuted weights and gradients to the permuted end
+rotation     without gradients decoupled decay commutes with a rotation R, since R (k w) = k (R w); a pull of constant
+             length does not
+zero         without a gradient a weight of zero stays zero
+maximize     the gradient changes its sign and the decay does not: without a gradient the first step multiplies a weight by
+             1 - h l (decoupled, plain SGD) or 1 - h / (|w| + eps / l) (Adam with L2), h the learning rate, l the decay
+
+Source: the PyTorch documentation of torch.optim.SGD on maximize.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.decay_laws.tolerances import changed, count_measurement, distance, factor_measurement, rounding_measurement
+from harness.decay_laws.tolerances import count_differences, count_measurement, distance, factor_measurement, rounding_measurement
 from harness.measurement import Measurement
-from harness.probes.inputs import matrices, noise, parameters, zero_gradients
+from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
 from harness.probes.rule import SymmetrySettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps
@@ -26,7 +30,7 @@ ADAM_EPS = 1e-8
 
 def run(make: Factory, settings: SymmetrySettings) -> dict[str, Measurement]:
     """Return how far mirrored, permuted and turned runs are from the run itself, and what becomes of zero."""
-    (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise(settings.steps, 1, seed=settings.seed)]
+    (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
     zeros = [torch.zeros_like(start)] * settings.steps
     end = _end(make, settings, start, rows)
     mirrored = -_end(make, settings, -start, [-row for row in rows])
@@ -41,9 +45,9 @@ def run(make: Factory, settings: SymmetrySettings) -> dict[str, Measurement]:
             distance([permuted], [_permuted(end, order)]), steps=settings.steps, effect=effect
         ),
         "turned_error": rounding_measurement(distance([turned], [turn @ quiet]), steps=settings.steps, effect=effect),
-        "zero_moved": _from_zero(make, settings),
-        "quiet_factor": _quiet(make, settings),
-        "update_response": _response(make, settings),
+        "zero_moved": _zero_moved(make, settings),
+        "quiet_factor": _quiet_factor(make, settings),
+        "update_response": _update_response(make, settings),
     }
 
 
@@ -63,29 +67,30 @@ def _rotation(size: int, seed: int) -> Tensor:
     return turn
 
 
-def _from_zero(make: Factory, settings: SymmetrySettings) -> Measurement:
-    """Count what leaves zero without a gradient."""
+def _zero_moved(make: Factory, settings: SymmetrySettings) -> Measurement:
+    """Return the number of elements that leave zero without a gradient."""
     weights = parameters([torch.zeros_like(matrices(1, seed=settings.seed)[0])])
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     after = run_steps(optimizer, weights, zero_gradients(settings.steps, weights))
-    return count_measurement(changed(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
+    return count_measurement(count_differences(after, [torch.zeros_like(after[0])]), at_stake=float(after[0].numel()))
 
 
-def _quiet(make: Factory, settings: SymmetrySettings) -> Measurement:
+def _quiet_factor(make: Factory, settings: SymmetrySettings) -> Measurement:
+    """Return the factor of the first step on a weight without a gradient."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = float(weights[0].detach()[0, 0])
     after = float(
         run_steps(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, zero_gradients(1, weights))[0][0, 0]
     )
     pull = settings.weight_decay * abs(before)
-    taken = settings.weight_decay if settings.law == "decoupled" else settings.weight_decay / (pull + ADAM_EPS)
-    return factor_measurement(after / before, 1 - settings.lr * taken, steps=2, effect=settings.lr * taken)
+    rate = settings.weight_decay if settings.law == "decoupled" else settings.weight_decay / (pull + ADAM_EPS)
+    return factor_measurement(after / before, 1 - settings.lr * rate, steps=2, effect=settings.lr * rate)
 
 
-def _response(make: Factory, settings: SymmetrySettings) -> Measurement:
-    """Return which way a step without decay goes along a gradient: -1 down, 1 up."""
+def _update_response(make: Factory, settings: SymmetrySettings) -> Measurement:
+    """Return the direction of a step without decay along the gradient: -1 down, 1 up."""
     weights = parameters(matrices(1, seed=settings.seed))
     before = weights[0].detach().clone()
-    gradient = noise(1, 1, seed=settings.seed)[0][0]
+    gradient = noise_gradients(1, 1, seed=settings.seed)[0][0]
     after = run_steps(make(weights, lr=settings.lr, weight_decay=0.0), weights, [[gradient]])[0]
     return Measurement(float(((after - before) * gradient).sum().sign()), "-1 down, 1 up", effect=2.0)

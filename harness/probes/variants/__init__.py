@@ -1,6 +1,7 @@
-"""Probes of optimizers that average, mask or estimate: what a scenario sets, and what each measures.
+"""Declarations of the probes of variants: optimizers that average, mask, or estimate their learning rate.
 
-Nothing here imports torch; the module of a probe's name holds its closed form and its experiment.
+Each declaration lists what a scenario can set and what the probe measures. Nothing here imports torch. The module with a
+probe's name holds its closed form and its experiment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from harness.probes.probe import Probe
 
 @dataclass(frozen=True)
 class AveragedWeightsSettings:
-    """`keep` is b, `pull` p and `every` k of the formulas; an arm's constructor options must say the same."""
+    """`keep`, `pull` and `every` are b, p and k of the probe's formulas; an arm's constructor options must agree with them."""
 
     law: Literal["ema", "equal", "lookahead", "schedule_free_y", "schedule_free_z"]
     lr: float = 0.1
@@ -26,7 +27,7 @@ class AveragedWeightsSettings:
 
 @dataclass(frozen=True)
 class CautiousMaskSettings:
-    """`cautious` says whether the subject is held to the mask, or to decay everywhere."""
+    """With `cautious`, the expected decay follows the mask; without it, decay is expected everywhere."""
 
     cautious: bool
     lr: float = 0.05
@@ -36,7 +37,7 @@ class CautiousMaskSettings:
 
 @dataclass(frozen=True)
 class EstimatedRateSettings:
-    """A run of `steps`; `d0` is what the arm's subject starts its estimate from."""
+    """A run of `steps` steps; `d0` is the first estimate of the arm's subject."""
 
     lr: float = 1.0
     weight_decay: float = 0.2

@@ -1,13 +1,16 @@
-"""What does weight decay do to weights that are averaged: by a moving average, a plain one, Lookahead or Schedule-Free?
+"""Probe averaged_weights: decay of weights under a moving average, a plain average, Lookahead and Schedule-Free.
 
-Without a gradient all of these are linear. With r = 1 - lr x weight_decay, T steps and a start of 1:
-ema             a_1 = r, a <- b a + (1 - b) r^t:   a_T = b^(T-1) r + (1 - b) sum of b^(T-t) r^t
-equal           the mean of r ... r^T:             r (1 - r^T) / (T (1 - r))
-lookahead       k steps, then p of the way:        (1 - p + p r^k)^(T/k), so decay acts at p of its rate
-schedule_free_z z_T = r^T, and x is their mean:    as `equal`
-schedule_free_y z <- z - lr l y, x their mean, y = (1 - b) z + b x: no closed form; two scalars are iterated here
-An average lags behind a weight that decays, and is larger. The average itself must not decay a second time, and putting it
-into the parameters and back must change nothing.
+Without a gradient all of these are linear. With r = 1 - lr x weight_decay, T steps and a start of 1, the averages are:
+
+Law              Rule and closed form
+ema              a_1 = r, a <- b a + (1 - b) r^t:   a_T = b^(T-1) r + (1 - b) sum of b^(T-t) r^t
+equal            the mean of r ... r^T:             r (1 - r^T) / (T (1 - r))
+lookahead        k steps, then p of the way:        (1 - p + p r^k)^(T/k), so decay acts at p of its rate
+schedule_free_z  z_T = r^T, and x is their mean:    as `equal`
+schedule_free_y  z <- z - lr l y, x their mean, y = (1 - b) z + b x: no closed form; two scalars are iterated here
+
+The average of a decaying weight lags behind it and is larger. The average itself must not decay a second time. Writing
+it into the parameters and putting the trained weights back must change nothing.
 Source: torch.optim.swa_utils; Izmailov et al. 2018; Zhang et al. 2019; Defazio et al. 2024.
 """
 
@@ -45,21 +48,27 @@ def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Measureme
         if average is not None:
             average.update_parameters(model)
     trained = model.weight.detach().clone()
-    averaged, moved = _swapped(optimizer, model) if average is None else (next(average.parameters()).detach(), 0.0)
-    due = _closed_form(settings)
-    tolerance = 8 * EPS * settings.steps  # each step rounds the weight and the average a few times; nothing grows
-    left, fast = float(_worst(averaged / start, due)), float((trained / start)[0, 0])
-    rate = (1 - settings.lr * settings.weight_decay) ** settings.steps
-    readings = {
-        "averaged_left": Measurement(left, "of w0", due, tolerance, 1 - due),
-        "trained_left": Measurement(fast, "of w0"),
-        "lag": Measurement(left / fast, "ratio", effect=due / rate - 1),
-        "swap_error": Measurement(moved, "of w0", 0.0, tolerance, 1 - due),
+    averaged, swap_error = _swapped(optimizer, model) if average is None else (next(average.parameters()).detach(), 0.0)
+    expected = _closed_form(settings)
+    tolerance = 8 * EPS * settings.steps  # each step rounds weight and average a few times; errors do not grow
+    averaged_left, trained_left = float(_worst(averaged / start, expected)), float((trained / start)[0, 0])
+    expected_trained = (1 - settings.lr * settings.weight_decay) ** settings.steps
+    measurements = {
+        "averaged_left": Measurement(averaged_left, "of w0", expected, tolerance, 1 - expected),
+        "trained_left": Measurement(trained_left, "of w0"),
+        "lag": Measurement(averaged_left / trained_left, "ratio", effect=expected / expected_trained - 1),
+        "swap_error": Measurement(swap_error, "of w0", 0.0, tolerance, 1 - expected),
     }
     if settings.law in ("ema", "equal"):
-        readings["trained_left"] = Measurement(fast, "of w0", rate, tolerance, 1 - rate)
-        readings["lag"] = Measurement(left / fast, "ratio", due / rate, 4 * tolerance / rate, due / rate - 1)
-    return readings
+        measurements["trained_left"] = Measurement(trained_left, "of w0", expected_trained, tolerance, 1 - expected_trained)
+        measurements["lag"] = Measurement(
+            averaged_left / trained_left,
+            "ratio",
+            expected / expected_trained,
+            4 * tolerance / expected_trained,
+            expected / expected_trained - 1,
+        )
+    return measurements
 
 
 def _average(model: _Weights, settings: AveragedWeightsSettings) -> AveragedModel | None:
@@ -69,21 +78,21 @@ def _average(model: _Weights, settings: AveragedWeightsSettings) -> AveragedMode
 
 
 def _swapped(optimizer: Any, model: _Weights) -> tuple[Tensor, float]:
-    """Return the weights that `eval()` shows, and the worst change over two rounds of showing and putting back."""
+    """Return the weights after `eval()`, and the largest change over two rounds of `train()` and `eval()`."""
     trained = model.weight.detach().clone()
     optimizer.eval()
-    shown = model.weight.detach().clone()
-    moved = [0.0]
+    averaged = model.weight.detach().clone()
+    changes = [0.0]
     for _ in range(2):
         optimizer.train()
-        moved.append(float(((model.weight.detach() - trained) / trained).abs().max()))
+        changes.append(float(((model.weight.detach() - trained) / trained).abs().max()))
         optimizer.eval()
-        moved.append(float(((model.weight.detach() - shown) / shown).abs().max()))
-    return shown, max(moved)
+        changes.append(float(((model.weight.detach() - averaged) / averaged).abs().max()))
+    return averaged, max(changes)
 
 
-def _worst(ratios: Tensor, due: float) -> Tensor:
-    return ratios.flatten()[(ratios - due).abs().argmax()]
+def _worst(ratios: Tensor, expected: float) -> Tensor:
+    return ratios.flatten()[(ratios - expected).abs().argmax()]
 
 
 def _closed_form(settings: AveragedWeightsSettings) -> float:

@@ -1,4 +1,4 @@
-"""Do witnesses give what was shipped, in every scenario, and are they run without a trace in the session?"""
+"""Tests of the witnesses: they give the shipped numbers in every scenario, and leave no trace in the session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RIGHT = "tests.mutants.decay_rule:AdamWTwin"
 
 
 def shipped(scenario: str) -> Mapping[str, Recorded]:
-    """Return what is recorded of torch's own optimizers."""
+    """Return the shipped golden values of torch's own optimizers."""
     path = ROOT / "golden" / "default" / "test_claims" / f"{scenario}.json"
     return parse(path.read_text(encoding="utf-8")).entries
 
@@ -35,69 +35,67 @@ def session(folder: Path, **roles: str) -> Session:
 
 
 def in_roles(loaded: LoadedScenario) -> set[str]:
-    """Return the arms that a role's optimizer runs."""
+    """Return the arms that have a role, which are all but the fixed ones."""
     return {name for name, arm in loaded.scenario.arms.items() if arm.role != "fixed"}
 
 
-REFERABLE = [loaded for loaded in load().values() if loaded.scenario.kind != "arithmetic" and in_roles(loaded)]
+WITH_ROLES = [loaded for loaded in load().values() if loaded.scenario.kind != "arithmetic" and in_roles(loaded)]
 
 
-@pytest.mark.parametrize("loaded", REFERABLE, ids=lambda loaded: loaded.id)
-def test_our_reference_gives_every_number_that_was_shipped_of_a_role(loaded: LoadedScenario, tmp_path: Path) -> None:
-    """All of a probe, and a hundred steps of a study, within the goldens' own tolerances."""
+@pytest.mark.parametrize("loaded", WITH_ROLES, ids=lambda loaded: loaded.id)
+def test_our_reference_gives_every_shipped_number_of_a_role(loaded: LoadedScenario, tmp_path: Path) -> None:
+    """It gives all numbers of a probe, and those of the first steps of a study, within the recorded tolerances."""
     recorded = shipped(loaded.id)
 
-    subject_output = witnesses.run_exact("reference", loaded, session(tmp_path), shipped=recorded)
+    rows = witnesses.run_exact("reference", loaded, session(tmp_path), shipped=recorded)
 
     exact = {name for name in recorded if not name.startswith("ensemble.") and arm_of(name) in in_roles(loaded)}
     assert exact
-    assert exact <= set(subject_output)
-    assert {name: subject_output[name].status for name in exact if not subject_output[name].ok} == {}
+    assert exact <= set(rows)
+    assert {name: rows[name].status for name in exact if not rows[name].ok} == {}
 
 
-def test_a_witness_runs_in_the_place_of_the_optimizer_under_test(tmp_path: Path) -> None:
-    """Whatever that is; nothing of what it says is put down to it."""
-    here, loaded = session(tmp_path, decoupled="nowhere:Nothing"), load()["zero_gradient"]
+def test_a_witness_runs_in_place_of_the_optimizer_under_test(tmp_path: Path) -> None:
+    """The optimizer under test is not even loaded. The output of the witness is not recorded as its output."""
+    run_session, loaded = session(tmp_path, decoupled="nowhere:Nothing"), load()["zero_gradient"]
 
-    subject_output = witnesses.run_exact("torch", loaded, here, shipped=shipped(loaded.id))
+    rows = witnesses.run_exact("torch", loaded, run_session, shipped=shipped(loaded.id))
 
-    assert subject_output["adamw.first_factor"].status == "same"
-    assert here.subject_output == []
+    assert rows["adamw.first_factor"].status == "same"
+    assert run_session.subject_output == []
 
 
-def test_a_study_is_trained_again_under_a_name_of_its_own_in_the_arms_that_are_asked_about(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else the store would give the subject's runs back."""
-    ran: list[str] = []
+def test_a_witness_trains_the_named_arms_under_its_own_study_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the id of the study, the chunk cache would return the runs of the subject."""
+    runs: list[str] = []
 
-    def noted(loaded: LoadedScenario, here: Session) -> Result:
-        pieces_of = [piece.name for piece in study_work(loaded, here).ensemble]
-        ran.append(f"{here.subjects.path('decoupled')} {' '.join(loaded.scenario.arms)}: {pieces_of[0]}")
+    def record(loaded: LoadedScenario, here: Session) -> Result:
+        chunk_names = [chunk.name for chunk in study_work(loaded, here).ensemble]
+        runs.append(f"{here.subjects.path('decoupled')} {' '.join(loaded.scenario.arms)}: {chunk_names[0]}")
         return Result({}, {}, {})
 
-    monkeypatch.setattr(witnesses, "run", noted)
+    monkeypatch.setattr(witnesses, "run", record)
     for name in ("torch", "reference"):
         witnesses.run_ensemble(name, load()["verb_forms"], session(tmp_path, decoupled=RIGHT), shipped={}, arms=["control"])
 
-    assert ran == [
+    assert runs == [
         "torch.optim:AdamW control: verb_forms.torch.chunk0",
         "harness.optimizers.numpy_reference:AdamW control: verb_forms.reference.chunk0",
     ]
 
 
-def test_what_training_again_takes_is_known_before() -> None:
-    """In run-steps: steps x seeds x arms."""
+def test_the_cost_of_training_again_is_known_before() -> None:
+    """It is counted in run-steps: steps x seeds x arms."""
     assert witnesses.cost(load()["verb_forms"].scenario, ["control"]) == 2000 * 8
 
 
-def test_an_arm_that_a_witness_cannot_run_gives_nothing(tmp_path: Path) -> None:
-    """The others do."""
+def test_an_arm_that_a_witness_cannot_run_gives_no_numbers(tmp_path: Path) -> None:
+    """The other arms give theirs."""
     loaded = load()["zero_gradient"]
     arms = {**loaded.scenario.arms, "adamw": replace(loaded.scenario.arms["adamw"], options={"amsgrad": True})}
-    harder = replace(loaded, scenario=replace(loaded.scenario, arms=arms))
+    changed = replace(loaded, scenario=replace(loaded.scenario, arms=arms))
 
-    subject_output = witnesses.run_exact("reference", harder, session(tmp_path), shipped=shipped(loaded.id))
+    rows = witnesses.run_exact("reference", changed, session(tmp_path), shipped=shipped(loaded.id))
 
-    assert "adamw.first_factor" not in subject_output
-    assert subject_output["sgd.first_factor"].status == "same"
+    assert "adamw.first_factor" not in rows
+    assert rows["sgd.first_factor"].status == "same"

@@ -1,6 +1,6 @@
-"""Is every planted fault noticed, for the reason that it has, and every right optimizer left in peace?
+"""Tests of the kill matrix: each planted fault is noticed for its reason, each right optimizer passes.
 
-What docs/results/kill-matrix.json records is found again, optimizer by optimizer: `make kill-matrix` writes it.
+Every row of docs/results/kill-matrix.json is measured again and compared; `make kill-matrix` writes the file.
 """
 
 from __future__ import annotations
@@ -26,67 +26,70 @@ KINDS = {**RECORDED["mutants"], **RECORDED["others"]}
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_mutant_is_noticed_for_its_fault(name: str, tmp_path: Path) -> None:
-    """By the test that is expected, and by what it measured; its fingerprint tells the fault; and the page says so."""
-    found = mutant_row(BY_NAME[name], tmp_path)
+    """The expected test is red with the expected measurement, the fingerprint shows the fault, and the row is recorded."""
+    row = mutant_row(BY_NAME[name], tmp_path)
 
-    assert found["problems"] == []
-    assert found == KINDS.get(name), "run make kill-matrix, and read what changed"
+    assert row["problems"] == []
+    assert row == KINDS.get(name), "run make kill-matrix, and read the diff"
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_optimizer_is_left_in_peace(name: str, tmp_path: Path) -> None:
-    """Under its own contract no claim and no field is red, but those that it is right to fail."""
-    found = right_row(RIGHT[name], tmp_path)
+def test_a_right_optimizer_passes(name: str, tmp_path: Path) -> None:
+    """Under its own contract no claim and no field is red, except the claims that it may fail."""
+    row = right_row(RIGHT[name], tmp_path)
 
-    assert found["red"] == []
-    assert found == RECORDED["right"].get(name), "run make kill-matrix, and read what changed"
+    assert row["red"] == []
+    assert row == RECORDED["right"].get(name), "run make kill-matrix, and read the diff"
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_fingerprint_that_is_off_is_explained(name: str) -> None:
-    """What the fault does not touch is told as declared; where it is not, the catalogue says why, and only there."""
+def test_every_wrong_answer_of_a_fingerprint_is_explained(name: str) -> None:
+    """`misread` of tests/mutants/expectations.py gives a reason for each wrong answer, and for no other."""
     row = KINDS[name]
-    off = set(row["fields"]) - set(row["truth"]) - {"equivalent_to"}
+    not_as_declared = set(row["fields"]) - set(row["truth"]) - {"equivalent_to"}
     wrong = {
-        one for one, truth in row["truth"].items() if (bool(row["told"][one]) if not truth else truth not in row["told"][one])
+        question
+        for question, truth in row["truth"].items()
+        if (bool(row["told"][question]) if not truth else truth not in row["told"][question])
     }
 
-    assert off | wrong == set(row["misread"])
+    assert not_as_declared | wrong == set(row["misread"])
 
 
-def test_a_right_optimizer_fails_what_it_is_said_to() -> None:
-    """An excuse that is not needed is taken out; each has a reason."""
+def test_each_expected_failure_of_a_right_optimizer_has_a_reason() -> None:
     assert all(why for right in RIGHT.values() for why in right.promise.expected.values())
 
 
-def test_the_recorded_matrix_has_no_others() -> None:
-    """An optimizer that is gone leaves no line behind."""
+def test_the_recorded_matrix_has_exactly_these_optimizers() -> None:
+    """A removed optimizer leaves no row behind."""
     assert set(KINDS) == set(BY_NAME)
     assert set(RECORDED["right"]) == set(RIGHT)
 
 
-@pytest.mark.parametrize("claim", [pytest.param(one, id=one.id) for loaded in load().values() for one in loaded.scenario.claims])
-def test_every_claim_can_fail(claim: Claim) -> None:
-    """Each names what must fail it, and no mutant that only a fingerprint notices; that it fails is tried elsewhere."""
-    given = claim.counterexample
+@pytest.mark.parametrize(
+    "claim", [pytest.param(claim, id=claim.id) for loaded in load().values() for claim in loaded.scenario.claims]
+)
+def test_every_claim_names_a_counterexample(claim: Claim) -> None:
+    """None of its mutants is one that only a fingerprint notices. tests/selftest/suite/test_counterexamples.py tries them."""
+    counterexample = claim.counterexample
 
-    assert given.mutants or given.swap or given.settings
-    assert not [name for name in given.mutants if noticed_by(name) == "fingerprint"]
+    assert counterexample.mutants or counterexample.swap or counterexample.settings
+    assert not [name for name in counterexample.mutants if noticed_by(name) == "fingerprint"]
 
 
-def test_mutants_that_the_same_tests_notice_are_different_bugs() -> None:
-    """A fault planted twice would count twice: the same kills need another thread, or another rule of the decay."""
+def test_mutants_noticed_by_the_same_tests_have_other_threads() -> None:
+    """A fault that is planted twice would be counted twice. Mutants with equal rows must have different threads."""
     alike: dict[tuple[str, ...], list[Mutant]] = defaultdict(list)
     for mutant in MUTANTS:
-        found = RECORDED["mutants"][mutant.name]
-        alike[(*found["claims"], *found["fields"], *found["in_arm"], *sorted(map(str, found["told"].items())))].append(mutant)
+        row = RECORDED["mutants"][mutant.name]
+        alike[(*row["claims"], *row["fields"], *row["in_arm"], *sorted(map(str, row["told"].items())))].append(mutant)
 
-    same = [[one.name for one in group] for group in alike.values() if len({one.bug for one in group}) < len(group)]
+    same = [[mutant.name for mutant in group] for group in alike.values() if len({mutant.bug for mutant in group}) < len(group)]
     assert same == []
 
 
-def test_the_command_tries_optimizers_in_processes() -> None:
-    """A spawned process imports nothing of a package's `__main__`, so the work must stand elsewhere."""
+def test_the_command_measures_in_spawned_processes() -> None:
+    """A spawned process cannot import a package's `__main__`, so the functions must be in another module."""
     command = ["-m", "benchmarks.kill_matrix", "--only", "DecayForgotten", "--processes", "1"]
 
     ran = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,37 +1,36 @@
-"""The picture of the rooms is the one that the code gives, and shows every room."""
+"""Tests of the picture of the rooms: it is current, shows every room, and no two boxes overlap."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-from benchmarks.rooms import boxes, imports, needed, picture, rooms
+from benchmarks.rooms import boxes, direct_imports, imports, picture, rooms
 from harness.environment.paths import ROOT
 
 PAGE = ROOT / "docs" / "guide" / "concepts.md"
 
 
 def test_the_recorded_picture_is_current() -> None:
-    """Else: `python -m benchmarks.rooms --write docs/guide/rooms.svg`."""
     recorded = (ROOT / "docs" / "guide" / "rooms.svg").read_text(encoding="utf-8")
 
     assert recorded == picture(), "run: python -m benchmarks.rooms --write docs/guide/rooms.svg"
 
 
-def test_an_arrow_is_drawn_unless_others_imply_it() -> None:
-    """Every import can still be followed along the arrows."""
-    graph, drawn = imports(), set(needed(imports()))
+def test_an_arrow_is_drawn_unless_other_arrows_imply_it() -> None:
+    """A room still reaches each room that it imports along the arrows."""
+    graph, drawn = imports(), set(direct_imports(imports()))
 
     def reached(name: str) -> set[str]:
-        here = {other for one, other in drawn if one == name}
-        return here.union(*(reached(other) for other in here))
+        ends = {end for start, end in drawn if start == name}
+        return ends.union(*(reached(end) for end in ends))
 
     assert len(drawn) < sum(map(len, graph.values()))
     assert all(graph[name] <= reached(name) for name in graph)
 
 
-def test_no_two_boxes_overlap() -> None:
-    """And each room has one."""
+def test_every_room_has_a_box_and_no_two_boxes_overlap() -> None:
+    """Each room has exactly one box."""
     placed = list(boxes().values())
 
     assert [box.room for box in placed] == sorted(rooms(), key=lambda room: room.row)
@@ -40,7 +39,6 @@ def test_no_two_boxes_overlap() -> None:
 
 
 def test_the_concepts_page_names_files_that_exist() -> None:
-    """Every path of the code on the page."""
     named = set(re.findall(r"(?:harness|tests|benchmarks)/[\w/]+\.py", PAGE.read_text(encoding="utf-8")))
 
     assert len(named) > 15

@@ -1,4 +1,4 @@
-"""Does a claim apply exactly when the contract declares what it rests on?"""
+"""Tests of applicability: a claim applies if the contract declares what the claim depends on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalog.applicability import involved, needs, not_applicable_reason
+from harness.catalog.applicability import needs, not_applicable_reason, reads_subject
 from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.spec.contract import PROMISES, Contract, complete
@@ -17,49 +17,54 @@ from tests.selftest.scenario_files import write
 
 
 def under(role: str, declared: Contract) -> Subjects:
-    """Return the subjects of a run in which an optimizer with this contract takes a role."""
+    """Return the subjects of a session in which an optimizer with this contract is under test in `role`."""
     return Subjects(DEFAULTS, (role,), {**PROMISES, role: complete(declared, role)})
 
 
 @pytest.fixture
 def row(tmp_path: Path) -> LoadedScenario:
-    """A scenario whose claim reads an arm of the role decoupled."""
+    """Return a scenario whose claim reads an arm of the role `decoupled`."""
     return load(write(tmp_path))["row"]
 
 
-def test_a_claim_involves_the_subject_when_an_arm_that_it_reads_has_its_role(row: LoadedScenario) -> None:
-    """On either side of a comparison; other arms of the scenario do not count, and without a subject every claim does."""
+def test_a_claim_involves_the_subject_in_the_arms_that_it_reads(row: LoadedScenario) -> None:
+    """Both sides of a comparison count, other arms of the scenario do not. Without a subject every claim is involved."""
     claim = row.scenario.claims[0]
     compared = replace(claim, expect=(Expectation("adamw", "unseen_ratio", "less_than", than=Other("sgd_l2", "unseen_ratio")),))
 
-    def of(role: str | None, one: Claim) -> bool:
-        return involved(row, one, Subjects(DEFAULTS, (role,) if role else ()))
+    def under_test(role: str | None, claim: Claim) -> bool:
+        return reads_subject(row, claim, Subjects(DEFAULTS, (role,) if role else ()))
 
-    assert (of("decoupled", claim), of("sgd", claim), of("coupled", claim), of(None, claim)) == (True, False, False, True)
-    assert (of("decoupled", compared), of("sgd", compared), of("coupled", compared)) == (True, True, False)
+    assert (under_test("decoupled", claim), under_test("sgd", claim), under_test("coupled", claim)) == (True, False, False)
+    assert (under_test("decoupled", compared), under_test("sgd", compared), under_test("coupled", compared)) == (
+        True,
+        True,
+        False,
+    )
+    assert under_test(None, claim)
 
 
 def test_a_fixed_arm_and_arithmetic_involve_no_subject(tmp_path: Path) -> None:
-    """Nothing of the user's runs there."""
-    found = load(write(tmp_path))
-    arms = {**found["row"].scenario.arms, "adamw": ProbeArm("fixed", "torch.optim:AdamW")}
-    fixed = LoadedScenario("row", replace(found["row"].scenario, arms=arms), found["row"].raw)
+    """The optimizer under test runs in neither of them."""
+    scenarios = load(write(tmp_path))
+    arms = {**scenarios["row"].scenario.arms, "adamw": ProbeArm("fixed", "torch.optim:AdamW")}
+    fixed = LoadedScenario("row", replace(scenarios["row"].scenario, arms=arms), scenarios["row"].raw)
 
-    for loaded in (fixed, found["time"]):
+    for loaded in (fixed, scenarios["time"]):
         for role in DEFAULTS:
-            assert not involved(loaded, loaded.scenario.claims[0], Subjects(DEFAULTS, (role,) if role else ()))
+            assert not reads_subject(loaded, loaded.scenario.claims[0], Subjects(DEFAULTS, (role,) if role else ()))
 
 
-def test_a_claim_about_any_optimizer_involves_whoever_is_under_test(row: LoadedScenario) -> None:
-    """Whatever its role."""
-    anyone = LoadedScenario("row", replace(row.scenario, arms={**row.scenario.arms, "adamw": ProbeArm("any")}), row.raw)
+def test_the_role_any_involves_every_subject(row: LoadedScenario) -> None:
+    """The role of the subject under test does not matter."""
+    any_role = LoadedScenario("row", replace(row.scenario, arms={**row.scenario.arms, "adamw": ProbeArm("any")}), row.raw)
 
     for role in DEFAULTS:
-        assert involved(anyone, row.scenario.claims[0], Subjects(DEFAULTS, (role,)))
+        assert reads_subject(any_role, row.scenario.claims[0], Subjects(DEFAULTS, (role,)))
 
 
-def test_a_claim_rests_on_all_that_its_role_promises(row: LoadedScenario) -> None:
-    """So another step rule is an obstacle, named with both values; a None gradient is not what it is about."""
+def test_a_claim_depends_on_the_promises_of_its_role(row: LoadedScenario) -> None:
+    """The reason names the field and both values. A few fields, such as `none_gradient`, count only if the claim names them."""
     claim = row.scenario.claims[0]
 
     assert not_applicable_reason(row, claim, under("decoupled", {})) == ""
@@ -75,22 +80,22 @@ def test_a_claim_rests_on_all_that_its_role_promises(row: LoadedScenario) -> Non
     assert not_applicable_reason(row, claim, under("decoupled", {"none_gradient": "decays", "precision": "float32"})) == ""
 
 
-def test_a_claim_can_rest_on_less(row: LoadedScenario) -> None:
-    """A field that it takes out is no obstacle; one that it adds is."""
-    less = replace(row.scenario.claims[0], needs={"step_rule": "any", "none_gradient": "untouched"})
+def test_a_claim_can_name_the_fields_that_it_depends_on(row: LoadedScenario) -> None:
+    """`any` removes a field of the role's promises. A value adds a field."""
+    claim = replace(row.scenario.claims[0], needs={"step_rule": "any", "none_gradient": "untouched"})
 
-    assert not_applicable_reason(row, less, under("decoupled", {"step_rule": "sign"})) == ""
-    assert "none_gradient" in not_applicable_reason(row, less, under("decoupled", {"none_gradient": "decays"}))
+    assert not_applicable_reason(row, claim, under("decoupled", {"step_rule": "sign"})) == ""
+    assert "none_gradient" in not_applicable_reason(row, claim, under("decoupled", {"none_gradient": "decays"}))
 
 
-def test_a_claim_about_any_optimizer_rests_on_what_it_names_only(row: LoadedScenario) -> None:
-    """Nothing when it names nothing."""
+def test_in_the_role_any_only_named_fields_count(row: LoadedScenario) -> None:
+    """A claim that names no field applies to every optimizer."""
     claim = replace(row.scenario.claims[0], needs={"scale": "lr", "strength": 1})
 
     assert needs(claim, "any") == {"scale": "lr", "strength": 1}
     assert needs(replace(claim, needs={}), "any") == {}
 
 
-def test_a_role_that_nobody_took_is_no_obstacle(row: LoadedScenario) -> None:
-    """The shipped optimizer stands there."""
+def test_a_role_without_a_subject_does_not_limit_a_claim(row: LoadedScenario) -> None:
+    """The shipped optimizer runs in the arms of that role."""
     assert not_applicable_reason(row, row.scenario.claims[0], under("sgd", {"step_rule": "other"})) == ""

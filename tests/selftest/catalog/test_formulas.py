@@ -1,4 +1,4 @@
-"""Do the formulas give the numbers that a pocket calculator gives?"""
+"""Tests of the formulas: their values by hand, their precision, their arguments."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from harness.catalog.formulas import FORMULAS, evaluate
     ],
 )
 def test_a_formula_gives_its_one_measure(formula: str, arguments: dict[str, float], measure: str, value: float) -> None:
-    """With a unit."""
-    readings = evaluate(formula, arguments)
+    """The values come from a pocket calculator. The measurement has the unit of the formula."""
+    measurements = evaluate(formula, arguments)
 
-    assert list(readings) == [measure]
-    assert readings[measure].value == pytest.approx(value, rel=1e-6)
-    assert readings[measure].unit == FORMULAS[formula].unit
+    assert list(measurements) == [measure]
+    assert measurements[measure].value == pytest.approx(value, rel=1e-6)
+    assert measurements[measure].unit == FORMULAS[formula].unit
 
 
 def test_a_tiny_decay_over_many_steps_keeps_its_digits() -> None:
-    """(1 - 1e-12)^1e12 is 1/e to twelve digits, where the power of a rounded factor has five."""
+    """(1 - 1e-12)^1e12 is 1/e to twelve digits. A power of the rounded factor has only five correct digits."""
     left = evaluate("total_decay", {"lr": 1e-6, "weight_decay": 1e-6, "steps": 1e12})["fraction_left"].value
 
     assert left == pytest.approx(math.exp(-1.0), rel=1e-11)
@@ -37,11 +37,11 @@ def test_a_tiny_decay_over_many_steps_keeps_its_digits() -> None:
 
 @pytest.mark.parametrize("name", list(FORMULAS))
 def test_a_formula_takes_exactly_its_arguments(name: str) -> None:
-    """All by name; one too few or one too many is an error."""
+    """Arguments are given by name. A missing or an unknown one raises TypeError."""
     arguments = dict.fromkeys(inspect.signature(FORMULAS[name].of).parameters, 0.5)
     fewer = dict(list(arguments.items())[1:])
 
-    assert all(math.isfinite(reading.value) for reading in evaluate(name, arguments).values())
+    assert all(math.isfinite(measurement.value) for measurement in evaluate(name, arguments).values())
     with pytest.raises(TypeError):
         evaluate(name, fewer)
     with pytest.raises(TypeError):

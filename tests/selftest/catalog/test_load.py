@@ -1,4 +1,4 @@
-"""Is every name in a scenario checked, and every refusal one line that says what is known?"""
+"""Tests of loading: every name in a scenario is checked, and a refusal is one line with the known names."""
 
 from __future__ import annotations
 
@@ -11,58 +11,58 @@ from harness.catalog.loaded_scenario import formula_arguments, measures_of, reci
 from harness.errors import ScenarioError
 from harness.probes import PROBES
 from harness.training.measures import MEASURES
-from tests.selftest.scenario_files import ARITHMETIC, MUTANTS, PROBE, SOURCES, STUDY, edited, line_of, write
+from tests.selftest.scenario_files import ARITHMETIC, MUTANTS, PROBE, SOURCES, STUDY, line_of, replaced_once, write
 
 STUDY_MEASURES = ", ".join(sorted(MEASURES))
 
 
 def refusal(folder: Path, **changed: str) -> str:
-    """Return the one line with which a folder is refused."""
+    """Return the message, one line, with which a folder with changed files is refused."""
     with pytest.raises(ScenarioError) as caught:
         load(write(folder, **changed))
-    said = str(caught.value)
-    assert "\n" not in said
-    return said
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
-def test_a_folder_is_loaded_by_the_stems_of_its_files(tmp_path: Path) -> None:
-    """One scenario of each kind, as written."""
-    found = load(write(tmp_path))
+def test_a_scenario_has_the_name_of_its_file_as_id(tmp_path: Path) -> None:
+    """The folder has one scenario of each kind."""
+    scenarios = load(write(tmp_path))
 
-    assert {name: loaded.scenario.kind for name, loaded in found.items()} == {
+    assert {name: loaded.scenario.kind for name, loaded in scenarios.items()} == {
         "row": "probe",
         "training": "study",
         "time": "arithmetic",
     }
-    assert found["row"].raw.file == "scenarios/probes/row.yaml"
+    assert scenarios["row"].raw.file == "scenarios/probes/row.yaml"
 
 
 def test_an_arm_overrides_the_settings_of_its_scenario(tmp_path: Path) -> None:
-    """Key by key; what it does not name stays."""
-    text = edited(PROBE, "{schedule: warmup_cosine}", "{schedule: warmup_cosine, lr: 0.02}")
+    """It does so key by key. The settings that it does not name are those of the scenario."""
+    text = replaced_once(PROBE, "{schedule: warmup_cosine}", "{schedule: warmup_cosine, lr: 0.02}")
     scenario = load(write(tmp_path, row=text))["row"].scenario
 
-    shared, own = settings_of(scenario, "adamw"), settings_of(scenario, "sgd_l2")
+    shared, overridden = settings_of(scenario, "adamw"), settings_of(scenario, "sgd_l2")
 
-    assert (shared.lr, shared.steps, own.lr, own.steps) == (0.01, 300, 0.02, 300)
-    assert (shared.schedule, own.schedule) == ("constant", "warmup_cosine")
-
-
-def test_a_recipe_and_a_formulas_arguments_are_bound(tmp_path: Path) -> None:
-    """With their defaults, and as numbers."""
-    found = load(write(tmp_path))
-
-    assert (recipe_of(found["training"].scenario).steps, recipe_of(found["training"].scenario).batch_size) == (200, 4)
-    assert formula_arguments(found["time"].scenario.arms["usual"]) == {"lr": 1e-3, "weight_decay": 0.1}
+    assert (shared.lr, shared.steps, overridden.lr, overridden.steps) == (0.01, 300, 0.02, 300)
+    assert (shared.schedule, overridden.schedule) == ("constant", "warmup_cosine")
 
 
-def test_each_kind_has_its_own_vocabulary_of_measures(tmp_path: Path) -> None:
-    """The probe's, the studies', the formula's."""
-    found = load(write(tmp_path))
+def test_a_recipe_and_the_arguments_of_a_formula_are_bound(tmp_path: Path) -> None:
+    """A recipe gets its defaults, and the arguments are numbers."""
+    scenarios = load(write(tmp_path))
 
-    assert "unseen_ratio" in measures_of(found["row"].scenario)
-    assert measures_of(found["training"].scenario) == list(MEASURES)
-    assert measures_of(found["time"].scenario) == ["steps"]
+    assert (recipe_of(scenarios["training"].scenario).steps, recipe_of(scenarios["training"].scenario).batch_size) == (200, 4)
+    assert formula_arguments(scenarios["time"].scenario.arms["usual"]) == {"lr": 1e-3, "weight_decay": 0.1}
+
+
+def test_each_kind_has_its_own_measures(tmp_path: Path) -> None:
+    """They are those of the probe, those of all studies, or the one of the formula."""
+    scenarios = load(write(tmp_path))
+
+    assert "unseen_ratio" in measures_of(scenarios["row"].scenario)
+    assert measures_of(scenarios["training"].scenario) == list(MEASURES)
+    assert measures_of(scenarios["time"].scenario) == ["steps"]
 
 
 PROBE_REFUSALS = [
@@ -155,7 +155,7 @@ PROBE_REFUSALS = [
     (
         "established: holds",
         "established: refuted",
-        "claims[0]: established: refuted needs the key 'instead': what is true (line 10)",
+        "claims[0]: established: refuted needs the key 'instead', which says what is true (line 10)",
     ),
     (
         "established: holds",
@@ -169,11 +169,15 @@ PROBE_REFUSALS = [
     ),
     ("convention: a factor a step", 'convention: " "', "claims[0]: convention: expected a sentence, got an empty text (line 10)"),
     ("    convention: a factor a step\n", "", "claims[0]: the key 'convention' is missing (expected: "),
-    (", mutants: [DecayForgotten]", "", "claims[0]: counterexample: expected one of mutants, swap or settings (line 10)"),
+    (
+        ", mutants: [DecayForgotten]",
+        "",
+        "claims[0]: counterexample: expected exactly one of the keys mutants, swap and settings (line 10)",
+    ),
     (
         "mutants: [DecayForgotten]",
         "mutants: [DecayForgotten], swap: [adamw, sgd_l2]",
-        "claims[0]: counterexample: expected one of mutants, swap or settings (line 10)",
+        "claims[0]: counterexample: expected exactly one of the keys mutants, swap and settings (line 10)",
     ),
     (
         "counterexample: {arm: adamw, ",
@@ -189,12 +193,12 @@ PROBE_REFUSALS = [
 
 
 @pytest.mark.parametrize(("old", "new", "message"), PROBE_REFUSALS)
-def test_a_wrong_probe_scenario_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
-    """File, key path, what was expected or is known, and the line."""
-    said = refusal(tmp_path, row=edited(PROBE, old, new))
+def test_a_wrong_probe_scenario_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """The message has the file, the key path, the expected or known names, and the line."""
+    error = refusal(tmp_path, row=replaced_once(PROBE, old, new))
 
-    assert said.startswith(f"scenarios/probes/row.yaml: {message}")
-    assert said.endswith(")")
+    assert error.startswith(f"scenarios/probes/row.yaml: {message}")
+    assert error.endswith(")")
 
 
 STUDY_REFUSALS = [
@@ -222,11 +226,15 @@ STUDY_REFUSALS = [
         "seeds: expected at least 8 different seeds, got 7 (line 1)",
     ),
     ("pilot: 4.0", "pilot: 2.9", "claims[0].expect[0]: pilot: a gate needs an effect of 3.0 or more, got 2.9 (line 25)"),
-    (", pilot: 4.0", "", "claims[0]: a study's claim gates at least one expectation (pilot: 3.0 or more) (line 17)"),
+    (
+        ", pilot: 4.0",
+        "",
+        "claims[0]: a claim of a study has at least one expectation with the key 'pilot' (3.0 or more) (line 17)",
+    ),
     (
         "relation: less_than, than: {arm: no_decay, measure: gap}",
         "relation: equals_closed_form",
-        "claims[0].expect[0]: equals_closed_form compares one number, and a study has a mean over seeds (line 25)",
+        "claims[0].expect[0]: equals_closed_form is for a single number, and a measure of a study is a mean over seeds (line 25)",
     ),
     (
         "{role: decoupled, lr: 3.0e-3, weight_decay: 0.0}",
@@ -253,20 +261,20 @@ STUDY_REFUSALS = [
 
 
 @pytest.mark.parametrize(("old", "new", "message"), STUDY_REFUSALS)
-def test_a_wrong_study_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
-    """Too few seeds, too weak a pilot, too many gates, unknown names."""
-    said = refusal(tmp_path, training=edited(STUDY, old, new))
+def test_a_wrong_study_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """The seeds are too few, the pilot effect is too small, the gates are too many, or a name is unknown."""
+    error = refusal(tmp_path, training=replaced_once(STUDY, old, new))
 
-    assert said.startswith(f"scenarios/studies/training.yaml: {message}")
+    assert error.startswith(f"scenarios/studies/training.yaml: {message}")
 
 
-def test_a_study_with_five_gates_is_not_refused(tmp_path: Path) -> None:
-    """Five is the most."""
+def test_a_study_may_have_five_gates(tmp_path: Path) -> None:
+    """Five is the maximum."""
     gate = "    - {arm: no_decay, measure: gap}\n"
 
-    found = load(write(tmp_path, training=edited(STUDY, gate, gate * 4)))
+    scenarios = load(write(tmp_path, training=replaced_once(STUDY, gate, gate * 4)))
 
-    golden = found["training"].scenario.golden
+    golden = scenarios["training"].scenario.golden
     assert golden is not None
     assert len(golden.gates) == 5
 
@@ -294,38 +302,38 @@ def test_a_study_with_five_gates_is_not_refused(tmp_path: Path) -> None:
         ("measure: steps", "measure: years", "claims[0].expect[0]: measure: unknown measure 'years' (known: steps) (line 16)"),
     ],
 )
-def test_a_wrong_calculation_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
-    """A formula has exactly its own arguments."""
-    said = refusal(tmp_path, time=edited(ARITHMETIC, old, new))
+def test_a_wrong_arithmetic_scenario_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """An arm has exactly the arguments of the formula."""
+    error = refusal(tmp_path, time=replaced_once(ARITHMETIC, old, new))
 
-    assert said.startswith(f"scenarios/arithmetic/time.yaml: {message}")
-
-
-def test_a_claim_id_is_taken_once_in_the_whole_suite(tmp_path: Path) -> None:
-    """The second file that uses it is refused, and told where the first is."""
-    again = edited(PROBE, "id: an_unseen_row_shrinks", "id: decay_is_slow")
-
-    said = refusal(tmp_path, row=again)
-
-    place = f"scenarios/arithmetic/time.yaml (line {line_of(again, 'id: decay_is_slow')})"
-    assert said == f"scenarios/probes/row.yaml: claims[0]: the claim id 'decay_is_slow' is taken by {place}"
+    assert error.startswith(f"scenarios/arithmetic/time.yaml: {message}")
 
 
-def test_a_claim_id_is_taken_once_in_its_file(tmp_path: Path) -> None:
-    """A copied claim keeps no id."""
+def test_a_claim_id_is_unique_in_the_whole_suite(tmp_path: Path) -> None:
+    """The message names both files."""
+    text = replaced_once(PROBE, "id: an_unseen_row_shrinks", "id: decay_is_slow")
+
+    error = refusal(tmp_path, row=text)
+
+    other = f"scenarios/arithmetic/time.yaml (line {line_of(text, 'id: decay_is_slow')})"
+    assert error == f"scenarios/probes/row.yaml: claims[0]: the claim id 'decay_is_slow' is taken by {other}"
+
+
+def test_a_claim_id_is_unique_in_its_file(tmp_path: Path) -> None:
+    """A copied claim needs an id of its own."""
     head, claim = PROBE.split("claims:\n")
 
-    said = refusal(tmp_path, row=f"{head}claims:\n{claim}{claim}")
+    error = refusal(tmp_path, row=f"{head}claims:\n{claim}{claim}")
 
-    assert said.startswith(
+    assert error.startswith(
         "scenarios/probes/row.yaml: claims[1]: the claim id 'an_unseen_row_shrinks' is taken by scenarios/probes/row.yaml"
     )
 
 
-def test_a_scenario_id_is_taken_once_in_all_folders(tmp_path: Path) -> None:
-    """Goldens are filed under it."""
+def test_a_scenario_id_is_unique_in_all_folders(tmp_path: Path) -> None:
+    """The id is the name of the golden file."""
     folder = write(tmp_path)
-    (folder / "studies" / "row.yaml").write_text(edited(STUDY, "decay_narrows_the_gap", "another"), encoding="utf-8")
+    (folder / "studies" / "row.yaml").write_text(replaced_once(STUDY, "decay_narrows_the_gap", "another"), encoding="utf-8")
 
     with pytest.raises(ScenarioError) as caught:
         load(folder)
@@ -333,7 +341,7 @@ def test_a_scenario_id_is_taken_once_in_all_folders(tmp_path: Path) -> None:
     assert str(caught.value) == "scenarios/studies/row.yaml: the scenario id 'row' is taken by scenarios/probes/row.yaml (line 1)"
 
 
-def test_a_scenarios_file_name_is_snake_case(tmp_path: Path) -> None:
+def test_the_file_name_of_a_scenario_is_snake_case(tmp_path: Path) -> None:
     """It is the id in every report and golden."""
     folder = write(tmp_path)
     (folder / "probes" / "Row-2.yaml").write_text(PROBE, encoding="utf-8")
@@ -346,64 +354,75 @@ def test_a_scenarios_file_name_is_snake_case(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "scenarios/sources.yaml: the file is empty"),
-        (edited(SOURCES, "author: somebody, ", ""), "scenarios/sources.yaml: sources.a_page: the key 'author' is missing"),
         (
-            edited(SOURCES, "a_page", "b_page"),
+            replaced_once(SOURCES, "author: an author, ", ""),
+            "scenarios/sources.yaml: sources.a_page: the key 'author' is missing",
+        ),
+        (
+            replaced_once(SOURCES, "a_page", "b_page"),
             "scenarios/arithmetic/time.yaml: claims[0]: sources: unknown source 'a_page'; did you mean",
         ),
     ],
 )
 def test_wrong_sources_are_refused(tmp_path: Path, text: str, message: str) -> None:
-    """Every claim cites one that is written down whole."""
-    said = refusal(tmp_path, sources=text)
+    """A source has all its keys, and every source that a claim cites is in the file."""
+    error = refusal(tmp_path, sources=text)
 
-    assert said.startswith(message)
+    assert error.startswith(message)
 
 
-def test_an_unknown_mutant_is_refused_where_it_is_named(tmp_path: Path) -> None:
-    """With the key, the line of the name, and the nearest that is known."""
-    text = edited(PROBE, "[DecayForgotten]", "[DecayForgotten,\n      DecayForgoten]")
+def test_an_unknown_mutant_is_refused(tmp_path: Path) -> None:
+    """The message has the key path, the line of the name, and the most similar known name."""
+    text = replaced_once(PROBE, "[DecayForgotten]", "[DecayForgotten,\n      DecayForgoten]")
 
-    said = refusal(tmp_path, row=text)
+    error = refusal(tmp_path, row=text)
 
-    assert said == (
+    assert error == (
         "scenarios/probes/row.yaml: claims[0].counterexample.mutants[1]: unknown mutant 'DecayForgoten'; "
         f"did you mean 'DecayForgotten'? (known: DecayForgotten, NormOfAll) (line {line_of(text, 'DecayForgoten]')})"
     )
 
 
-def test_one_of_many_mutants_is_refused_with_the_command(tmp_path: Path) -> None:
-    """The list is too long for a line."""
+def test_a_long_list_of_known_mutants_is_not_printed(tmp_path: Path) -> None:
+    """The message names the command that prints the list."""
     many = "".join(f"  Mutant{number}: {{does: Nothing., noticed_by: claims}}\n" for number in range(80))
 
-    said = refusal(tmp_path, mutants=MUTANTS + many, row=edited(PROBE, "DecayForgotten", "DecayForgoten"))
+    error = refusal(tmp_path, mutants=MUTANTS + many, row=replaced_once(PROBE, "DecayForgotten", "DecayForgoten"))
 
-    assert "unknown mutant 'DecayForgoten'; did you mean 'DecayForgotten'? (" in said
-    assert "vocabulary prints all 82)" in said
+    assert "unknown mutant 'DecayForgoten'; did you mean 'DecayForgotten'? (" in error
+    assert "vocabulary prints all 82)" in error
 
 
-def test_a_mutant_of_the_fingerprint_alone_fails_no_claim(tmp_path: Path) -> None:
-    """Nobody has written down which claim must notice it."""
-    said = refusal(tmp_path, row=edited(PROBE, "DecayForgotten", "NormOfAll"))
+def test_a_mutant_for_the_fingerprint_only_is_refused(tmp_path: Path) -> None:
+    """No expectation says which claim must notice it."""
+    error = refusal(tmp_path, row=replaced_once(PROBE, "DecayForgotten", "NormOfAll"))
 
-    assert said.startswith("scenarios/probes/row.yaml: claims[0].counterexample.mutants[0]: 'NormOfAll' is noticed by the finger")
+    assert error.startswith(
+        "scenarios/probes/row.yaml: claims[0].counterexample.mutants[0]: 'NormOfAll' is noticed by the finger"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "scenarios/mutants.yaml: the file is empty"),
-        (edited(MUTANTS, "does: Forget the decay., ", ""), "scenarios/mutants.yaml: mutants.DecayForgotten: the key 'does' is"),
-        (edited(MUTANTS, "noticed_by: claims", "noticed_by: claim"), "scenarios/mutants.yaml: mutants.DecayForgotten.noticed_by"),
+        (
+            replaced_once(MUTANTS, "does: Forget the decay., ", ""),
+            "scenarios/mutants.yaml: mutants.DecayForgotten: the key 'does' is",
+        ),
+        (
+            replaced_once(MUTANTS, "noticed_by: claims", "noticed_by: claim"),
+            "scenarios/mutants.yaml: mutants.DecayForgotten.noticed_by",
+        ),
     ],
 )
 def test_a_wrong_file_of_mutants_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """Each says what it does and what notices it."""
+    """Each mutant has the keys `does` and `noticed_by`."""
     assert refusal(tmp_path, mutants=text).startswith(message)
 
 
-def test_every_named_mutant_is_written_down() -> None:
-    """In the shipped file, by a sentence."""
+def test_every_mutant_that_a_claim_names_is_in_the_file() -> None:
+    """The file describes every mutant in a sentence."""
     named = {name for loaded in load().values() for claim in loaded.scenario.claims for name in claim.counterexample.mutants}
 
     assert named <= set(load_mutants())
@@ -412,22 +431,22 @@ def test_every_named_mutant_is_written_down() -> None:
 
 @pytest.mark.parametrize("key", ["claims", "arms"])
 def test_a_scenario_without_claims_or_arms_is_refused(tmp_path: Path, key: str) -> None:
-    """It would run nothing and be green."""
+    """It would run nothing and pass."""
     head, claim = ARITHMETIC.split("claims:\n")
     text = (
         f"{head}claims: []\n"
         if key == "claims"
-        else edited(ARITHMETIC, "\n  usual: {settings: {lr: 1.0e-3, weight_decay: 0.1}}", " {}")
+        else replaced_once(ARITHMETIC, "\n  usual: {settings: {lr: 1.0e-3, weight_decay: 0.1}}", " {}")
     )
 
-    said = refusal(tmp_path, time=text)
+    error = refusal(tmp_path, time=text)
 
-    assert said == "scenarios/arithmetic/time.yaml: a scenario carries at least one claim and one arm (line 1)"
+    assert error == "scenarios/arithmetic/time.yaml: a scenario has at least one claim and one arm (line 1)"
     assert claim
 
 
 def test_a_folder_without_scenarios_is_refused(tmp_path: Path) -> None:
-    """A wrong path must not be a green run of nothing."""
+    """With a wrong path, a session must not pass without any test."""
     (tmp_path / "sources.yaml").write_text(SOURCES, encoding="utf-8")
     (tmp_path / "mutants.yaml").write_text(MUTANTS, encoding="utf-8")
 
@@ -436,17 +455,50 @@ def test_a_folder_without_scenarios_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_shipped_scenarios_are_right() -> None:
-    """All of them load, under one id each."""
+    """All of them are loaded, each from its own file with its id in the path."""
     assert len(load()) == len({loaded.raw.file for loaded in load().values()})
     assert all(loaded.id in loaded.raw.file for loaded in load().values())
 
 
-def test_a_probes_scenario_lies_in_the_folder_of_its_probe() -> None:
-    """So that a reader finds both under the same name."""
-    found = [loaded for loaded in load().values() if loaded.scenario.kind == "probe"]
+def test_a_scenario_is_in_the_folder_of_its_probe() -> None:
+    """A reader finds the probe and its scenario in folders of the same name."""
+    scenarios = [loaded for loaded in load().values() if loaded.scenario.kind == "probe"]
 
     folders = {
-        loaded.id: (Path(loaded.raw.file).parent.name, PROBES[loaded.scenario.probe].module.split(".")[2]) for loaded in found
+        loaded.id: (Path(loaded.raw.file).parent.name, PROBES[loaded.scenario.probe].module.split(".")[2]) for loaded in scenarios
     }
 
     assert {name: pair for name, pair in folders.items() if pair[0] != pair[1]} == {}
+
+
+def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None:
+    """Unknown keys, values of another kind and unknown names, in several parts of two files."""
+    probe = PROBE.replace("id: an_unseen_row_shrinks", "id: AnUnseenRow").replace("established: holds", "established: true")
+    probe = probe.replace("relation: equals_closed_form", "relation: equal").replace("golden_rtol: ", "golden_rtol: no # ")
+    study = STUDY.replace("recipe: {steps: 200}", "recipe: {stpes: 200}")
+
+    with pytest.raises(ScenarioError) as refused:
+        load(write(tmp_path, row=probe, training=study))
+
+    lines = str(refused.value).splitlines()
+    wanted = [
+        "id: expected snake_case",
+        "unknown value 'true'",
+        "unknown relation 'equal'",
+        "golden_rtol: expected",
+        "key 'stpes'",
+    ]
+    assert {word: sum(word in line for line in lines) for word in wanted} == dict.fromkeys(wanted, 1)
+    assert len(lines) == len(wanted)
+
+
+def test_a_mistake_that_is_made_everywhere_is_cut_short(tmp_path: Path) -> None:
+    """Thirty lines show what it is; the last line counts the others."""
+    mistakes = "".join(f"  key_{index}: 1\n" for index in range(40))
+
+    with pytest.raises(ScenarioError) as refused:
+        load(write(tmp_path, row=PROBE + mistakes.replace("  ", "")))
+
+    lines = str(refused.value).splitlines()
+    assert lines[-1] == "... and 10 more problems"
+    assert len(lines) == 31

@@ -1,4 +1,4 @@
-"""Can the claims, the vocabulary and the environment be asked for without running anything?"""
+"""Tests of the command line: `list`, `vocabulary`, `ready`, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from harness.training.measures import MEASURES
 
 
 def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    """Return the lines that `list` prints."""
+    """Run `list` and return the lines that it prints."""
     assert main(["list", *arguments]) == 0
     return capsys.readouterr().out.splitlines()
 
 
 def test_list_prints_every_claim_and_their_number(capsys: pytest.CaptureFixture[str]) -> None:
-    """One a line, with what is established, where it stands and where it is made."""
+    """A line has the id of the claim, `established`, the kind and id of the scenario, and the sources."""
     claims = {claim.id: (claim, loaded) for loaded in load().values() for claim in loaded.scenario.claims}
 
     *rows, last = listed(capsys)
@@ -40,8 +40,8 @@ def test_list_prints_every_claim_and_their_number(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("kind", ["probe", "study", "arithmetic"])
-def test_list_keeps_to_a_kind(capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    """The kinds together are the whole list."""
+def test_list_prints_only_the_claims_of_a_kind(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """Their number is in the last line."""
     *rows, last = listed(capsys, "--kind", kind)
 
     wanted = [claim.id for loaded in load().values() if loaded.scenario.kind == kind for claim in loaded.scenario.claims]
@@ -49,8 +49,8 @@ def test_list_keeps_to_a_kind(capsys: pytest.CaptureFixture[str], kind: str) -> 
     assert last == f"{len(wanted)} claims"
 
 
-def test_list_keeps_to_the_claims_that_a_role_would_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither all of them nor none."""
+def test_list_prints_only_the_claims_that_read_a_role(capsys: pytest.CaptureFixture[str]) -> None:
+    """For `sgd`, these are some of the claims and not all."""
     of_sgd = {row.split()[0] for row in listed(capsys, "--role", "sgd")[:-1]}
     of_all = {row.split()[0] for row in listed(capsys)[:-1]}
 
@@ -64,30 +64,30 @@ def test_list_keeps_to_the_claims_that_a_role_would_run(capsys: pytest.CaptureFi
     assert set() < of_sgd < of_all
 
 
-def test_the_vocabulary_names_everything_that_a_scenario_may(capsys: pytest.CaptureFixture[str]) -> None:
-    """Probes, measures, formulas, relations, sources and mutants."""
+def test_vocabulary_prints_every_name_that_a_scenario_can_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """These are the names of probes, measures, formulas, relations, sources and mutants."""
     assert main(["vocabulary"]) == 0
 
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in (*PROBES, *MEASURES, "decay_time", "within_fraction_of_closed_form", "loshchilov_hutter_2019"):
-        assert name in said
+        assert name in output
     for name, mutant in load_mutants().items():
-        assert any(line.startswith(f"  {name}") and mutant.does in line and mutant.thread in line for line in said.splitlines())
+        assert any(line.startswith(f"  {name}") and mutant.does in line and mutant.thread in line for line in output.splitlines())
 
 
-def test_the_vocabulary_of_a_probe_is_its_settings_and_measures(capsys: pytest.CaptureFixture[str]) -> None:
-    """With what is needed, and what is the default."""
+def test_vocabulary_prints_the_settings_and_measures_of_a_probe(capsys: pytest.CaptureFixture[str]) -> None:
+    """A setting is marked as needed, or has its default."""
     assert main(["vocabulary", "unseen_row"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert "  lr: float (needed)" in lines
     assert any(line.startswith("  steps: int (") for line in lines)
-    for measure, says in PROBES["unseen_row"].measures.items():
-        assert f"  {measure}: {says}" in lines
+    for measure, description in PROBES["unseen_row"].measures.items():
+        assert f"  {measure}: {description}" in lines
 
 
 def test_an_unknown_probe_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """With exit code 4 and a near match."""
+    """The exit code is 4, and the line has the most similar known name."""
     code = main(["vocabulary", "unseen_rwo"])
 
     out, err = capsys.readouterr()
@@ -95,10 +95,8 @@ def test_an_unknown_probe_is_refused_in_one_line(capsys: pytest.CaptureFixture[s
     assert err.startswith("ERROR: unknown probe 'unseen_rwo'; did you mean 'unseen_row'? (known: ")
 
 
-def test_a_scenario_that_is_wrong_is_refused_in_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With exit code 4 and no traceback."""
+def test_a_wrong_scenario_is_refused_in_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 4, and there is no traceback."""
 
     def wrong() -> None:
         raise ScenarioError("scenarios/x.yaml: the file is empty")
@@ -110,8 +108,8 @@ def test_a_scenario_that_is_wrong_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("arguments", [[], ["lst"], ["list", "--kind", "probes"], ["list", "--role", "fixed"]])
-def test_a_wrong_command_line_is_refused_with_what_there_is(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With the usual exit code of a command line, 2."""
+def test_a_wrong_command_line_is_refused_with_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 2, as usual for command lines."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
 
@@ -119,18 +117,17 @@ def test_a_wrong_command_line_is_refused_with_what_there_is(arguments: list[str]
     assert "usage: python -m harness" in capsys.readouterr().err
 
 
-def test_ready_is_silent_where_nothing_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    """As here."""
+def test_ready_prints_nothing_if_no_package_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ready"]) == 0
     assert capsys.readouterr() == ("", "")
 
 
-def test_ready_names_what_is_missing_and_how_to_install_it(
+def test_ready_prints_missing_packages_and_how_to_install_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the names of the packages, which are not those of the modules."""
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("yaml", "xdist") else find(name))
+    """The names are those of the packages, which differ from those of the modules."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("yaml", "xdist") else find_spec(name))
 
     code = main(["ready"])
 
@@ -140,8 +137,8 @@ def test_ready_names_what_is_missing_and_how_to_install_it(
     assert lines[1].endswith(f"{sys.executable} -m pip install -c {ROOT}/constraints.txt pytest-xdist pyyaml")
 
 
-def test_everything_that_ready_looks_for_is_a_declared_dependency() -> None:
-    """And the other way round."""
+def test_ready_looks_for_exactly_the_declared_dependencies() -> None:
+    """They are declared in pyproject.toml."""
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -150,13 +147,13 @@ def test_everything_that_ready_looks_for_is_a_declared_dependency() -> None:
     assert set(NEEDED.values()) == declared
 
 
-def test_ready_needs_nothing_that_may_be_missing() -> None:
-    """It runs in an environment that has none of the packages."""
+def test_ready_runs_where_all_packages_are_missing() -> None:
+    """A subprocess blocks the import of every package that the suite needs."""
     blocked = f"import importlib.util, sys; sys.modules.update(dict.fromkeys({list(NEEDED)!r}))"
-    asked = "importlib.util.find_spec = lambda name: None; from harness.cli.main import main; main(['ready'])"
+    run_ready = "importlib.util.find_spec = lambda name: None; from harness.cli.main import main; main(['ready'])"
 
     done = subprocess.run(
-        [sys.executable, "-S", "-c", f"{blocked}; {asked}"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-c", f"{blocked}; {run_ready}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0
@@ -164,24 +161,24 @@ def test_ready_needs_nothing_that_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--only", "verb_form"], "did you mean 'verb_forms'"),
         (["--optimizer", "nowhere:Mine"], "nowhere:Mine: cannot import 'nowhere'"),
         (["--optimizer", "strange=torch.optim:AdamW"], "unknown role 'strange'"),
     ],
 )
-def test_a_calibration_of_what_is_not_there_trains_nothing(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+def test_calibrate_refuses_unknown_names_before_training(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    """The mistake is told in one line."""
+    """The exit code is 4 for an unknown study, optimizer or role."""
     assert main(["calibrate", *arguments]) == 4
 
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_the_list_can_be_limited_to_every_kind_and_role(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command line types them by hand, because `ready` must answer where YAML is missing."""
+def test_list_accepts_every_kind_and_role(capsys: pytest.CaptureFixture[str]) -> None:
+    """`main` has its own list of them, because it must not import them: `ready` also runs where YAML is missing."""
     for option, values in (("--kind", KINDS), ("--role", [role for role in get_args(Role) if role != FIXED])):
         for value in values:
             assert main(["list", option, value]) == 0

@@ -1,4 +1,4 @@
-"""Does a command that a message prints work from where its reader stands?"""
+"""Tests of printed commands: they work from the folder of the reader."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.environment.paths import ROOT
 
 
 def test_in_the_suites_folder_the_commands_are_short() -> None:
-    """As the README has them."""
+    """They are the commands of the README."""
     assert commands.pytest_command("-m probe", ROOT) == "pytest tests/claims -m probe"
     assert commands.harness_command("list", ROOT) == "python -m harness list"
 
 
-def test_elsewhere_they_name_the_suite_and_work(tmp_path: Path) -> None:
-    """Also beside a folder called harness."""
+def test_commands_for_another_folder_work_there(tmp_path: Path) -> None:
+    """The folder may even contain a package called harness."""
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
     words = shlex.split(commands.harness_command("list --kind arithmetic", tmp_path))

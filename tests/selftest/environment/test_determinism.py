@@ -1,4 +1,4 @@
-"""Is everything fixed that the numbers depend on?"""
+"""Tests of the fixed environment: variables, torch's switches, and the description of the environment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from harness.environment.determinism import THREAD_VARIABLES, describe, fix_environment, fix_torch
 
 
-def test_the_environment_is_fixed_whatever_it_was() -> None:
-    """One thread and reproducible cuBLAS; an order of devices that the caller chose stays."""
+def test_environment_variables_are_set() -> None:
+    """One thread and reproducible cuBLAS are always set. An order of devices that the caller chose is kept."""
     environment = {"OMP_NUM_THREADS": "8", "CUDA_DEVICE_ORDER": "FASTEST_FIRST"}
     bare: dict[str, str] = {}
 
@@ -20,8 +20,8 @@ def test_the_environment_is_fixed_whatever_it_was() -> None:
     assert bare["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
-def test_torch_is_fixed_whatever_it_was() -> None:
-    """One thread, deterministic algorithms, no TF32."""
+def test_torch_switches_are_set() -> None:
+    """The switches are one thread, deterministic algorithms, no TF32 and no cuDNN benchmark."""
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(False)
     torch.backends.cuda.matmul.allow_tf32 = True
@@ -35,11 +35,11 @@ def test_torch_is_fixed_whatever_it_was() -> None:
     assert not torch.backends.cudnn.benchmark
 
 
-def test_the_environment_is_described_by_what_numbers_depend_on() -> None:
-    """Versions, device and instruction set, each in words."""
-    said = describe("cpu")
+def test_the_description_has_versions_device_and_instructions() -> None:
+    """Numbers can depend on each of them, and none is empty."""
+    description = describe("cpu")
 
-    assert set(said) == {"python", "torch", "device", "instructions"}
-    assert said["torch"] == torch.__version__
-    assert said["device"].startswith("cpu (")
-    assert all(said.values())
+    assert set(description) == {"python", "torch", "device", "instructions"}
+    assert description["torch"] == torch.__version__
+    assert description["device"].startswith("cpu (")
+    assert all(description.values())

@@ -1,4 +1,4 @@
-"""What does a fingerprint say of an update and a decay? Asks as a fingerprint does, each question after those before."""
+"""Helpers for tests of the questions about update and decay: the findings of a subject, all of them or one."""
 
 from __future__ import annotations
 
@@ -14,34 +14,32 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 QUESTIONS = (*update.QUESTIONS, *decay.QUESTIONS)
 MUTANTS = "tests.mutants.decay_rule:"
+COSTLY = "smallest_decay"  # a bisection; it has its own test module, and no other question depends on it
 
 
-COSTLY = "smallest_decay"  # a search by bisection, which has a test module of its own and on which no other question builds
+def findings_of(path: str, options: Mapping[str, Any] | None = None, *, single: bool = False) -> dict[str, Finding]:
+    """Return the finding of each question except the costly one; as in a fingerprint, later ones can use earlier findings.
 
-
-def findings(path: str, options: Mapping[str, Any] | None = None, *, single: bool = False) -> dict[str, Finding]:
-    """Return the finding of each question but the costly one.
-
-    `single` measures in single precision whatever the optimizer can do.
+    `single` measures in single precision even if the optimizer takes float64.
     """
     runner = SubjectRunner(path, options or {}, torch.float32 if single else torch.float64)
     for question in QUESTIONS[1:] if single else QUESTIONS:
         if question.name == COSTLY:
             continue
-        found = question.ask(runner)
-        if question.name == "precision" and found.values == ("float32",):
+        finding = question.ask(runner)
+        if question.name == "precision" and finding.values == ("float32",):
             runner = SubjectRunner(path, runner.options, torch.float32)
-        runner.known[question.name] = found
+        runner.known[question.name] = finding
     return runner.known
 
 
-def asked(question: str, path: str, options: Mapping[str, Any] | None = None) -> Finding:
-    """Return one question's finding, asked alone."""
-    (one,) = [known for known in QUESTIONS if known.name == question]
-    return one.ask(_lab(path, tuple((options or {}).items())))
+def finding_of(question: str, path: str, options: Mapping[str, Any] | None = None) -> Finding:
+    """Return the finding of one question that is asked alone, without earlier findings."""
+    (chosen,) = [known for known in QUESTIONS if known.name == question]
+    return chosen.ask(_runner(path, tuple((options or {}).items())))
 
 
 @lru_cache(maxsize=4)
-def _lab(path: str, options: tuple[tuple[str, Any], ...]) -> SubjectRunner:
-    """Return the runner of a subject that was asked before: its runs are not made again."""
+def _runner(path: str, options: tuple[tuple[str, Any], ...]) -> SubjectRunner:
+    """Return the runner of a subject, the same for each question, so that cached runs are used again."""
     return SubjectRunner(path, dict(options))

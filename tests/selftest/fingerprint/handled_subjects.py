@@ -1,4 +1,4 @@
-"""What does a fingerprint say of how an optimizer handles things? Asks one question, alone."""
+"""Helpers for tests of the questions about handling: the finding of one question that is asked alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.subject.output import capture_output
 QUESTIONS = {question.name: question for question in handling.QUESTIONS}
 MUTANTS = "tests.mutants.decay_rule:"
 TWIN = MUTANTS + "AdamWTwin"
-SAID = 140  # characters of a line
+LONGEST_LINE = 140  # characters
 
 TORCH: Mapping[str, Mapping[str, Any]] = {
     name: {"momentum": 0.9} if name == "SGD" else {}
@@ -27,23 +27,23 @@ TORCH: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def found(question: str, path: str, given: Mapping[str, Any] | None = None, dtype: torch.dtype = torch.float64) -> Finding:
-    """Return a finding, after its form was checked: one line, and words that the question knows."""
+def finding_on(question: str, path: str, given: Mapping[str, Any] | None = None, dtype: torch.dtype = torch.float64) -> Finding:
+    """Return a finding after a check of its form: one line, and only words that the question can answer with."""
     asked = QUESTIONS[question]
     with capture_output([]):
         finding = asked.ask(SubjectRunner(path, given or {}, dtype))
-    assert set(finding.values) <= words(asked), f"{question} answers {finding.values}"
-    assert 10 < len(finding.says) < SAID, finding.says
+    assert set(finding.values) <= possible_words(asked), f"{question} answers {finding.values}"
+    assert 10 < len(finding.says) < LONGEST_LINE, finding.says
     assert "\n" not in finding.says
     return finding
 
 
-def words(question: Question) -> set[str]:
-    """Return what a question may answer."""
+def possible_words(question: Question) -> set[str]:
+    """Return the words that a question can answer with."""
     field = FIELDS.get(question.name)
     return set(question.values) | (set(field.values) | set(field.faults) if field else set())
 
 
-def usual(question: str, path: str, given: Mapping[str, Any] | None = None) -> bool:
-    """Return True if nobody needs to look at what a question finds."""
-    return bool(set(found(question, path, given).values) & set(QUESTIONS[question].usual))
+def is_usual(question: str, path: str, given: Mapping[str, Any] | None = None) -> bool:
+    """Return True if the answer to a question is a usual one."""
+    return bool(set(finding_on(question, path, given).values) & set(QUESTIONS[question].usual))

@@ -1,4 +1,4 @@
-"""Does the diagnosis name each known fault in words, and a right optimizer right? The phrases are those of fingerprints."""
+"""Tests of the diagnosis: each known fault is named in words, and no fault of a right optimizer is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NONE = "no weight decay at all: weight_decay changes nothing"
 BOTH = "weight decay that is coupled L2 and decoupled at once, without momentum to tell them"
 UNKNOWN = "weight decay of no known form ("
 
-SAID: list[tuple[str, str, dict[str, Any], str]] = [
+DIAGNOSES: list[tuple[str, str, dict[str, Any], str]] = [
     ("DecayForgotten", "decoupled", {}, NONE),
     (
         "DecayCaptured",
@@ -88,40 +88,38 @@ SAID: list[tuple[str, str, dict[str, Any], str]] = [
     ("SgdDecayOnlyWhereGradient", "sgd", MOMENTUM, f"{COUPLED}, but not where the gradient is exactly zero"),
     ("SgdWrongSign", "sgd", MOMENTUM, f"{COUPLED} with the wrong sign, so that weights grow"),
 ]
-NOT_KNOWN = ("SignDecay", "DecayInsideMoments", "DecayScaledByGradient")
+UNKNOWN_FORM = ("SignDecay", "DecayInsideMoments", "DecayScaledByGradient")
 ELSEWHERE = ("SecondMomentWithoutRoot", "AdamSquaredDenominator")  # their fault is not in the decay
 
 
 def of(path: str, role: str = "decoupled", **options: Any) -> str:
-    """Return what a red claim says of an optimizer in a role."""
+    """Return the diagnosis of an optimizer in a role."""
     return sentence(path, options, PROMISES[role])
 
 
 @pytest.mark.parametrize(
-    ("name", "role", "options", "said"), SAID, ids=[f"{name}{'-momentum' * bool(keys)}" for name, _, keys, _ in SAID]
+    ("name", "role", "options", "text"), DIAGNOSES, ids=[f"{name}{'-momentum' * bool(keys)}" for name, _, keys, _ in DIAGNOSES]
 )
-def test_a_known_fault_is_named(name: str, role: str, options: dict[str, Any], said: str) -> None:
-    """In the words that a red claim begins with."""
-    assert of(f"{PLANTED}:{name}", role, **options) == f"{PLANTED}:{name} behaves like {said}"
+def test_a_known_fault_is_named(name: str, role: str, options: dict[str, Any], text: str) -> None:
+    assert of(f"{PLANTED}:{name}", role, **options) == f"{PLANTED}:{name} behaves like {text}"
 
 
-@pytest.mark.parametrize("name", NOT_KNOWN)
-def test_a_fault_of_no_known_form_is_described_by_its_numbers(name: str) -> None:
-    """What can be said is said."""
+@pytest.mark.parametrize("name", UNKNOWN_FORM)
+def test_a_fault_of_unknown_form_is_described_by_its_numbers(name: str) -> None:
     assert of(f"{PLANTED}:{name}").startswith(f"{PLANTED}:{name} behaves like {UNKNOWN}")
 
 
 @pytest.mark.parametrize(("name", "role"), [(ELSEWHERE[0], "decoupled"), (ELSEWHERE[1], "coupled")])
-def test_a_fault_of_the_update_is_looked_for_there(name: str, role: str) -> None:
-    """The decay is right, and the rule is not Adam's."""
+def test_a_fault_of_the_update_is_not_blamed_on_the_decay(name: str, role: str) -> None:
+    """The decay is right, and the update rule is not Adam's."""
     says = "has the weight decay that is asked for, so it differs in its update: it takes steps of a rule of its own"
 
     assert of(f"{PLANTED}:{name}", role) == f"{PLANTED}:{name} {says}"
 
 
 def test_every_planted_fault_is_diagnosed_here() -> None:
-    """A new one needs its words, or a place among those that have none."""
-    assert set(MUTANTS) == {name for name, *_ in SAID} | set(NOT_KNOWN) | set(ELSEWHERE)
+    """A new mutant of the formula needs an entry in one of the three lists."""
+    assert set(MUTANTS) == {name for name, *_ in DIAGNOSES} | set(UNKNOWN_FORM) | set(ELSEWHERE)
 
 
 @pytest.mark.parametrize(
@@ -133,37 +131,37 @@ def test_every_planted_fault_is_diagnosed_here() -> None:
         ("torch.optim:SGD", "sgd", MOMENTUM),
     ],
 )
-def test_a_right_optimizer_fails_for_another_reason(path: str, role: str, options: dict[str, Any]) -> None:
-    """Nothing is said against its decay; options are the claim's own."""
+def test_no_fault_is_found_in_the_decay_of_a_right_optimizer(path: str, role: str, options: dict[str, Any]) -> None:
+    """A momentum is an option of the claim, and no reason either."""
     assert (
         of(path, role, **options)
         == f"{path} has the weight decay that is asked for, so it differs in something else: a case that this claim tries"
     )
 
 
-def test_another_convention_is_no_fault_where_it_is_declared() -> None:
-    """The contract decides."""
+def test_a_declared_convention_is_no_fault() -> None:
+    """The contract declares decay after the update, and the optimizer does that."""
     path = f"{PLANTED}:DecayAfterUpdate"
 
     assert "behaves like" not in sentence(path, {}, {**PROMISES["decoupled"], "order": "after"})
 
 
 class SinglePrecision(AdamWTwin):
-    """A right optimizer that casts to float32 inside."""
+    """A right optimizer that casts to float32 for its decay."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.copy_((w.float() * (1 - group["lr"] * group["weight_decay"])).double())
 
 
-def test_single_precision_is_told_from_a_wrong_form() -> None:
-    """The form is right and the rounding is not: both are said."""
-    said = of(f"{HERE}:SinglePrecision")
+def test_single_precision_is_not_taken_for_a_wrong_form() -> None:
+    """The diagnosis gives the right form and the single precision."""
+    text = of(f"{HERE}:SinglePrecision")
 
-    assert said == f"{HERE}:SinglePrecision behaves like {DECOUPLED}, computed in single precision, where the claims need float64"
+    assert text == f"{HERE}:SinglePrecision behaves like {DECOUPLED}, computed in single precision, where the claims need float64"
 
 
 class Spoiled(AdamWTwin):
-    """An optimizer whose weights are spoiled at the first step."""
+    """An optimizer whose weights are nan after the first step."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.fill_(float("nan"))
@@ -178,8 +176,8 @@ class FirstTensorOnly(AdamWTwin):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("Spoiled", UNKNOWN), ("FirstTensorOnly", "decoupled weight decay, of an unknown scale")]
+    ("name", "text"), [("Spoiled", UNKNOWN), ("FirstTensorOnly", "decoupled weight decay, of an unknown scale")]
 )
-def test_what_no_form_fits_is_never_called_right(name: str, said: str) -> None:
-    """Weights that are not finite, tensors that are not alike."""
-    assert of(f"{HERE}:{name}").startswith(f"{HERE}:{name} behaves like {said}")
+def test_a_decay_that_fits_no_form_is_not_called_right(name: str, text: str) -> None:
+    """The weights of one are not finite, and the tensors of the other decay differently."""
+    assert of(f"{HERE}:{name}").startswith(f"{HERE}:{name} behaves like {text}")

@@ -1,4 +1,4 @@
-"""Is an optimizer that computes the same called so, and one that does not never?"""
+"""Tests of equivalence: the same rule agrees to rounding, another rule does not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADAMW = "torch.optim:AdamW"
     "path", [ADAMW, "tests.mutants.decay_rule:AdamWTwin", "tests.selftest.fingerprint.test_equivalence:single_adamw"]
 )
 def test_the_same_rule_is_equivalent(path: str) -> None:
-    """Written by somebody else, or in single precision."""
+    """It may be another implementation, or one in single precision only."""
     found = equivalence(path, ADAMW)
 
     assert found.values == (ADAMW,)
@@ -23,8 +23,8 @@ def test_the_same_rule_is_equivalent(path: str) -> None:
 @pytest.mark.parametrize(
     "name", ["DecayAfterUpdate", "CoupledL2", "DecayForgotten", "StaleLr", "ExponentialDecay", "HiddenDecay"]
 )
-def test_another_rule_is_not(name: str) -> None:
-    """By far more than rounding."""
+def test_another_rule_is_not_equivalent(name: str) -> None:
+    """The difference is far larger than rounding."""
     found = equivalence(f"tests.mutants.decay_rule:{name}", ADAMW)
 
     assert found.values == ("another",)

@@ -1,4 +1,4 @@
-"""Does an optimizer that hangs, crashes or talks keep its fingerprint up to there? It is measured by a worker process."""
+"""Tests of the worker process: optimizers that hang, crash, raise or print still get a fingerprint."""
 
 from __future__ import annotations
 
@@ -43,55 +43,54 @@ class Raises(torch.optim.AdamW):
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the module, in which the measurement is started."""
+    """Make a folder with the module, and change to it."""
     (tmp_path / "mine.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def measured(path: str, *questions: str) -> Fingerprint:
-    """Return the fingerprint with a limit that a test can wait for."""
+    """Return the fingerprint, measured with a time limit that is short enough for a test."""
     return measure(path, {}, limit=0.5, questions=questions)
 
 
-def test_what_an_optimizer_prints_is_no_finding(project: Path) -> None:
-    """Not from Python nor from below; what Python heard is told, and nothing is written to the folder."""
-    found = measured("mine:Loud", "precision", "coupling")
+def test_output_of_the_optimizer_is_no_finding(project: Path) -> None:
+    """Output from Python is reported, output from C is dropped, and no file is written to the folder."""
+    fingerprint = measured("mine:Loud", "precision", "coupling")
 
-    assert [line.question for line in found.lines] == ["precision", "coupling"]
-    assert found.line("coupling").values == ("decoupled",)
-    assert found.heard == ("prints: a line of Python",)
-    assert found.broken == ""
+    assert [line.question for line in fingerprint.lines] == ["precision", "coupling"]
+    assert fingerprint.line("coupling").values == ("decoupled",)
+    assert fingerprint.heard == ("prints: a line of Python",)
+    assert fingerprint.broken == ""
     assert [path.name for path in project.iterdir()] == ["mine.py"]
 
 
-def test_an_optimizer_that_hangs_is_known_up_to_there(project: Path) -> None:
-    """Every later line says why it is not known."""
-    found = measured("mine:Sleeps", "precision", "coupling", "scale")
+def test_lines_after_a_hang_have_no_values_and_a_reason(project: Path) -> None:
+    fingerprint = measured("mine:Sleeps", "precision", "coupling", "scale")
 
-    assert found.line("coupling").values == ()
-    assert "mine:Sleeps" in found.line("scale").says
-    assert any("did not come back" in line.says for line in found.lines)
-
-
-def test_an_optimizer_that_crashes_is_known_up_to_there(project: Path) -> None:
-    """The end is told as what it is."""
-    found = measured("mine:Crashes")
-
-    assert found.lines
-    assert found.broken == "the process died (exit code 139): a crash below Python"
-    assert found.line("state_dict") is None
+    assert fingerprint.line("coupling").values == ()
+    assert "mine:Sleeps" in fingerprint.line("scale").says
+    assert any("did not come back" in line.says for line in fingerprint.lines)
 
 
-def test_an_optimizer_that_raises_is_unknown_in_every_line(project: Path) -> None:
-    """Nothing is guessed."""
-    found = measured("mine:Raises", "coupling", "scale", "order")
+def test_the_lines_before_a_crash_are_kept(project: Path) -> None:
+    """The fingerprint gives the exit code, and has no line for questions after the crash."""
+    fingerprint = measured("mine:Crashes")
 
-    assert [line.values for line in found.lines] == [(), (), ()]
-    assert all("ValueError" in line.says and "\n" not in line.says for line in found.lines)
+    assert fingerprint.lines
+    assert fingerprint.broken == "the process died (exit code 139): a crash outside Python"
+    assert fingerprint.line("state_dict") is None
+
+
+def test_every_line_gives_the_error_of_a_step_that_raises(project: Path) -> None:
+    """The error message has two lines, and the finding has one."""
+    fingerprint = measured("mine:Raises", "coupling", "scale", "order")
+
+    assert [line.values for line in fingerprint.lines] == [(), (), ()]
+    assert all("ValueError" in line.says and "\n" not in line.says for line in fingerprint.lines)
 
 
 def test_an_optimizer_that_cannot_be_found_is_refused(project: Path) -> None:
-    """As everywhere, with what there is."""
+    """The message lists the names of the module."""
     with pytest.raises(SubjectError, match=r"mine:Quiet: mine has no 'Quiet' \(there is: "):
         measured("mine:Quiet")

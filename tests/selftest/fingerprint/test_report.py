@@ -1,4 +1,4 @@
-"""Is a fingerprint said as it was found: lines, marks, a sentence, JSON, and a contract that can be read?"""
+"""Tests of the report of a fingerprint: lines, marks, sentence, JSON and draft contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IN_SENTENCE = {question.name for question in QUESTIONS if question.in_sentence}
 
 
 def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str = "decay") -> FingerprintLine:
-    """Return a line."""
+    """Return a line of a fingerprint, with texts made of its question."""
     return FingerprintLine(question, section, f"{question}?", values, f"says {question}", usual, question in IN_SENTENCE)
 
 
@@ -42,14 +42,13 @@ ADAMW = Fingerprint(
 
 
 def changed(*lines: FingerprintLine) -> Fingerprint:
-    """Return AdamW's with other lines, or more."""
-    new = {one.question: one for one in lines}
-    kept = tuple(new.pop(one.question, one) for one in ADAMW.lines)
-    return replace(ADAMW, lines=(*kept, *new.values()))
+    """Return AdamW's fingerprint with some lines replaced, and others added."""
+    new = {line.question: line for line in lines}
+    replaced = tuple(new.pop(line.question, line) for line in ADAMW.lines)
+    return replace(ADAMW, lines=(*replaced, *new.values()))
 
 
-def test_the_sentence_says_the_rule_the_decay_its_scale_and_its_place() -> None:
-    """In plain English."""
+def test_the_sentence_gives_rule_decay_scale_and_order() -> None:
     assert sentence(ADAMW) == (
         "MyAdamW takes Adam's step with decoupled weight decay, times the current learning rate, before the update."
     )
@@ -75,36 +74,40 @@ def test_the_sentence_says_the_rule_the_decay_its_scale_and_its_place() -> None:
         ([line("scale", "previous_lr")], "times the learning rate of the step before"),
     ],
 )
-def test_the_sentence_says_what_is_different(lines: list[FingerprintLine], says: str) -> None:
-    """Whatever it is; unknown is said."""
+def test_the_sentence_gives_every_difference_from_adamw(lines: list[FingerprintLine], says: str) -> None:
+    """An unknown answer is a difference too."""
     assert says in sentence(changed(*lines))
 
 
-def test_the_lines_stand_under_their_sections_and_are_marked() -> None:
-    """Unusual ones with an exclamation mark, unknown ones with a question mark; the sentence is last."""
+def test_lines_are_grouped_by_section_and_marked() -> None:
+    """An exclamation mark is for unusual answers, a question mark for unknown ones; the sentence comes last."""
     lines = list(
         text(replace(changed(line("repeated", "twice", usual=("once",)), line("order")), heard=("prints: x",), broken="it died"))
     )
 
     assert lines[0] == "fingerprint of mine:MyAdamW"
-    assert [one for one in lines if one.startswith("\n")][:4] == ["\nprecision", "\nupdate", "\ndecay", "\nparameters"]
+    assert [printed for printed in lines if printed.startswith("\n")][:4] == [
+        "\nprecision",
+        "\nupdate",
+        "\ndecay",
+        "\nparameters",
+    ]
     assert "! repeated       twice           says repeated" in lines
     assert "? order          unknown         says order" in lines
     assert lines[-3:-1] == ["\nthe optimizer prints: x", "\nended early: it died"]
     assert lines[-1].startswith("\nMyAdamW takes ")
 
 
-def test_the_json_holds_everything() -> None:
-    """And is JSON."""
-    found = json.loads(json.dumps(content(changed(line("repeated", "twice", usual=("once",))))))
+def test_the_json_holds_the_sentence_and_all_findings() -> None:
+    parsed = json.loads(json.dumps(content(changed(line("repeated", "twice", usual=("once",))))))
 
-    assert found["schema"] == 1
-    assert found["sentence"] == sentence(changed(line("repeated", "twice", usual=("once",))))
-    assert [one["question"] for one in found["findings"] if one["unusual"]] == ["repeated"]
+    assert parsed["schema"] == 1
+    assert parsed["sentence"] == sentence(changed(line("repeated", "twice", usual=("once",))))
+    assert [finding["question"] for finding in parsed["findings"] if finding["unusual"]] == ["repeated"]
 
 
-def test_a_draft_is_a_contract_that_declares_what_was_measured(tmp_path: Path) -> None:
-    """AdamW's is what its role promises; each field has its evidence beside it."""
+def test_a_draft_is_a_contract_of_the_measured_values(tmp_path: Path) -> None:
+    """AdamW's draft is the contract of its role, and each field has its evidence in a comment."""
     path = tmp_path / "drafted.yaml"
     path.write_text(draft(ADAMW), encoding="utf-8")
 
@@ -122,10 +125,10 @@ def test_a_draft_is_a_contract_that_declares_what_was_measured(tmp_path: Path) -
         (line("strength", "0.5"), "strength", 0.5, "Measured: says strength"),
     ],
 )
-def test_a_draft_promises_no_fault_and_guesses_nothing(
+def test_a_draft_declares_no_fault_and_no_unknown_value(
     tmp_path: Path, changes: FingerprintLine, field: str, declared: str | float, evidence: str
 ) -> None:
-    """What is not known is unspecified."""
+    """A field with an unknown value is unspecified."""
     path = tmp_path / "drafted.yaml"
     path.write_text(draft(changed(changes)), encoding="utf-8")
 

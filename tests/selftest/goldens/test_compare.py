@@ -1,4 +1,4 @@
-"""Does the comparison fail just outside each tolerance and pass just inside, whichever way a number moves?"""
+"""Tests of the comparison with a golden: it fails just outside each tolerance, in both directions."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ TOLERANCES = {"relative": 3e-9, "absolute": 1e-12, "both": 3e-3, "ensemble": ENS
 
 
 def moved(entry: GoldenValue, delta: float) -> GoldenValue:
-    """Return what a run obtains when the number moves by `delta` and its rule stays."""
+    """Return the entry with its number moved by `delta`, and with the same rule."""
     if isinstance(entry, Exact):
         return replace(entry, value=entry.value + delta)
     return replace(entry, mean=entry.mean + delta)
 
 
 def only(obtained: GoldenValue | None, golden: GoldenValue | None) -> ComparisonRow:
-    """Compare one measure."""
+    """Return the comparison of one measure; None stands for a missing value."""
     (row,) = compare({"m": obtained} if obtained else {}, {"m": golden} if golden else {})
     return row
 
@@ -51,28 +51,31 @@ SHIPPED = {path.stem: path for path in sorted((ROOT / "golden" / "default" / "te
 
 
 @pytest.mark.parametrize("scenario", SHIPPED)
-def test_every_recorded_number_fails_at_1_01_tolerances_and_passes_at_0_99(scenario: str) -> None:
-    """Each gate of each shipped golden, both ways; a tolerance that rounding of the number itself swallows would show."""
+def test_shipped_numbers_fail_just_outside_their_tolerances(scenario: str) -> None:
+    """Each gate of each shipped golden is moved by 0.99 and by 1.01 tolerances, in both directions.
+
+    A tolerance smaller than the rounding of the number itself would fail here.
+    """
     entries = parse(SHIPPED[scenario].read_text(encoding="utf-8")).entries
-    gates = {name: one for name, one in entries.items() if not isinstance(one, Information)}
-    wrong = []
+    gates = {name: entry for name, entry in entries.items() if not isinstance(entry, Information)}
+    failures = []
     for name, golden in gates.items():
         assert golden.signal is not None, name
         assert insensitive_reason(golden) == "", name
         tolerance = golden.tolerance or 1e-300  # a tolerance of zero allows no change at all
         factors = ((0.99, "same"), (1.01, "moved")) if golden.tolerance else ((0.0, "same"), (1.0, "moved"))
         for sign in (1, -1):
-            found = [only(moved(golden, sign * factor * tolerance), golden).status for factor, _ in factors]
-            wrong += [(name, sign, found)] if found != [status for _, status in factors] else []
+            statuses = [only(moved(golden, sign * factor * tolerance), golden).status for factor, _ in factors]
+            failures += [(name, sign, statuses)] if statuses != [status for _, status in factors] else []
 
     assert gates
-    assert wrong == []
+    assert failures == []
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_number_fails_at_1_01_tolerances_and_passes_at_0_99(name: str, sign: int) -> None:
-    """Exact and ensemble, both ways, for positive, negative and zero recorded numbers."""
+def test_a_number_fails_just_outside_its_tolerance(name: str, sign: int) -> None:
+    """It passes at 0.99 tolerances and fails at 1.01, for exact numbers and ensembles, positive, negative and zero."""
     golden = ENTRIES[name]
     tolerance = only(golden, golden).tolerance
     assert tolerance is not None
@@ -84,14 +87,14 @@ def test_a_number_fails_at_1_01_tolerances_and_passes_at_0_99(name: str, sign: i
 
 
 def test_the_tolerance_is_relative_to_the_recorded_number() -> None:
-    """A number that explodes does not bring a wider tolerance with it."""
+    """A large new number does not get a wider tolerance."""
     golden = Exact(1.0, rtol=0.5, atol=0.0)
     assert only(Exact(1.49, rtol=0.5, atol=0.0), golden).ok
     assert only(Exact(1.9, rtol=0.5, atol=0.0), golden).status == "moved"
 
 
-def test_an_ensembles_tolerance_is_predicted_from_the_recorded_spread() -> None:
-    """And stored beside it with the smallest change that it would notice; a wild new spread has no say."""
+def test_an_ensembles_tolerance_follows_from_the_recorded_spread() -> None:
+    """The tolerance and the detectable change are stored with it. The larger spread of a new run does not change them."""
     predicted = stats.prediction_tolerance(sd=ENSEMBLE.sd, n=8, n_new=8, alpha=1e-4)
     assert ENSEMBLE.tolerance == predicted < ENSEMBLE.detects
     wild = Ensemble.of([100 * x - 98.0 for x in SAMPLES], alpha=1e-4)
@@ -102,7 +105,10 @@ def test_an_ensembles_tolerance_is_predicted_from_the_recorded_spread() -> None:
 
 
 def test_a_golden_of_many_seeds_judges_a_run_of_few() -> None:
-    """Its sd is known better and its mean lies still: at 3e-5 eight against 64 may differ by 1.7 sd, and by 4.7 against eight."""
+    """Its sd and its mean are known better: at alpha 3e-5, a mean of 8 seeds may differ by 1.7 sd from one of 64 seeds.
+
+    From a mean of 8 seeds it may differ by 4.75 sd.
+    """
     few, many = Ensemble.of(SAMPLES, alpha=3e-5), Ensemble.of(SAMPLES * 8, alpha=3e-5, runs=8)
 
     assert only(few, many).status == "same"
@@ -113,16 +119,16 @@ def test_a_golden_of_many_seeds_judges_a_run_of_few() -> None:
     assert only(replace(few, mean=many.mean + 1.7 * many.sd), many).sigmas == pytest.approx(1.7 / math.sqrt(1 / 64 + 1 / 8))
 
 
-def test_a_run_of_another_size_than_the_golden_is_for_is_another_rule() -> None:
-    """However many seeds the golden has."""
+def test_another_number_of_seeds_of_a_run_is_another_rule() -> None:
+    """The number of seeds of the golden itself does not matter."""
     many = Ensemble.of(SAMPLES * 8, alpha=3e-5, runs=8)
 
     assert only(Ensemble.of(SAMPLES * 2, alpha=3e-5), many).status == "tolerance changed"
     assert only(Ensemble.of(SAMPLES, alpha=3e-5), replace(many, runs=7)).status == "tolerance changed"
 
 
-def test_a_signal_has_two_digits_and_is_not_compared() -> None:
-    """A tolerance of zero has the largest there is; no effect at all has none."""
+def test_a_sensitivity_has_two_digits_and_is_not_compared() -> None:
+    """With a tolerance of zero it is 1e16, the largest value. Without any effect it is zero."""
     assert with_sensitivity(Exact(2.0, 1e-9, 0.0), -0.00123456).signal == 6.2e5
     assert with_sensitivity(Exact(0.0, 1e-9, 0.0), 1e-3).signal == 1e16
     assert with_sensitivity(Exact(0.0, 1e-9, 0.0), 0.0).signal == 0.0
@@ -131,8 +137,11 @@ def test_a_signal_has_two_digits_and_is_not_compared() -> None:
     assert only(Exact(2.0, 1e-9, 0.0), Exact(2.0, 1e-9, 0.0, signal=6.2e5)).status == "same"
 
 
-def test_a_gate_that_hides_what_decay_is_worth_is_red_on_every_run() -> None:
-    """A stored signal under its floor, and a probe that declares less than its tolerance; an ensemble's own run has few seeds."""
+def test_a_gate_that_hides_the_effect_of_decay_always_fails() -> None:
+    """It fails if the recorded sensitivity is too small, or if the effect that a probe declares is.
+
+    The sensitivity of an ensemble in a new run is not checked, because a run has few seeds.
+    """
     golden = Exact(2.0, 1e-9, 0.0, signal=9.9e3)
     assert "vacuous" in only(Exact(2.0, 1e-9, 0.0), golden).why
     assert "in the golden" in only(Exact(2.0, 1e-9, 0.0), golden).why
@@ -141,13 +150,13 @@ def test_a_gate_that_hides_what_decay_is_worth_is_red_on_every_run() -> None:
     assert only(replace(ENSEMBLE, signal=0.5), replace(ENSEMBLE, signal=1.5)).status == "same"
 
 
-def test_the_floor_of_float32_is_lower() -> None:
-    """Where a tolerance is a thousand roundings of float32."""
-    assert [min_sensitivity(one) for one in (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-4, 0.0), ENSEMBLE)] == [1e4, 30.0, 1.0]
+def test_the_least_sensitivity_of_float32_is_lower() -> None:
+    """Its tolerance is a thousand roundings of float32."""
+    assert [min_sensitivity(entry) for entry in (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-4, 0.0), ENSEMBLE)] == [1e4, 30.0, 1.0]
 
 
 def test_a_new_spread_alone_is_not_gated() -> None:
-    """Only the mean is compared."""
+    """Only the mean of a new run is compared."""
     wide = replace(ENSEMBLE, sd=10 * ENSEMBLE.sd)
     assert only(wide, ENSEMBLE).ok
 
@@ -171,20 +180,20 @@ def test_a_new_spread_alone_is_not_gated() -> None:
     ],
 )
 def test_a_changed_rule_fails_although_the_number_agrees(golden: GoldenValue, obtained: GoldenValue) -> None:
-    """Tolerance, false-alarm rate, number of seeds, lane, and a tolerance edited by hand."""
+    """The rule is the tolerance, the false-alarm rate, the number of seeds and the lane. An edited tolerance counts too."""
     row = only(obtained, golden)
     assert (row.status, row.ok) == ("tolerance changed", False)
 
 
-def test_an_absolute_tolerance_may_follow_the_last_digits_of_a_runs_magnitudes() -> None:
-    """It is derived from them, and another platform rounds them otherwise; the recorded one decides."""
+def test_an_absolute_tolerance_may_differ_by_rounding() -> None:
+    """A probe computes it from its numbers, which another platform rounds differently. The recorded tolerance decides."""
     golden = Exact(1.0, 0.0, 1e-12)
     assert only(Exact(1.0, 0.0, 1e-12 * (1 + 1e-6)), golden).status == "same"
     assert only(Exact(1.0, 0.0, 1e-12 * (1 + 1e-6)), golden).tolerance == 1e-12
 
 
 def test_information_is_never_compared() -> None:
-    """But it may not vanish."""
+    """It fails only if it is missing."""
     recorded = Information.of(SAMPLES)
     assert only(replace(recorded, mean=1e9), recorded).status == "information"
     assert only(replace(recorded, mean=1e9), recorded).ok
@@ -192,8 +201,8 @@ def test_information_is_never_compared() -> None:
     assert Information.of([2.5]) == Information(2.5, 0.0, 1)
 
 
-def test_names_are_compared_both_ways() -> None:
-    """A measure that vanished and one that appeared both fail; rows come in order of names."""
+def test_a_missing_measure_and_an_extra_measure_fail() -> None:
+    """The rows are in the order of the names."""
     rows = compare({"b": ENSEMBLE, "c": ENSEMBLE}, {"a": ENSEMBLE, "b": ENSEMBLE})
     assert [(row.measure, row.status, row.ok) for row in rows] == [
         ("a", "missing", False),
@@ -223,8 +232,8 @@ def test_names_are_compared_both_ways() -> None:
         (Information.of([]), "not finite"),
     ],
 )
-def test_what_cannot_be_judged_is_refused_on_either_side(refused: GoldenValue, why: str) -> None:
-    """NaN equals nothing, itself included; no spread and an empty tolerance are not agreement."""
+def test_a_value_that_cannot_be_compared_fails_on_either_side(refused: GoldenValue, why: str) -> None:
+    """NaN equals nothing, not even itself. Values without spread, or with a tolerance that checks nothing, do not agree."""
     assert why in invalid_reason(refused)
     for row in (only(refused, refused), only(refused, ENSEMBLE), only(refused, None), only(ENSEMBLE, refused)):
         assert (row.status, row.ok) == ("unusable", False)

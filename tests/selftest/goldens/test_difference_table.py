@@ -1,4 +1,4 @@
-"""Does a failed comparison say in its first line what moved, and in a short table by how much?"""
+"""Tests of the text of a failed comparison: a headline of the moved measures, and a short table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ GOLDEN: dict[str, GoldenValue] = {
 }
 
 
-def test_the_table_shows_the_failed_rows_aligned_and_counts_the_others() -> None:
-    """Golden, obtained, delta, tolerance and sigmas, and what else is wrong behind them."""
+def test_the_table_shows_failed_rows_and_counts_the_others() -> None:
+    """A row has golden, obtained value, delta, tolerance and sigmas, in aligned columns, and a note after them."""
     loss = GOLDEN["control.loss"]
     assert isinstance(loss, Ensemble)
     obtained = GOLDEN | {
@@ -33,8 +33,8 @@ def test_the_table_shows_the_failed_rows_aligned_and_counts_the_others() -> None
     assert lines[0].index("sigmas") + len("sigmas") == len(lines[2])
 
 
-def test_the_headline_names_the_first_failures_and_counts_the_rest() -> None:
-    """With the numbers that moved and their tolerances."""
+def test_the_headline_names_three_failures_and_counts_the_rest() -> None:
+    """It gives the shift of each moved number and its tolerance."""
     loss = GOLDEN["control.loss"]
     assert isinstance(loss, Ensemble)
     moved = GOLDEN | {"control.loss": replace(loss, mean=loss.mean + 0.5), "sgd.height": Exact(3.5, 1e-9, 0.0)}
@@ -44,8 +44,8 @@ def test_the_headline_names_the_first_failures_and_counts_the_rest() -> None:
     assert headline(compare({}, GOLDEN)).endswith("control.norm is in the golden and was not obtained; and 1 more")
 
 
-def test_a_long_difference_is_cut_and_says_by_how_much() -> None:
-    """Twenty rows, and every failure counted."""
+def test_a_long_table_is_cut_and_counts_the_missing_rows() -> None:
+    """It shows twenty rows."""
     golden: dict[str, GoldenValue] = {f"m{k:02}": Exact(float(k), 1e-9, 0.0) for k in range(30)}
     obtained: dict[str, GoldenValue] = {f"m{k:02}": Exact(k + 0.5 * (k < 25), 1e-9, 0.0) for k in range(30)}
     lines = table(compare(obtained, golden)).splitlines()
@@ -53,8 +53,8 @@ def test_a_long_difference_is_cut_and_says_by_how_much() -> None:
     assert lines[-2:] == ["... and 5 more rows that fail", "5 of 30 within tolerance"]
 
 
-def test_every_kind_of_change_of_the_rule_is_named() -> None:
-    """Also a lane that changed, and a tolerance that was edited in the file."""
+def test_every_kind_of_changed_rule_is_named() -> None:
+    """A changed lane is named, and so is a tolerance that was edited in the file."""
     loss = GOLDEN["control.loss"]
     assert isinstance(loss, Ensemble)
     ungated = headline(compare({"m": Information.of(SAMPLES)}, {"m": loss}))

@@ -1,4 +1,4 @@
-"""Is a golden's text stable, readable line by line, and refused when somebody has broken it?"""
+"""Tests of the text of a golden file: one measure a line, unchanged by reading, and refused if it is broken."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ENTRIES: dict[str, GoldenValue] = {
 RECORDING = Recording("ball", ENTRIES)
 
 
-def test_a_recording_survives_its_text_bit_for_bit() -> None:
-    """Every float comes back as it was, and the text of what comes back is the same text."""
+def test_a_recording_is_unchanged_after_writing_and_reading() -> None:
+    """Every float is the same bit for bit, and so is the text that is written from them again."""
     assert parse(dump(RECORDING)) == RECORDING
     assert dump(parse(dump(RECORDING))) == dump(RECORDING)
 
 
 def test_the_text_has_one_measure_a_line_in_order_of_names() -> None:
-    """Whatever the order in which they were obtained."""
+    """The order in which the measures were obtained does not matter."""
     lines = dump(RECORDING).splitlines()
     assert lines[:3] == ["{", ' "scenario": "ball",', ' "entries": {']
     assert [line.split('"')[1] for line in lines[3:6]] == ["adamw.loss", "adamw.norm", "sgd.height"]
@@ -36,8 +36,8 @@ def test_the_text_has_one_measure_a_line_in_order_of_names() -> None:
     assert lines[6:] == [" }", "}"]
 
 
-def test_what_may_not_be_recorded_has_no_text() -> None:
-    """No entry at all, or one that is refused, each with its reason."""
+def test_numbers_that_may_not_be_recorded_are_not_written() -> None:
+    """A recording without numbers, and one with an invalid number, are refused with the reason."""
     assert problems(RECORDING) == []
     for entries, why in (({}, "no number"), ({"a": Exact(math.nan, 0.0, 0.0)}, "a: not finite")):
         with pytest.raises(GoldenError, match=why):
@@ -53,46 +53,46 @@ def test_what_may_not_be_recorded_has_no_text() -> None:
         ('{"scenario": 1, "entries": {}}', "a scenario id"),
         ('{"scenario": "ball", "entries": []}', "an object of entries"),
         ('{"scenario": "ball", "entries": {"a": 1.0}}', "a: expected an object"),
-        ('{"scenario": "ball", "entries": {"a": {"value": 1.0}}}', "of no kind of entry"),
-        ('{"scenario": "ball", "entries": {"a": {"value": 1.0, "rtol": 0.1, "atol": 0, "information": true}}}', "of no kind"),
-        ('{"scenario": "ball", "entries": {"a": {"mean": 1.0, "sd": 0.1, "n": 8}}}', "of no kind of entry"),
+        ('{"scenario": "ball", "entries": {"a": {"value": 1.0}}}', "fit no kind of entry"),
+        ('{"scenario": "ball", "entries": {"a": {"value": 1.0, "rtol": 0.1, "atol": 0, "information": true}}}', "fit no kind"),
+        ('{"scenario": "ball", "entries": {"a": {"mean": 1.0, "sd": 0.1, "n": 8}}}', "fit no kind of entry"),
         ('{"scenario": "ball", "entries": {"a": {"value": NaN, "rtol": 0, "atol": 0}}}', "NaN is never"),
         ('{"scenario": "ball", "entries": {"a": {"value": 1, "rtol": Infinity, "atol": 0}}}', "Infinity is never"),
         ('{"scenario": "ball", "entries": {"a": {"value": true, "rtol": 0, "atol": 0}}}', "a.value: expected a number"),
         ('{"scenario": "ball", "entries": {"a": {"value": "1", "rtol": 0, "atol": 0}}}', "a.value: expected a number"),
-        ('{"scenario": "ball", "entries": {"a": {}, "a": {}}}', "stand there twice"),
+        ('{"scenario": "ball", "entries": {"a": {}, "a": {}}}', "occur more than once"),
     ],
 )
-def test_a_broken_golden_is_refused_with_its_place(broken: str, why: str) -> None:
-    """Merge conflicts, hand edits, repeated and unknown keys, and literals that are no numbers."""
+def test_a_broken_golden_is_refused_with_key_and_reason(broken: str, why: str) -> None:
+    """Merge conflicts, edits by hand, repeated and unknown keys, and literals that are not numbers are refused."""
     with pytest.raises(GoldenError, match=why):
         parse(broken)
 
 
-def test_a_literal_that_overflows_is_not_a_number_either() -> None:
-    """JSON lets 1e999 pass; the comparison does not."""
+def test_a_number_that_overflows_cannot_be_compared() -> None:
+    """JSON allows 1e999, which becomes infinity."""
     golden = parse('{"scenario": "ball", "entries": {"a": {"value": 1e999, "rtol": 0, "atol": 0}}}')
     assert compare(golden.entries, golden.entries)[0].status == "unusable"
 
 
 def merged(obtained: GoldenValue, golden: GoldenValue) -> GoldenValue:
-    """Merge one measure."""
+    """Return the result of a merge of one measure."""
     return merge(Recording("ball", {"m": obtained}), Recording("ball", {"m": golden})).entries["m"]
 
 
-def test_what_has_not_moved_keeps_its_recorded_numbers() -> None:
-    """Exact, ensemble and information, each a little off."""
+def test_values_that_have_not_moved_keep_their_recorded_numbers() -> None:
+    """An exact number, an ensemble and an information differ from their golden by less than the tolerance."""
     assert merged(Exact(2.0 + 1e-9, 1e-9, 0.0), Exact(2.0, 1e-9, 0.0)) == Exact(2.0, 1e-9, 0.0)
     derived = Exact(2.0, 1e-9, 1e-12)
     assert merged(replace(derived, atol=1e-12 * (1 + 1e-6)), derived) is derived
     golden = Ensemble.of(SAMPLES, alpha=1e-4)
     assert merged(Ensemble.of([x + 0.01 for x in SAMPLES], alpha=1e-4), golden) is golden
-    told = Information.of(SAMPLES)
-    assert merged(Information.of([x + 0.01 for x in SAMPLES]), told) is told
+    information = Information.of(SAMPLES)
+    assert merged(Information.of([x + 0.01 for x in SAMPLES]), information) is information
 
 
-def test_what_has_moved_is_taken_whole() -> None:
-    """A number, a mean with its spread, and information that has left its own prediction."""
+def test_a_value_that_has_moved_replaces_the_recorded_one() -> None:
+    """All fields are replaced: those of an exact number, of an ensemble, and of an information that has moved too far."""
     for obtained, golden in (
         (Exact(2.1, 1e-9, 0.0), Exact(2.0, 1e-9, 0.0)),
         (Ensemble.of([x + 1 for x in SAMPLES], alpha=1e-4), Ensemble.of(SAMPLES, alpha=1e-4)),
@@ -104,8 +104,8 @@ def test_what_has_moved_is_taken_whole() -> None:
         assert merged(obtained, golden) is obtained
 
 
-def test_a_change_of_tolerance_keeps_the_number_if_it_agrees_under_the_new_one() -> None:
-    """Tightened past the drift, the number is renewed; an ensemble's tolerance is computed again."""
+def test_a_new_tolerance_keeps_a_number_that_agrees_under_it() -> None:
+    """A number that does not agree under the new tolerance is replaced. The tolerance of an ensemble is computed again."""
     golden = Exact(2.0, 1e-3, 0.0)
     assert merged(Exact(2.0 + 1e-5, 1e-4, 0.0), golden) == Exact(2.0, 1e-4, 0.0)
     assert merged(Exact(2.0 + 1e-5, 1e-9, 0.0), golden) == Exact(2.0 + 1e-5, 1e-9, 0.0)
@@ -116,8 +116,8 @@ def test_a_change_of_tolerance_keeps_the_number_if_it_agrees_under_the_new_one()
     assert merged(recorded, edited) == recorded
 
 
-def test_the_origin_is_renewed_with_a_number_or_a_rule_and_not_otherwise() -> None:
-    """A file without one takes the one that is received."""
+def test_the_origin_is_renewed_only_with_a_number_or_a_rule() -> None:
+    """A file without an origin gets the received one."""
     old, new = Origin({"torch": "2.13.0"}), Origin({"torch": "2.14.0"})
     golden = Recording("ball", {"m": Exact(2.0, 1e-9, 0.0)}, old)
 
@@ -130,16 +130,16 @@ def test_the_origin_is_renewed_with_a_number_or_a_rule_and_not_otherwise() -> No
     assert origin(Exact(2.0, 1e-9, 0.0), replace(golden, origin=None)) is new
 
 
-def test_a_merge_drops_what_is_not_obtained_and_takes_nothing_from_another_scenario() -> None:
-    """A measure that left goes; numbers of a copied file are not kept although they agree."""
-    left = merge(Recording("ball", {"a": ENTRIES["sgd.height"]}), RECORDING)
-    assert set(left.entries) == {"a"}
+def test_a_merge_drops_missing_measures_and_foreign_numbers() -> None:
+    """A measure that was not obtained is dropped. Numbers of another scenario's file are not kept, although they agree."""
+    result = merge(Recording("ball", {"a": ENTRIES["sgd.height"]}), RECORDING)
+    assert set(result.entries) == {"a"}
     obtained = Recording("ball", {"m": Exact(2.0 + 1e-9, 1e-9, 0.0)})
     assert merge(obtained, Recording("bell", {"m": Exact(2.0, 1e-9, 0.0)})) is obtained
 
 
-def test_a_golden_without_a_signal_takes_the_obtained_one_in_its_own_units_and_keeps_one_that_it_has() -> None:
-    """A signal is no reason to rewrite a line; a tolerance of zero has the same one; an ensemble of more seeds sees more."""
+def test_a_merge_adds_a_missing_sensitivity_in_the_goldens_units() -> None:
+    """A recorded sensitivity is kept. An ensemble of more seeds has a smaller detectable change, and so a larger sensitivity."""
     assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0)) == Exact(2.0, 1e-9, 0.0, signal=5e6)
     assert merged(Exact(2.0, 1e-9, 0.0, signal=5e6), Exact(2.0, 1e-9, 0.0, signal=4e6)).signal == 4e6
     assert merged(Exact(0.0, 1e-9, 0.0, signal=1e16), Exact(0.0, 1e-9, 0.0)) == Exact(0.0, 1e-9, 0.0, signal=1e16)
@@ -150,40 +150,42 @@ def test_a_golden_without_a_signal_takes_the_obtained_one_in_its_own_units_and_k
     assert kept.signal == pytest.approx(1.0 / many.detects, rel=0.06)
 
 
-def test_a_gate_that_sees_less_than_decay_is_named_with_signal_tolerance_and_floor() -> None:
-    """Exact by 1e4 tolerances, in float32 by 30, an ensemble by the change that it detects; what is unknown is not judged."""
-    blind = with_sensitivity(Exact(2.0, 1e-9, 0.0), 1.99e-5)
-    single = with_sensitivity(Exact(2.0, 1e-4, 0.0), 5.9e-3)
-    loud = Ensemble.of(SAMPLES, alpha=1e-4)
+def test_a_gate_of_too_little_sensitivity_is_named_with_numbers() -> None:
+    """An exact number needs an effect of 1e4 tolerances, in float32 of 30, and an ensemble of one detectable change.
+
+    An unknown sensitivity is not refused here.
+    """
+    exact, float32 = Exact(2.0, 1e-9, 0.0), Exact(2.0, 1e-4, 0.0)
+    ensemble = Ensemble.of(SAMPLES, alpha=1e-4)
     entries: dict[str, GoldenValue] = {
-        "blind": blind,
-        "sees": with_sensitivity(Exact(2.0, 1e-9, 0.0), 2.1e-5),
-        "single": single,
-        "single_sees": with_sensitivity(Exact(2.0, 1e-4, 0.0), 6.1e-3),
-        "loud": with_sensitivity(loud, 0.9 * loud.detects),
-        "loud_sees": with_sensitivity(loud, 1.1 * loud.detects),
-        "unknown": Exact(2.0, 1e-9, 0.0),
-        "told": Information.of(SAMPLES),
+        "exact": with_sensitivity(exact, 1.99e-5),
+        "exact_sensitive": with_sensitivity(exact, 2.1e-5),
+        "float32": with_sensitivity(float32, 5.9e-3),
+        "float32_sensitive": with_sensitivity(float32, 6.1e-3),
+        "mean": with_sensitivity(ensemble, 0.9 * ensemble.detects),
+        "mean_sensitive": with_sensitivity(ensemble, 1.1 * ensemble.detects),
+        "unknown": exact,
+        "information": Information.of(SAMPLES),
     }
 
-    found = shortfalls(Recording("ball", entries))
+    lines = shortfalls(Recording("ball", entries))
 
-    assert [line.partition(":")[0] for line in found] == ["blind", "loud", "single"]
-    assert found[0] == ("blind: vacuous: weight decay is worth 2e-05 here, 9.9e+03 times the tolerance 2e-09 (floor 10000)")
-    assert "0.9 times the detectable change" in found[1]
-    assert "(floor 30)" in found[2]
+    assert [line.partition(":")[0] for line in lines] == ["exact", "float32", "mean"]
+    assert lines[0] == ("exact: vacuous: weight decay is worth 2e-05 here, 9.9e+03 times the tolerance 2e-09 (floor 10000)")
+    assert "(floor 30)" in lines[1]
+    assert "0.9 times the detectable change" in lines[2]
 
 
-def test_a_golden_that_lost_seeds_says_how_much_wider_it_is() -> None:
-    """A run of eight seeds took the place of a calibration; the other way round is no loss."""
+def test_a_golden_with_fewer_seeds_names_its_wider_tolerance() -> None:
+    """The numbers of a run of eight seeds have replaced those of a calibration. More seeds are no loss."""
     many, few = (Recording("ball", {"m": Ensemble.of(SAMPLES * times, alpha=3e-5, runs=8)}) for times in (8, 1))
 
     assert with_fewer_seeds(few, many) == ["m: 8 seeds instead of 64, its tolerance is 3.0 times as wide"]
     assert with_fewer_seeds(many, few) == with_fewer_seeds(many, many) == []
 
 
-def test_an_ensemble_from_before_runs_were_named_is_one_of_as_many_seeds() -> None:
-    """Its line is read, and its tolerance is what it was."""
+def test_an_ensemble_without_runs_is_for_runs_of_n_seeds() -> None:
+    """A file in the old format has no key `runs`. It is read with the same tolerance."""
     text = dump(Recording("ball", {"m": Ensemble.of(SAMPLES, alpha=1e-4)}))
 
     assert parse(text.replace('"runs": 8, ', "")) == parse(text)

@@ -1,4 +1,4 @@
-"""Does an origin say whose numbers they are and where they were made, quickly, in public words, and what has changed since?"""
+"""Tests of the origin of recorded numbers: optimizers, versions, device and commit, without private facts, and its changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HERE = {"subject.decoupled": "torch.optim:AdamW", "commit": "abc", "torch": "2.1
 
 
 def scenario(kind: str, *roles: str) -> Scenario:
-    """Return a shipped scenario of this kind whose arms have these roles, beside fixed ones."""
+    """Return a shipped scenario of this kind whose arms have exactly these roles, and perhaps fixed arms."""
     for loaded in load().values():
         if loaded.scenario.kind == kind and {arm.role for arm in loaded.scenario.arms.values()} - {"fixed"} == set(roles):
             return loaded.scenario
@@ -48,21 +48,21 @@ def scenario(kind: str, *roles: str) -> Scenario:
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """What is remembered of this process is forgotten around each test."""
+    """Clear the caches of the module after each test."""
     yield
     commit_of.cache_clear()
     package_of.cache_clear()
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Run git in `folder` as somebody."""
-    who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+    """Run git in `folder` with an invented user."""
+    user = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *user, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A repository with one commit."""
+    """Return the folder of a git repository with one commit."""
     git(tmp_path, "init", "-q")
     (tmp_path / "code.py").write_text("x = 1\n")
     (tmp_path / "golden").mkdir()
@@ -72,11 +72,11 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# --- whose, and where -----------------------------------------------------------------------------------------------
+# --- optimizers and environment -------------------------------------------------------------------------------------
 
 
-def test_an_origin_names_who_took_the_roles_of_the_scenario() -> None:
-    """And of no others; a fixed arm is the suite's own, and numbers are nobody's."""
+def test_an_origin_names_the_optimizer_of_each_role() -> None:
+    """It names the roles of the scenario only. Fixed arms have no role, and a calculation has no optimizer."""
     assert origin_of(scenario("probe", "decoupled"), SHIPPED, "cpu").subjects == {"decoupled": "torch.optim:AdamW"}
     assert origin_of(scenario("probe", "coupled", "decoupled", "sgd"), MINE, "cpu").subjects == {
         "coupled": "torch.optim:Adam",
@@ -87,15 +87,15 @@ def test_an_origin_names_who_took_the_roles_of_the_scenario() -> None:
     assert origin_of(scenario("probe", "any"), MINE, "cpu").subjects == {"any": "mine.optim:AdamW"}
 
 
-def test_a_subject_that_promises_anothers_numbers_is_held_to_goldens_of_that_other() -> None:
-    """equivalent_to names it."""
+def test_a_subject_equivalent_to_another_has_the_origin_of_it() -> None:
+    """The field `equivalent_to` of its contract names the other optimizer, whose goldens it is compared with."""
     same = replace(MINE, declared={**PROMISES, "decoupled": {**PROMISES["decoupled"], "equivalent_to": "torch.optim:AdamW"}})
 
     assert origin_of(scenario("probe", "decoupled"), same, "cpu").subjects == {"decoupled": "torch.optim:AdamW"}
 
 
 def test_an_origin_holds_versions_device_and_a_studys_seeds() -> None:
-    """A probe computes on the CPU and has no seeds."""
+    """A probe runs on the CPU and has no seeds."""
     probe, study = (
         origin_of(scenario("probe", "decoupled"), SHIPPED, "cpu"),
         origin_of(load()["verb_forms"].scenario, SHIPPED, "cpu"),
@@ -110,16 +110,16 @@ def test_an_origin_holds_versions_device_and_a_studys_seeds() -> None:
 
 def test_an_origin_names_no_person_no_machine_and_no_folder() -> None:
     """Goldens are public."""
-    said = " ".join(origin_of(load()["verb_forms"].scenario, SHIPPED, "cpu").facts.values())
+    text = " ".join(origin_of(load()["verb_forms"].scenario, SHIPPED, "cpu").facts.values())
 
-    assert platform.node() not in said
-    assert getpass.getuser() not in said.split()
-    assert str(Path.home()) not in said
-    assert str(Path.cwd()) not in said
+    assert platform.node() not in text
+    assert getpass.getuser() not in text.split()
+    assert str(Path.home()) not in text
+    assert str(Path.cwd()) not in text
 
 
-def test_seeds_are_a_range_where_they_are_one() -> None:
-    """In order, and counted."""
+def test_consecutive_seeds_are_written_as_a_range() -> None:
+    """The seeds are sorted, and their number is given."""
     assert seeds_of((44, 42, 43)) == {"seeds": "42..44", "n": "3"}
     assert seeds_of((5, 1, 9)) == {"seeds": "1, 5, 9", "n": "3"}
 
@@ -127,8 +127,8 @@ def test_seeds_are_a_range_where_they_are_one() -> None:
 # --- the commit -----------------------------------------------------------------------------------------------------
 
 
-def test_the_commit_is_the_clones_and_says_whether_files_differ_from_it(clone: Path) -> None:
-    """A file that git does not know counts; goldens do not, for recording changes them."""
+def test_the_commit_is_marked_if_files_differ_from_it(clone: Path) -> None:
+    """An untracked file counts. Goldens do not, because recording changes them."""
     clean = commit_of(clone)
     assert len(clean) == 12
     (clone / "golden" / "a.json").write_text("2\n")
@@ -141,8 +141,8 @@ def test_the_commit_is_the_clones_and_says_whether_files_differ_from_it(clone: P
     assert commit_of(clone) == f"{clean}+changes"
 
 
-def test_without_a_clone_of_its_own_the_commit_is_unknown(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Outside git, in somebody else's repository, and before the first commit; never an exception."""
+def test_the_commit_is_unknown_outside_a_clone(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It is unknown outside git, inside another repository, and before the first commit. No exception is raised."""
     (clone / "vendored").mkdir()
     empty = tmp_path_factory.mktemp("empty")
 
@@ -155,19 +155,19 @@ def test_without_a_clone_of_its_own_the_commit_is_unknown(clone: Path, tmp_path_
 
 @pytest.mark.parametrize("fails", [FileNotFoundError("git"), subprocess.TimeoutExpired("git", 5)], ids=["absent", "slow"])
 def test_git_that_is_absent_or_slow_makes_the_commit_unknown(clone: Path, fails: Exception) -> None:
-    """The run goes on."""
+    """No exception is raised, so the session continues."""
     with pytest.MonkeyPatch.context() as patch:
 
-        def broken(*_: object, **options: Any) -> None:
+        def fail(*_: object, **options: Any) -> None:
             assert options["timeout"] <= 5.0
             raise fails
 
-        patch.setattr(subprocess, "run", broken)
+        patch.setattr(subprocess, "run", fail)
         assert commit_of(clone) == "unknown"
 
 
-def test_a_hooks_variables_do_not_name_another_repository(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inside a commit hook GIT_DIR is set, to the user's project."""
+def test_git_variables_of_a_commit_hook_are_ignored(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a commit hook, GIT_DIR is set to the repository of the user's project."""
     monkeypatch.setenv("GIT_DIR", "/nowhere")
 
     assert len(commit_of(clone)) == 12
@@ -176,16 +176,16 @@ def test_a_hooks_variables_do_not_name_another_repository(clone: Path, monkeypat
 # --- the subject's package ------------------------------------------------------------------------------------------
 
 
-def test_a_subject_that_was_installed_says_its_version() -> None:
-    """Not torch, which is said anyway, and nothing that lies in a folder."""
+def test_an_installed_subject_has_a_package_and_version() -> None:
+    """Torch has none here, because its version is a fact of its own. A module in a folder has none either."""
     assert package_of("pytest:Item") == f"pytest {metadata.version('pytest')}"
     assert package_of("torch.optim:AdamW") == ""
     assert package_of("harness.optimizers:SGDW") == ""
     assert package_of("never_imported:X") == ""
 
 
-def test_a_folder_of_an_installed_name_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes first on somebody's import path; an editable install lies elsewhere by right."""
+def test_a_module_with_the_name_of_a_package_is_not_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that comes first on the import path hides the installed one. An editable install lies outside site-packages."""
     info, project = tmp_path / "site" / "mine-2.0.dist-info", tmp_path / "my project"
     for folder in (info, project):
         folder.mkdir(parents=True)
@@ -203,30 +203,30 @@ def test_a_folder_of_an_installed_name_is_not_taken_for_it(tmp_path: Path, monke
     del sys.modules["mine"]
 
 
-# --- what has changed -----------------------------------------------------------------------------------------------
+# --- changes of the origin ------------------------------------------------------------------------------------------
 
 
-def test_numbers_of_another_optimizer_are_told_by_its_role() -> None:
-    """A role that one of the two lacks says nothing: the scenario has changed, and its measures with it."""
-    theirs = Origin({**HERE, "subject.decoupled": "mine:AdamW"})
+def test_another_optimizer_in_a_role_is_named() -> None:
+    """A role that only one of the two origins has is no difference: the scenario has changed, and its measures with it."""
+    other = Origin({**HERE, "subject.decoupled": "mine:AdamW"})
 
-    assert other_subjects(Origin(HERE), theirs) == "mine:AdamW (role decoupled), not of torch.optim:AdamW"
+    assert other_subjects(Origin(HERE), other) == "mine:AdamW (role decoupled), not of torch.optim:AdamW"
     assert other_subjects(Origin(HERE), Origin({**HERE, "subject.sgd": "mine:SGD"})) == ""
-    assert other_subjects(Origin(HERE), None) == other_subjects(None, theirs) == ""
+    assert other_subjects(Origin(HERE), None) == other_subjects(None, other) == ""
 
 
 def test_the_environments_difference_is_one_line() -> None:
-    """What moved, from what to what; the commit moves always and is no difference."""
+    """It gives the old and the new value of each fact. The commit always differs, so it is not a difference."""
     here = Origin({**HERE, "torch": "2.14.0", "commit": "def", "package.decoupled": "mine 2.0"})
 
-    said = changes(Origin(HERE), here)
+    text = changes(Origin(HERE), here)
 
-    assert said == "environment: torch 2.13.0 -> 2.14.0, package.decoupled unknown -> mine 2.0; recorded at commit abc"
+    assert text == "environment: torch 2.13.0 -> 2.14.0, package.decoupled unknown -> mine 2.0; recorded at commit abc"
     assert changes(Origin(HERE), Origin({**HERE, "commit": "def"})) == (
         "environment: the recorded one (torch 2.13.0, device cpu (x86_64)); recorded at commit abc"
     )
     assert "does not say" in changes(None, here)
-    assert "\n" not in said
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize(
@@ -238,11 +238,11 @@ def test_the_environments_difference_is_one_line() -> None:
         ({"torch": ""}, "origin.torch: expected a text"),
     ],
 )
-def test_what_is_no_origin_is_told(facts: object, why: str) -> None:
-    """Whoever edits a golden by hand."""
+def test_an_invalid_origin_is_refused_with_the_reason(facts: object, why: str) -> None:
+    """A person who edits a golden by hand can write one."""
     assert why in origin_problem(facts)
 
 
-def test_the_version_is_the_projects() -> None:
-    """Of the pyproject beside the harness."""
+def test_the_version_is_that_of_the_project() -> None:
+    """It is read from pyproject.toml."""
     assert f'version = "{origin._version()}"' in (origin.ROOT / "pyproject.toml").read_text(encoding="utf-8")

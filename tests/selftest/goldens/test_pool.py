@@ -1,4 +1,4 @@
-"""Is a pool's text strict, and does what a golden says of an ensemble follow from its pool?"""
+"""Tests of the pool: its text is read strictly, and the ensembles of a golden follow from it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ GOLDEN = ROOT / "golden" / "default"
 STUDIES = {name: loaded.scenario for name, loaded in load().items() if loaded.scenario.kind == "study"}
 
 
-def readings() -> dict[str, Measurements]:
-    """Return two arms, apart, with one value a seed that no nine digits hold."""
+def measurements() -> dict[str, Measurements]:
+    """Return the measurements of two arms with different means. The values have more than nine digits."""
     return {
         arm: {
             measure: Measurement(0.0, "nats", expected=0.5, samples=tuple(shift + math.sin(seed) / 30 for seed in SEEDS))
@@ -39,21 +39,21 @@ def readings() -> dict[str, Measurements]:
 
 
 def drawn(folder: Path) -> tuple[Pool, Scenario]:
-    """Return a pool of the written study, and the study."""
+    """Return a pool of a written study, and the scenario of the study."""
     scenario = load(write(folder))["training"].scenario
-    return draw("training", replace(scenario, seeds=SEEDS), readings(), HERE), scenario
+    return draw("training", replace(scenario, seeds=SEEDS), measurements(), HERE), scenario
 
 
-def test_a_pool_holds_what_gates_and_expectations_read(tmp_path: Path) -> None:
-    """In every arm what a gate reads in one, so that decay's worth can be told; nothing else."""
+def test_a_pool_holds_the_measures_of_gates_and_expectations(tmp_path: Path) -> None:
+    """The measure of a gate is held for every arm, because its sensitivity is a distance between arms."""
     pool, scenario = drawn(tmp_path)
 
     assert wanted(scenario) == sorted(pool.samples)
     assert set(pool.samples) == {(arm, name) for arm in ("control", "no_decay") for name in ("gap", "train_loss")}
 
 
-def test_a_pool_survives_its_text(tmp_path: Path) -> None:
-    """Nine digits of each sample are kept, one measure a line, and what comes back has the same text."""
+def test_a_pool_is_unchanged_after_writing_and_reading(tmp_path: Path) -> None:
+    """Each sample has nine digits, each measure has one line, and the pool that is read has the same text."""
     pool, _ = drawn(tmp_path)
 
     again = parse(dump(pool))
@@ -65,7 +65,7 @@ def test_a_pool_survives_its_text(tmp_path: Path) -> None:
 
 
 def test_the_golden_of_a_study_follows_from_its_pool(tmp_path: Path) -> None:
-    """Mean, spread and number of seeds are the pool's; what a run is held to has the scenario's seeds."""
+    """Mean, spread and number of seeds are those of the pool. The tolerance is for runs with the scenario's number of seeds."""
     pool, scenario = drawn(tmp_path)
 
     line = calibrated(pool, scenario)["ensemble.no_decay.gap"]
@@ -76,14 +76,14 @@ def test_the_golden_of_a_study_follows_from_its_pool(tmp_path: Path) -> None:
 
 
 def test_some_seeds_of_a_pool_can_be_read_as_a_run(tmp_path: Path) -> None:
-    """In the order that is asked for, with their own mean and the closed form."""
+    """Their measurements are in the requested order, with their own mean and the closed form of the pool."""
     pool, _ = drawn(tmp_path)
 
-    reading = pool.readings([3, 1])["control"]["gap"]
+    measurement = pool.measurements([3, 1])["control"]["gap"]
 
-    assert reading.samples == (pool.samples["control", "gap"][3], pool.samples["control", "gap"][1])
-    assert (reading.value, reading.expected) == (pytest.approx(sum(reading.samples) / 2), 0.5)
-    assert pool.readings()["control"]["gap"].samples == pool.samples["control", "gap"]
+    assert measurement.samples == (pool.samples["control", "gap"][3], pool.samples["control", "gap"][1])
+    assert (measurement.value, measurement.expected) == (pytest.approx(sum(measurement.samples) / 2), 0.5)
+    assert pool.measurements()["control"]["gap"].samples == pool.samples["control", "gap"]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,7 @@ def test_some_seeds_of_a_pool_can_be_read_as_a_run(tmp_path: Path) -> None:
         (lambda text: text[:-4], "not JSON"),
     ],
 )
-def test_a_file_that_somebody_broke_is_refused(change: Callable[[str], str], why: str, tmp_path: Path) -> None:
-    """Naming the place."""
+def test_a_broken_pool_file_is_refused_with_key_and_reason(change: Callable[[str], str], why: str, tmp_path: Path) -> None:
     pool, _ = drawn(tmp_path)
     broken = change(dump(pool))
     assert broken != dump(pool)
@@ -111,8 +110,8 @@ def test_a_file_that_somebody_broke_is_refused(change: Callable[[str], str], why
     assert why in str(caught.value)
 
 
-def test_a_pool_with_a_number_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
-    """And says in which measure."""
+def test_a_pool_with_a_sample_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
+    """The error names the measure."""
     pool, _ = drawn(tmp_path)
     broken = replace(pool, samples={**pool.samples, ("control", "gap"): (math.nan,) * 24})
 
@@ -121,8 +120,8 @@ def test_a_pool_with_a_number_that_is_not_finite_is_not_written(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_the_shipped_goldens_ensembles_are_those_of_their_pools(study: str) -> None:
-    """A mean, a spread or a number of seeds that somebody edited is red, and so is a line that a run has taken over."""
+def test_the_ensembles_of_shipped_goldens_follow_from_the_pools(study: str) -> None:
+    """An edited mean, spread or number of seeds fails here, and so does an ensemble that a run has replaced."""
     pool, scenario = read(path_of(GOLDEN, study)), STUDIES[study]
     recorded = parse_golden((GOLDEN / "test_claims" / f"{study}.json").read_text(encoding="utf-8")).entries
 
@@ -132,12 +131,12 @@ def test_the_shipped_goldens_ensembles_are_those_of_their_pools(study: str) -> N
     assert len(pool.seeds) >= 64
     assert set(scenario.seeds) <= set(pool.seeds)
     assert sorted(pool.samples) == wanted(scenario)
-    assert {name: one for name, one in recorded.items() if isinstance(one, Ensemble)} == lines
+    assert {name: entry for name, entry in recorded.items() if isinstance(entry, Ensemble)} == lines
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_a_spread_widened_by_hand_is_not_that_of_the_pool(study: str) -> None:
-    """Although its tolerance is the one that the wider spread gives."""
+def test_an_edited_spread_differs_from_the_pool(study: str) -> None:
+    """The comparison with a run cannot notice it, because its tolerance follows from the wider spread."""
     golden = parse_golden((GOLDEN / "test_claims" / f"{study}.json").read_text(encoding="utf-8"))
     lines = calibrated(read(path_of(GOLDEN, study)), STUDIES[study])
     name, line = next(iter(lines.items()))
@@ -145,5 +144,5 @@ def test_a_spread_widened_by_hand_is_not_that_of_the_pool(study: str) -> None:
 
     edited = parse_golden(dump_golden(replace(golden, entries={**golden.entries, name: wider}))).entries
 
-    assert compare({name: line}, {name: edited[name]})[0].status == "same"  # no comparison of two ensembles can notice it
+    assert compare({name: line}, {name: edited[name]})[0].status == "same"
     assert edited[name] != lines[name]

@@ -1,4 +1,4 @@
-"""Is it found out what weight decay is worth in a number, where its probe does not say so?"""
+"""Tests of the sensitivity of recorded numbers, for studies and for probes that declare no effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.run import Session, run
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
-from tests.selftest.scenario_files import PROBE, STUDY, edited, write
+from tests.selftest.scenario_files import PROBE, STUDY, replaced_once, write
 
 NULL = "  no_decay: {role: decoupled, lr: 3.0e-3, weight_decay: 0.0}\n"
 NULL_ARM = NULL + "  again: {role: decoupled, lr: 3.0e-3, weight_decay: 1.0, batch_seed_offset: 1}\n"
@@ -23,14 +23,14 @@ FASTER_ARM = NULL + "  faster: {role: decoupled, lr: 6.0e-3, weight_decay: 0.5}\
 
 
 def session(folder: Path) -> Session:
-    """Return a session of the usual optimizers."""
+    """Return a session of the shipped optimizers."""
     return Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), Progress(folder, print), [])
 
 
-def test_arms_that_differ_in_weight_decay_alone_are_partners(tmp_path: Path) -> None:
-    """Not one with another learning rate; a null arm has the partners of the arm that it doubles."""
-    faster = load(write(tmp_path / "a", training=edited(STUDY, NULL, FASTER_ARM)))["training"].scenario
-    null = load(write(tmp_path / "b", training=edited(STUDY, NULL, NULL_ARM)))["training"].scenario
+def test_arms_that_differ_only_in_weight_decay_are_partners(tmp_path: Path) -> None:
+    """An arm with another learning rate is none. A null arm has the partners of the arm that it repeats."""
+    faster = load(write(tmp_path / "a", training=replaced_once(STUDY, NULL, FASTER_ARM)))["training"].scenario
+    null = load(write(tmp_path / "b", training=replaced_once(STUDY, NULL, NULL_ARM)))["training"].scenario
 
     assert partners(faster, "control") == [("control", "no_decay")]
     assert partners(faster, "faster") == []
@@ -38,10 +38,10 @@ def test_arms_that_differ_in_weight_decay_alone_are_partners(tmp_path: Path) -> 
     assert partners(null, "no_decay") == [("no_decay", "control")]
 
 
-def test_the_distance_is_that_of_the_farthest_arm_and_none_without_one(tmp_path: Path) -> None:
-    """An arm that gave no value is left out."""
+def test_the_distance_is_the_largest_or_none_without_a_partner(tmp_path: Path) -> None:
+    """An arm without a value is left out."""
     third = NULL + "  more: {role: decoupled, lr: 3.0e-3, weight_decay: 2.0}\n"
-    scenario = load(write(tmp_path, training=edited(STUDY, NULL, third)))["training"].scenario
+    scenario = load(write(tmp_path, training=replaced_once(STUDY, NULL, third)))["training"].scenario
 
     assert distance(scenario, {"control": 1.0, "no_decay": 1.5, "more": -2.0}, "control") == 3.0
     assert distance(scenario, {"control": 1.0, "no_decay": 1.5}, "control") == 0.5
@@ -49,8 +49,8 @@ def test_the_distance_is_that_of_the_farthest_arm_and_none_without_one(tmp_path:
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_an_optimizer_without_its_decay_does_not_decay_whatever_its_groups_say(grouped: bool) -> None:
-    """Nor when weight_decay is written into a group later; reading it back gives what was written."""
+def test_an_undecayed_optimizer_ignores_the_decay_of_its_groups(grouped: bool) -> None:
+    """This includes a weight decay that is written into a group later. A step does not change the group's value."""
     weight = torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
     params = [{"params": [weight], "weight_decay": 0.5}] if grouped else [weight]
     optimizer = undecayed(torch.optim.SGD)(params, lr=0.1, weight_decay=0.5)
@@ -63,25 +63,25 @@ def test_an_optimizer_without_its_decay_does_not_decay_whatever_its_groups_say(g
     assert optimizer.param_groups[0]["weight_decay"] == 0.7
 
 
-def test_a_number_whose_probe_declares_nothing_gets_the_distance_that_decay_makes(tmp_path: Path) -> None:
-    """In the arm that it belongs to; what is declared and what is information stay as they are."""
-    loaded, here = load(write(tmp_path))["row"], session(tmp_path)
-    found = entries(loaded, run(loaded, here))
-    assert isinstance(found["adamw.seen_ratio"], Exact)
-    assert found["adamw.seen_ratio"].signal is None
+def test_a_number_without_a_declared_effect_is_measured_again(tmp_path: Path) -> None:
+    """Its sensitivity is the difference to a run of the same arm without weight decay. Other numbers are unchanged."""
+    loaded, run_session = load(write(tmp_path))["row"], session(tmp_path)
+    recorded = entries(loaded, run(loaded, run_session))
+    assert isinstance(recorded["adamw.seen_ratio"], Exact)
+    assert recorded["adamw.seen_ratio"].signal is None
 
-    known = measured(found, loaded, here)
+    known = measured(recorded, loaded, run_session)
 
-    changed = {name for name in found if known[name] != found[name]}
+    changed = {name for name in recorded if known[name] != recorded[name]}
     assert changed == {f"{arm}.{measure}" for arm in ("adamw", "sgd_l2") for measure in ("seen_ratio", "unseen_in_steps")}
     signals = [gate.signal for gate in known.values() if not isinstance(gate, Information)]
     assert all(signal is not None and signal > 1e4 for signal in signals)
 
 
-def test_a_probe_that_breaks_without_decay_leaves_its_signals_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Recording then refuses them by name, and no exception hides why."""
-    loaded, here = load(write(tmp_path, row=edited(PROBE, "steps: 300", "steps: 30")))["row"], session(tmp_path)
+def test_a_probe_that_fails_without_decay_has_no_sensitivity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No exception is raised. Recording refuses the numbers by name, because their sensitivity is unknown."""
+    loaded, run_session = load(write(tmp_path, row=replaced_once(PROBE, "steps: 300", "steps: 30")))["row"], session(tmp_path)
     unknown: dict[str, GoldenValue] = {"adamw.seen_ratio": Exact(1.0, 1e-9, 0.0)}
     monkeypatch.setattr("harness.goldens.sensitivity.undecayed", lambda make: lambda *args, **options: 1 / 0)
 
-    assert measured(unknown, loaded, here) == unknown
+    assert measured(unknown, loaded, run_session) == unknown

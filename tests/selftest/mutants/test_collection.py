@@ -1,4 +1,4 @@
-"""Is every optimizer of tests/mutants there once, written down for scenarios, and tried by somebody?"""
+"""Tests of the collection of optimizers: unique names, docstrings, scenarios/mutants.yaml, README.md."""
 
 from __future__ import annotations
 
@@ -19,71 +19,71 @@ FOLDER = ROOT / "tests" / "mutants"
 
 
 def defined() -> list[ast.ClassDef]:
-    """Return every public class that the modules of optimizers define, bases alone left out."""
+    """Return every public class that the modules of optimizers define, without the abstract base class."""
     trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in MODULES]
-    found = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
-    return [one for one in found if not one.name.startswith("_") and one.name != Stepwise.__name__ and one.bases]
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [node for node in classes if not node.name.startswith("_") and node.name != Stepwise.__name__ and node.bases]
 
 
-def test_every_class_has_a_name_of_its_own() -> None:
-    """A scenario names it without its module."""
-    names = [one.name for one in defined()]
+def test_every_class_has_a_unique_name() -> None:
+    """A scenario names a class without its module."""
+    names = [node.name for node in defined()]
 
     assert [name for name, count in Counter(names).items() if count > 1] == []
     assert set(names) == set(CLASSES)
 
 
 def test_no_fault_is_planted_twice_in_the_same_code() -> None:
-    """The same bases and the same body would be the same optimizer under two names."""
-    bodies = Counter(ast.unparse(ast.Module([*one.bases, *_code(one)], [])) for one in defined())
+    """Two classes with equal bases and an equal body are one optimizer under two names."""
+    bodies = Counter(ast.unparse(ast.Module([*node.bases, *_code(node)], [])) for node in defined())
 
     assert [body for body, count in bodies.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_class_says_what_it_does(name: str) -> None:
-    """In a docstring of its own, of one line."""
-    said = CLASSES[name].__dict__.get("__doc__") or ""
+def test_a_class_has_a_docstring_of_one_line(name: str) -> None:
+    """The docstring is not inherited, and `collection` finds the address in it."""
+    docstring = CLASSES[name].__dict__.get("__doc__") or ""
 
-    assert said.strip()
-    assert "\n" not in said
-    assert ("http" in said) == bool(thread(CLASSES[name]))
+    assert docstring.strip()
+    assert "\n" not in docstring
+    assert ("http" in docstring) == bool(thread(CLASSES[name]))
 
 
-def test_the_file_for_scenarios_is_the_folder() -> None:
-    """Names, texts and threads, both ways: run `python -m tests.mutants` after a change."""
-    written = {name: (one.does, one.thread, one.noticed_by) for name, one in load_mutants().items()}
-    there = {name: (does(make), thread(make), noticed_by(name)) for name, make in CLASSES.items()}
+def test_the_file_for_scenarios_lists_exactly_the_classes() -> None:
+    """Names, descriptions and threads are equal: run `python -m tests.mutants` after a change."""
+    listed = {name: (entry.does, entry.thread, entry.noticed_by) for name, entry in load_mutants().items()}
+    classes = {name: (does(make), thread(make), noticed_by(name)) for name, make in CLASSES.items()}
 
-    assert written == there
+    assert listed == classes
     assert writer.FILE.read_text(encoding="utf-8") == writer.text()
 
 
 @pytest.mark.parametrize("name", FINGERPRINT_ONLY)
-def test_what_only_the_fingerprint_notices_is_tried_there(name: str) -> None:
-    """Its name stands in a self-test of the fingerprint."""
-    tests = [one.read_text(encoding="utf-8") for one in (ROOT / "tests" / "selftest" / "fingerprint").rglob("*.py")]
+def test_a_class_for_the_fingerprint_is_in_one_of_its_tests(name: str) -> None:
+    """A self-test of the fingerprint contains its name as a string."""
+    tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "selftest" / "fingerprint").rglob("*.py")]
 
     assert any(f'"{name}"' in text for text in tests)
 
 
 def test_a_class_without_an_expectation_is_refused() -> None:
-    """With the page that says where to write one."""
+    """The message names the page that describes where to write one."""
     with pytest.raises(LookupError, match=r"Nothing has no expectation: tests/mutants/README\.md"):
         noticed_by("Nothing")
 
 
-def test_a_path_is_an_import_path() -> None:
-    """As `--optimizer` takes it."""
+def test_path_gives_the_import_path_of_a_class() -> None:
+    """It has the form that `--optimizer` takes."""
     assert path("DecayForgotten") == "tests.mutants.decay_rule:DecayForgotten"
 
 
-def test_the_page_names_every_module() -> None:
-    """README.md has a row for each module of the folder, and for nothing that is gone."""
+def test_the_readme_names_every_module() -> None:
+    """README.md has one row for each module of the folder, and no other row."""
     rows = [line.split("`")[1] for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines() if "| `" in line]
 
-    assert sorted(rows) == sorted(one.name for one in FOLDER.glob("*.py"))
+    assert sorted(rows) == sorted(path.name for path in FOLDER.glob("*.py"))
 
 
-def _code(one: ast.ClassDef) -> list[ast.stmt]:
-    return [part for part in one.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
+def _code(node: ast.ClassDef) -> list[ast.stmt]:
+    return [part for part in node.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]

@@ -1,4 +1,4 @@
-"""Is every mutant its twin with exactly the fault that its name says, and is every twin right?"""
+"""Tests of tests/mutants/decay_rule.py: each twin is torch's optimizer, each mutant differs from it by its fault."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
 def gradients(steps: int) -> list[Tensor]:
-    """Draw a gradient a step for four weights; the third weight's is exactly zero in two steps of three."""
+    """Return one gradient of four weights per step; that of the third weight is exactly zero in two steps of three."""
     drawn = torch.randn(steps, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(20))
     drawn[torch.arange(steps) % 3 > 0, 2] = 0.0
     return list(drawn)
 
 
-def walk(make: Callable[..., Any], lrs: Sequence[float], decays: tuple[float, float], **options: Any) -> Tensor:
-    """Take one step for each of `lrs` with two groups of two weights; the first group's decay is the constructor's."""
+def trajectory(make: Callable[..., Any], lrs: Sequence[float], decays: tuple[float, float], **options: Any) -> Tensor:
+    """Return the four weights after each step: two groups of two weights, one step per learning rate of `lrs`.
+
+    The first group has the decay of the constructor, `decays[0]`; the second has `decays[1]`.
+    """
     w = [torch.tensor(pair, dtype=torch.float64) for pair in ([2.0, -0.5], [0.7, -3.0])]
     groups = [{"params": [w[0]]}, {"params": [w[1]], "weight_decay": decays[1]}]
     optimizer = make(groups, lr=lrs[0], weight_decay=decays[0], **options)
@@ -44,18 +47,18 @@ CHANGING_LRS = [LR] * 20 + [LR / 2] * 20 + [LR / 10] * 10
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("twin", TWINS)
-def test_a_twin_is_torchs_own_optimizer(twin: type, momentum: float) -> None:
-    """AdamWTwin, AdamTwin and SgdTwin follow torch over 50 float64 steps, two groups and changes of lr."""
+def test_a_twin_is_torchs_optimizer(twin: type, momentum: float) -> None:
+    """The trajectories agree over 50 float64 steps with two groups and a changing learning rate."""
     torchs = {"AdamWTwin": torch.optim.AdamW, "AdamTwin": torch.optim.Adam, "SgdTwin": torch.optim.SGD}[twin.__name__]
     options = {"momentum": momentum} if twin is decay_rule.SgdTwin else {"betas": (momentum, BETA2)}
-    ours = walk(twin, CHANGING_LRS, (WD, 0.05), **options)
-    theirs = walk(torchs, CHANGING_LRS, (WD, 0.05), foreach=False, **options)
+    ours = trajectory(twin, CHANGING_LRS, (WD, 0.05), **options)
+    theirs = trajectory(torchs, CHANGING_LRS, (WD, 0.05), foreach=False, **options)
     torch.testing.assert_close(ours, theirs, rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize("optimizer", [*TWINS, *MUTANTS.values()])
-def test_weights_without_a_gradient_stay_and_float32_stays_float32(optimizer: type) -> None:
-    """A None gradient leaves the weight bit for bit; the dtype of a stepped weight is kept."""
+def test_a_weight_without_gradient_and_the_dtype_do_not_change(optimizer: type) -> None:
+    """A weight whose gradient is None is equal bit for bit; a stepped float32 weight is still float32."""
     idle, stepped = torch.tensor([2.0]), torch.tensor([2.0])
     stepped.grad = torch.tensor([3.0])
     optimizer([idle, stepped], lr=LR, weight_decay=WD).step()
@@ -66,7 +69,7 @@ def test_weights_without_a_gradient_stay_and_float32_stays_float32(optimizer: ty
 
 @pytest.mark.parametrize("optimizer", [*TWINS, *MUTANTS.values()])
 def test_a_closure_is_called_and_its_loss_returned(optimizer: type) -> None:
-    """`step(closure)` follows torch's interface."""
+    """This is the interface of torch's `step(closure)`."""
     w = torch.tensor([2.0], requires_grad=True)
 
     def closure() -> float:
@@ -80,19 +83,19 @@ def test_a_closure_is_called_and_its_loss_returned(optimizer: type) -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values())
-def test_a_mutant_is_not_its_twin(mutant: type) -> None:
-    """The fault shows where lr changes, groups differ, gradients are partly zero and a buffer is at work."""
+def test_a_mutant_differs_from_its_twin(mutant: type) -> None:
+    """In this run lr changes, the groups differ, some gradients are zero, and SGD has a momentum."""
     if mutant is decay_rule.DecayCaptured:
-        return  # it needs a weight_decay that changes: see the test of its own
+        return  # it needs a changing weight_decay: test_captured_decay_does_not_follow_its_group
     options = {"momentum": 0.9} if twin_of(mutant) is decay_rule.SgdTwin else {}
-    faulty, right = (walk(make, CHANGING_LRS, (WD, 0.05), **options) for make in (mutant, twin_of(mutant)))
+    faulty, right = (trajectory(make, CHANGING_LRS, (WD, 0.05), **options) for make in (mutant, twin_of(mutant)))
     assert (faulty - right).abs().max() > (1e-6 if mutant is decay_rule.HiddenDecay else 1e-3)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values())
-def test_a_mutant_without_decay_is_its_twin(mutant: type) -> None:
-    """Only the faults of the denominator and a hidden decay show when weight_decay is zero."""
-    faulty, right = (walk(make, CHANGING_LRS, (0.0, 0.0)) for make in (mutant, twin_of(mutant)))
+def test_without_decay_a_mutant_is_its_twin(mutant: type) -> None:
+    """Only a fault of the denominator and a hidden decay change the run at weight_decay 0."""
+    faulty, right = (trajectory(make, CHANGING_LRS, (0.0, 0.0)) for make in (mutant, twin_of(mutant)))
     shows = mutant in (decay_rule.SecondMomentWithoutRoot, decay_rule.AdamSquaredDenominator, decay_rule.HiddenDecay)
     assert torch.equal(faulty, right) is not shows
 
@@ -107,7 +110,7 @@ AS_A_TWIN_WITH_DECAY: dict[str, tuple[str, Callable[[float], float]]] = {
     "HiddenDecay": ("AdamWTwin", lambda wd: wd + 1e-4),
     "DecayHalved": ("AdamWTwin", lambda wd: wd / 2),
     "ExponentialDecay": ("AdamWTwin", lambda wd: -math.expm1(-LR * wd) / LR),
-    "StaleLr": ("AdamWTwin", lambda wd: wd),  # as long as lr does not change
+    "StaleLr": ("AdamWTwin", lambda wd: wd),  # equal to the twin while lr is constant
     "CoupledButDecoupled": ("AdamWTwin", lambda wd: wd),
     "AdamDecayForgotten": ("AdamTwin", lambda wd: 0.0),
     "AdamDecayTwice": ("AdamTwin", lambda wd: 2 * wd),
@@ -120,16 +123,16 @@ AS_A_TWIN_WITH_DECAY: dict[str, tuple[str, Callable[[float], float]]] = {
 
 @pytest.mark.parametrize("name", AS_A_TWIN_WITH_DECAY)
 def test_a_mutant_is_a_twin_under_another_decay(name: str) -> None:
-    """At a constant lr the fault is the same as giving a right optimizer another weight_decay."""
+    """At a constant lr the mutant equals a right optimizer with another weight_decay."""
     twin, decay = AS_A_TWIN_WITH_DECAY[name]
     options = {"momentum": 0.9} if twin == "SgdTwin" else {}
-    faulty = walk(MUTANTS[name], [LR] * 30, (WD, 0.05), **options)
-    right = walk(getattr(decay_rule, twin), [LR] * 30, (decay(WD), decay(0.05)), **options)
+    faulty = trajectory(MUTANTS[name], [LR] * 30, (WD, 0.05), **options)
+    right = trajectory(getattr(decay_rule, twin), [LR] * 30, (decay(WD), decay(0.05)), **options)
     torch.testing.assert_close(faulty, right, rtol=1e-12, atol=1e-12)
 
 
 def one_step(name: str, w: float, grad: float, **options: Any) -> float:
-    """Return where `name` takes the weight `w` in its first step."""
+    """Return the weight `w` after the first step of the mutant `name`."""
     weight = torch.tensor([w], dtype=torch.float64)
     weight.grad = torch.tensor([grad], dtype=torch.float64)
     MUTANTS[name]([weight], lr=LR, weight_decay=WD, **options).step()
@@ -148,10 +151,10 @@ FIRST_STEP: dict[str, Callable[[float, float], float]] = {
     "BiasCorrectedLrDecay": lambda w, g: w * (1 - LR * math.sqrt(1 - BETA2) / (1 - BETA1) * WD) - LR * adams_first_step(g),
     "SecondMomentWithoutRoot": lambda w, g: w * (1 - LR * WD) - LR * g / (g * g + EPS),
     "DecayInsideMoments": lambda w, g: w - LR * (g + WD * w) / (abs(g) + EPS),
-    "DecayScaledByGradient": lambda w, g: w - LR * (g + WD * w) / (abs(g) + EPS),  # parts from the above at step 2
+    "DecayScaledByGradient": lambda w, g: w - LR * (g + WD * w) / (abs(g) + EPS),  # differs from the line above from step 2 on
     "AdamSquaredDenominator": lambda w, g: w - LR * (g + WD * w) / ((g + WD * w) ** 2 + EPS),
     "SgdDecayAfterUpdate": lambda w, g: (w - LR * g) * (1 - LR * WD),
-    "SgdDecayOutsideMomentum": lambda w, g: w * (1 - LR * WD) - LR * g,  # parts from SgdTwin at step 2
+    "SgdDecayOutsideMomentum": lambda w, g: w * (1 - LR * WD) - LR * g,  # differs from SgdTwin from step 2 on
 }
 
 
@@ -159,26 +162,26 @@ FIRST_STEP: dict[str, Callable[[float, float], float]] = {
 @pytest.mark.parametrize("w", [2.0, -0.5])
 @pytest.mark.parametrize("name", FIRST_STEP)
 def test_a_mutants_first_step_is_the_formula_of_its_fault(name: str, w: float, grad: float) -> None:
-    """One step from two magnitudes and both signs of the weight and of the gradient."""
+    """The step is tried with two magnitudes and both signs of the weight and of the gradient."""
     assert one_step(name, w, grad) == pytest.approx(FIRST_STEP[name](w, grad), rel=1e-13, abs=1e-13)
 
 
 @pytest.mark.parametrize("name", ["DecayOnlyWhereGradient", "SgdDecayOnlyWhereGradient"])
 def test_only_coordinates_with_a_gradient_decay(name: str) -> None:
-    """A zero gradient freezes the weight; any other gives the twin's step."""
+    """The weight does not change if the gradient is zero; otherwise the step is the twin's."""
     assert one_step(name, 2.0, 0.0) == 2.0
     step = LR * (adams_first_step(3.0) if name.startswith("Decay") else 3.0)
     assert one_step(name, 2.0, 3.0) == pytest.approx(2.0 * (1 - LR * WD) - step, rel=1e-14)
 
 
-def test_default_decay_for_all_groups_ignores_what_a_group_says() -> None:
-    """The second group's weight_decay does not matter; the constructor's does."""
-    faulty = walk(decay_rule.DefaultDecayForAllGroups, [LR] * 30, (WD, 0.05))
-    torch.testing.assert_close(faulty, walk(decay_rule.AdamWTwin, [LR] * 30, (WD, WD)), rtol=1e-13, atol=1e-13)
+def test_default_decay_for_all_groups_ignores_the_groups_decay() -> None:
+    """The second group decays by the constructor's weight_decay."""
+    faulty = trajectory(decay_rule.DefaultDecayForAllGroups, [LR] * 30, (WD, 0.05))
+    torch.testing.assert_close(faulty, trajectory(decay_rule.AdamWTwin, [LR] * 30, (WD, WD)), rtol=1e-13, atol=1e-13)
 
 
 def test_stale_lr_keeps_the_first_lr_in_the_decay() -> None:
-    """With zero gradients the shrink factor does not follow a halved lr."""
+    """With zero gradients, the factor of the decay does not change when lr is halved."""
     w = torch.tensor([2.0], dtype=torch.float64)
     w.grad = torch.zeros_like(w)
     optimizer = decay_rule.StaleLr([w], lr=LR, weight_decay=WD)
@@ -188,14 +191,14 @@ def test_stale_lr_keeps_the_first_lr_in_the_decay() -> None:
     assert w.item() == pytest.approx(2.0 * (1 - LR * WD) ** 2, rel=1e-14)
 
 
-def test_the_second_step_tells_the_two_preconditioned_decays_apart() -> None:
-    """DecayInsideMoments averages the decay over steps; DecayScaledByGradient takes the weight of the moment."""
+def test_the_second_step_separates_the_preconditioned_decays() -> None:
+    """DecayInsideMoments averages the decay over steps; DecayScaledByGradient takes the current weight."""
     inside, scaled = (
-        walk(make, [LR] * 2, (WD, WD)) for make in (decay_rule.DecayInsideMoments, decay_rule.DecayScaledByGradient)
+        trajectory(make, [LR] * 2, (WD, WD)) for make in (decay_rule.DecayInsideMoments, decay_rule.DecayScaledByGradient)
     )
     w1, g1, g2 = inside[0, 0].item(), gradients(2)[0][0].item(), gradients(2)[1][0].item()
     root = math.sqrt((BETA2 * (1 - BETA2) * g1**2 + (1 - BETA2) * g2**2) / (1 - BETA2**2)) + EPS
-    averaged = (BETA1 * 2.0 + w1) / (1 + BETA1)  # of the weights 2.0 and w1, as the first moment averages them
+    averaged = (BETA1 * 2.0 + w1) / (1 + BETA1)  # average of the weights 2.0 and w1 in the first moment
     assert (inside - scaled)[1, 0].item() == pytest.approx(-LR * WD * (averaged - w1) / root, rel=1e-9)
 
 
@@ -215,22 +218,22 @@ def test_sgd_decay_outside_momentum_is_not_carried_by_the_buffer() -> None:
     assert shrink["SgdTwin"] == pytest.approx([1 - LR * WD, 1 - LR * WD - 0.9 * LR * WD / (1 - LR * WD)], rel=1e-14)
 
 
-def test_every_mutant_has_a_test_of_what_its_name_says() -> None:
-    """A new mutant needs an entry above, or a test of its own."""
-    own = {"DecayOnlyWhereGradient", "SgdDecayOnlyWhereGradient", "DefaultDecayForAllGroups", "StaleLr", "DecayCaptured"}
-    assert set(MUTANTS) == {*AS_A_TWIN_WITH_DECAY, *FIRST_STEP, *own}
+def test_every_mutant_of_the_decay_rule_has_a_test() -> None:
+    """A new mutant needs an entry in a table above, or a separate test."""
+    separate = {"DecayOnlyWhereGradient", "SgdDecayOnlyWhereGradient", "DefaultDecayForAllGroups", "StaleLr", "DecayCaptured"}
+    assert set(MUTANTS) == {*AS_A_TWIN_WITH_DECAY, *FIRST_STEP, *separate}
 
 
 def test_captured_decay_does_not_follow_its_group() -> None:
-    """After weight_decay is doubled in the group the twin doubles what it takes, the mutant does not."""
-    kept = []
+    """When weight_decay is doubled in the group, the twin's decay doubles and the mutant's does not."""
+    weights = []
     for optimizer in (decay_rule.DecayCaptured, decay_rule.AdamWTwin):
         weight = torch.tensor([2.0], dtype=torch.float64)
-        made = optimizer([weight], lr=LR, weight_decay=WD)
+        built = optimizer([weight], lr=LR, weight_decay=WD)
         for decay in (WD, 2 * WD):
             weight.grad = torch.zeros_like(weight)
-            made.param_groups[0]["weight_decay"] = decay
-            made.step()
-        kept.append(weight.item())
+            built.param_groups[0]["weight_decay"] = decay
+            built.step()
+        weights.append(weight.item())
 
-    assert kept == pytest.approx([2 * (1 - LR * WD) ** 2, 2 * (1 - LR * WD) * (1 - 2 * LR * WD)], rel=1e-14)
+    assert weights == pytest.approx([2 * (1 - LR * WD) ** 2, 2 * (1 - LR * WD) * (1 - 2 * LR * WD)], rel=1e-14)

@@ -1,4 +1,4 @@
-"""Faults in schedules, parameters, checkpoints, gradients, shapes and options: hidden in an ordinary run; their twins pass."""
+"""Tests of the mutants of handling, from schedules to options: hidden in an ordinary run, twins pass."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.mutants.expectations import BY_NAME
 from tests.selftest.probes.handled import SCENARIOS, fails, twin_name
 from tests.selftest.probes.judged import scenario
 
-HANDLING = {one.__name__ for one in (schedules, parameters, checkpoints, gradients, shapes, options)}
+HANDLING = {module.__name__ for module in (schedules, parameters, checkpoints, gradients, shapes, options)}
 MUTANTS = {name: mutant for name, mutant in BY_NAME.items() if mutant.make.__module__ in HANDLING}
 CLAIMS = [(name, claim) for name in SCENARIOS for claim in scenario(name).claims]
 TWINS = sorted({(name, claim.id, twin_name(mutant)) for name, claim in CLAIMS for mutant in claim.counterexample.mutants})
 
-# Faults that show with one group, a constant rate, and gradients given once a step; all others need to be handled.
+# Faults that change an ordinary run: one group, a constant learning rate, one gradient per step.
 SHOWN = {
     "AbsoluteDecay",
     "ConstantShift",
     "DecayOfAnotherWeight",
-    "DecayPerMicroBatch",  # which sees no backward here, and so never decays
+    "DecayPerMicroBatch",  # without a backward pass it never decays
     "LambdIgnored",
     "LrInDenominator",  # by rounding
     "NormOverAllGradients",
@@ -32,12 +32,12 @@ SHOWN = {
 
 
 def claim_of(name: str, claim: str) -> Claim:
-    """Return a claim by its id."""
-    return next(one for one in scenario(name).claims if one.id == claim)
+    """Return a claim of a scenario by its id."""
+    return next(each for each in scenario(name).claims if each.id == claim)
 
 
 def ordinary(make: type) -> torch.Tensor:
-    """Walk two matrices in one group for eight steps."""
+    """Return two matrices after eight steps in one group."""
     generator = torch.Generator().manual_seed(5)
     weights = [torch.nn.Parameter(torch.randn(3, 4, generator=generator, dtype=torch.float64)) for _ in range(2)]
     decay = {} if "Undecayed" in make.__name__ or "Swallowed" in make.__name__ else {"weight_decay": 0.6}
@@ -51,20 +51,20 @@ def ordinary(make: type) -> torch.Tensor:
 
 @pytest.mark.parametrize(("name", "claim", "twin"), TWINS)
 def test_the_twin_of_a_mutant_passes_the_claim(name: str, claim: str, twin: str) -> None:
-    """A mutant fails for its fault, and not for being written by hand."""
+    """The mutant therefore fails because of its fault, and not because of its implementation."""
     assert not fails(name, claim_of(name, claim), twin)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_fault_of_handling_does_not_show_in_an_ordinary_run(mutant: str) -> None:
-    """Which is why such bugs are shipped: the path is the twin's unless the fault is named above."""
+def test_a_fault_of_handling_is_hidden_in_an_ordinary_run(mutant: str) -> None:
+    """Unless SHOWN names the fault, the weights equal the twin's. Projects ship such bugs for this reason."""
     same = torch.equal(ordinary(MUTANTS[mutant].make), ordinary(MUTANTS[mutant].twin))
 
     assert same is not (mutant in SHOWN)
 
 
 def test_every_mutant_is_the_counterexample_of_a_claim() -> None:
-    """One that fails nothing would be no use."""
+    """A mutant that fails no claim tests nothing."""
     named = {mutant for _, claim in CLAIMS for mutant in claim.counterexample.mutants}
 
     assert set(MUTANTS) <= named

@@ -1,4 +1,4 @@
-"""Does each mutant of precision, paths, masks, averages and norms fail for its fault, and not for how it is written?"""
+"""Tests of the mutants of precision, paths, masks, averages and norms: their twins pass the claims that they fail."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from harness.training.progress import Progress
 from harness.verdicts.outcome import decide
 from tests.mutants import collection, numerics
 
-OWN = {name for name, found in vars(numerics).items() if getattr(found, "__module__", "") == numerics.__name__}
+DEFINED = {name for name, value in vars(numerics).items() if getattr(value, "__module__", "") == numerics.__name__}
 NAMED = [
     (loaded, claim, mutant)
     for loaded in load().values()
     for claim in loaded.scenario.claims
     for mutant in claim.counterexample.mutants
-    if mutant in OWN
+    if mutant in DEFINED
 ]
 
 
 def twin_path(mutant: str) -> str:
-    """Return the import path of the optimizer that a mutant is without its fault: its base."""
+    """Return the import path of a mutant's twin, its base class."""
     return collection.path_of(collection.CLASSES[mutant].__bases__[0])
 
 
-@pytest.mark.parametrize(("loaded", "claim", "mutant"), [pytest.param(*one, id=f"{one[1].id}-{one[2]}") for one in NAMED])
+@pytest.mark.parametrize(("loaded", "claim", "mutant"), [pytest.param(*case, id=f"{case[1].id}-{case[2]}") for case in NAMED])
 def test_the_twin_passes_the_claim_that_the_mutant_fails(
     loaded: LoadedScenario, claim: Claim, mutant: str, tmp_path: Path
 ) -> None:
-    """Under the same arm, options and settings."""
+    """The twin runs in the same arm, with the same options and settings."""
     session = Session(Subjects(DEFAULTS), "cpu", ChunkCache(tmp_path), Progress(tmp_path, print), subject_output=[])
     arms = {arm: loaded.scenario.arms[arm] for arm in claim.arms}
     name = str(claim.counterexample.arm)
@@ -48,13 +48,13 @@ def test_the_twin_passes_the_claim_that_the_mutant_fails(
 
 
 def test_every_mutant_is_a_counterexample_of_some_claim() -> None:
-    """All but the twins; one that no claim names would show nothing."""
-    twins = {base.__name__ for name in OWN for base in getattr(numerics, name).__bases__}
+    """A mutant that no claim names tests nothing. Twins are no counterexamples."""
+    twins = {base.__name__ for name in DEFINED for base in getattr(numerics, name).__bases__}
     named = {mutant for _, _, mutant in NAMED}
 
-    assert OWN - twins - named == set()
+    assert DEFINED - twins - named == set()
 
 
-def test_a_mutant_says_what_it_does() -> None:
-    """In a docstring of its own."""
-    assert all(getattr(numerics, name).__dict__.get("__doc__") for name in OWN)
+def test_a_mutant_has_its_own_docstring() -> None:
+    """An inherited docstring would describe the twin."""
+    assert all(getattr(numerics, name).__dict__.get("__doc__") for name in DEFINED)

@@ -1,4 +1,4 @@
-"""Is each wrong optimizer of other forms, of groups and of occasions its twin but for its fault?"""
+"""Tests of the mutants in other_optimizers, groups and timing: each differs from its twin only by its fault."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from tests.mutants.expectations import BY_NAME, MUTANTS
 from tests.mutants.trial import in_arm
 
 HOMES = (other_optimizers, groups, timing)
-OWN = {name: one for home in HOMES for name, one in vars(home).items() if getattr(one, "__module__", "") == home.__name__}
-CLASSES = {name: one for name, one in OWN.items() if isinstance(one, type)}
+DEFINED = {
+    name: value for home in HOMES for name, value in vars(home).items() if getattr(value, "__module__", "") == home.__name__
+}
+CLASSES = {name: value for name, value in DEFINED.items() if isinstance(value, type)}
 FAULTY = {name: mutant for name, mutant in BY_NAME.items() if name in CLASSES}
 
-# Faults that show in one group of two matrices, on gradients given in eight steps; the others need their occasion.
+# Faults that change a run of two matrices in one group over eight steps. The others need the
+# settings of an Occasion.
 SHOWN = {
     *(name for name in FAULTY if FAULTY[name].make.__module__ == other_optimizers.__name__),
     *("LastOfGroupNotDecayed", "OthersOfGroupDecayAgain", "OtherKeyword", "ConstructorDecayLost", "RuleOnFlatShapes"),
@@ -33,12 +36,20 @@ SHOWN = {
     *("EpsBiasCorrected", "EpsInsideRoot", "LarsRatioNeedsDecay", "LambRatioNeedsDecay", "LrInBuffer"),
     *("DecayByMeanRate", "PenaltyAtLookahead", "MuonMissingGradientMadeZero"),
 }
-BARELY = {"EpsBiasCorrected": 1e-5, "EpsInsideRoot": 1e-5, "LrInBuffer": 1e-14, "DecayByMeanRate": 1e-14}  # eps is 1e-8; rounding
+# The largest distance of these in such a run: eps is 1e-8, and the last two differ by rounding.
+BARELY = {"EpsBiasCorrected": 1e-5, "EpsInsideRoot": 1e-5, "LrInBuffer": 1e-14, "DecayByMeanRate": 1e-14}
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """A walk of two tensors: each in a group of its own where two weight decays are given; `lrs` share the steps equally."""
+    """Settings of a run with two tensors.
+
+    - `decays`: one weight decay for one group of both tensors, or two for a group each.
+    - `lrs`: the learning rates; each is used for an equal share of the steps.
+    - `size`: the standard deviation of the initial weights.
+    - `idle`: all gradients are zero.
+    - `missing`: the second tensor has no gradient.
+    """
 
     decays: tuple[float, ...] = (0.6,)
     lrs: tuple[float, ...] = (0.1,)
@@ -51,7 +62,7 @@ class Occasion:
 
 
 USUAL = Occasion()
-# What has to be different for a fault to show, and shows it here.
+# The settings with which each fault changes the run.
 OCCASIONS: Mapping[str, Occasion] = {
     "LarsRatioNeedsDecay": Occasion(decays=(0.0,)),
     "LambRatioNeedsDecay": Occasion(decays=(0.0,)),
@@ -73,7 +84,8 @@ OCCASIONS: Mapping[str, Occasion] = {
     "ForeachDecaysAfter": Occasion(options={"foreach": True}),
     "ForeachHasAnotherEps": Occasion(options={"foreach": True}),
 }
-# Those whose occasion is an experiment of its own, which their claim or field is tried with in the kill matrix.
+# Faults that need another experiment than `drive`: their claim or field runs it in the kill
+# matrix.
 ELSEWHERE = {
     "EmptyGroupDropped",
     "InfinityNotPassedOn",
@@ -85,10 +97,10 @@ ELSEWHERE = {
 
 
 def drive(make: Callable[..., Any], on: Occasion = USUAL) -> Tensor:
-    """Walk the two tensors of an occasion, and return where they end."""
+    """Return the two tensors after the run of an occasion."""
     generator = torch.Generator().manual_seed(5)
     weights = [torch.nn.Parameter(on.size * torch.randn(*on.shape, generator=generator, dtype=torch.float64)) for _ in range(2)]
-    groups = [{"params": [one], "weight_decay": decay} for one, decay in zip(weights, on.decays, strict=False)]
+    groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, on.decays, strict=False)]
     optimizer = make(groups if on.decays[1:] else weights, lr=on.lrs[0], weight_decay=on.decays[0], **on.options)
     for step in range(on.steps):
         for group in optimizer.param_groups:
@@ -102,14 +114,14 @@ def drive(make: Callable[..., Any], on: Occasion = USUAL) -> Tensor:
 
 
 def differs(name: str, on: Occasion = USUAL) -> float:
-    """Return the largest distance of a mutant from its twin."""
+    """Return the largest distance between the weights of a mutant and of its twin."""
     mutant = FAULTY[name]
     return float((drive(mutant.make, on) - drive(mutant.twin, on)).abs().max())
 
 
 @pytest.mark.parametrize("name", sorted(FAULTY))
-def test_a_fault_shows_where_it_should_and_nowhere_else(name: str) -> None:
-    """In an ordinary run if it is not named as one that waits for its occasion; on that occasion, there."""
+def test_an_ordinary_run_shows_only_the_faults_in_shown(name: str) -> None:
+    """Each other fault is listed in OCCASIONS or ELSEWHERE."""
     distance = differs(name)
 
     if name in SHOWN:
@@ -119,63 +131,63 @@ def test_a_fault_shows_where_it_should_and_nowhere_else(name: str) -> None:
         assert name in OCCASIONS or name in ELSEWHERE or distance > 0.0
 
 
-def test_a_decay_that_needs_momentum_is_right_with_momentum() -> None:
-    """So that only a run without it can tell."""
+def test_decay_needs_momentum_is_right_with_momentum() -> None:
+    """Only a run without momentum shows the fault."""
     assert differs("DecayNeedsMomentum") > 1e-3
     assert differs("DecayNeedsMomentum", Occasion(options={"momentum": 0.9})) == 0.0
 
 
 @pytest.mark.parametrize("name", sorted(OCCASIONS))
-def test_a_fault_shows_on_its_occasion(name: str) -> None:
-    """Groups that differ, a weight decay of 0, many steps, a large tensor, a flag."""
+def test_a_fault_shows_in_the_run_of_its_occasion(name: str) -> None:
+    """Examples: different groups, a weight decay of 0, many steps, a large tensor, a flag."""
     assert differs(name, OCCASIONS[name]) > (1e-8 if name == "SmallWeightsFlushed" else 1e-5)
 
 
-def test_faults_of_their_own_occasion_are_tried_in_the_kill_matrix() -> None:
-    """Each with a claim, or a field, and what it measures."""
-    assert {one.name for one in MUTANTS if one.name in ELSEWHERE and one.by and one.word} == ELSEWHERE
+def test_faults_in_elsewhere_are_in_the_kill_matrix() -> None:
+    """Each has a claim or a field that must be red, and the expected measurement."""
+    assert {mutant.name for mutant in MUTANTS if mutant.name in ELSEWHERE and mutant.by and mutant.word} == ELSEWHERE
 
 
 def test_a_step_that_raises_fails_the_claim_that_needs_it(tmp_path: Path) -> None:
-    """The decay of foreach on a complex weight and its real view: red, and told as an exception at a step."""
+    """foreach gets a complex weight and its real view: the claim is red, and the message names the exception and the step."""
     loaded = load()["implementation_paths"]
-    (claim,) = [one for one in loaded.scenario.claims if one.id == "a_complex_weight_decays_as_its_two_parts"]
-    said, twin = (
+    (claim,) = [each for each in loaded.scenario.claims if each.id == "a_complex_weight_decays_as_its_two_parts"]
+    mutant, twin = (
         in_arm(loaded, claim, path_of(make), tmp_path) for make in (timing.ForeachDecaysUnviewed, timing.SwitchedPathsTwin)
     )
 
-    assert said is not None
-    assert "ForeachDecaysUnviewed raised RuntimeError at step 1" in said.failure
+    assert mutant is not None
+    assert "ForeachDecaysUnviewed raised RuntimeError at step 1" in mutant.failure
     assert twin is None
 
 
-def test_every_mutant_number_of_the_catalogue_of_claims_is_planted() -> None:
-    """M01 to M28, each by at least one mutant."""
-    assert {one.id for one in expectations.MUTANTS if one.id} == {f"M{number:02}" for number in range(1, 29)}
+def test_every_mutant_number_of_our_catalogue_is_planted() -> None:
+    """The numbers are M01 to M28; each has at least one mutant."""
+    assert {mutant.id for mutant in expectations.MUTANTS if mutant.id} == {f"M{number:02}" for number in range(1, 29)}
 
 
-def test_right_optimizers_include_those_that_are_wrong_under_another_contract() -> None:
-    """A convention that is declared is no fault: the same class stands among the mutants."""
+def test_some_mutants_are_right_under_another_contract() -> None:
+    """A declared convention is no fault, so CORRECT contains classes that are also mutants."""
     wrong = {mutant.path: name for name, mutant in BY_NAME.items()}
 
-    assert {wrong[one.path] for one in CORRECT.values() if one.path in wrong} >= {
+    assert {wrong[right.path] for right in CORRECT.values() if right.path in wrong} >= {
         "DecayAfterUpdate",
         "DecayNotTimesLr",
         "CoupledL2",
     }
-    assert all(one.promise.contract or one.promise.role != "decoupled" for one in CORRECT.values() if one.path in wrong)
+    assert all(right.promise.contract or right.promise.role != "decoupled" for right in CORRECT.values() if right.path in wrong)
 
 
-def test_an_optimizer_that_steps_in_another_order_keeps_its_groups() -> None:
-    """The wrapper reorders for the step alone; the path is torch's."""
+def test_reordering_adamw_keeps_its_groups() -> None:
+    """It reorders the tensors during the step only; the weights equal those of torch."""
     torchs = drive(torch.optim.AdamW, Occasion(decays=(0.6, 0.2), options={"foreach": False}))
     reordered = drive(ReorderingAdamW, Occasion(decays=(0.6, 0.2)))
 
     assert torch.equal(torchs, reordered)
 
 
-def test_the_scaler_mutants_take_plain_steps_like_their_twin() -> None:
-    """Without a scaler they are it, bit for bit."""
+def test_without_a_scaler_the_scaler_mutants_are_their_twin() -> None:
+    """The weights are equal bit for bit."""
     plain = drive(gradients.UnscalingAdamWTwin)
 
     assert all(torch.equal(drive(CLASSES[name]), plain) for name in ("InfinityNotPassedOn", "ScaleKept", "SkippedStepCounted"))

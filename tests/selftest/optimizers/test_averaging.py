@@ -1,4 +1,4 @@
-"""Are Lookahead and Schedule-Free what their docstrings say?"""
+"""Tests of the reference optimizers that average: Lookahead and Schedule-Free SGD follow their formulas."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def descend(optimizer: torch.optim.Optimizer, w: Tensor, *, steps: int) -> None:
         optimizer.step()
 
 
-def test_one_round_of_lookahead_is_half_of_the_way_that_sgd_goes() -> None:
-    """From the slow weights toward where the fast ones came."""
+def test_a_round_of_lookahead_is_half_of_the_way_of_sgd() -> None:
+    """The slow weights move half of the way to the fast weights of SGD."""
     fast, slow = weight(), weight()
     descend(torch.optim.SGD([fast], lr=0.1, weight_decay=0.4), fast, steps=5)
     descend(LookaheadSGD([slow], lr=0.1, weight_decay=0.4, every=5, pull=0.5), slow, steps=5)
@@ -29,8 +29,8 @@ def test_one_round_of_lookahead_is_half_of_the_way_that_sgd_goes() -> None:
     assert torch.allclose(slow.detach(), (weight() + fast).detach() / 2, rtol=1e-14, atol=0)
 
 
-def test_within_a_round_lookahead_shows_the_slow_weights_and_goes_on_from_the_fast() -> None:
-    """eval() and train(), two steps into a round."""
+def test_lookahead_swaps_slow_and_fast_weights_within_a_round() -> None:
+    """After two steps of a round, eval() gives the slow weights and train() the fast ones."""
     slow, fast = weight(), weight()
     optimizer = LookaheadSGD([slow], lr=0.1, weight_decay=0.4)
     descend(optimizer, slow, steps=2)
@@ -42,26 +42,26 @@ def test_within_a_round_lookahead_shows_the_slow_weights_and_goes_on_from_the_fa
     assert torch.allclose(slow, fast, rtol=1e-14)
 
 
-def test_schedule_free_is_its_three_sequences() -> None:
-    """z steps with the gradient at y, x is the mean of all z, y lies nine tenths of the way to x."""
+def test_schedule_free_follows_its_three_sequences() -> None:
+    """z steps with the gradient at y, x is the mean of all z, y lies nine tenths of the way from z to x."""
     w = weight()
     optimizer = ScheduleFreeSGD([w], lr=0.1, weight_decay=0.4)
     y, z = weight().detach(), weight().detach()
-    seen: list[Tensor] = []
+    z_values: list[Tensor] = []
     for _ in range(6):
         z = z - 0.1 * (y - 3.0 + 0.4 * y)
-        seen.append(z)
-        y = 0.1 * z + 0.9 * torch.stack(seen).mean(0)
+        z_values.append(z)
+        y = 0.1 * z + 0.9 * torch.stack(z_values).mean(0)
     descend(optimizer, w, steps=6)
 
     assert torch.allclose(w.detach(), y, rtol=1e-13)
     optimizer.eval()
-    assert torch.allclose(w.detach(), torch.stack(seen).mean(0), rtol=1e-13)
+    assert torch.allclose(w.detach(), torch.stack(z_values).mean(0), rtol=1e-13)
 
 
 @pytest.mark.parametrize("optimizer", [LookaheadSGD, ScheduleFreeSGD])
-def test_a_parameter_without_a_gradient_is_left_alone(optimizer: type) -> None:
-    """Also by showing the average and putting the trained weights back."""
+def test_a_parameter_without_gradient_is_unchanged(optimizer: type) -> None:
+    """eval() and train() do not change it either."""
     w = weight()
     made = optimizer([w], lr=0.1, weight_decay=0.4)
     made.step()

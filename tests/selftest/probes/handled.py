@@ -1,4 +1,4 @@
-"""How does a test of how optimizers are handled run a scenario, with any optimizer in one of its arms?"""
+"""Runs of shipped scenarios for tests of probes, with any optimizer in one of the arms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.subject.roles import DEFAULTS, Subjects
 from harness.verdicts.outcome import decide
 from tests.mutants import collection
 from tests.selftest.probes.judged import scenario
-from tests.selftest.probes.subjects import exact
+from tests.selftest.probes.subjects import meets_closed_form
 
 SCENARIOS = (
     "accumulation",
@@ -29,39 +29,47 @@ SCENARIOS = (
 )
 
 
-def read(name: str, arm: str, path: str = "") -> dict[str, Measurement]:
-    """Return what an arm reads, with the optimizer at `path` (or a mutant's name) in place of its own."""
-    found = scenario(name)
-    chosen = found.arms[arm]
+def measure(name: str, arm: str, path: str = "") -> dict[str, Measurement]:
+    """Return the measurements of an arm.
+
+    `path`, an import path or the name of a mutant, replaces the arm's own optimizer.
+    """
+    shipped = scenario(name)
+    chosen = shipped.arms[arm]
     path = path_of(path) if path else chosen.subject or Subjects(DEFAULTS).path(chosen.role)
-    return PROBES[found.probe].run(loading.factory(path, chosen.options, training=False), settings_of(found, arm))
+    return PROBES[shipped.probe].run(loading.make_factory(path, chosen.options, training=False), settings_of(shipped, arm))
 
 
 def path_of(name: str) -> str:
-    """Return the import path of a mutant or twin, or the path itself."""
+    """Return the import path of a mutant or twin; a name that is already an import path is returned unchanged."""
     return name if ":" in name else collection.path(name)
 
 
 def twin_name(mutant: str) -> str:
-    """Return the path of the optimizer that a mutant is without its fault."""
+    """Return the import path of a mutant's twin: the same optimizer without the bug."""
     return collection.path_of(collection.CLASSES[mutant].__bases__[0])
 
 
 @cache
-def usual(name: str, arm: str) -> dict[str, Measurement]:
-    """Return what an arm reads as shipped, once."""
-    return read(name, arm)
+def measure_as_shipped(name: str, arm: str) -> dict[str, Measurement]:
+    """Return the measurements of an arm as shipped; each arm runs once."""
+    return measure(name, arm)
 
 
 def fails(name: str, claim: Claim, path: str) -> bool:
-    """Return True if a claim is red with the optimizer at `path` in the arm of its counterexample."""
+    """Return True if a claim fails with the optimizer at `path` in the arm of its counterexample."""
     arm = str(claim.counterexample.arm)
-    readings = {one: read(name, one, path) if one == arm else usual(name, one) for one in claim.arms}
-    return decide(claim, Result(readings, {}, {})).status == "failed"
+    measurements = {
+        other: measure(name, other, path) if other == arm else measure_as_shipped(name, other) for other in claim.arms
+    }
+    return decide(claim, Result(measurements, {}, {})).status == "failed"
 
 
-def inexact(name: str) -> list[str]:
-    """Return the closed forms that claims rest on and that the shipped optimizers do not meet with room, or cannot see."""
-    found = scenario(name)
-    places = {(one.arm, one.measure) for claim in found.claims for one in claim.expect if one.relation == "equals_closed_form"}
-    return [f"{arm}.{measure}" for arm, measure in sorted(places) if not exact(usual(name, arm)[measure])]
+def missed_closed_forms(name: str) -> list[str]:
+    """Return the closed forms of a scenario's claims that the shipped optimizers do not meet, as `arm.measure`.
+
+    Raise AssertionError if a tolerance is too large to show the effect (see `meets_closed_form`).
+    """
+    expected = [item for claim in scenario(name).claims for item in claim.expect if item.relation == "equals_closed_form"]
+    keys = sorted({(item.arm, item.measure) for item in expected})
+    return [f"{arm}.{measure}" for arm, measure in keys if not meets_closed_form(measure_as_shipped(name, arm)[measure])]

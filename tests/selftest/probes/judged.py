@@ -1,4 +1,4 @@
-"""Which claims of a probe's scenario fail, for other draws of its noise or for another optimizer in one arm?"""
+"""Verdicts on a probe's scenario for tests, with other draws of its noise or another optimizer in one arm."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from tests.mutants import decay_rule
 
 
 def scenario(name: str) -> Scenario:
-    """Return a shipped scenario."""
+    """Return the shipped scenario of this name."""
     return load()[name].scenario
 
 
-def readings(name: str, arm: str, *, seed: int | None = None, path: str = "") -> dict[str, Measurement]:
-    """Return what an arm reads, with another seed or with the optimizer at `path` in place of its own."""
-    found = scenario(name)
-    chosen, settings = found.arms[arm], settings_of(found, arm)
-    make = loading.factory(path or chosen.subject or roles.DEFAULTS[chosen.role], chosen.options, training=False)
-    return PROBES[found.probe].run(make, settings if seed is None else replace(settings, seed=seed))
+def measure(name: str, arm: str, *, seed: int | None = None, path: str = "") -> dict[str, Measurement]:
+    """Return the measurements of an arm; `seed` replaces its seed, `path` its optimizer."""
+    shipped = scenario(name)
+    chosen, settings = shipped.arms[arm], settings_of(shipped, arm)
+    make = loading.make_factory(path or chosen.subject or roles.DEFAULTS[chosen.role], chosen.options, training=False)
+    return PROBES[shipped.probe].run(make, settings if seed is None else replace(settings, seed=seed))
 
 
-def failing(name: str, *, seed: int) -> list[str]:
-    """Return the claims that torch's optimizers fail when the noise is drawn from another seed."""
-    found = scenario(name)
-    result = Result({arm: readings(name, arm, seed=seed) for arm in found.arms}, {}, {})
-    return [claim.id for claim in found.claims if decide(claim, result).status == "failed"]
+def failed_claims(name: str, *, seed: int) -> list[str]:
+    """Return the ids of the claims that fail with the shipped optimizers when the noise is drawn from `seed`."""
+    shipped = scenario(name)
+    result = Result({arm: measure(name, arm, seed=seed) for arm in shipped.arms}, {}, {})
+    return [claim.id for claim in shipped.claims if decide(claim, result).status == "failed"]
 
 
 def twins_that_fail(name: str) -> list[str]:
-    """Return the claims, with the twin, that the twin of one of their mutants fails."""
-    found = scenario(name)
-    right = {arm: readings(name, arm) for arm in found.arms}
+    """Return `claim: twin` for every claim that fails with the twin of one of its mutants."""
+    shipped = scenario(name)
+    right = {arm: measure(name, arm) for arm in shipped.arms}
     failed: list[str] = []
-    for claim in found.claims:
+    for claim in shipped.claims:
         arm = str(claim.counterexample.arm)
         for twin in sorted({decay_rule.twin_of(decay_rule.MUTANTS[mutant]).__name__ for mutant in claim.counterexample.mutants}):
-            result = Result({**right, arm: readings(name, arm, path=f"{decay_rule.__name__}:{twin}")}, {}, {})
+            result = Result({**right, arm: measure(name, arm, path=f"{decay_rule.__name__}:{twin}")}, {}, {})
             failed += [f"{claim.id}: {twin}"] if decide(claim, result).status == "failed" else []
     return failed

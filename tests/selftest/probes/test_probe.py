@@ -1,4 +1,4 @@
-"""Declarations of probes: complete, without torch, and true of the modules that they name."""
+"""Tests of the declarations of probes: complete, equal to the docstrings of their modules, loaded without torch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SHARED = {"__init__", "scale_invariant_loss"}
 
 
 def test_every_probe_module_is_declared() -> None:
-    """In the `__init__` of its own folder, once."""
+    """Each module is declared once, in the `__init__` of its own folder."""
     declared = [probe.module for folder in FOLDERS for probe in folder.PROBES]
-    there = {f"{room.__name__}.{path.stem}" for room in FOLDERS for path in Path(str(room.__file__)).parent.glob("*.py")} - {
-        f"{room.__name__}.{name}" for room in FOLDERS for name in SHARED
-    }
+    modules = {
+        f"{folder.__name__}.{path.stem}" for folder in FOLDERS for path in Path(str(folder.__file__)).parent.glob("*.py")
+    } - {f"{folder.__name__}.{name}" for folder in FOLDERS for name in SHARED}
 
     assert len(declared) == len(set(declared)) == len(PROBES)
-    assert set(declared) == there
+    assert set(declared) == modules
 
 
 @pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
-def test_a_probe_says_what_its_run_returns(probe: Probe) -> None:
+def test_a_declared_line_is_the_docstring_of_run(probe: Probe) -> None:
     """The line that `vocabulary` prints is the first line of the docstring of `run`."""
     documented = str(importlib.import_module(probe.module).run.__doc__).partition("\n")[0]
 
@@ -46,9 +46,9 @@ def test_a_probe_says_what_its_run_returns(probe: Probe) -> None:
     ],
 )
 def test_scenarios_are_loaded_without_torch(code: str) -> None:
-    """So that `list`, `vocabulary` and `contract` answer at once."""
+    """The commands `list`, `vocabulary` and `contract` answer at once because torch is not imported."""
     script = f"import sys; {code}; sys.exit('torch' in sys.modules)"
 
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Does the ledger count what ran and what did not, and do the table and results.json say it?"""
+"""Tests of the ledger: the counts of claims, fields and goldens, the manifest, results.json and the summary table."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ LINE = ClaimRecord(
 )
 
 
-def book(*statuses: ClaimStatus, expected: int = 9, selected: int = 7) -> Ledger:
-    """Return a ledger with a line of each status; claims are named c0, c1, ..."""
+def ledger_of(*statuses: ClaimStatus, expected: int = 9, selected: int = 7) -> Ledger:
+    """Return a ledger with one claim for each status. The claims are named c0, c1, ..."""
     lines = tuple(replace(LINE, id=f"c{index}", status=status) for index, status in enumerate(statuses))
     return Ledger(tuple(f"c{n}" for n in range(expected)), tuple(f"c{n}" for n in range(selected)), lines)
 
@@ -53,8 +53,8 @@ def outcome(value: float, *, failure: str = "") -> ClaimOutcome:
 
 
 def test_every_status_is_counted() -> None:
-    """Beside what was expected, what was selected and what ran."""
-    counts = book("held", "held", "refuted_as_documented", "failed", "error", "not_applicable", "expected_failure").counts()
+    """The expected, the selected and the run claims are counted too."""
+    counts = ledger_of("held", "held", "refuted_as_documented", "failed", "error", "not_applicable", "expected_failure").counts()
 
     assert counts == {
         "expected": 9,
@@ -69,26 +69,26 @@ def test_every_status_is_counted() -> None:
     }
 
 
-def test_the_sentence_says_failures_even_when_there_are_none() -> None:
-    """And every other status only when it occurred."""
-    assert book("held", "held", expected=5).sentence() == "2 of 5 claims ran: 2 held, 0 failed"
+def test_the_sentence_counts_failures_even_if_there_are_none() -> None:
+    """Held claims are counted too. Any other status is counted only if it occurred."""
+    assert ledger_of("held", "held", expected=5).sentence() == "2 of 5 claims ran: 2 held, 0 failed"
     assert (
-        book("refuted_as_documented", "error").sentence()
+        ledger_of("refuted_as_documented", "error").sentence()
         == "2 of 9 claims ran: 0 held, 1 refuted as documented, 0 failed, 1 errors"
     )
 
 
 def test_a_selected_claim_that_did_not_run_is_missing() -> None:
-    """One that was not selected is not."""
-    assert book("held", "failed", selected=4).missing == ["c2", "c3"]
-    assert book("held", "failed", selected=2).missing == []
+    """A claim that was not selected is not missing."""
+    assert ledger_of("held", "failed", selected=4).missing == ["c2", "c3"]
+    assert ledger_of("held", "failed", selected=2).missing == []
 
 
 # --- lines ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_holds_what_decided() -> None:
-    """The sources with their sections, the number, its margin and the words around it."""
+def test_a_line_holds_the_deciding_verdict() -> None:
+    """It also holds the sources with their sections, and the message."""
     line = ledger.claim_record(outcome(1.5), "row", expected="at most 2", message="m")
 
     assert line == replace(
@@ -102,8 +102,8 @@ def test_a_line_holds_what_decided() -> None:
     )
 
 
-def test_a_line_comes_back_from_its_record() -> None:
-    """As JSON and xdist carry it, with lists for tuples, and with its keys in their order."""
+def test_a_line_is_the_same_after_it_was_recorded_and_read() -> None:
+    """JSON and xdist turn tuples into lists. The keys of the record have a fixed order."""
     record = json.loads(json.dumps(asdict(LINE)))
 
     assert ClaimRecord.from_record(record) == LINE
@@ -113,25 +113,25 @@ def test_a_line_comes_back_from_its_record() -> None:
 
 
 @pytest.mark.parametrize("case", [outcome(math.nan), outcome(1.0, failure="it raised")])
-def test_a_line_without_a_number_has_none(case: ClaimOutcome) -> None:
-    """NaN is no JSON, and a subject that broke measured nothing."""
+def test_a_number_that_is_not_finite_is_none_in_a_line(case: ClaimOutcome) -> None:
+    """NaN is not JSON. A subject that raised has no number either."""
     line = ledger.claim_record(case, "row", expected="", message="why")
 
     assert (line.status, line.margin, line.message) == ("failed", None, "why")
     assert line.measured is None
 
 
-# --- what does not apply, and what is promised ----------------------------------------------------------------------
+# --- claims that do not apply, contract fields ----------------------------------------------------------------------
 
 
 def test_a_claim_that_does_not_apply_is_a_line_with_its_reason(tmp_path: Path) -> None:
-    """It is counted, and did not run."""
+    """It is counted as not applicable, and not as a claim that ran."""
     loaded = load(write(tmp_path))["row"]
 
-    apart = ledger.not_applicable(loaded, loaded.scenario.claims[0], "needs step_rule: adam, the contract says sign")
-    counts = Ledger((apart.id, "it_is_so"), ("it_is_so",), (apart, LINE)).counts()
+    line = ledger.not_applicable(loaded, loaded.scenario.claims[0], "needs step_rule: adam, the contract says sign")
+    counts = Ledger((line.id, "it_is_so"), ("it_is_so",), (line, LINE)).counts()
 
-    assert (apart.status, apart.measured, apart.message) == (
+    assert (line.status, line.measured, line.message) == (
         "not_applicable",
         None,
         "needs step_rule: adam, the contract says sign",
@@ -139,24 +139,24 @@ def test_a_claim_that_does_not_apply_is_a_line_with_its_reason(tmp_path: Path) -
     assert (counts["ran"], counts["not_applicable"], counts["held"]) == (1, 1, 1)
 
 
-def test_the_sentence_counts_the_promises_that_are_met() -> None:
-    """After the claims; nothing is said where nothing was asked."""
+def test_the_sentence_counts_the_contract_fields_that_are_met() -> None:
+    """The count follows the claims. It is left out if no field was checked."""
     promises = tuple(FieldCheck("decoupled", name, "x", ("x",), "", met) for name, met in (("scale", True), ("order", False)))
 
-    said = replace(book("held", expected=1), promises=promises).sentence()
+    sentence = replace(ledger_of("held", expected=1), promises=promises).sentence()
 
-    assert said == "1 of 1 claims ran: 1 held, 0 failed; 1 of 2 fields of the contract met"
+    assert sentence == "1 of 1 claims ran: 1 held, 0 failed; 1 of 2 fields of the contract met"
 
 
-def test_the_sentence_counts_goldens_by_what_came_of_them() -> None:
-    """Only what occurred; they stand in results.json one by one, with their origin."""
+def test_the_sentence_counts_goldens_by_their_status() -> None:
+    """Only a status that occurred is named. In results.json each golden has an entry with its origin."""
     statuses = ("compared", "compared", "recorded", "not_applicable", "failed")
     goldens = tuple(GoldenRecord(f"g{n}", status, {"torch": "2"}, "m") for n, status in enumerate(statuses))
-    one = replace(book("held", expected=1), goldens=goldens)
+    ledger_with_goldens = replace(ledger_of("held", expected=1), goldens=goldens)
 
-    content = results(one, subjects=Subjects(DEFAULTS), environment={}, subject_output=(), tests={})
+    content = results(ledger_with_goldens, subjects=Subjects(DEFAULTS), environment={}, subject_output=(), tests={})
 
-    assert one.sentence() == (
+    assert ledger_with_goldens.sentence() == (
         "1 of 1 claims ran: 1 held, 0 failed; goldens: 2 as recorded, 1 recorded, 1 not applicable, 1 failed"
     )
     assert content["golden_counts"] == {"compared": 2, "recorded": 1, "not_applicable": 1, "failed": 1, "error": 0}
@@ -173,7 +173,7 @@ def test_the_sentence_counts_goldens_by_what_came_of_them() -> None:
 
 
 def test_the_manifest_is_one_claim_a_line_sorted(tmp_path: Path) -> None:
-    """So that a claim that disappears is a line that disappears."""
+    """A claim that disappears is then a removed line in a diff."""
     path = tmp_path / "claims.txt"
 
     write_manifest(path, {"b_is": "", "a_is": "holds: so", "c_is": ""})
@@ -182,8 +182,8 @@ def test_the_manifest_is_one_claim_a_line_sorted(tmp_path: Path) -> None:
     assert read_manifest(path) == {"a_is": "holds: so", "b_is": "", "c_is": ""}
 
 
-def test_what_a_claim_asserts_is_one_line(tmp_path: Path) -> None:
-    """Verdict, every expectation with its numbers, and what must fail it: none can be weakened without the line changing."""
+def test_the_assertion_of_a_claim_is_one_line(tmp_path: Path) -> None:
+    """It holds `established`, every expectation with its numbers, and the counterexample, so a weaker claim changes it."""
     claim = load(write(tmp_path))["row"].scenario.claims[0]
     line = manifest.asserted(claim)
 
@@ -200,7 +200,7 @@ def test_what_a_claim_asserts_is_one_line(tmp_path: Path) -> None:
 
 
 def test_an_unchanged_manifest_is_not_written(tmp_path: Path) -> None:
-    """And one that was never written lists nothing."""
+    """A manifest that does not exist has no lines."""
     path = tmp_path / "claims.txt"
     assert read_manifest(path) == {}
     write_manifest(path, {"a_is": ""})
@@ -215,9 +215,9 @@ def test_an_unchanged_manifest_is_not_written(tmp_path: Path) -> None:
 
 
 def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
-    """Written as JSON that every parser reads."""
+    """The file is valid JSON."""
     content = results(
-        book("held", "failed"),
+        ledger_of("held", "failed"),
         subjects=Subjects({**DEFAULTS, "coupled": "a.b:C"}, ("coupled",)),
         environment={"torch": "2"},
         subject_output=["prints: hello"],
@@ -241,7 +241,7 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
         "sgd": DEFAULTS["sgd"],
         "under_test": ["coupled"],
     }
-    assert read["counts"] == book("held", "failed").counts()
+    assert read["counts"] == ledger_of("held", "failed").counts()
     assert read["claims"][1] == {
         "id": "c1",
         "scenario": "row",
@@ -255,8 +255,8 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
     }
 
 
-def test_a_number_that_is_not_finite_never_reaches_results(tmp_path: Path) -> None:
-    """It is refused instead of written as a literal that is no JSON."""
+def test_results_refuse_a_number_that_is_not_finite(tmp_path: Path) -> None:
+    """Python would write the literal NaN, which is not JSON."""
     with pytest.raises(ValueError, match="JSON"):
         write_results(tmp_path, {"x": math.nan})
 
@@ -265,7 +265,7 @@ def test_a_number_that_is_not_finite_never_reaches_results(tmp_path: Path) -> No
 
 
 def test_the_table_has_one_row_a_claim_and_failures_last() -> None:
-    """Next to the prompt, where they are read first."""
+    """They are next to the prompt then, where they are read first."""
     lines = [
         replace(LINE, id="broken", scenario="a", status="error", measured=None, margin=None, expected="", message="it raised"),
         replace(LINE, id="wrong", scenario="b", status="failed", measured=2.5, margin=-0.5),
@@ -284,11 +284,11 @@ def test_the_table_has_one_row_a_claim_and_failures_last() -> None:
     assert texts[4].split() == ["wrong", "FAILED", "2.5", "-0.5", "at", "most", "2"]
 
 
-def test_a_partial_run_says_what_was_selected() -> None:
-    """Before the chance of a false red and the counts."""
-    said = summary_table.summary(book("held", selected=2), left_out=["left out: x"], false_red=2.5e-4, budget=1e-3)
+def test_a_partial_run_counts_the_selected_claims() -> None:
+    """The count is printed before the chance of a false red and the sentence of the ledger."""
+    lines = summary_table.summary(ledger_of("held", selected=2), left_out=["left out: x"], false_red=2.5e-4, budget=1e-3)
 
-    assert said == [
+    assert lines == [
         "selected 2 of 9 claims",
         "left out: x",
         "chance of a false red, all gated verdicts and goldens: 2.5e-04 (declared: at most 1e-03)",
@@ -296,22 +296,22 @@ def test_a_partial_run_says_what_was_selected() -> None:
     ]
 
 
-def test_a_whole_run_does_not_speak_of_a_selection() -> None:
-    """There is nothing to add to the counts."""
-    said = summary_table.summary(book("held", expected=1, selected=1), left_out=[], false_red=0.0, budget=1e-3)
+def test_a_complete_run_does_not_count_the_selected_claims() -> None:
+    """All claims were selected, so the count would add nothing."""
+    lines = summary_table.summary(ledger_of("held", expected=1, selected=1), left_out=[], false_red=0.0, budget=1e-3)
 
-    assert said == [
+    assert lines == [
         "chance of a false red, all gated verdicts and goldens: 0.0e+00 (declared: at most 1e-03)",
         "1 of 1 claims ran: 1 held, 0 failed",
     ]
 
 
-def test_a_recording_that_holds_a_mean_on_fewer_seeds_says_so_at_the_end() -> None:
-    """It is green, and nobody reads what a green test says; what is recorded without a loss needs no word."""
+def test_a_golden_recorded_with_fewer_seeds_is_named_at_the_end() -> None:
+    """The test passes, and the message of a test that passes is not read. A recording without a loss is not named."""
     message = "golden net: updated; a.gap: 8 seeds instead of 64, its tolerance is 2.8 times as wide"
     lost = GoldenRecord("net", "recorded", {}, message, widened=True)
     goldens = (lost, GoldenRecord("ball", "recorded", {}, "golden ball: updated"))
 
-    said = summary_table.summary(replace(book("held"), goldens=goldens), left_out=[], false_red=0.0, budget=1e-3)
+    lines = summary_table.summary(replace(ledger_of("held"), goldens=goldens), left_out=[], false_red=0.0, budget=1e-3)
 
-    assert [line for line in said if line.startswith("golden ")] == [lost.message]
+    assert [line for line in lines if line.startswith("golden ")] == [lost.message]

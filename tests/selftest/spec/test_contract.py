@@ -1,4 +1,4 @@
-"""Is a contract read strictly, completed from its role, and is its page the table's?"""
+"""Tests of the contract: strict reading, completion from the role, needs of claims, the page and the JSON."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def read(folder: Path, text: str) -> dict[str, str | float]:
     return dict(load(path, root=folder))
 
 
-def test_a_contract_holds_what_its_author_declares_and_the_role_the_rest(tmp_path: Path) -> None:
-    """Numbers are numbers, also whole ones."""
+def test_the_role_completes_a_declared_contract(tmp_path: Path) -> None:
+    """A whole number in the file becomes a float."""
     declared = read(tmp_path, "step_rule: sign\nstrength: 2\nequivalent_to: torch.optim:AdamW\n")
 
     assert declared == {"step_rule": "sign", "strength": 2.0, "equivalent_to": "torch.optim:AdamW"}
@@ -44,8 +44,8 @@ def test_a_contract_holds_what_its_author_declares_and_the_role_the_rest(tmp_pat
         ("", "the file is empty"),
     ],
 )
-def test_a_contract_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """In one line with the file, the field, what is known, and the line."""
+def test_an_invalid_contract_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    """The line has the file, the field, the known names, and the line number."""
     with pytest.raises(ScenarioError) as caught:
         read(tmp_path, text)
 
@@ -54,7 +54,7 @@ def test_a_contract_that_cannot_be_read_is_refused(tmp_path: Path, text: str, me
 
 
 def test_a_missing_contract_is_refused(tmp_path: Path) -> None:
-    """With its name and the reason."""
+    """The message has the name of the file and the reason of the system."""
     with pytest.raises(ScenarioError, match=r"none\.yaml: cannot be read \(No such file"):
         load(tmp_path / "none.yaml", root=tmp_path)
 
@@ -71,32 +71,32 @@ def test_a_missing_contract_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_role_follows_from_the_contract(declared: dict[str, str], role: str) -> None:
-    """Where nobody names one."""
+    """This role is used where the user names none."""
     assert role_of(declared) == role
 
 
 @pytest.mark.parametrize("role", PROMISES)
-def test_what_a_role_promises_could_be_declared(role: str) -> None:
-    """Every field of the table, each with a value of the table."""
+def test_every_promise_of_a_role_can_be_declared(role: str) -> None:
+    """A role promises a value of every field, and each is a value that a contract may have."""
     assert set(PROMISES[role]) == set(FIELDS)
     for name, value in PROMISES[role].items():
         assert not isinstance(value, str) or check(name, value) == ""
 
 
-def test_nothing_can_be_promised_under_every_field() -> None:
-    """And what is not promised is an obstacle to whoever needs it."""
+def test_every_field_can_be_left_unspecified() -> None:
+    """A claim that needs a certain value does not apply then; a claim that accepts any value does."""
     assert all(check(name, UNSPECIFIED) == "" for name in FIELDS)
     assert unmet_need({"scale": "lr"}, {"scale": UNSPECIFIED}) == "needs scale: lr, the contract says unspecified"
     assert unmet_need({"scale": "any"}, {"scale": UNSPECIFIED}) == ""
 
 
-def test_the_page_and_the_json_are_made_from_the_table() -> None:
-    """contract_page prints what docs/guide/contract.md holds; every value of every field is on it."""
+def test_the_page_and_the_json_show_the_whole_table() -> None:
+    """docs/guide/contract.md is the page that contract_page prints, and every value of every field is on it."""
     page, table = contract_page.markdown(), json.loads(contract_page.as_json())["fields"]
 
     assert (ROOT / "docs" / "guide" / "contract.md").read_text(encoding="utf-8") == page
-    for name, one in FIELDS.items():
+    for name, field in FIELDS.items():
         assert f"\n## {name}\n" in page
-        assert table[name]["values"] == dict(one.values)
-        for value in (*one.values, *one.faults):
+        assert table[name]["values"] == dict(field.values)
+        for value in (*field.values, *field.faults):
             assert f"| `{value}` |" in page or f"| ({value}) |" in page

@@ -1,4 +1,4 @@
-"""Are expected failures read strictly, and judged strictly?"""
+"""Tests of expected failures: strict reading of the file, and the outcome of a listed claim."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read(folder: Path, text: str) -> dict[str, str]:
     return dict(load(path, root=folder, claims=CLAIMS))
 
 
-def test_each_claim_has_its_reason(tmp_path: Path) -> None:
-    """In the author's words."""
+def test_the_reason_of_each_claim_is_read(tmp_path: Path) -> None:
+    """A reason may contain any text."""
     assert read(tmp_path, "adamw_decays: fixed in 2.0, see our issue 12\n") == {"adamw_decays": "fixed in 2.0, see our issue 12"}
 
 
@@ -33,14 +33,14 @@ def test_each_claim_has_its_reason(tmp_path: Path) -> None:
         ("adamw_decay: why", "known.yaml: adamw_decay: unknown claim 'adamw_decay'; did you mean 'adamw_decays'?"),
         (
             "sgd_decays: why",
-            "known.yaml: sgd_decays: cannot fail here: needs step_rule: sgd, the contract says sign; take the line out",
+            "known.yaml: sgd_decays: cannot fail here: needs step_rule: sgd, the contract says sign; remove the line",
         ),
         ("adamw_decays: ' '", "known.yaml: adamw_decays: expected a reason, got an empty text"),
         ("adamw_decays:", "known.yaml: adamw_decays: expected text, got"),
     ],
 )
-def test_a_line_that_says_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """With its file, the near names, and what to do."""
+def test_an_invalid_line_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """The message has the file and the claim, and near names or what to do."""
     with pytest.raises(ScenarioError) as caught:
         read(tmp_path, text)
 
@@ -48,7 +48,7 @@ def test_a_line_that_says_nothing_is_refused(tmp_path: Path, text: str, message:
 
 
 def test_a_claim_that_fails_as_expected_is_no_failure() -> None:
-    """Its reason stays with it."""
+    """The outcome keeps the reason from the file and the failure itself."""
     outcome = expected_to_fail(ClaimOutcome(CLAIM, "failed", failure="it raised"), "known")
 
     assert (outcome.status, outcome.reason, outcome.failure) == ("expected_failure", "known", "it raised")
@@ -56,7 +56,7 @@ def test_a_claim_that_fails_as_expected_is_no_failure() -> None:
 
 @pytest.mark.parametrize("status", ["held", "refuted_as_documented"])
 def test_a_claim_that_no_longer_fails_is_red(status: str) -> None:
-    """With the reason that was given, and what to do."""
+    """The message has the reason from the file, and what to do."""
     outcome = expected_to_fail(ClaimOutcome(CLAIM, status), "fixed in 2.0")
 
     assert outcome.status == "failed"

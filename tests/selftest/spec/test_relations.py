@@ -1,4 +1,4 @@
-"""The table of relations: regions, keys and words. Verdicts by relation are tested in verdicts/test_judge.py."""
+"""Tests of the table of relations: regions, keys and words. verdicts/test_judge.py tests the verdicts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_margin_changes_its_sign_at_the_edge(region: Region, inside: float, ed
 
 @pytest.mark.parametrize("region", [ABOVE, BELOW, NEAR, AWAY])
 @pytest.mark.parametrize("value", [0.5, 1.5, 1.75, 2.0, 2.25, 2.5, 4.0])
-def test_an_interval_of_one_point_has_its_margin(region: Region, value: float) -> None:
-    """So a verdict on an ensemble agrees with the exact one where the spread is small."""
+def test_an_interval_of_one_point_has_the_margin_of_the_point(region: Region, value: float) -> None:
+    """The verdict on an ensemble thus agrees with the exact verdict where the spread is small."""
     assert region.interval_margin(value, value, 2.0, 0.5) == region.margin(value, 2.0, 0.5)
 
 
@@ -37,19 +37,19 @@ def test_an_interval_has_the_margin_of_its_worse_end(region: Region) -> None:
     assert margin == min(region.margin(low, 2.0, 0.5), region.margin(high, 2.0, 0.5))
 
 
-def test_an_interval_around_the_target_does_not_differ() -> None:
-    """Both ends are away from the target, on different sides."""
+def test_an_interval_around_the_target_is_not_away_from_it() -> None:
+    """Both ends are far from the target, but on different sides."""
     assert AWAY.interval_margin(1.0, 3.0, 2.0, 0.5) < 0.0 < AWAY.interval_margin(3.0, 4.0, 2.0, 0.5)
 
 
 def test_only_a_region_with_two_edges_has_two_sides() -> None:
-    """A true effect can be missed at each of them."""
+    """A true effect can be missed at each edge."""
     assert [region.sides for region in (ABOVE, BELOW, AWAY, NEAR)] == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize("name", RELATIONS)
-def test_the_words_hold_the_number_that_is_expected(name: str) -> None:
-    """And the tolerance where the region has one."""
+def test_the_words_contain_the_expected_number(name: str) -> None:
+    """They also contain the tolerance if the region has one."""
     relation = RELATIONS[name]
 
     assert "{expected}" in relation.words
@@ -58,21 +58,21 @@ def test_the_words_hold_the_number_that_is_expected(name: str) -> None:
 
 @pytest.mark.parametrize("name", RELATIONS)
 def test_a_relation_takes_exactly_the_keys_that_it_reads(name: str) -> None:
-    """One key less is refused, and so is one more."""
+    """A missing key is refused, and so is an additional one."""
     relation = RELATIONS[name]
     targets = [] if relation.of_closed_form else ["value"]
     right = {key: KEYS[key] for key in (*targets, *relation.needs)}
 
     assert key_problem(Expectation("a", "m", name, **right)) == ""
     for key in right:
-        less = {other: one for other, one in right.items() if other != key}
+        less = {other: value for other, value in right.items() if other != key}
         assert key_problem(Expectation("a", "m", name, **less)).startswith(name)
     for key in set(KEYS) - set(right):
         assert key_problem(Expectation("a", "m", name, **right, **{key: KEYS[key]})).startswith(name)
 
 
 def test_a_measure_that_cannot_show_its_effect_is_insensitive() -> None:
-    """Which is another thing than a measure that states no effect."""
+    """A measure that states no effect is a different problem."""
     exact, noisy = RELATIONS["equals_closed_form"].problem, RELATIONS["within_standard_errors"].problem
     unstated = Measurement(1.0, "u", tolerance=1e-6, standard_error=0.1)
 
@@ -81,6 +81,6 @@ def test_a_measure_that_cannot_show_its_effect_is_insensitive() -> None:
     assert LOST_IN_TOLERANCE.insensitive
     assert LOST_IN_NOISE.insensitive
     for problem in (exact, noisy):
-        found = problem(unstated)
-        assert found is not None
-        assert not found.insensitive
+        no_effect = problem(unstated)
+        assert no_effect is not None
+        assert not no_effect.insensitive

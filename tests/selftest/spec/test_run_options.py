@@ -1,4 +1,4 @@
-"""Does the option outrank the variable, and the variable the project's table?"""
+"""Tests of the options of a session: order of sources, strict reading of the table, paths, contracts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLE = '[tool.decaygate]\noptimizer = "from.table:A"\ncontract = "own.yaml"\n'
 
 
 def optimizers(given: list[str], environment: dict[str, str], folder: Path) -> list[str]:
-    """Return the optimizers that a run is asked for."""
+    """Return the optimizers that the options of a session name."""
     return list(resolve_options(RunOptions(tuple(given)), environment, folder).optimizers)
 
 
@@ -24,7 +24,7 @@ def project(folder: Path, text: str = TABLE) -> Path:
 
 
 def test_the_option_outranks_the_variable_and_the_table(tmp_path: Path) -> None:
-    """Then the variable, then the table, then nothing."""
+    """An empty variable counts as not set. Without any source there is no optimizer."""
     folder, variable = project(tmp_path), {VARIABLE: "from.variable:A"}
 
     assert optimizers(["given:A", "sgd=given:B"], variable, folder) == ["given:A", "sgd=given:B"]
@@ -34,8 +34,8 @@ def test_the_option_outranks_the_variable_and_the_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["a:A sgd=b:B", "a:A,sgd=b:B", " a:A,  sgd=b:B "])
-def test_the_variable_holds_several(tmp_path: Path, text: str) -> None:
-    """Apart by spaces or commas."""
+def test_the_variable_can_name_several_optimizers(tmp_path: Path, text: str) -> None:
+    """They are separated by spaces or commas."""
     assert optimizers([], {VARIABLE: text}, tmp_path) == ["a:A", "sgd=b:B"]
 
 
@@ -49,8 +49,8 @@ def test_the_variable_holds_several(tmp_path: Path, text: str) -> None:
         ("", []),
     ],
 )
-def test_the_table_holds_one_or_several_or_none(tmp_path: Path, text: str, values: list[str]) -> None:
-    """A project without the table runs the shipped subjects."""
+def test_the_table_names_one_several_or_no_optimizers(tmp_path: Path, text: str, values: list[str]) -> None:
+    """A project that names none tests the shipped subjects."""
     assert optimizers([], {}, project(tmp_path, text)) == values
 
 
@@ -72,28 +72,28 @@ def test_the_table_holds_one_or_several_or_none(tmp_path: Path, text: str, value
         ("[tool.decaygate", "not TOML: "),
     ],
 )
-def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """With its file, and what is known or expected."""
+def test_an_invalid_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """The message has the file, and the known keys or the expected value."""
     with pytest.raises(UsageError) as caught:
         optimizers([], {}, project(tmp_path, text))
 
     assert str(caught.value).startswith(f"{tmp_path / 'pyproject.toml'}: {message}")
 
 
-def test_the_paths_of_the_table_are_meant_from_its_folder(tmp_path: Path) -> None:
-    """And an option's own path outranks them."""
+def test_paths_of_the_table_are_relative_to_its_folder(tmp_path: Path) -> None:
+    """A path on the command line outranks the table's."""
     text = TABLE + 'expected_failures = "known/failures.yaml"\ngolden_dir = "golden"\n'
     folder = project(tmp_path, text)
 
-    found = resolve_options(RunOptions(contract=Path("given.yaml")), {}, folder)
+    options = resolve_options(RunOptions(contract=Path("given.yaml")), {}, folder)
 
-    assert found.contract == Path("given.yaml")
-    assert found.expected_failures == tmp_path / "known/failures.yaml"
-    assert found.golden_dir == tmp_path / "golden"
+    assert options.contract == Path("given.yaml")
+    assert options.expected_failures == tmp_path / "known/failures.yaml"
+    assert options.golden_dir == tmp_path / "golden"
 
 
-def test_a_contract_is_not_lent_to_another_optimizer(tmp_path: Path) -> None:
-    """An optimizer that is named takes the table's contract only if it is the table's optimizer."""
+def test_the_contract_of_the_table_is_only_for_its_optimizer(tmp_path: Path) -> None:
+    """The command line or the variable may name the same optimizer; then the contract is used."""
     folder = project(tmp_path)
 
     assert resolve_options(RunOptions(("another:B",)), {}, folder).contract is None

@@ -1,4 +1,4 @@
-"""Is YAML understood as it was meant, or refused with its place, and never guessed?"""
+"""Tests of the binding of YAML: each text is understood as written or refused with file, key path and line."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def refusal(folder: Path, text: str) -> str:
     """Return the message with which the text is refused, after the file's name."""
     with pytest.raises(ScenarioError) as caught:
         bound(folder, text)
-    said = str(caught.value)
-    assert "\n" not in said
-    return said.removeprefix("scenarios/x.yaml: ")
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.removeprefix("scenarios/x.yaml: ")
 
 
 def test_a_file_becomes_its_dataclass(tmp_path: Path) -> None:
-    """Every kind of field takes its own form."""
+    """There is one key for each kind of field."""
     text = "ratio: 2\ncount: -3\nwarm: true\nway: down\nparts: [{n: 4, x: .5}, {}]"
 
     outer = bound(tmp_path, text)
@@ -73,7 +73,7 @@ def test_a_file_becomes_its_dataclass(tmp_path: Path) -> None:
     [("1e-3", 1e-3), ("1.0e-3", 1e-3), ("1E5", 1e5), ("-2", -2.0), ("+0.5", 0.5), (".5", 0.5), ("3.", 3.0), ("0", 0.0)],
 )
 def test_a_number_is_read_as_a_person_reads_it(tmp_path: Path, text: str, value: float) -> None:
-    """Among them 1e-3, which YAML takes for a text."""
+    """YAML takes some of these texts, such as 1e-3, for a string."""
     assert bound(tmp_path, f"ratio: {text}").ratio == value
 
 
@@ -115,22 +115,22 @@ def test_a_number_is_read_as_a_person_reads_it(tmp_path: Path, text: str, value:
         ("ratoi: 3", "ratoi: unknown key 'ratoi'; did you mean 'ratio'? (known: "),
     ],
 )
-def test_what_is_not_understood_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
-    """File, key path, what was expected, what came, and the line."""
-    said = refusal(tmp_path, text)
+def test_an_invalid_value_is_refused_with_path_and_line(tmp_path: Path, text: str, message: str) -> None:
+    """The message has the key path, what was expected, what came, and the line."""
+    refused = refusal(tmp_path, text)
 
-    assert said == message or (message.endswith("(known: ") and said.startswith(message))
-
-
-def test_an_unknown_key_lists_every_known_one(tmp_path: Path) -> None:
-    """Sorted, so that the eye finds the one that was meant."""
-    said = refusal(tmp_path, "zzz: 3")
-
-    assert said == "zzz: unknown key 'zzz' (known: count, options, parts, ratio, settings, title, warm, way) (line 2)"
+    assert refused == message or (message.endswith("(known: ") and refused.startswith(message))
 
 
-def test_a_missing_key_is_named_where_it_is_missed(tmp_path: Path) -> None:
-    """With all that may stand there."""
+def test_the_refusal_of_an_unknown_key_lists_all_known_keys(tmp_path: Path) -> None:
+    """They are sorted, so that a reader finds the right one quickly."""
+    refused = refusal(tmp_path, "zzz: 3")
+
+    assert refused == "zzz: unknown key 'zzz' (known: count, options, parts, ratio, settings, title, warm, way) (line 2)"
+
+
+def test_a_missing_key_is_reported_at_its_mapping(tmp_path: Path) -> None:
+    """The message lists all keys that the mapping may have."""
     with pytest.raises(ScenarioError) as caught:
         bind(Outer, raw(tmp_path, "ratio: 1\n"))
 
@@ -146,11 +146,11 @@ def test_a_missing_key_is_named_where_it_is_missed(tmp_path: Path) -> None:
         (b"a: [1\nb: 2\n", "scenarios/x.yaml: not YAML: expected ',' or ']', but got ':' (line 2)"),
         (b"a: 1\n---\nb: 2\n", "scenarios/x.yaml: not YAML: but found another document (line 2)"),
         (b"a: \xff\n", "scenarios/x.yaml: not UTF-8 text (byte 4)"),
-        (b"a: *nobody\n", "scenarios/x.yaml: not YAML: found undefined alias 'nobody' (line 1)"),
+        (b"a: *missing\n", "scenarios/x.yaml: not YAML: found undefined alias 'missing' (line 1)"),
     ],
 )
 def test_a_file_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
-    """Whatever is wrong with it."""
+    """The file may be empty, not YAML, several documents, or not UTF-8."""
     raw(tmp_path, "a: 1")
     (tmp_path / "scenarios" / "x.yaml").write_bytes(content)
 
@@ -161,15 +161,15 @@ def test_a_file_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path, content: 
 
 
 def test_a_control_character_is_refused_in_one_line(tmp_path: Path) -> None:
-    """The parser's own message has two."""
+    """The parser's own message has two lines."""
     with pytest.raises(ScenarioError, match=r"^scenarios/x.yaml: not YAML: unacceptable character .*$") as caught:
         raw(tmp_path, "a: \x00\n")
 
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """As it is written from the root, with the system's own reason."""
+def test_a_missing_file_is_refused_with_its_name(tmp_path: Path) -> None:
+    """The message has the path from the root and the reason of the system."""
     with pytest.raises(ScenarioError) as caught:
         read(tmp_path / "gone.yaml", root=tmp_path)
 
@@ -188,8 +188,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("[[1, a], []]", ((1, "a"), ())),
     ],
 )
-def test_an_option_takes_the_type_that_its_text_shows(tmp_path: Path, text: str, value: Any) -> None:
-    """Numbers, true and false, texts and lists of them; quotes make a text."""
+def test_the_text_of_an_option_decides_its_type(tmp_path: Path, text: str, value: Any) -> None:
+    """A text in quotes is always a text."""
     part = entries(raw(tmp_path, f"option: {text}"))["option"]
 
     obtained = plain(part)
@@ -198,8 +198,8 @@ def test_an_option_takes_the_type_that_its_text_shows(tmp_path: Path, text: str,
     assert type(obtained) is type(value)
 
 
-def test_a_part_bound_later_still_knows_its_place(tmp_path: Path) -> None:
-    """Settings are bound once their probe is known, and refused as if they had been bound at once."""
+def test_a_part_bound_later_keeps_its_path_and_line(tmp_path: Path) -> None:
+    """The settings of a scenario are bound later, when the settings class of its probe is known."""
     settings = bound(tmp_path, "settings:\n  n: many").settings
     assert settings is not None
 

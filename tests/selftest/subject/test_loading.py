@@ -1,4 +1,4 @@
-"""Is a subject found and built, or refused in one line that says what is available?"""
+"""Tests of loading a subject: names and roles, import and construction, refusals in one line, captured output."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from harness.errors import RunError, SubjectError
-from harness.subject.loading import Watched, factory, resolve, unwatched
+from harness.subject.loading import WatchedOptimizer, make_factory, resolve, unwrap
 from harness.subject.output import capture_output
-from harness.subject.roles import DEFAULTS, Subjects, choose, parse
+from harness.subject.roles import DEFAULTS, Subjects, choose_subjects, parse_subject
 
 ADAMW = "tests.mutants.decay_rule:AdamWTwin"
 
@@ -62,12 +62,12 @@ def loud(params, lr, weight_decay):
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A module of somebody's optimizers, on the import path for one test."""
-    (tmp_path / "somebody.py").write_text(MODULE, encoding="utf-8")
+    """A user's module of optimizers, on the import path for one test."""
+    (tmp_path / "usermod.py").write_text(MODULE, encoding="utf-8")
     (tmp_path / "broken.py").write_text("raise RuntimeError('line one\\nline two')", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    yield "somebody"
-    for name in ("somebody", "broken"):
+    yield "usermod"
+    for name in ("usermod", "broken"):
         sys.modules.pop(name, None)
 
 
@@ -90,9 +90,9 @@ def parameters() -> list[torch.nn.Parameter]:
         ("sgd=a.b:C.D", ("sgd", "a.b:C.D")),
     ],
 )
-def test_a_role_may_stand_before_the_path(text: str, parsed: tuple[str, str]) -> None:
-    """Without one the subject is decoupled."""
-    assert parse(text) == parsed
+def test_a_value_may_name_a_role_before_the_path(text: str, parsed: tuple[str, str]) -> None:
+    """Without a role the subject is decoupled."""
+    assert parse_subject(text) == parsed
 
 
 @pytest.mark.parametrize(
@@ -108,28 +108,28 @@ def test_a_role_may_stand_before_the_path(text: str, parsed: tuple[str, str]) ->
     ],
 )
 def test_a_value_that_names_no_subject_is_refused(text: str, message: str) -> None:
-    """With the roles that there are, or the form that is expected."""
+    """The message has the known roles or the expected form."""
     with pytest.raises(SubjectError) as caught:
-        parse(text)
+        parse_subject(text)
 
     assert str(caught.value) == message
 
 
-def test_a_given_subject_takes_its_role_and_leaves_the_others() -> None:
-    """The first one given is the one under test."""
-    assert choose([], []) == Subjects(DEFAULTS)
-    assert choose([f"coupled={ADAMW}"], []) == Subjects({**DEFAULTS, "coupled": ADAMW}, ("coupled",))
-    assert choose([f"sgd={ADAMW}", "decoupled=torch.optim:NAdam"], []).under_test == ("decoupled", "sgd")
+def test_a_given_subject_replaces_the_default_of_its_role() -> None:
+    """The other roles keep their default subjects."""
+    assert choose_subjects([], []) == Subjects(DEFAULTS)
+    assert choose_subjects([f"coupled={ADAMW}"], []) == Subjects({**DEFAULTS, "coupled": ADAMW}, ("coupled",))
+    assert choose_subjects([f"sgd={ADAMW}", "decoupled=torch.optim:NAdam"], []).under_test == ("decoupled", "sgd")
 
 
-def test_a_role_is_taken_once() -> None:
-    """Two subjects in one role would silently be one."""
+def test_two_subjects_in_one_role_are_refused() -> None:
+    """Without the refusal, one of the two would be ignored silently."""
     with pytest.raises(SubjectError, match=r"^--optimizer: a role is given twice \(decoupled, decoupled\)$"):
-        choose([ADAMW, "decoupled=torch.optim:Adam"], [])
+        choose_subjects([ADAMW, "decoupled=torch.optim:Adam"], [])
 
 
 def test_a_subject_has_its_own_golden_folder() -> None:
-    """Named by its path; the shipped subjects share `default`."""
+    """The folder is named by the import path. The shipped subjects share `default`."""
     assert Subjects(DEFAULTS).folder == "default"
     assert Subjects({**DEFAULTS, "sgd": "a.b:C"}, ("sgd",)).folder == "a.b.C"
     assert Subjects({**DEFAULTS, "sgd": "a.b:C", "coupled": "d:E"}, ("coupled", "sgd")).folder == "d.E+a.b.C"
@@ -141,9 +141,9 @@ def test_a_subject_has_its_own_golden_folder() -> None:
 def test_an_attribute_may_be_nested(mine: str) -> None:
     """A class inside a class is named with dots."""
     with capture_output([]):
-        found = resolve(f"{mine}:Right.Inner")
+        subject = resolve(f"{mine}:Right.Inner")
 
-    assert found.__name__ == "Inner"
+    assert subject.__name__ == "Inner"
 
 
 @pytest.mark.parametrize(
@@ -161,56 +161,55 @@ def test_an_attribute_may_be_nested(mine: str) -> None:
         ),
         ("torch.optim:AdamV", "torch.optim:AdamV: torch.optim has no 'AdamV' (there is: Adam, RAdam, NAdam)"),
         (
-            "somebody:Qqq",
-            "somebody:Qqq: somebody has no 'Qqq' "
-            "(there is: Right, ThirdStep, WithoutDecay, long_winded, loud, no_groups, nothing)",
+            "usermod:Qqq",
+            "usermod:Qqq: usermod has no 'Qqq' (there is: Right, ThirdStep, WithoutDecay, long_winded, loud, no_groups, nothing)",
         ),
-        ("somebody:number", "somebody:number: expected a class or a factory, got a int"),
+        ("usermod:number", "usermod:number: expected a class or a factory, got a int"),
         (
-            "somebody:WithoutDecay",
-            "somebody:WithoutDecay: cannot be built as WithoutDecay(params, lr=..., weight_decay=...): TypeError: "
+            "usermod:WithoutDecay",
+            "usermod:WithoutDecay: cannot be built as WithoutDecay(params, lr=..., weight_decay=...): TypeError: "
             "WithoutDecay.__init__() got an unexpected keyword argument 'weight_decay'; "
             "wrap it in a factory that takes these arguments",
         ),
         (
-            "somebody:long_winded",
-            "somebody:long_winded: cannot be built as long_winded(params, lr=..., weight_decay=...): RuntimeError: "
+            "usermod:long_winded",
+            "usermod:long_winded: cannot be built as long_winded(params, lr=..., weight_decay=...): RuntimeError: "
             "one line and another; wrap it in a factory that takes these arguments",
         ),
-        ("somebody:nothing", "somebody:nothing: expected an optimizer, got a NoneType without 'step'"),
-        ("somebody:no_groups", "somebody:no_groups: expected an optimizer, got a Stepper without 'param_groups'"),
+        ("usermod:nothing", "usermod:nothing: expected an optimizer, got a NoneType without 'step'"),
+        ("usermod:no_groups", "usermod:no_groups: expected an optimizer, got a Stepper without 'param_groups'"),
     ],
 )
 def test_a_subject_that_cannot_be_used_is_refused_in_one_line(mine: str, path: str, message: str) -> None:
-    """What was tried, what happened, and what there is or what to do."""
+    """The line has the path, the reason, and the known names or what to do."""
     with pytest.raises(SubjectError) as caught:
-        choose([path], [])
+        choose_subjects([path], [])
 
     assert str(caught.value) == message
 
 
-def test_what_a_subject_says_while_it_is_chosen_is_heard(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its import and its constructor; a warning is not a failure."""
+def test_the_output_of_a_chosen_subject_is_captured(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its import and its constructor may print and warn; a warning is not a failure."""
     subject_output: list[str] = []
 
-    choose([f"{mine}:loud"], subject_output)
+    choose_subjects([f"{mine}:loud"], subject_output)
 
     assert subject_output == ["prints: hello from the import", "prints: building", "warns: DeprecationWarning: an old package"]
     assert capsys.readouterr() == ("", "")
 
 
 def test_options_reach_the_subject() -> None:
-    """Beside the learning rate and the weight decay of the probe."""
-    make = factory("torch.optim:AdamW", {"betas": (0.8, 0.9), "eps": 1e-4}, training=False)
+    """They are passed together with the learning rate and the weight decay."""
+    make = make_factory("torch.optim:AdamW", {"betas": (0.8, 0.9), "eps": 1e-4}, training=False)
 
     group = make(parameters(), lr=0.5, weight_decay=0.25).param_groups[0]
 
     assert (group["lr"], group["weight_decay"], group["betas"], group["eps"]) == (0.5, 0.25, (0.8, 0.9), 1e-4)
 
 
-def test_an_option_that_is_refused_is_named_in_one_line() -> None:
-    """With every argument that was given."""
-    make = factory(ADAMW, {"amsgrad": True}, training=False)
+def test_refused_arguments_are_reported_in_one_line() -> None:
+    """The message lists all arguments that were passed."""
+    make = make_factory(ADAMW, {"amsgrad": True}, training=False)
 
     with pytest.raises(RunError) as caught:
         make(parameters(), lr=0.1, weight_decay=0.0)
@@ -231,19 +230,19 @@ def test_an_option_that_is_refused_is_named_in_one_line() -> None:
         ("torch.optim:RMSprop", True, False, None),
     ],
 )
-def test_torchs_own_kernel_is_explicit(path: str, training: bool, foreach: bool | None, fused: bool | None) -> None:
-    """The loop in probes, the fused one in studies where there is one."""
-    optimizer = factory(path, {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
+def test_the_kernel_of_a_torch_optimizer_is_explicit(path: str, training: bool, foreach: bool | None, fused: bool | None) -> None:
+    """It is the for-loop in probes, and the fused kernel in studies where there is one."""
+    optimizer = make_factory(path, {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
 
     assert (optimizer.defaults["foreach"], optimizer.defaults.get("fused")) == (foreach, fused)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_other_subjects_get_no_kernel(mine: str, training: bool) -> None:
-    """A class derived from torch's may not take the keys, and a factory may not either."""
+def test_other_subjects_get_no_kernel_flags(mine: str, training: bool) -> None:
+    """A class derived from torch's, or a factory, may not accept these arguments."""
     with capture_output([]):
-        derived = factory(f"{mine}:Right", {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
-        built = factory(f"{mine}:loud", {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
+        derived = make_factory(f"{mine}:Right", {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
+        built = make_factory(f"{mine}:loud", {}, training=training)(parameters(), lr=0.1, weight_decay=0.0)
 
     assert (derived.defaults["foreach"], derived.defaults["fused"]) == (None, None)
     assert (built.defaults["foreach"], built.defaults["fused"]) == (None, None)
@@ -252,42 +251,41 @@ def test_other_subjects_get_no_kernel(mine: str, training: bool) -> None:
 # --- running --------------------------------------------------------------------------------------------------------
 
 
-def test_an_optimizer_that_raises_says_at_which_step(mine: str) -> None:
-    """In one line, and only there."""
+def test_an_exception_is_reported_with_its_step(mine: str) -> None:
+    """The message is one line."""
     with capture_output([]):
-        optimizer = factory(f"{mine}:ThirdStep", {}, training=False)(parameters(), lr=0.1, weight_decay=0.0)
+        optimizer = make_factory(f"{mine}:ThirdStep", {}, training=False)(parameters(), lr=0.1, weight_decay=0.0)
     optimizer.step()
     optimizer.step()
 
     with pytest.raises(RunError) as caught:
         optimizer.step()
 
-    assert str(caught.value) == "somebody:ThirdStep raised ValueError at step 3: no third step"
+    assert str(caught.value) == "usermod:ThirdStep raised ValueError at step 3: no third step"
 
 
-def test_a_watched_optimizer_is_the_optimizer() -> None:
+def test_a_watched_optimizer_acts_like_the_optimizer() -> None:
     """Its groups are the same objects, it steps with its arguments, and its steps are counted."""
-    before = Watched.steps_taken
+    before = WatchedOptimizer.steps_taken
     (weight,) = parameters()
-    optimizer = factory("torch.optim:SGD", {}, training=False)([weight], lr=0.1, weight_decay=0.0)
+    optimizer = make_factory("torch.optim:SGD", {}, training=False)([weight], lr=0.1, weight_decay=0.0)
     optimizer.param_groups[0]["lr"] = 0.5
 
     loss = optimizer.step(lambda: 7.0)
 
     assert weight.tolist() == [0.5, 0.5]
-    assert (loss, Watched.steps_taken - before) == (7.0, 1)
+    assert (loss, WatchedOptimizer.steps_taken - before) == (7.0, 1)
 
 
-def test_training_uses_the_optimizer_itself() -> None:
-    """Nothing stands between it and the loop."""
-    assert type(factory("torch.optim:SGD", {}, training=True)(parameters(), lr=0.1, weight_decay=0.0)) is torch.optim.SGD
+def test_training_uses_the_optimizer_without_wrapper() -> None:
+    assert type(make_factory("torch.optim:SGD", {}, training=True)(parameters(), lr=0.1, weight_decay=0.0)) is torch.optim.SGD
 
 
-# --- listening ------------------------------------------------------------------------------------------------------
+# --- captured output ------------------------------------------------------------------------------------------------
 
 
 def test_prints_and_warnings_are_collected_once_each(capsys: pytest.CaptureFixture[str]) -> None:
-    """From both streams, without empty lines, and not again in another part of the run."""
+    """Both streams are captured. Empty lines, and lines that the session has already captured, are left out."""
     subject_output = ["prints: known"]
 
     with capture_output(subject_output):
@@ -300,27 +298,27 @@ def test_prints_and_warnings_are_collected_once_each(capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
 
 
-def test_listening_ends_when_the_subject_raises() -> None:
-    """What it said until then is kept; streams and warning filters are as before."""
+def test_output_is_captured_until_the_subject_raises() -> None:
+    """Afterwards the streams and the warning filters are as before."""
     subject_output, streams, filters = list[str](), (sys.stdout, sys.stderr), list(warnings.filters)
 
-    def speak_and_break() -> None:
+    def print_and_raise() -> None:
         with capture_output(subject_output):
             print("last words")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        speak_and_break()
+        print_and_raise()
 
     assert subject_output == ["prints: last words"]
     assert (sys.stdout, sys.stderr) == streams
     assert list(warnings.filters) == filters
 
 
-def test_the_optimizer_itself_is_there_for_who_copies_it() -> None:
-    """Watched or not."""
+def test_unwatched_returns_the_optimizer_itself() -> None:
+    """It also accepts an optimizer that has no wrapper."""
     weights = [torch.nn.Parameter(torch.ones(2))]
-    watched = factory("torch.optim:SGD", {}, training=False)(weights, lr=0.1, weight_decay=0.0)
+    watched = make_factory("torch.optim:SGD", {}, training=False)(weights, lr=0.1, weight_decay=0.0)
 
-    assert type(unwatched(watched)) is torch.optim.SGD
-    assert unwatched(unwatched(watched)) is unwatched(watched)
+    assert type(unwrap(watched)) is torch.optim.SGD
+    assert unwrap(unwrap(watched)) is unwrap(watched)

@@ -1,4 +1,4 @@
-"""An optimizer that draws random numbers draws the same in every run, and leaves the caller's generators alone."""
+"""Tests of seeded randomness: every run draws the same numbers; the caller's generators are restored."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.catalog.load import load
 from harness.fingerprint.ask import ask
 from harness.goldens.extract import entries
 from harness.run import Session, run
-from harness.subject.loading import factory
-from harness.subject.randomness import random_numbers_of
+from harness.subject.loading import make_factory
+from harness.subject.randomness import seeded_by_step
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.subject.stepping import step_once
 from harness.training.chunk_cache import ChunkCache
@@ -43,9 +43,9 @@ class NoisyAdamW(torch.optim.AdamW):
         with torch.no_grad():
             for group in self.param_groups:
                 for weight in group["params"]:
-                    drawn = torch.rand(()).item() + float(np.random.rand()) + random.random()
+                    factor = torch.rand(()).item() + float(np.random.rand()) + random.random()
                     if weight.grad is not None:
-                        weight.mul_(1 + NOISE * self.scale * (drawn - 1.5))
+                        weight.mul_(1 + NOISE * self.scale * (factor - 1.5))
         return loss
 
 
@@ -53,7 +53,7 @@ PATH = f"{__name__}:NoisyAdamW"
 
 
 def numbers(name: str, folder: Path) -> str:
-    """Return what a golden of the scenario would hold, and what failed, after other random numbers were drawn."""
+    """Draw other random numbers; then return the golden values of the scenario and its failures."""
     torch.rand(7)
     np.random.rand(7)
     random.random()
@@ -69,44 +69,44 @@ def states() -> tuple[list[int], list[int], Any]:
 
 @pytest.mark.parametrize("name", PROBED)
 def test_a_random_optimizer_repeats_its_numbers(name: str, tmp_path: Path) -> None:
-    """In every probe, whatever was drawn before; so such an optimizer can hold a golden."""
+    """The numbers are the same in every probe, after any earlier draws, so such an optimizer can have a golden."""
     assert numbers(name, tmp_path) == numbers(name, tmp_path)
 
 
-def test_there_is_something_to_repeat() -> None:
-    """The probes above are those of the decoupled role and of any role."""
+def test_many_probes_run_the_random_optimizer() -> None:
+    """The probes above are those with an arm of the role decoupled or any."""
     assert len(PROBED) > 25
 
 
 def test_a_fingerprint_of_a_random_optimizer_is_repeatable() -> None:
-    """And it says that the optimizer draws random numbers."""
-    found = []
+    """It also reports that the optimizer draws random numbers."""
+    fingerprints = []
     for _ in range(2):
         torch.rand(3)
-        found.append({question.name: repr(finding) for question, finding in ask(PATH, {})})
+        fingerprints.append({question.name: repr(finding) for question, finding in ask(PATH, {})})
 
-    assert found[0] == found[1]
-    assert "'seeded'" in found[0]["deterministic"]
+    assert fingerprints[0] == fingerprints[1]
+    assert "'seeded'" in fingerprints[0]["deterministic"]
 
 
 def test_steps_and_constructors_restore_the_callers_states() -> None:
-    """Of torch, `numpy.random` and `random`."""
+    """These are the states of torch, `numpy.random` and `random`."""
     weight, before = torch.nn.Parameter(torch.ones(3)), states()
 
-    optimizer = factory(PATH, {}, training=False)([weight], lr=0.1, weight_decay=0.1)
+    optimizer = make_factory(PATH, {}, training=False)([weight], lr=0.1, weight_decay=0.1)
     step_once(optimizer, 5, [weight], [torch.ones(3)])
 
     assert states() == before
 
 
-def test_blocks_may_be_nested() -> None:
-    """The outer block goes on where it was: a step may build an optimizer."""
+def test_a_nested_block_leaves_the_outer_block_unchanged() -> None:
+    """This happens when a step builds an optimizer."""
 
     def drawn(*, nested: bool) -> tuple[float, float, float]:
-        with random_numbers_of(3):
+        with seeded_by_step(3):
             torch.rand(()), np.random.rand(), random.random()
             if nested:
-                with random_numbers_of(4):
+                with seeded_by_step(4):
                     torch.rand(()), np.random.rand(), random.random()
             return torch.rand(()).item(), float(np.random.rand()), random.random()
 
@@ -114,21 +114,20 @@ def test_blocks_may_be_nested() -> None:
 
 
 def test_the_states_are_restored_after_an_exception() -> None:
-    """The block may raise."""
     before = states()
 
-    with pytest.raises(ZeroDivisionError), random_numbers_of(3):
+    with pytest.raises(ZeroDivisionError), seeded_by_step(3):
         raise ZeroDivisionError(random.random())
 
     assert states() == before
 
 
-def test_the_numbers_follow_from_the_step_alone() -> None:
+def test_random_numbers_depend_only_on_the_step() -> None:
     """The same step draws the same numbers, another step draws others."""
 
     def drawn(step: int) -> tuple[float, float, float]:
-        with random_numbers_of(step):
+        with seeded_by_step(step):
             return torch.rand(()).item(), float(np.random.rand()), random.random()
 
     assert drawn(4) == drawn(4)
-    assert all(one != other for one, other in zip(drawn(4), drawn(5), strict=True))
+    assert all(first != second for first, second in zip(drawn(4), drawn(5), strict=True))

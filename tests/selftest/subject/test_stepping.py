@@ -1,18 +1,18 @@
-"""Do the steps on given gradients do what probes rely on?"""
+"""Tests of stepping on given gradients, and of the weights and distances that probes use with it."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from harness.decay_laws.tolerances import changed, count_measurement, distance
+from harness.decay_laws.tolerances import count_differences, count_measurement, distance
 from harness.policy import SIGNAL
-from harness.probes.inputs import matrices, noise, parameters, zero_gradients
+from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
 from harness.subject.stepping import run_steps, step_once
 
 
-def test_weights_are_seeded_and_of_every_size_and_sign() -> None:
-    """Twelve sizes from 0.3 to 3, six of each sign, in another order in each matrix."""
+def test_probe_weights_have_every_size_and_both_signs() -> None:
+    """There are twelve sizes from 0.3 to 3, six of each sign, in another order in each matrix."""
     first, second = matrices(2, seed=1)
 
     assert torch.equal(first, matrices(1, seed=1)[0])
@@ -22,16 +22,16 @@ def test_weights_are_seeded_and_of_every_size_and_sign() -> None:
     assert int((first > 0).sum()) == 6
 
 
-def test_no_weight_meets_the_decay_of_the_scenarios_at_one() -> None:
-    """|weight_decay x w| = 1 makes coupled and decoupled decay the same first step."""
+def test_no_weight_times_decay_is_near_one() -> None:
+    """With |weight_decay x w| = 1, coupled and decoupled decay take the same first step."""
     sizes = matrices(1, seed=1)[0].abs().flatten()
 
     assert all(float((decay * sizes - 1).abs().min()) > 0.03 for decay in (0.6, 0.05))
 
 
-def test_a_step_leaves_the_given_gradients_and_passes_none() -> None:
+def test_a_step_gets_copies_of_gradients_and_none_as_none() -> None:
     """An optimizer that writes into .grad writes into a copy."""
-    weights, rows = parameters(matrices(2, seed=2)), noise(1, 2, seed=2)
+    weights, rows = parameters(matrices(2, seed=2)), noise_gradients(1, 2, seed=2)
     given = rows[0][0].clone()
 
     class Spoiler(torch.optim.SGD):
@@ -44,8 +44,8 @@ def test_a_step_leaves_the_given_gradients_and_passes_none() -> None:
     assert weights[1].grad is None
 
 
-def test_each_step_draws_the_random_numbers_of_its_own_seed() -> None:
-    """So that a run and its continuation draw the same."""
+def test_a_continued_run_draws_the_same_random_numbers() -> None:
+    """The seed of a step is its number in the whole run."""
 
     class Noisy(torch.optim.SGD):
         def step(self, closure=None):
@@ -60,18 +60,18 @@ def test_each_step_draws_the_random_numbers_of_its_own_seed() -> None:
     assert torch.equal(whole[0], again[0])
 
 
-def test_what_is_not_a_number_is_far_and_changed() -> None:
-    """A distance stays a number that can be judged, and NaN is equal to nothing."""
-    one, bad = torch.ones(2, 2), torch.full((2, 2), torch.nan)
+def test_nan_counts_as_far_and_as_changed() -> None:
+    """A distance stays a finite number that can be judged, and NaN equals nothing."""
+    ones, nans = torch.ones(2, 2), torch.full((2, 2), torch.nan)
 
-    assert distance([bad], [one]) == 1e300
-    assert changed([bad], [bad]) == 4.0
-    assert distance([one * 1.5], [one]) == 0.5
+    assert distance([nans], [ones]) == 1e300
+    assert count_differences([nans], [nans]) == 4.0
+    assert distance([ones * 1.5], [ones]) == 0.5
 
 
-def test_a_count_sees_a_single_element() -> None:
-    """Whose size is far above the tolerance."""
-    reading = count_measurement(1.0, at_stake=1.0)
+def test_a_count_is_sensitive_to_a_single_element() -> None:
+    """One element is far more than the tolerance of the count."""
+    measurement = count_measurement(1.0, at_stake=1.0)
 
-    assert reading.tolerance is not None
-    assert reading.value > SIGNAL * reading.tolerance
+    assert measurement.tolerance is not None
+    assert measurement.value > SIGNAL * measurement.tolerance

@@ -1,4 +1,4 @@
-"""How are the life's tests run? Each in one process, and again with two workers."""
+"""Fixture `options`: a test of goldens that uses it runs in one process and again with two workers."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(params=[(), ("-n", "2")], ids=["serial", "two_workers"])
 def options(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """The options of pytest under which the small suite is run."""
+    """The pytest options of the small suite."""
     return request.param

@@ -1,6 +1,6 @@
-"""What do the tests of goldens run? A suite of its own folder, as small as can be, with its numbers in a file.
+"""Small suite for the tests of goldens: a pytest suite in its own folder that reads its numbers from a file.
 
-It has no torch in it, and the comparison, the text and the writing are the real ones.
+It does not import torch. It compares, prints and writes goldens with the code of `harness/goldens`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def pytest_configure(config):
     GoldenExtension.place(Path(__file__).parent / "golden", "default")
 """
 
-# A test that is told to be killed dies in the system's own call, on the way of the real writer.
+# A test whose numbers have the key `killed` kills its process in the writer of goldens: after the
+# temporary file was opened, or in place of `os.replace`.
 CLAIMS = """
 import json
 import os
@@ -52,40 +53,41 @@ def open_and_die(path, *arguments, **options):
 
 @pytest.mark.parametrize("scenario", sorted(NUMBERS))
 def test_golden(scenario, snapshot, monkeypatch):
-    told = NUMBERS[scenario]
-    if told.get("raises"):
+    obtained = NUMBERS[scenario]
+    if obtained.get("raises"):
         raise RuntimeError("out of memory")
-    if told.get("crashes"):
+    if obtained.get("crashes"):
         os._exit(3)
-    if told.get("killed") == "between open and write":
+    if obtained.get("killed") == "between open and write":
         monkeypatch.setattr(Path, "open", open_and_die)
-    if told.get("killed") == "between write and rename":
+    if obtained.get("killed") == "between write and rename":
         monkeypatch.setattr(os, "replace", die)
-    entries = {name: KINDS[entry.pop("kind")](**entry) for name, entry in told["entries"].items()}
-    origin = Origin(told["origin"])
-    outcome = check(snapshot.use_extension(GoldenExtension), entries, origin=origin, blockers=told.get("blockers", []))
+    entries = {name: KINDS[entry.pop("kind")](**entry) for name, entry in obtained["entries"].items()}
+    origin = Origin(obtained["origin"])
+    outcome = check(snapshot.use_extension(GoldenExtension), entries, origin=origin, blockers=obtained.get("blockers", []))
     if not outcome.ok:
         pytest.fail("\\n".join([outcome.first_line, *outcome.details]), pytrace=False)
 """
 
-KILLED = "ignore:syrupy. received .* xdist worker snapshot reports:UserWarning"  # when a worker is killed; as in pyproject
+# syrupy's warning when a worker is killed; pyproject.toml ignores it too.
+KILLED = "ignore:syrupy. received .* xdist worker snapshot reports:UserWarning"
 
 SAMPLES = [1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01]
 ORIGIN = {"subject.decoupled": "torch.optim:AdamW", "commit": "abc", "torch": "2.13.0", "device": "cpu (x86_64)"}
 
 
 def exact(value: float, rtol: float = 1e-9, atol: float = 0.0) -> dict[str, Any]:
-    """Return an exact number as the small suite is told it."""
+    """Return the entry of an exact number in the small suite's file of numbers."""
     return {"kind": "exact", "value": value, "rtol": rtol, "atol": atol}
 
 
 def scenario(**entries: dict[str, Any]) -> dict[str, Any]:
-    """Return what a scenario obtains; `_` in a name stands for the dot."""
+    """Return the origin and the entries of a scenario; the first `_` of a name stands for its dot."""
     return {"origin": dict(ORIGIN), "entries": {name.replace("_", ".", 1): entry for name, entry in entries.items()}}
 
 
 def numbers() -> dict[str, Any]:
-    """Return what the two scenarios obtain at first: `ball` exact numbers, `net` an ensemble and a piece of information."""
+    """Return the first numbers of the two scenarios: `ball` has exact numbers, `net` two ensembles and an information entry."""
     loss = {"kind": "ensemble", "samples": SAMPLES, "alpha": 1e-4}
     return {
         "ball": scenario(adamw_height=exact(2.0), adamw_speed=exact(-0.25), sgd_height=exact(3.0)),
@@ -99,45 +101,45 @@ def numbers() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder with a small suite; `obtains` sets its numbers, `run` runs it."""
+    """A folder with a small suite: `obtains` sets its numbers, `run` runs it with the pytest options `options`."""
 
     folder: Path
     options: tuple[str, ...]
 
-    def obtains(self, told: dict[str, Any]) -> None:
-        """Set what its scenarios obtain from now on."""
-        (self.folder / "numbers.json").write_text(json.dumps(told))
+    def obtains(self, obtained: dict[str, Any]) -> None:
+        """Set the numbers that its scenarios obtain in later runs."""
+        (self.folder / "numbers.json").write_text(json.dumps(obtained))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it, with its options and these arguments."""
+        """Run it in a process, with its options and these arguments."""
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *self.options, *arguments]
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
-        environment = clean | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
+        environment = inherited | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def update(self, *arguments: str) -> None:
-        """Record, and see that it went well."""
+        """Record the goldens; assert that the run is green."""
         done = self.run("--snapshot-update", *arguments)
         assert done.returncode == 0, done.stdout
 
     def files(self) -> dict[str, str]:
-        """Return the text of everything below the golden folder."""
+        """Return the text of every file below the golden folder, by its path there."""
         goldens = self.folder / "golden"
         return {str(file.relative_to(goldens)): file.read_text() for file in sorted(goldens.rglob("*")) if file.is_file()}
 
     def golden(self, name: str) -> Path:
-        """Return where a scenario's golden lies."""
+        """Return the path of a scenario's golden."""
         return self.folder / "golden" / "default" / "test_claims" / f"{name}.json"
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Change a golden by hand."""
+        """Replace a text in a golden, as a person with an editor would; assert that the text is there."""
         text = self.golden(name).read_text()
         assert old in text
         self.golden(name).write_text(text.replace(old, new))
 
 
 def make_suite(folder: Path, *options: str) -> Suite:
-    """Write the suite's files."""
+    """Write the files of a small suite into `folder`."""
     (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings =\n  error\n  {KILLED}\n")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_claims.py").write_text(CLAIMS)
@@ -147,14 +149,14 @@ def make_suite(folder: Path, *options: str) -> Suite:
 
 
 def recorded(folder: Path, *options: str) -> Suite:
-    """Return a suite whose goldens have been recorded."""
+    """Write a small suite into `folder` and record its goldens."""
     suite = make_suite(folder, *options)
     suite.update()
     return suite
 
 
 def changed_lines(before: str, after: str) -> list[str]:
-    """Return the lines of `after` that differ from the same line of `before`."""
+    """Return the lines of `after` that differ from the line of `before` at the same position; the number of lines is equal."""
     old, new = before.splitlines(), after.splitlines()
     assert len(old) == len(new)
     return [line for was, line in zip(old, new, strict=True) if was != line]

@@ -1,4 +1,7 @@
-"""Can every claim fail? Each names what must fail it, and that is tried here (for studies: beside the claims, on their runs)."""
+"""Tests of the counterexamples: each claim of a probe or of arithmetic fails for the mutants or the slip that it names.
+
+The counterexamples of studies are tested in `tests/claims/test_claims.py`, on the runs of the claims.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from tests.mutants.collection import path
 
 
 def _cases(kind: str) -> list:
-    """Return a claim and one of its mutants (or None) a case."""
+    """Return one case for each claim and mutant of it; None as the mutant of a claim that names none."""
     return [
         pytest.param(loaded, claim, mutant, id=f"{claim.id}-{mutant}" if mutant else claim.id)
         for loaded in load().values()
@@ -38,24 +41,24 @@ def session(tmp_path: Path) -> Session:
 
 @pytest.mark.parametrize(("loaded", "claim", "mutant"), _cases("probe"))
 def test_a_mutant_fails_the_claim(loaded: LoadedScenario, claim: Claim, mutant: str, session: Session) -> None:
-    """A claim about an optimizer is red for each optimizer that it names as wrong."""
+    """The mutant must run without an error and fail the claim by its numbers."""
     result = run(_mutated(loaded, claim, mutant), session)
 
     outcome = decide(claim, result)
 
-    assert outcome.status == "failed", f"{mutant} no longer fails {claim.id}: the claim was weakened, or what it measures"
+    assert outcome.status == "failed", f"{mutant} does not fail {claim.id}: was the claim weakened, or its measure?"
     assert not outcome.failure, "the mutant must run, and fail by its numbers"
 
 
 @pytest.mark.parametrize(("loaded", "claim", "mutant"), _cases("arithmetic"))
 def test_a_slip_fails_the_claim(loaded: LoadedScenario, claim: Claim, mutant: None, session: Session) -> None:
-    """A claim about numbers is red for the slip that it names."""
-    right, slip = run(loaded, session), claim.counterexample
+    """The slip is the same formula with other settings in one arm."""
+    result, slip = run(loaded, session), claim.counterexample
     wrong = formulas.evaluate(loaded.scenario.formula, slip.settings)
 
-    outcome = decide(claim, Result({**right.readings, str(slip.arm): wrong}, {}, {}))
+    outcome = decide(claim, Result({**result.measurements, str(slip.arm): wrong}, {}, {}))
 
-    assert outcome.status == "failed", f"its slip no longer fails {claim.id}: the claim was weakened, or the formula"
+    assert outcome.status == "failed", f"its slip does not fail {claim.id}: was the claim weakened, or the formula?"
 
 
 def _mutated(loaded: LoadedScenario, claim: Claim, mutant: str) -> LoadedScenario:

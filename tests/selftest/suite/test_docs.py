@@ -1,4 +1,4 @@
-"""Do the pages say what is so? Their commands are run, their links followed, their options compared with the code's."""
+"""Tests of the documentation: its commands run, its links lead to files, its options and its tree are those of the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTS = ("scenarios", "harness", "tests", "golden", "conftest.py", "pyproject.to
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A copy of what the suite is made of, to write into."""
+    """A copy of the suite's files in a temporary folder, so that a test can change them."""
     for part in PARTS:
         source, target = ROOT / part, tmp_path / part
         if source.is_dir():
@@ -28,8 +28,8 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_page_add_a_claim_does_what_it_says(clone: Path) -> None:
-    """Whoever follows the page gets a claim that holds, is recorded, and can fail."""
+def test_the_steps_of_add_a_claim_work(clone: Path) -> None:
+    """An author who follows the page gets a claim that holds, has a golden, and can fail."""
     page = (ROOT / "docs" / "guide" / "add-a-claim.md").read_text(encoding="utf-8")
     _write_file(clone, page)
     commands = [line for block in _blocks(page, "") for line in block.splitlines()]
@@ -44,8 +44,7 @@ def test_the_page_add_a_claim_does_what_it_says(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link of a page is a file."""
+def test_relative_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8"))
 
     missing = [link for link in links if not (page.parent / link).exists()]
@@ -54,7 +53,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_readme_lists_every_option() -> None:
-    """An option of the suite is in README's table, and the table has no other."""
+    """The table of README.md has the same options as the code, plus `--snapshot-update` of syrupy."""
     code = (ROOT / "tests" / "plugin" / "options.py").read_text(encoding="utf-8")
     table = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -66,27 +65,30 @@ def test_the_readme_lists_every_option() -> None:
 
 
 def test_the_readme_tree_is_the_repository() -> None:
-    """Every folder and file of README's tree exists."""
+    """Every folder and file of the tree in README.md exists."""
     tree = next(block for block in _blocks((ROOT / "README.md").read_text(encoding="utf-8"), "") if "scenarios/probes/" in block)
 
-    named = [line.split()[0] for line in tree.splitlines()]
+    paths = [line.split()[0] for line in tree.splitlines()]
 
-    assert len(named) > 5
-    assert all((ROOT / name).exists() for name in named)
+    assert len(paths) > 5
+    assert all((ROOT / path).exists() for path in paths)
 
 
 def _write_file(clone: Path, page: str) -> None:
+    """Write the page's YAML block to the path in the comment of its first line."""
     (block,) = _blocks(page, "yaml")
     target = clone / block.splitlines()[0].removeprefix("# ")
     target.write_text(block, encoding="utf-8")
 
 
 def _blocks(page: str, language: str) -> list[str]:
+    """Return the text of the page's code blocks of a language; "" stands for blocks without one."""
     fences = re.findall(r"^```(\w*)\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     return [text for name, text in fences if name == language]
 
 
 def _run(clone: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the page, which starts with `python` or `pytest`, with this Python in the copy."""
     program, *arguments = command.split()
     module = ["-m", "pytest", "-p", "no:cacheprovider"] if program == "pytest" else []
     return subprocess.run([sys.executable, *module, *arguments], cwd=clone, capture_output=True, text=True, timeout=120)

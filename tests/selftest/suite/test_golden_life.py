@@ -1,4 +1,4 @@
-"""Does a golden (harness/goldens) live as it should: recorded once, compared always, changed on request and line by line?"""
+"""Tests of a golden's life cycle: recorded once, compared in every run, changed only on request and line by line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from tests.selftest.suite.small_suite import SAMPLES, changed_lines, make_suite,
 
 
 def test_the_life_of_a_golden(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Missing fails and says how to record; recorded passes; drifted fails untouched; updated changes one line."""
+    """The golden is missing, recorded, moved and updated.
+
+    A missing golden is red, and the message has the commands that record it. A recorded one is green. A moved number is red and
+    changes no file. An update changes the line of that number.
+    """
     suite = make_suite(tmp_path, *options)
     missing = suite.run()
     assert missing.returncode == 1
@@ -26,10 +30,10 @@ def test_the_life_of_a_golden(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert set(before) == {"default/test_claims/ball.json", "default/test_claims/net.json"}
     assert suite.run().returncode == 0
 
-    told = numbers()
-    told["ball"]["entries"]["adamw.speed"]["value"] = -0.2500001
-    told["net"]["entries"]["control.loss"]["samples"] = [x + 0.5 for x in SAMPLES]
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.speed"]["value"] = -0.2500001
+    obtained["net"]["entries"]["control.loss"]["samples"] = [x + 0.5 for x in SAMPLES]
+    suite.obtains(obtained)
     drifted = suite.run()
     assert drifted.returncode == 1
     assert _table(drifted.stdout, "ball") == [
@@ -54,7 +58,7 @@ def test_the_life_of_a_golden(tmp_path: Path, options: tuple[str, ...]) -> None:
 
 
 def _table(stdout: str, name: str) -> list[str]:
-    """Return what a red golden says, line by line, without the columns' spaces."""
+    """Return the lines of the message of a red golden, with single spaces."""
     lines = [" ".join(line.split()) for line in stdout.splitlines()]
     first = next(index for index, line in enumerate(lines) if line.startswith(f"golden {name}: "))
     last = next(index for index in range(first, len(lines)) if lines[index].startswith("golden file: "))
@@ -62,20 +66,20 @@ def _table(stdout: str, name: str) -> list[str]:
 
 
 def test_a_number_within_tolerance_is_never_rewritten(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Neither by an update of its own, nor beside a number of the same file that has moved."""
+    """It keeps its digits in an update in which nothing moved, and in one in which another number of the file moved."""
     suite = recorded(tmp_path, *options)
     before = suite.files()
-    told = numbers()
-    told["ball"]["entries"]["sgd.height"]["value"] *= 1 + 5e-10
-    told["net"]["entries"]["control.loss"]["samples"] = [x + 0.01 for x in SAMPLES]
-    told["net"]["entries"]["control.norm"]["samples"] = [x + 0.01 for x in SAMPLES]
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["sgd.height"]["value"] *= 1 + 5e-10
+    obtained["net"]["entries"]["control.loss"]["samples"] = [x + 0.01 for x in SAMPLES]
+    obtained["net"]["entries"]["control.norm"]["samples"] = [x + 0.01 for x in SAMPLES]
+    suite.obtains(obtained)
     suite.update()
     assert suite.files() == before
 
-    told["ball"]["entries"]["adamw.height"]["value"] = 2.5
-    told["net"]["entries"]["undecayed.loss"]["samples"] = [2 * x + 1 for x in SAMPLES]
-    suite.obtains(told)
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 2.5
+    obtained["net"]["entries"]["undecayed.loss"]["samples"] = [2 * x + 1 for x in SAMPLES]
+    suite.obtains(obtained)
     suite.update()
     after = suite.files()
     for file, name in (("ball", "adamw.height"), ("net", "undecayed.loss")):
@@ -83,27 +87,27 @@ def test_a_number_within_tolerance_is_never_rewritten(tmp_path: Path, options: t
         assert line.startswith(f'  "{name}"')
 
 
-def test_a_changed_tolerance_fails_until_updated_and_keeps_the_recorded_number(tmp_path: Path) -> None:
-    """Loosened or tightened in the scenario, it is a difference in the golden; the number's digits stay."""
+def test_a_changed_tolerance_fails_until_it_is_updated(tmp_path: Path) -> None:
+    """A looser and a tighter tolerance both count as a difference. The update keeps the digits of the recorded number."""
     suite = recorded(tmp_path)
     before = suite.files()
-    told = numbers()
-    told["ball"]["entries"]["adamw.height"] |= {"rtol": 1e-6, "value": 2.0 * (1 + 1e-10)}
-    told["ball"]["entries"]["adamw.speed"]["rtol"] = 1e-12
-    told["ball"]["entries"]["sgd.height"]["atol"] = 1e-6
-    told["net"]["entries"]["control.loss"]["alpha"] = 1e-3
-    told["net"]["entries"]["undecayed.loss"]["alpha"] = 1e-6
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.height"] |= {"rtol": 1e-6, "value": 2.0 * (1 + 1e-10)}
+    obtained["ball"]["entries"]["adamw.speed"]["rtol"] = 1e-12
+    obtained["ball"]["entries"]["sgd.height"]["atol"] = 1e-6
+    obtained["net"]["entries"]["control.loss"]["alpha"] = 1e-3
+    obtained["net"]["entries"]["undecayed.loss"]["alpha"] = 1e-6
+    suite.obtains(obtained)
     done = suite.run()
     assert done.returncode == 1
-    for said in (
+    for line in (
         "adamw.height tolerance changed: rtol 1e-09 -> 1e-06",
         "adamw.speed tolerance changed: rtol 1e-09 -> 1e-12",
         "sgd.height tolerance changed: atol 0.0 -> 1e-06",
         "control.loss tolerance changed: alpha 0.0001 -> 0.001",
         "undecayed.loss tolerance changed: alpha 0.0001 -> 1e-06",
     ):
-        assert said in done.stdout
+        assert line in done.stdout
     assert suite.files() == before
 
     suite.update()
@@ -119,7 +123,7 @@ def test_a_changed_tolerance_fails_until_updated_and_keeps_the_recorded_number(t
 
 
 def test_a_tolerance_edited_in_the_golden_fails(tmp_path: Path) -> None:
-    """An exact one is not the scenario's any more, and an ensemble's follows from its recorded spread."""
+    """An exact number's tolerance must be that of the scenario. An ensemble's must follow from its recorded spread."""
     suite = recorded(tmp_path)
     suite.edit("ball", '"adamw.height": {"value": 2.0, "rtol": 1e-09', '"adamw.height": {"value": 2.0, "rtol": 0.001')
     golden = json.loads(suite.golden("net").read_text())
@@ -131,26 +135,26 @@ def test_a_tolerance_edited_in_the_golden_fails(tmp_path: Path) -> None:
     assert "2 failed" in done.stdout
 
 
-def test_measures_that_appear_fail_until_updated(tmp_path: Path) -> None:
-    """The comparison is over the union of names."""
+def test_a_new_measure_fails_until_it_is_recorded(tmp_path: Path) -> None:
+    """A comparison covers the names of the golden and those of the run."""
     suite = recorded(tmp_path)
-    told = numbers()
-    told["ball"]["entries"]["lion.height"] = dict(told["ball"]["entries"]["sgd.height"])
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["lion.height"] = dict(obtained["ball"]["entries"]["sgd.height"])
+    suite.obtains(obtained)
     assert "golden ball: lion.height was obtained and is not in the golden" in suite.run().stdout
     suite.update()
     assert '"lion.height"' in suite.golden("ball").read_text()
     assert suite.run().returncode == 0
 
 
-def test_new_only_records_what_is_missing_and_still_fails_on_drift(tmp_path: Path) -> None:
-    """Adding a scenario does not bless what has moved elsewhere."""
+def test_update_new_only_records_missing_goldens_only(tmp_path: Path) -> None:
+    """With `--snapshot-update-new-only`, a golden with a moved number is red and unchanged."""
     suite = recorded(tmp_path)
     before = suite.golden("ball").read_text()
-    told = numbers()
-    told["ball"]["entries"]["adamw.height"]["value"] = 9.0
-    told["bell"] = scenario(**{"adamw_height": told["ball"]["entries"]["sgd.height"]})
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 9.0
+    obtained["bell"] = scenario(**{"adamw_height": obtained["ball"]["entries"]["sgd.height"]})
+    suite.obtains(obtained)
     done = suite.run("--snapshot-update-new-only")
     assert done.returncode == 1
     assert "golden ball: adamw.height +7" in done.stdout
@@ -165,9 +169,9 @@ calls = []
 
 def count(name):
     real = getattr(store, name)
-    def counted(*given):
+    def counted(*arguments):
         calls.append(name)
-        return real(*given)
+        return real(*arguments)
     setattr(store, name, counted)
 
 count("parse")
@@ -180,12 +184,12 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.mark.parametrize("flags", [(), ("--snapshot-update",)])
 def test_a_golden_is_parsed_and_compared_once(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    """syrupy is given what came of it, whether it agrees or has moved."""
+    """syrupy gets the result of that comparison, for an unchanged golden and for a moved one."""
     suite = recorded(tmp_path)
     with (suite.folder / "conftest.py").open("a") as file:
         file.write(COUNTING)
-    told = numbers()
+    obtained = numbers()
     for value in (2.0, 3.0):
-        told["ball"]["entries"]["adamw.height"]["value"] = value
-        suite.obtains(told)
+        obtained["ball"]["entries"]["adamw.height"]["value"] = value
+        suite.obtains(obtained)
         assert "calls: compare parse\n" in suite.run("-k", "ball", *flags).stdout

@@ -1,4 +1,4 @@
-"""Is a golden safe from whatever else happens: selections, crashes, kills in the middle of a write, a full disk?"""
+"""Tests that no golden is lost: through selections, crashes, a kill in the middle of a write, a full disk."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ SELECTIONS = (
 )
 
 
-def test_no_golden_is_lost_whatever_runs(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """An update leaves alone what did not run or broke before its golden, and what belongs to no test any more."""
+def test_an_update_keeps_the_goldens_of_other_tests(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Other tests: those that did not run, and those that broke before their golden. A golden without a test stays too."""
     suite = recorded(tmp_path, *options)
     suite.golden("stale").write_text(suite.golden("ball").read_text())
     before = suite.files()
-    told = numbers()
-    told["aaa"] = {"raises": True}
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["aaa"] = {"raises": True}
+    suite.obtains(obtained)
     for selection in SELECTIONS:
         suite.run("--snapshot-update", *selection)
         assert suite.files() == before, selection
     assert suite.run("test_claims.py::test_golden[ball]").returncode == 0
 
 
-def test_a_selection_updates_what_it_selects_and_nothing_else(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """By node id, and by leaving the other out."""
+def test_an_update_changes_only_selected_goldens(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The selection is a node id, and then `--deselect`."""
     suite = recorded(tmp_path, *options)
-    told = numbers()
-    for one in told.values():
-        for entry in one["entries"].values():
+    obtained = numbers()
+    for result in obtained.values():
+        for entry in result["entries"].values():
             entry.update({"value": 9.0} if "value" in entry else {"samples": [x + 5 for x in entry["samples"]]})
-    suite.obtains(told)
+    suite.obtains(obtained)
     before = suite.files()
     suite.update("test_claims.py::test_golden[ball]")
     assert {name for name, text in suite.files().items() if text != before[name]} == {"default/test_claims/ball.json"}
@@ -53,13 +53,13 @@ def test_a_selection_updates_what_it_selects_and_nothing_else(tmp_path: Path, op
 
 
 def test_no_golden_is_lost_when_a_worker_crashes(tmp_path: Path) -> None:
-    """The tests that a dead worker had passed keep their goldens; those that others record are recorded."""
+    """The tests that the dead worker had finished keep their goldens. The goldens of the other tests are recorded."""
     suite = recorded(tmp_path)
     before = suite.files()
-    told = numbers()
-    told["ball"]["entries"]["adamw.height"]["value"] = 9.0
-    told["zoo"] = {"crashes": True}
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 9.0
+    obtained["zoo"] = {"crashes": True}
+    suite.obtains(obtained)
     done = suite.run("-n", "2", "--max-worker-restart", "2", "--snapshot-update")
     assert "crashed" in done.stdout
     assert done.returncode == 1
@@ -70,29 +70,27 @@ def test_no_golden_is_lost_when_a_worker_crashes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["between open and write", "between write and rename"])
-def test_a_run_that_is_killed_in_mid_write_leaves_the_old_golden_whole(
-    tmp_path: Path, moment: str, options: tuple[str, ...]
-) -> None:
-    """kill -9 itself; the next run records what this one could not, and clears what it left."""
+def test_a_kill_in_the_middle_of_a_write_keeps_the_old_golden(tmp_path: Path, moment: str, options: tuple[str, ...]) -> None:
+    """The process gets SIGKILL. The next run records both goldens and deletes the temporary files of the killed one."""
     suite = recorded(tmp_path, *options)
     before = suite.files()
-    told = numbers()
-    told["ball"]["entries"]["adamw.height"]["value"] = 9.0
-    told["bell"] = numbers()["ball"]
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 9.0
+    obtained["bell"] = numbers()["ball"]
     for name in ("ball", "bell"):
-        told[name]["killed"] = moment
-    suite.obtains(told)
-    for name in ("ball", "bell"):  # one that is recorded, and one that is not
+        obtained[name]["killed"] = moment
+    suite.obtains(obtained)
+    for name in ("ball", "bell"):  # `ball` has a golden already, `bell` has none
         killed = suite.run("--snapshot-update", "-k", name, "--max-worker-restart", "0")
         assert killed.returncode == -9 or "crashed" in killed.stdout
-    left = {name: text for name, text in suite.files().items() if name not in before}
+    new = {name: text for name, text in suite.files().items() if name not in before}
     assert {name: text for name, text in suite.files().items() if name in before} == before
-    assert len(left) == 2, "it was not killed in mid-write"
-    assert all(name.endswith(".tmp") and bool(text) == (moment == "between write and rename") for name, text in left.items())
+    assert len(new) == 2, "the run was not killed in the middle of a write"
+    assert all(name.endswith(".tmp") and bool(text) == (moment == "between write and rename") for name, text in new.items())
 
     for name in ("ball", "bell"):
-        del told[name]["killed"]
-    suite.obtains(told)
+        del obtained[name]["killed"]
+    suite.obtains(obtained)
     assert suite.run("-k", "ball").returncode == 1
     suite.update()
     assert set(suite.files()) == {f"default/test_claims/{name}.json" for name in ("ball", "bell", "net")}
@@ -101,44 +99,44 @@ def test_a_run_that_is_killed_in_mid_write_leaves_the_old_golden_whole(
 
 
 def collection(golden: Path, value: float) -> SnapshotCollection:
-    """Return what syrupy hands over to write a golden with one number."""
-    new = SnapshotCollection(location=str(golden))
-    new.add(Snapshot(name="test_golden[ball]", data=dump(Recording("ball", {"m": Exact(value, 1e-9, 0.0)}))))
-    return new
+    """Return a syrupy collection with a golden of one number, as syrupy gives it to the writer."""
+    snapshots = SnapshotCollection(location=str(golden))
+    snapshots.add(Snapshot(name="test_golden[ball]", data=dump(Recording("ball", {"m": Exact(value, 1e-9, 0.0)}))))
+    return snapshots
 
 
-def test_a_write_that_fails_leaves_the_old_golden_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And no temporary file beside it."""
+def test_a_failed_write_keeps_the_old_golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It also leaves no temporary file."""
     golden = tmp_path / "ball.json"
     golden.write_text(dump(Recording("ball", {"m": Exact(1.0, 1e-9, 0.0)})))
     before = golden.read_bytes()
 
-    def full(*_: object) -> None:
+    def disk_is_full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "replace", disk_is_full)
     with pytest.raises(OSError, match="no space left"):
         GoldenExtension.write_snapshot_collection(snapshot_collection=collection(golden, 2.0))
     assert golden.read_bytes() == before
     assert list(tmp_path.iterdir()) == [golden]
 
 
-def test_another_run_that_is_writing_keeps_its_file(tmp_path: Path) -> None:
-    """Only what a dead process left is cleared."""
+def test_only_temporary_files_of_dead_processes_are_deleted(tmp_path: Path) -> None:
+    """The number in the file's name is a process id. Process 1 is always alive: another run may be writing that file."""
     golden = tmp_path / "ball.json"
-    theirs, dead = tmp_path / ".ball.json.1.tmp", tmp_path / ".ball.json.99999999.tmp"
-    theirs.write_text("half")
-    dead.write_text("half")
+    of_living, of_dead = tmp_path / ".ball.json.1.tmp", tmp_path / ".ball.json.99999999.tmp"
+    of_living.write_text("half")
+    of_dead.write_text("half")
 
     GoldenExtension.write_snapshot_collection(snapshot_collection=collection(golden, 2.0))
 
-    assert sorted(tmp_path.iterdir()) == [theirs, golden]
+    assert sorted(tmp_path.iterdir()) == [of_living, golden]
 
 
-def test_what_breaks_in_writing_is_not_taken_for_a_missing_golden(tmp_path: Path) -> None:
-    """A folder that is a file stops the test with the system's own error."""
+def test_a_write_error_is_not_reported_as_a_missing_golden(tmp_path: Path) -> None:
+    """A file at the path of the golden folder stops the test with the error of the operating system."""
     suite = make_suite(tmp_path)
-    (tmp_path / "golden").write_text("in the way")
+    (tmp_path / "golden").write_text("a file, not a folder")
     done = suite.run("--snapshot-update", "-k", "ball")
     assert done.returncode == 1
     assert "Error" in done.stdout

@@ -1,4 +1,4 @@
-"""Is a golden its test's own: not a sibling's copy, not another optimizer's, and no two tests' at once?"""
+"""Tests of a golden's owner: a copy of another scenario's, another optimizer's golden and a shared file are refused."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from tests.selftest.suite.small_suite import ORIGIN, changed_lines, make_suite, 
 
 
 def test_a_copy_of_another_scenarios_golden_is_detected(tmp_path: Path) -> None:
-    """Also when every number agrees; an update writes the scenario's own."""
+    """It is detected although every number agrees. An update writes the scenario's own golden."""
     suite = make_suite(tmp_path)
-    told = numbers()
-    told["bell"] = told["ball"]
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["bell"] = obtained["ball"]
+    suite.obtains(obtained)
     suite.update()
-    own = suite.golden("bell").read_text()
+    original = suite.golden("bell").read_text()
     suite.golden("bell").write_text(suite.golden("ball").read_text())
     done = suite.run()
     assert done.returncode == 1
     assert "golden bell: its file is a copy of ball's" in done.stdout
     suite.update()
-    assert suite.golden("bell").read_text() == own
+    assert suite.golden("bell").read_text() == original
 
 
-def test_a_copy_with_its_scenario_edited_is_told_by_its_numbers(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """All of them are compared."""
+def test_a_copy_with_an_edited_scenario_is_red_by_its_numbers(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The scenario's name in the file is right, so every number is compared, and every number has moved."""
     suite = make_suite(tmp_path, *options)
-    told = numbers()
-    told["bell"] = numbers()["ball"]
-    for entry in told["bell"]["entries"].values():
+    obtained = numbers()
+    obtained["bell"] = numbers()["ball"]
+    for entry in obtained["bell"]["entries"].values():
         entry["value"] *= 1.001
-    suite.obtains(told)
+    suite.obtains(obtained)
     suite.update()
     suite.golden("bell").write_text(suite.golden("ball").read_text().replace('"ball"', '"bell"'))
     done = suite.run()
@@ -41,8 +41,8 @@ def test_a_copy_with_its_scenario_edited_is_told_by_its_numbers(tmp_path: Path, 
     assert "0 of 3 within tolerance" in done.stdout
 
 
-def test_another_optimizers_golden_is_told_though_its_numbers_agree(tmp_path: Path) -> None:
-    """It says whose it is; an update writes this optimizer's."""
+def test_another_optimizers_golden_is_detected(tmp_path: Path) -> None:
+    """It is detected although its numbers agree, by its origin. An update writes the golden of this optimizer."""
     suite = recorded(tmp_path)
     before = suite.golden("ball").read_text()
     suite.edit("ball", "torch.optim:AdamW", "somebody.optim:AdamW")
@@ -53,15 +53,15 @@ def test_another_optimizers_golden_is_told_though_its_numbers_agree(tmp_path: Pa
     assert suite.golden("ball").read_text() == before
 
 
-def test_a_drift_says_what_differs_of_the_environment(tmp_path: Path) -> None:
-    """In one line under the first; an update renews the origin with the number, and an agreeing number leaves every byte."""
+def test_a_moved_number_comes_with_the_changes_of_environment(tmp_path: Path) -> None:
+    """The line below the first lists them. An update renews the origin of a moved golden; one that agrees keeps every byte."""
     suite = recorded(tmp_path)
     before = suite.files()
-    told = numbers()
-    for one in told.values():
-        one["origin"] |= {"torch": "2.14.0", "device": "NVIDIA H100", "commit": "def"}
-    told["ball"]["entries"]["adamw.height"]["value"] = 2.5
-    suite.obtains(told)
+    obtained = numbers()
+    for result in obtained.values():
+        result["origin"] |= {"torch": "2.14.0", "device": "NVIDIA H100", "commit": "def"}
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 2.5
+    suite.obtains(obtained)
     lines = suite.run("-k", "ball").stdout.splitlines()
     (first,) = [number for number, line in enumerate(lines) if line.startswith("golden ball: ")]
     assert lines[first + 1] == ("environment: torch 2.13.0 -> 2.14.0, device cpu (x86_64) -> NVIDIA H100; recorded at commit abc")
@@ -77,38 +77,38 @@ def test_a_drift_says_what_differs_of_the_environment(tmp_path: Path) -> None:
     ]
 
 
-def test_an_older_golden_without_origin_is_compared_and_gets_one_when_recorded(tmp_path: Path) -> None:
-    """Its numbers stay."""
+def test_a_golden_without_origin_gets_one_when_recorded(tmp_path: Path) -> None:
+    """Until then it is compared as usual. The recording keeps its numbers."""
     suite = recorded(tmp_path)
     before = suite.golden("ball").read_text()
     older = json.loads(before)
     del older["origin"]
     suite.golden("ball").write_text(json.dumps(older))
     assert suite.run().returncode == 0
-    told = numbers()
-    told["ball"]["entries"]["adamw.height"]["value"] *= 1 + 1e-10
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.height"]["value"] *= 1 + 1e-10
+    suite.obtains(obtained)
     suite.update()
     assert suite.golden("ball").read_text() == before
     assert parse(before).origin is not None
     assert dict(parse(before).origin.facts) == ORIGIN
 
     suite.golden("ball").write_text(json.dumps(older))
-    told["ball"]["entries"]["adamw.height"]["value"] = 7.0
-    suite.obtains(told)
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 7.0
+    suite.obtains(obtained)
     assert "environment: the golden does not say in which it was recorded" in suite.run().stdout
 
 
-def test_a_golden_whose_signals_stay_unknown_keeps_every_byte_too(tmp_path: Path) -> None:
-    """That of an optimizer in float32, updated elsewhere."""
-    suite, told = make_suite(tmp_path), numbers()
-    for entry in told["ball"]["entries"].values():
+def test_a_golden_of_unknown_sensitivity_keeps_every_byte(tmp_path: Path) -> None:
+    """Its signals are null in the file. An update in another environment does not change the file."""
+    suite, obtained = make_suite(tmp_path), numbers()
+    for entry in obtained["ball"]["entries"].values():
         entry["signal"] = None
-    suite.obtains(told)
+    suite.obtains(obtained)
     suite.update("-k", "ball")
     before = suite.files()
-    told["ball"]["origin"]["torch"] = "2.14.0"
-    suite.obtains(told)
+    obtained["ball"]["origin"]["torch"] = "2.14.0"
+    suite.obtains(obtained)
     suite.update("-k", "ball")
     assert suite.files() == before
 
@@ -143,7 +143,7 @@ def test_golden(scenario, snapshot): ask(snapshot, times=2)
 
 
 def test_a_test_that_could_share_a_file_is_refused(tmp_path: Path) -> None:
-    """Only test_golden[<snake_case>] outside a class has a golden, and one; no temporary file stays behind."""
+    """Only test_golden[<snake_case>] outside a class may ask for a golden, and only once. No temporary file stays behind."""
     suite = make_suite(tmp_path)
     (suite.folder / "test_odd.py").write_text(ODD)
     (suite.folder / "test_odd_ids.py").write_text(ODD_IDS)

@@ -1,4 +1,4 @@
-"""Can numbers that may not be recorded become a golden, by any of pytest's options?"""
+"""Tests of refused recordings: numbers that may not become a golden are not recorded, whatever the pytest options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BLOCKED = ["claim decay_superposes fails: 0.3 > 1e-12"]
 
 @pytest.mark.parametrize("flag", ["--snapshot-update", "--snapshot-update-new-only"])
 def test_a_blocked_golden_is_not_recorded(tmp_path: Path, flag: str) -> None:
-    """A failing claim, a number that is not finite, no spread and no number at all each say why and write nothing."""
+    """The blockers: a failing claim, a number that is not finite, a zero variance, no number. Each is reported."""
     suite = make_suite(tmp_path)
     suite.obtains(
         {
@@ -37,14 +37,14 @@ def test_a_blocked_golden_is_not_recorded(tmp_path: Path, flag: str) -> None:
 
 
 def test_a_blocked_golden_is_not_updated(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """The recorded file stays as it is, and the message shows the reason and the difference."""
+    """The recorded file is unchanged, and the message shows the reason and the difference."""
     suite = recorded(tmp_path, *options)
     before = suite.files()
-    told = numbers()
-    told["ball"]["blockers"] = ["claim decay_superposes fails"]
-    told["ball"]["entries"]["adamw.height"]["value"] = 7.0
-    told["net"]["entries"]["control.loss"]["samples"] = [math.inf, *SAMPLES[1:]]
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["blockers"] = ["claim decay_superposes fails"]
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 7.0
+    obtained["net"]["entries"]["control.loss"]["samples"] = [math.inf, *SAMPLES[1:]]
+    suite.obtains(obtained)
     done = suite.run("--snapshot-update")
     assert done.returncode == 1
     assert "golden ball: not recorded: claim decay_superposes fails" in done.stdout
@@ -53,15 +53,15 @@ def test_a_blocked_golden_is_not_updated(tmp_path: Path, options: tuple[str, ...
     assert suite.files() == before
 
 
-def test_a_measure_that_is_not_obtained_any_more_fails_and_blocks_recording(tmp_path: Path) -> None:
-    """An optimizer that gives fewer numbers is no new truth; who means it takes the line out by hand."""
+def test_a_measure_that_is_missing_blocks_recording(tmp_path: Path) -> None:
+    """A golden cannot lose a number through a recording. A person may delete its line from the file."""
     suite = recorded(tmp_path)
     before = suite.files()
-    told = numbers()
-    del told["ball"]["entries"]["sgd.height"]
-    told["ball"]["entries"]["adamw.height"]["value"] = 7.0
-    del told["net"]["entries"]["control.norm"]
-    suite.obtains(told)
+    obtained = numbers()
+    del obtained["ball"]["entries"]["sgd.height"]
+    obtained["ball"]["entries"]["adamw.height"]["value"] = 7.0
+    del obtained["net"]["entries"]["control.norm"]
+    suite.obtains(obtained)
     assert "golden net: control.norm is in the golden and was not obtained" in suite.run().stdout
     done = suite.run("--snapshot-update")
     assert "golden ball: not recorded: sgd.height: is in the golden and was not obtained (if it is meant" in done.stdout
@@ -70,18 +70,18 @@ def test_a_measure_that_is_not_obtained_any_more_fails_and_blocks_recording(tmp_
     assert suite.files() == before
 
     text = suite.golden("ball").read_text().splitlines(keepends=True)
-    kept = "".join(line for line in text if '"sgd.height"' not in line)
-    suite.golden("ball").write_text(kept.replace("},\n }\n}", "}\n }\n}"))
+    shortened = "".join(line for line in text if '"sgd.height"' not in line)
+    suite.golden("ball").write_text(shortened.replace("},\n }\n}", "}\n }\n}"))
     suite.update("-k", "ball")
     assert suite.run("-k", "ball").returncode == 0
 
 
 def test_a_number_that_is_not_finite_fails_against_its_golden(tmp_path: Path) -> None:
-    """NaN equals nothing, not even a golden into which somebody has written NaN."""
+    """NaN agrees with no golden, not even with one into which a person has written NaN: that file cannot be read."""
     suite = recorded(tmp_path)
-    told = numbers()
-    told["ball"]["entries"]["adamw.height"]["value"] = math.nan
-    suite.obtains(told)
+    obtained = numbers()
+    obtained["ball"]["entries"]["adamw.height"]["value"] = math.nan
+    suite.obtains(obtained)
     assert "golden ball: adamw.height not finite" in suite.run("-k", "ball").stdout
     suite.edit("ball", "2.0,", "NaN,")
     done = suite.run("-k", "ball", "--snapshot-update")
@@ -92,7 +92,7 @@ def test_a_number_that_is_not_finite_fails_against_its_golden(tmp_path: Path) ->
 
 
 def test_an_unreadable_golden_is_never_overwritten(tmp_path: Path) -> None:
-    """A merge conflict is for a person to resolve, with or without an update."""
+    """A person must resolve the merge conflict in it; a recording does not replace the file."""
     suite = recorded(tmp_path)
     conflict = "<<<<<<< ours\n" + suite.golden("ball").read_text()
     suite.golden("ball").write_text(conflict)

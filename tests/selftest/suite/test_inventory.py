@@ -1,4 +1,7 @@
-"""Is every golden somebody's, and has every scenario one? A stale golden is found here and deleted by a person."""
+"""Tests of the golden folder: every scenario has a golden, every golden a scenario, and the manifests list all of them.
+
+A person deletes the goldens that these tests find without a scenario.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ GOLDEN = ROOT / "golden"
 
 
 def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
-    """The shipped subject's folder holds one file a scenario, pools of samples of its studies, and nothing else."""
+    """The folder of the shipped subject holds one golden for each scenario, the pools of studies, and no other file."""
     files = {path.relative_to(GOLDEN / "default").as_posix() for path in (GOLDEN / "default").rglob("*") if path.is_file()}
     studies = [name for name, loaded in load().items() if loaded.scenario.kind == "study"]
     goldens, pools = {f"test_claims/{name}.json" for name in load()}, {f"{FOLDER}/{name}.json" for name in studies}
@@ -20,8 +23,8 @@ def test_every_scenario_has_a_golden_and_every_golden_a_scenario() -> None:
     assert goldens <= files <= goldens | pools
 
 
-def test_the_manifests_are_every_claim_and_every_golden() -> None:
-    """One is listed once it is recorded, and stays listed until it is withdrawn."""
+def test_the_manifests_list_every_claim_and_every_golden() -> None:
+    """A claim or golden is listed from its first recording until a person withdraws it."""
     claims = sorted(claim.id for loaded in load().values() for claim in loaded.scenario.claims)
 
     assert list(manifest.read_manifest(GOLDEN / CLAIMS)) == claims

@@ -1,7 +1,7 @@
-"""Does the suite gate an optimizer from its own project's folder: contract, expected failures, goldens, and nothing touched?
+"""Tests of the suite in a user's project: contract, expected failures and goldens work, and no file of the project changes.
 
-Each run is a process of its own, started as that project's CI would. Options are written with "=": pytest takes a word that
-stands alone for a test path until it has read the suite's options, and reads the conftest beside it.
+Each run is a separate process, started as the project's CI would start it. Options are written with "=": before pytest has read
+the suite's options it takes a separate word for a test path, and reads the conftest in its folder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ ROW = "unseen_row_shrinks_by_the_product_of_decay_factors"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with an optimizer, its contract, and folders and settings that could get in the suite's way."""
+    """A project with an optimizer, its contract, and settings and modules that would break a run that reads them."""
     files = {
         "optim/lion.py": OPTIM,
         "optim/__init__.py": "",
@@ -81,30 +81,29 @@ def project(tmp_path: Path) -> Path:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Return every file of a folder."""
+    """Return the content of every file below a folder, by its path there."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_project_is_gated_from_its_own_folder_and_left_as_it_was(
-    project: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Its table names everything; its own pytest settings, folders and warnings as errors do not interfere."""
+def test_a_run_in_a_project_leaves_its_files_unchanged(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The project's table gives all options. Its pytest settings, its modules and warnings as errors do not interfere."""
     before, report = content(project), tmp_path_factory.mktemp("elsewhere")
 
-    selected = "(zero_gradient or test_contract) and not test_golden"  # none is recorded yet, and the table names their folder
-    ended = session(project, "-k", selected, "-n", "2", report=str(report), PYTHONWARNINGS="error")
+    # The table names a golden folder without goldens, so the golden tests would be red.
+    selection = "(zero_gradient or test_contract) and not test_golden"
+    ended = session(project, "-k", selection, "-n", "2", report=str(report), PYTHONWARNINGS="error")
 
     assert ended.code == 0, ended.said
     statuses = {claim["status"] for claim in ended.results["claims"]}
     assert statuses <= {"held", "refuted_as_documented", "not_applicable"}
     assert ended.claims()["decay_follows_the_current_learning_rate"]["status"] == "held"
-    assert {one["field"] for one in ended.results["contract"] if one["met"]} >= {"coupling", "scale", "order", "step_rule"}
-    assert all(one["met"] for one in ended.results["contract"])
+    assert {check["field"] for check in ended.results["contract"] if check["met"]} >= {"coupling", "scale", "order", "step_rule"}
+    assert all(check["met"] for check in ended.results["contract"])
     assert content(project) == before
 
 
-def test_without_a_contract_another_step_rule_is_red_and_says_how_to_declare_it(project: Path) -> None:
-    """Both what is promised and what was measured, and the next command."""
+def test_without_a_contract_another_step_rule_is_red(project: Path) -> None:
+    """The message has the role's step rule, the measured one, and the command that drafts a contract."""
     (project / "pyproject.toml").unlink()
 
     ended = session(project, "--optimizer=optim.lion:Lion", "-k", "test_contract")
@@ -114,8 +113,8 @@ def test_without_a_contract_another_step_rule_is_red_and_says_how_to_declare_it(
     assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.said
 
 
-def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
-    """The contract's field says both, and so does the claim."""
+def test_an_optimizer_that_forgets_its_decay_is_red(project: Path) -> None:
+    """The test of the field `coupling` and the claim are red, and both messages have the measured behaviour."""
     ended = session(project, "--optimizer=optim.lion:Forgets", "-k", "coupling or each_step_takes")
 
     assert ended.code == 1
@@ -123,8 +122,8 @@ def test_a_decay_that_is_lost_is_red_under_its_contract(project: Path) -> None:
     assert "behaves like no weight decay at all" in ended.said
 
 
-def test_an_expected_failure_is_green_and_counted_and_red_when_it_holds(project: Path) -> None:
-    """The reason stands in the table; a claim that holds must leave the file."""
+def test_an_expected_failure_is_green_until_it_holds(project: Path) -> None:
+    """While the claim fails, the table has the reason. Once it holds, it is red until its line is deleted from the file."""
     known = project / "known.yaml"
     known.write_text(f"{ROW}: fixed in 2.0\ncontract.coupling: the same\n", encoding="utf-8")
     options = ("--expected-failures=known.yaml", "-k", f"{ROW} or coupling")
@@ -141,8 +140,8 @@ def test_an_expected_failure_is_green_and_counted_and_red_when_it_holds(project:
     assert "contract, coupling: no longer fails, as it was expected to (the same); take it out" in copy.said
 
 
-def test_an_optimizer_that_hangs_is_red_and_not_waited_for_again(project: Path) -> None:
-    """Each claim says so in one line."""
+def test_an_optimizer_that_hangs_is_tried_only_once(project: Path) -> None:
+    """Every claim is red with one line; only the first one waits for the time limit."""
     ended = session(project, "--optimizer=optim.lion:Hangs", "-k", "zero_gradient and test_claim", DECAYGATE_TIME_LIMIT="0.3")
 
     assert ended.code == 1
@@ -150,8 +149,8 @@ def test_an_optimizer_that_hangs_is_red_and_not_waited_for_again(project: Path) 
     assert "optim.lion:Hangs did not come back before, and is not tried again" in ended.said
 
 
-def test_an_equivalent_optimizer_is_held_to_the_goldens_of_the_other(project: Path) -> None:
-    """Which it can neither miss nor record."""
+def test_an_equivalent_optimizer_uses_the_shipped_goldens(project: Path) -> None:
+    """A moved number is red, and a recording does not change the shipped goldens."""
     (project / "contract.yaml").write_text("equivalent_to: torch.optim:AdamW\n", encoding="utf-8")
     goldens = content(ROOT / "golden")
     options = ("--contract=contract.yaml", "-k", "two_inits or equivalent_to")
@@ -167,6 +166,7 @@ def test_an_equivalent_optimizer_is_held_to_the_goldens_of_the_other(project: Pa
     assert content(ROOT / "golden") == goldens
 
 
+# Options with a mistake, each with the beginning of its error message.
 MISTAKES = {
     "--contract=none.yaml": "none.yaml: cannot be read (No such file or directory)",
     "--contract=unknown.yaml": "unknown.yaml: steprule: unknown contract field 'steprule'; did you mean 'step_rule'?",
@@ -177,20 +177,21 @@ MISTAKES = {
 
 
 def test_a_mistake_in_a_file_is_one_line_and_exit_code_4(project: Path) -> None:
-    """Nothing runs. One process tries all: what takes time is to import torch."""
+    """No test runs. One process tries all mistakes, because the import of torch takes most of the time."""
     (project / "unknown.yaml").write_text("steprule: sign\n", encoding="utf-8")
     (project / "nobody.yaml").write_text("equivalent_to: nobody:Optimizer\n", encoding="utf-8")
     (project / "right.yaml").write_text(LION, encoding="utf-8")
     (project / "typo.yaml").write_text(f"{ROW[:-1]}: why\n", encoding="utf-8")
-    tries = """
+    program = """
 import sys, pytest
 suite = [sys.argv[1] + "/tests/claims", "-c", sys.argv[1] + "/pyproject.toml", "--rootdir", sys.argv[1], "-q"]
-for one in sys.argv[2:]:
-    print(int(pytest.main([*suite, "--optimizer=optim.lion:Copy", "--contract=right.yaml", one])), file=sys.stderr)
+for option in sys.argv[2:]:
+    print(int(pytest.main([*suite, "--optimizer=optim.lion:Copy", "--contract=right.yaml", option])), file=sys.stderr)
 """
 
-    said = [line for line in python(project, "-P", "-c", tries, str(ROOT), *MISTAKES).stderr.splitlines() if line]
+    lines = [line for line in python(project, "-P", "-c", program, str(ROOT), *MISTAKES).stderr.splitlines() if line]
+    errors, exit_codes = lines[::2], lines[1::2]
 
-    assert said[1::2] == ["4"] * len(MISTAKES)
-    for line, begins in zip(said[::2], MISTAKES.values(), strict=True):
-        assert line.startswith(f"ERROR: {begins}")
+    assert exit_codes == ["4"] * len(MISTAKES)
+    for error, expected in zip(errors, MISTAKES.values(), strict=True):
+        assert error.startswith(f"ERROR: {expected}")

@@ -1,6 +1,6 @@
-"""Can somebody who edits the tests, a conftest or a golden make the suite green that should not be? Each try is a run of its own.
+"""Tests of sabotage: edits of tests, a conftest, a scenario or a golden that would hide a failure make the run red.
 
-The copy of the suite has a few scenarios; what is edited in it is what a tired person, or a tool that wants green, would edit.
+Each test edits a copy of the suite with a few scenarios, as a tired person or a tool that wants a green run would edit it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BODY = "result = result_of(loaded)\n"
 
 @dataclass(frozen=True)
 class Sabotage:
-    """An edit of one file of the suite, and what a run must then say."""
+    """An edit of one file of the suite, and the text that a run must then print."""
 
     file: str
     old: str
@@ -37,17 +37,22 @@ def mark(test: str, decorator: str) -> tuple[str, str]:
     return f"def {test}(", f"{decorator}\ndef {test}("
 
 
-# Skips and xfails stand here as text only: each is planted in a copy of the suite, which must then be red.
-SKIPPED = "NOT GREEN: was skipped without a reason in the ledger: "
-SILENT = "NOT GREEN: passed without saying what came of it: "
+# Skips and xfails occur here only inside texts, which are written into a copy of the suite.
+SKIPPED = "NOT GREEN: was skipped without a reason given to skip_with_reason: "
+SILENT = "NOT GREEN: passed without recording a result: "
+XFAIL = "NOT GREEN: is marked xfail, but expected failures belong in the file of --expected-failures: "
+REMOVED = "NOT GREEN: was removed from the run, but not by a pytest option (a conftest hook or a plugin?): "
+HIDDEN = "NOT GREEN: was reported as passed although the test recorded a failing result: "
 HOOK = "def pytest_generate_tests"
 SKIP_IN_A_HOOK = "def pytest_runtest_setup(item):\n    if 'total' in item.name:\n        pytest.skip('slow')\n\n\n"
-TAKE_AWAY = "def pytest_collection_modifyitems(items):\n    items[:] = [one for one in items if 'golden' not in one.name]\n\n\n"
-SWALLOW = (
+REMOVE_TESTS = (
+    "def pytest_collection_modifyitems(items):\n    items[:] = [item for item in items if 'golden' not in item.name]\n\n\n"
+)
+HIDE_FAILURES = (
     "@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_makereport():\n"
     "    report = yield\n    report.outcome = 'passed'\n    return report\n\n\n"
 )
-# Tries that do not get in each other's way share a run.
+# The edits of one entry share a run; no edit changes the messages of another one.
 TRIES = {
     "marks": (
         Sabotage(CLAIMS, *mark("test_claim", '@pytest.mark.skip(reason="flaky")'), f"{SKIPPED}test_claims.py::test_claim["),
@@ -57,7 +62,7 @@ TRIES = {
         Sabotage(
             CLAIMS,
             *mark("test_golden", '@pytest.mark.xfail(reason="moved", strict=False)'),
-            "NOT GREEN: is marked as expected to fail, which only --expected-failures can say: test_claims.py::test_golden[",
+            f"{XFAIL}test_claims.py::test_golden[",
         ),
     ),
     "a_skipped_golden": (
@@ -75,29 +80,19 @@ TRIES = {
         Sabotage(CONFTEST, HOOK, f"{SKIP_IN_A_HOOK}{HOOK}", "::test_claim[total_decay."),
     ),
     "an_early_return": (Sabotage(CLAIMS, BODY, f"{BODY}    return\n", f"{SILENT}test_claims.py::test_golden[decay_time]"),),
-    "a_conftest_takes_tests_away": (
-        Sabotage(
-            CONFTEST,
-            HOOK,
-            f"{TAKE_AWAY}{HOOK}",
-            "NOT GREEN: was left out by no option of pytest: test_claims.py::test_golden[decay_time]",
-        ),
+    "a_conftest_removes_tests": (
+        Sabotage(CONFTEST, HOOK, f"{REMOVE_TESTS}{HOOK}", f"{REMOVED}test_claims.py::test_golden[decay_time]"),
     ),
-    "a_conftest_swallows_failures": (
-        Sabotage(GOLDEN, '": {"value": ', '": {"value": 1', "passed against what it said itself"),
-        Sabotage(
-            CONFTEST,
-            HOOK,
-            f"{SWALLOW}{HOOK}",
-            "NOT GREEN: passed against what it said itself: test_claims.py::test_golden[decay_time]",
-        ),
+    "a_conftest_hides_failures": (
+        Sabotage(GOLDEN, '": {"value": ', '": {"value": 1', "although the test recorded a failing result"),
+        Sabotage(CONFTEST, HOOK, f"{HIDE_FAILURES}{HOOK}", f"{HIDDEN}test_claims.py::test_golden[decay_time]"),
     ),
     "a_scenario_without_golden_test": (
         Sabotage(
             "tests/claims/cases.py",
             "for loaded in load().values()]\n\n\ndef outcome_of",
             "for loaded in load().values() if loaded.id != 'decay_time']\n\n\ndef outcome_of",
-            "NOT GREEN: is due and was not collected: test_claims.py::test_golden[decay_time]",
+            "NOT GREEN: is required but was not collected: test_claims.py::test_golden[decay_time]",
         ),
     ),
     "a_whole_file": (
@@ -105,7 +100,7 @@ TRIES = {
             CLAIMS,
             '@pytest.mark.parametrize("case", cases.claims())',
             'pytest.skip("slow", allow_module_level=True)\n@pytest.mark.parametrize("case", cases.claims())',
-            "NOT GREEN: was skipped while it was collected: test_claims.py (slow)",
+            "NOT GREEN: was skipped during collection: test_claims.py (slow)",
         ),
     ),
     "claims_weakened": (
@@ -113,7 +108,7 @@ TRIES = {
             "scenarios/arithmetic/total_decay.yaml",
             "established: refuted",
             "established: holds",
-            "is not the one that was recorded in golden/claims.txt: refuted: ",
+            "differs from its line in golden/claims.txt: refuted: ",
         ),
         Sabotage(
             "scenarios/arithmetic/decay_time.yaml",
@@ -129,43 +124,43 @@ TRIES = {
 }
 
 
-def edited(root: Path, one: Sabotage) -> None:
-    """Edit the file once."""
-    path = root / one.file
+def edited(root: Path, sabotage: Sabotage) -> None:
+    """Replace the first occurrence of the old text in the file; assert that there is one."""
+    path = root / sabotage.file
     text = path.read_text(encoding="utf-8")
-    assert one.old in text, f"{one.file} has changed: this try needs another edit"
-    path.write_text(text.replace(one.old, one.new, 1), encoding="utf-8")
+    assert sabotage.old in text, f"{sabotage.file} does not contain {sabotage.old!r}: adapt this edit to the file"
+    path.write_text(text.replace(sabotage.old, sabotage.new, 1), encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", TRIES)
-def test_a_sabotage_is_red_and_named(name: str, tmp_path: Path) -> None:
-    """The run that would have been green ends with exit code 1 and says what is wrong."""
+def test_a_sabotage_is_red_and_reported(name: str, tmp_path: Path) -> None:
+    """The run would be green if the edit worked. It ends with exit code 1, and the edit's message is printed."""
     root = copied(tmp_path, *SCENARIOS)
-    for one in TRIES[name]:
-        edited(root, one)
+    for sabotage in TRIES[name]:
+        edited(root, sabotage)
 
     ended = session(tmp_path, "-k", "decay or order", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    for one in TRIES[name]:
-        assert one.says in ended.said
-        assert one.says.startswith("NOT GREEN") <= bool(ended.results["tests"]["faults"])
+    for sabotage in TRIES[name]:
+        assert sabotage.says in ended.said
+        assert sabotage.says.startswith("NOT GREEN") <= bool(ended.results["tests"]["faults"])
 
 
-def test_a_deleted_golden_is_named_in_any_run_in_parallel_too(tmp_path: Path) -> None:
-    """Also by a run that does not select it; a stale one likewise."""
+def test_a_deleted_golden_is_reported_in_every_run(tmp_path: Path) -> None:
+    """The run has two workers and does not select the golden. It also reports a golden file without a scenario."""
     root = copied(tmp_path, *SCENARIOS)
     (root / GOLDEN).rename(root / GOLDEN.replace("decay_time", "a_former_scenario"))
 
     ended = session(tmp_path, "-k", "total_decay", "-n", "2", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "not both in golden/goldens.txt and recorded of a scenario: decay_time" in ended.lines
-    assert "goldens of no scenario in golden/default: a_former_scenario.json" in ended.lines
+    assert "golden/goldens.txt, the golden files and the scenarios do not agree about: decay_time" in ended.lines
+    assert "golden files without a scenario in golden/default: a_former_scenario.json" in ended.lines
 
 
-def test_a_skip_is_red_in_parallel_too(tmp_path: Path) -> None:
-    """The controller sees the reports, the workers what was selected."""
+def test_a_skip_is_red_with_two_workers(tmp_path: Path) -> None:
+    """The controller receives the reports, and the workers send it the selection."""
     root = copied(tmp_path, *SCENARIOS)
     edited(root, TRIES["a_skipped_golden"][0])
 
@@ -176,28 +171,28 @@ def test_a_skip_is_red_in_parallel_too(tmp_path: Path) -> None:
     assert ended.results["tests"]["selected"] == ended.results["tests"]["ran"] > len(IDS)
 
 
-def test_a_skipped_self_test_is_red_and_named(tmp_path: Path) -> None:
-    """With whatever reason; one that says why through `skip_with_reason` is not."""
+def test_a_skipped_self_test_is_red_and_reported(tmp_path: Path) -> None:
+    """The reason of its skip mark does not count. A self-test that calls `skip_with_reason` is green."""
     root = copied(tmp_path, *SCENARIOS)
     test = root / "tests" / "selftest" / "test_it.py"
     test.parent.mkdir()
     test.write_text(
         "import pytest\nfrom tests.plugin.completeness import skip_with_reason\n\n"
-        "@pytest.mark.skip(reason='slow')\ndef test_out(): pass\n\n"
-        "def test_said(record_property): skip_with_reason(record_property, 'no GPU here')\n",
+        "@pytest.mark.skip(reason='slow')\ndef test_marked(): pass\n\n"
+        "def test_with_reason(record_property): skip_with_reason(record_property, 'no GPU here')\n",
         encoding="utf-8",
     )
 
-    ended = session(tmp_path, str(test), "-k", "test_out or test_said", root=root)
+    ended = session(tmp_path, str(test), "-k", "test_marked or test_with_reason", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "NOT GREEN: was skipped without a reason in the ledger: test_it.py::test_out (slow)" in ended.lines
-    assert ended.results["tests"]["left_out"] == {"test_it.py::test_said": "no GPU here"}
-    assert session(tmp_path, str(test), "-k", "test_said", root=root).code == pytest.ExitCode.OK
+    assert f"{SKIPPED}test_it.py::test_marked (slow)" in ended.lines
+    assert ended.results["tests"]["left_out"] == {"test_it.py::test_with_reason": "no GPU here"}
+    assert session(tmp_path, str(test), "-k", "test_with_reason", root=root).code == pytest.ExitCode.OK
 
 
 def test_two_modules_of_one_name_cannot_share_a_golden(tmp_path: Path) -> None:
-    """Their folders differ, and their goldens' folder would not."""
+    """The path of a golden has the module's name and not its folder, so two such modules have the same golden files."""
     root = copied(tmp_path, *SCENARIOS)
     more = root / "tests" / "claims" / "more"
     more.mkdir()
@@ -206,7 +201,7 @@ def test_two_modules_of_one_name_cannot_share_a_golden(tmp_path: Path) -> None:
     ended = session(tmp_path, "-k", "test_golden", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "NOT GREEN: has the golden of another test: test_claims.py::test_golden[" in ended.said
+    assert "NOT GREEN: has the same golden file as another test: test_claims.py::test_golden[" in ended.said
 
 
 ALWAYS_BREAKS = """
@@ -224,29 +219,29 @@ class Broken(Adam):
 """
 
 
-def test_an_expected_failure_does_not_open_a_way_around_a_golden(tmp_path: Path) -> None:
-    """An optimizer that was recorded and now breaks in every arm is red, though its author expects every claim to fail."""
+def test_expected_failures_do_not_excuse_a_golden(tmp_path: Path) -> None:
+    """An optimizer has a golden, and then raises in every arm. Its golden is red although all its claims may fail."""
     (tmp_path / "mine.py").write_text(ALWAYS_BREAKS, encoding="utf-8")
     goldens = ("-k", "test_golden and unseen_row", "--optimizer=mine:Adam", f"--golden-dir={tmp_path / 'golden'}")
     recorded = session(tmp_path, *goldens, "--snapshot-update")
     assert recorded.code == pytest.ExitCode.OK, recorded.said
     (tmp_path / "mine.py").write_text(ALWAYS_BREAKS.replace("broken = False", "broken = True"), encoding="utf-8")
-    claims = [one.id for one in load()["unseen_row"].scenario.claims if "sgd" not in one.id and "adam_l2" not in one.id]
-    (tmp_path / "known.yaml").write_text("".join(f"{one}: it breaks\n" for one in claims), encoding="utf-8")
+    claims = [claim.id for claim in load()["unseen_row"].scenario.claims if "sgd" not in claim.id and "adam_l2" not in claim.id]
+    (tmp_path / "known.yaml").write_text("".join(f"{claim}: it breaks\n" for claim in claims), encoding="utf-8")
 
     ended = session(tmp_path, *goldens, f"--expected-failures={tmp_path / 'known.yaml'}")
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     assert "was not obtained" in ended.said
-    assert [one["status"] for one in ended.results["golden"]] == ["failed"]
+    assert [golden["status"] for golden in ended.results["golden"]] == ["failed"]
     (tmp_path / "known.yaml").write_text("golden.unseen_row: it moved\n", encoding="utf-8")
     refused = session(tmp_path, *goldens, f"--expected-failures={tmp_path / 'known.yaml'}")
     assert refused.code == pytest.ExitCode.USAGE_ERROR
     assert "golden.unseen_row" in refused.said
 
 
-def test_the_suites_own_options_leave_nothing_out() -> None:
-    """What pyproject.toml adds to every run selects nothing, stops nothing early, and updates nothing."""
+def test_the_options_in_pyproject_leave_no_test_out() -> None:
+    """The options that pyproject.toml adds to every run select no tests, do not end the run early, and record no goldens."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
     assert 'addopts = ["-ra", "--import-mode=importlib", "--max-worker-restart=2"]\n' in text

@@ -1,6 +1,6 @@
-"""Does a whole run, started as a user starts it, end with the right exit code, words and results?
+"""Tests of a whole session, started as a user starts it: exit code, output and results.json.
 
-Each run is a process of its own: exit codes, tracebacks and the import path show nowhere else.
+Each session is a separate process, because exit codes, tracebacks and the import path cannot be tested otherwise.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SHRINKS = "unseen_row_shrinks_by_the_product_of_decay_factors"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: exit code, what it printed (both streams), and its results.json where it wrote one."""
+    """The end of a session: its exit code, its output of both streams (`said`), and its results.json, or {} without one."""
 
     code: int
     said: str
@@ -64,7 +64,7 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """What it printed, line by line."""
+        """The lines of the output."""
         return self.said.splitlines()
 
     def claims(self) -> dict[str, Any]:
@@ -73,16 +73,15 @@ class Ended:
 
 
 def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in `folder`, as somebody's CI would, without what this run has set in the environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DECAYGATE", "PYTEST"))}
+    """Run Python in `folder`, as a user's CI would; without the environment variables that the session of this test has set."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DECAYGATE", "PYTEST"))}
+    variables = inherited | {"CI": "true"} | environment
     command = [sys.executable, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=kept | {"CI": "true"} | environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False)
 
 
 def session(folder: Path, *arguments: str, root: Path = ROOT, report: str = "report", **environment: str) -> Ended:
-    """Run the claims of the suite at `root` from `folder`."""
+    """Run tests/claims of the suite at `root` from `folder`."""
     suite = ["-P", "-m", "pytest", f"{root}/tests/claims", "-c", f"{root}/pyproject.toml", "--rootdir", str(root)]
     options = ["-p", "no:cacheprovider", "--device", "cpu", f"--report={folder / report}"]
     done = python(folder, *suite, *options, *arguments, **environment)
@@ -94,34 +93,35 @@ def session(folder: Path, *arguments: str, root: Path = ROOT, report: str = "rep
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The folder of somebody's project, from which the suite is run; its modules are on the import path."""
+    """The folder of a user's project, from which the suite is run; its modules are on the import path."""
     (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
     return tmp_path
 
 
 def copied(folder: Path, *scenarios: str) -> Path:
-    """Return a copy of the suite that has only these scenarios, with manifests that list exactly what they carry."""
+    """Return a copy of the suite with only these scenarios; its manifests list exactly their claims and goldens."""
     root = folder / "suite"
     for name in ("harness", "tests"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "selftest"))
-    listed = ("sources", "mutants", *scenarios)
-    for name in ("conftest.py", "pyproject.toml", *(f"scenarios/{one}.yaml" for one in listed)):
+    files = ("sources", "mutants", *scenarios)
+    for name in ("conftest.py", "pyproject.toml", *(f"scenarios/{file}.yaml" for file in files)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
-    for name in (one.split("/")[-1] for one in scenarios):
+    names = [scenario.split("/")[-1] for scenario in scenarios]
+    for name in names:
         golden = Path("golden/default/test_claims") / f"{name}.json"
         (root / golden).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / golden, root / golden)
-    names = [one.split("/")[-1] for one in scenarios]
     claims = [claim for name in names for claim in load()[name].scenario.claims]
     manifest.write_manifest(root / "golden" / CLAIMS, {claim.id: manifest.asserted(claim) for claim in claims})
     manifest.write_manifest(root / "golden" / GOLDENS, dict.fromkeys(names, ""))
     return root
 
 
-# --- what cannot begin ----------------------------------------------------------------------------------------------
+# --- sessions that cannot begin -------------------------------------------------------------------------------------
 
 
+# Values of --optimizer that are refused, each with the beginning of the error message.
 REFUSED = {
     "mine:Nothing": "mine:Nothing: mine has no 'Nothing' (there is: ",
     "mine:number": "mine:number: expected a class or a factory, got a int",
@@ -130,53 +130,56 @@ REFUSED = {
 }
 
 
-def test_a_subject_that_cannot_be_used_is_one_line_and_exit_code_4(home: Path) -> None:
-    """Nothing is collected, and there is no traceback. One process tries all: what takes time is to import torch."""
-    tries = (
-        "import sys, pytest\nfor one in sys.argv[2:]: print(int(pytest.main([sys.argv[1], '--optimizer', one])), file=sys.stderr)"
-    )
+def test_an_unusable_subject_is_one_line_and_exit_code_4(home: Path) -> None:
+    """No test runs, and there is no traceback. One process tries all, because the import of torch takes most of the time."""
+    program = """
+import sys, pytest
+for optimizer in sys.argv[2:]:
+    print(int(pytest.main([sys.argv[1], "--optimizer", optimizer])), file=sys.stderr)
+"""
 
-    said = [line for line in python(home, "-c", tries, f"{ROOT}/tests/claims", *REFUSED).stderr.splitlines() if line]
+    lines = [line for line in python(home, "-c", program, f"{ROOT}/tests/claims", *REFUSED).stderr.splitlines() if line]
+    errors, exit_codes = lines[::2], lines[1::2]
 
-    assert said[1::2] == [str(int(pytest.ExitCode.USAGE_ERROR))] * len(REFUSED)
-    for line, begins in zip(said[::2], REFUSED.values(), strict=True):
-        assert line.startswith(f"ERROR: {begins}")
+    assert exit_codes == [str(int(pytest.ExitCode.USAGE_ERROR))] * len(REFUSED)
+    for error, expected in zip(errors, REFUSED.values(), strict=True):
+        assert error.startswith(f"ERROR: {expected}")
 
 
 def test_a_wrong_scenario_is_one_line_and_exit_code_4(home: Path) -> None:
-    """With its file and line."""
+    """The line has the scenario's file and key path."""
     root = copied(home, "arithmetic/decay_time")
     path = root / "scenarios" / "arithmetic" / "decay_time.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("kind: arithmetic", "kind: arithmetics"), encoding="utf-8")
 
     ended = session(home, root=root)
 
-    said = [line for line in ended.lines if line]
+    errors = [line for line in ended.lines if line]
     assert ended.code == pytest.ExitCode.USAGE_ERROR
-    assert len(said) == 1
-    assert said[0].startswith("ERROR: scenarios/arithmetic/decay_time.yaml: kind: unknown value 'arithmetics'; did you mean")
+    assert len(errors) == 1
+    assert errors[0].startswith("ERROR: scenarios/arithmetic/decay_time.yaml: kind: unknown value 'arithmetics'; did you mean")
 
 
-def test_nothing_selected_is_exit_code_5(home: Path) -> None:
-    """A misspelt -k must not be green; results.json says that nothing ran."""
+def test_a_session_without_a_selected_test_is_exit_code_5(home: Path) -> None:
+    """A misspelt -k must not be green. results.json lists no claim."""
     ended = session(home, "-k", "no_claim_has_this_name")
 
     assert ended.code == pytest.ExitCode.NO_TESTS_COLLECTED
     assert ended.results.get("claims", []) == []
 
 
-# --- what is green --------------------------------------------------------------------------------------------------
+# --- green sessions -------------------------------------------------------------------------------------------------
 
 
-def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_results(home: Path) -> None:
-    """Every key of the schema, one claim of each status that a right optimizer has."""
-    every = [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
+def test_a_green_session_writes_the_documented_results(home: Path) -> None:
+    """results.json has every key of the schema. The output has the number of selected claims and of all claims."""
+    all_claims = [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
 
     ended = session(home, "-k", "decay_time and test_claim")
 
     assert ended.code == pytest.ExitCode.OK
     ids = [claim.id for claim in load()["decay_time"].scenario.claims]
-    assert f"selected {len(ids)} of {len(every)} claims" in ended.lines
+    assert f"selected {len(ids)} of {len(all_claims)} claims" in ended.lines
     assert set(ended.results) == {
         "schema",
         "subject",
@@ -191,7 +194,7 @@ def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_result
         "golden_counts",
         "claims",
     }
-    assert (ended.results["schema"], ended.results["expected"], ended.results["selected"]) == (1, len(every), len(ids))
+    assert (ended.results["schema"], ended.results["expected"], ended.results["selected"]) == (1, len(all_claims), len(ids))
     assert ended.results["subject"]["under_test"] == []
     assert set(ended.results["environment"]) == {"python", "torch", "device", "instructions"}
     assert list(ended.claims()) == ids
@@ -202,8 +205,8 @@ def test_a_selection_says_how_much_of_all_it_is_and_writes_the_documented_result
         assert isinstance(claim["margin"], float)
 
 
-def test_a_right_optimizer_of_somebody_else_is_green(home: Path) -> None:
-    """All probes; claims that do not involve its role are counted apart, and it is told how to record goldens."""
+def test_a_users_right_optimizer_is_green_in_all_probes(home: Path) -> None:
+    """Claims that do not involve its role are counted in a line, and another line tells how to record goldens."""
     ended = session(home, "-m", "probe", "--optimizer", "tests.mutants.decay_rule:AdamWTwin")
 
     roles = {
@@ -216,25 +219,25 @@ def test_a_right_optimizer_of_somebody_else_is_green(home: Path) -> None:
     assert ended.code == pytest.ExitCode.OK
     assert set(ended.claims()) == involved
     assert {claim["status"] for claim in ended.results["claims"]} <= {"held", "refuted_as_documented"}
-    expected = [name for name, known in roles.items() if {"decoupled", "any"} & known]
-    apart = f"{len(roles) - len(expected)} of the suite's {len(roles)} claims do not involve the role decoupled: not selected"
-    assert apart in ended.lines
+    expected = [name for name, claim_roles in roles.items() if {"decoupled", "any"} & claim_roles]
+    others = f"{len(roles) - len(expected)} of the suite's {len(roles)} claims do not involve the role decoupled: not selected"
+    assert others in ended.lines
     assert ended.results["expected"] == len(expected)
     assert any(line.startswith("goldens: not applicable, ") and "--snapshot-update" in line for line in ended.lines)
 
 
-def test_a_golden_folder_that_was_named_and_holds_nothing_is_red(home: Path) -> None:
-    """A path with a slip in it, or a class that was renamed, is not the same as goldens that nobody has asked for."""
-    given = ("--optimizer", "mine:Chatty", "--golden-dir", str(home / "typo"))
+def test_an_empty_golden_folder_that_was_named_is_red(home: Path) -> None:
+    """A user who names a folder expects goldens in it: the path may have a typing error, or the class a new name."""
+    options = ("--optimizer", "mine:Chatty", "--golden-dir", str(home / "typo"))
 
-    ended = session(home, "-k", "test_golden and usual_rate or test_golden and zero_gradient", "-m", "probe", *given)
+    ended = session(home, "-k", "test_golden and usual_rate or test_golden and zero_gradient", "-m", "probe", *options)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     assert "golden zero_gradient: nothing is recorded in " in ended.said
 
 
-def test_a_subject_that_talks_is_green_and_heard(home: Path) -> None:
-    """On import, in its constructor and in its steps; its role's name and the variable do as well as the option."""
+def test_the_output_of_a_subject_is_reported(home: Path) -> None:
+    """It is captured on import, in the constructor and in steps, and the session is green. The option also names the role."""
     ended = session(home, "-k", SHRINKS, "--optimizer", "decoupled=mine:Chatty")
 
     subject_output = ["warns: DeprecationWarning: an old package", "prints: building", "warns: UserWarning: careful"]
@@ -243,11 +246,11 @@ def test_a_subject_that_talks_is_green_and_heard(home: Path) -> None:
     assert {f"the subject {line}" for line in subject_output} <= set(ended.lines)
 
 
-# --- what is red ----------------------------------------------------------------------------------------------------
+# --- red sessions ---------------------------------------------------------------------------------------------------
 
 
-def test_an_optimizer_with_coupled_decay_is_red_and_called_so(home: Path) -> None:
-    """The first line of the failure names the claim, what Adam does instead, and the numbers."""
+def test_an_optimizer_with_coupled_decay_is_diagnosed(home: Path) -> None:
+    """The first line of the failure has the claim, the measured form of Adam's decay, and the numbers."""
     ended = session(home, "-m", "probe", "--optimizer", "torch.optim:Adam")
 
     message = ended.claims()[SHRINKS]["message"]
@@ -260,19 +263,19 @@ def test_an_optimizer_with_coupled_decay_is_red_and_called_so(home: Path) -> Non
     assert all("behaves like coupled L2" in claim["message"] for claim in failed)
 
 
-def test_an_optimizer_that_forgot_its_decay_is_red_and_called_so(home: Path) -> None:
-    """On every line that a reader may stop at: the failure's first and the short summary's."""
+def test_an_optimizer_without_decay_is_diagnosed(home: Path) -> None:
+    """The first line of the failure and the line of pytest's short summary have the diagnosis."""
     ended = session(home, "-k", SHRINKS, "--optimizer", "tests.mutants.decay_rule:DecayForgotten")
 
-    says = f"{SHRINKS}: tests.mutants.decay_rule:DecayForgotten behaves like no weight decay at all: "
-    says += "weight_decay changes nothing; "
+    diagnosis = f"{SHRINKS}: tests.mutants.decay_rule:DecayForgotten behaves like no weight decay at all: "
+    diagnosis += "weight_decay changes nothing; "
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert sum(line.startswith(says) for line in ended.lines) == 1
-    assert any(line.startswith("FAILED ") and says in line for line in ended.lines)
+    assert sum(line.startswith(diagnosis) for line in ended.lines) == 1
+    assert any(line.startswith("FAILED ") and diagnosis in line for line in ended.lines)
 
 
 def test_an_optimizer_that_raises_is_red_in_one_line(home: Path) -> None:
-    """With the step, the arm and its own words, and without a traceback."""
+    """The line has the arm, the step and the optimizer's own message. There is no traceback."""
     ended = session(home, "-k", SHRINKS, "--optimizer", "mine:Breaks")
 
     line = f"{SHRINKS}: arm adamw: mine:Breaks raised ValueError at step 3: no third step"
@@ -282,8 +285,8 @@ def test_an_optimizer_that_raises_is_red_in_one_line(home: Path) -> None:
     assert (ended.claims()[SHRINKS]["status"], ended.claims()[SHRINKS]["measured"]) == ("failed", None)
 
 
-def test_a_fault_of_ours_is_an_error_and_not_a_verdict(home: Path) -> None:
-    """A claim whose test breaks is counted as an error, with the last line of what happened."""
+def test_a_bug_of_the_suite_is_an_error_and_not_a_failure(home: Path) -> None:
+    """A claim whose test breaks has the status `error` in results.json and is counted there."""
     (home / "sabotage.py").write_text(
         "import harness.catalog.formulas\n"
         "def broken(*arguments):\n"
@@ -302,25 +305,25 @@ def test_a_fault_of_ours_is_an_error_and_not_a_verdict(home: Path) -> None:
     assert ended.results["counts"]["error"] == len(load()["decay_time"].scenario.claims)
 
 
-# --- what is complete -----------------------------------------------------------------------------------------------
+# --- complete sessions ----------------------------------------------------------------------------------------------
 
 
-def test_a_claim_that_was_deleted_is_noticed(home: Path) -> None:
-    """The run is red although all that is left holds, and the claim that is gone is named."""
+def test_a_deleted_claim_makes_the_session_red(home: Path) -> None:
+    """The session is red although all other claims hold, and its output lists the deleted claim."""
     root = copied(home, "arithmetic/decay_time", "arithmetic/total_decay")
-    gone = load()["total_decay"].scenario.claims[0].id
+    deleted = load()["total_decay"].scenario.claims[0].id
     (root / "scenarios" / "arithmetic" / "total_decay.yaml").unlink()
 
     ended = session(home, root=root)
 
     counts = ended.results["counts"]
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert any("golden/claims.txt" in line and gone in line for line in ended.lines)
+    assert any("golden/claims.txt" in line and deleted in line for line in ended.lines)
     assert counts["ran"] == counts["held"] == counts["expected"] == len(load()["decay_time"].scenario.claims)
 
 
-def test_a_complete_suite_is_green_and_the_same_in_parallel(home: Path) -> None:
-    """Claim by claim, to the last digit; neither misses a claim of the manifest."""
+def test_two_workers_give_the_same_results_as_one_process(home: Path) -> None:
+    """Every claim has the same record, to the last digit. Neither session reports a claim of the manifest as missing."""
     root = copied(home, "arithmetic/decay_time", "arithmetic/total_decay", "probes/dynamics/unseen_row")
 
     serial = session(home, root=root)
@@ -336,9 +339,9 @@ def test_a_complete_suite_is_green_and_the_same_in_parallel(home: Path) -> None:
 
 
 def test_the_module_is_a_command() -> None:
-    """`python -m harness ready` ends with its exit code."""
-    done = subprocess.run([sys.executable, "-m", "harness", "ready"], cwd=ROOT, capture_output=True, text=True, check=False)
+    """`python -m harness` ends with the exit code of its command; a command that does not exist is exit code 2."""
+    right = subprocess.run([sys.executable, "-m", "harness", "ready"], cwd=ROOT, capture_output=True, text=True, check=False)
     wrong = subprocess.run([sys.executable, "-m", "harness", "redy"], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (right.returncode, right.stdout, right.stderr) == (0, "", "")
     assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""Is a study cut into the same pieces by every worker, each with the runs that belong to it?"""
+"""Tests of the chunks of a study: their cost, their runs, and the trajectory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.training import chunks
 from harness.training.chunk_cache import Chunk, ChunkCache
 from harness.training.chunks import StudyWork
 from harness.training.progress import Progress
-from tests.selftest.scenario_files import STUDY, edited, write
+from tests.selftest.scenario_files import STUDY, replaced_once, write
 
 TEN = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 
@@ -24,30 +24,30 @@ TEN = "seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 @pytest.fixture
 def loaded(tmp_path: Path) -> LoadedScenario:
     """A study of two arms, ten seeds and 200 steps, whose second arm sees other batches."""
-    text = edited(STUDY, "seeds: [0, 1, 2, 3, 4, 5, 6, 7]", TEN)
-    text = edited(text, "weight_decay: 0.0}", "weight_decay: 0.0, batch_seed_offset: 7}")
+    text = replaced_once(STUDY, "seeds: [0, 1, 2, 3, 4, 5, 6, 7]", TEN)
+    text = replaced_once(text, "weight_decay: 0.0}", "weight_decay: 0.0, batch_seed_offset: 7}")
     return load(write(tmp_path, training=text))["training"]
 
 
 def cut(loaded: LoadedScenario, folder: Path) -> StudyWork:
     """Return the study's work for the shipped subjects."""
-    heartbeat = Progress(folder, print)
-    return study_work(loaded, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), heartbeat, subject_output=[]))
+    progress = Progress(folder, print)
+    return study_work(loaded, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), progress, subject_output=[]))
 
 
-def trained(piece: Chunk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return what a piece would train."""
+def trained(chunk: Chunk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the arguments with which a chunk calls `train`, without training."""
     seen: dict[str, Any] = {}
     monkeypatch.setattr(chunks, "train", lambda recipe, runs, **rest: (seen.update(rest, recipe=recipe, runs=runs), [])[1])
-    piece.produce(folder / "product")
+    chunk.produce(folder / "product")
     return seen
 
 
-def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(loaded: LoadedScenario, tmp_path: Path) -> None:
-    """All arms in each; a piece costs its steps x seeds x arms."""
-    found = cut(loaded, tmp_path)
+def test_a_study_has_chunks_of_four_seeds_and_a_trajectory(loaded: LoadedScenario, tmp_path: Path) -> None:
+    """A chunk holds all arms; its cost is steps x seeds x arms."""
+    work = cut(loaded, tmp_path)
 
-    assert [(piece.name, piece.cost) for piece in found.pieces] == [
+    assert [(chunk.name, chunk.cost) for chunk in work.chunks] == [
         ("training.chunk0", 200 * 4 * 2),
         ("training.chunk1", 200 * 4 * 2),
         ("training.chunk2", 200 * 2 * 2),
@@ -56,8 +56,8 @@ def test_a_study_is_cut_into_chunks_of_four_seeds_and_a_trajectory(loaded: Loade
 
 
 def test_every_seed_is_trained_once_in_every_arm(loaded: LoadedScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In float32, with the arm's own rate, decay and batches."""
-    chunks = [trained(piece, tmp_path, monkeypatch) for piece in cut(loaded, tmp_path).ensemble]
+    """The training is in float32, with the rate, decay and batches of the arm."""
+    chunks = [trained(chunk, tmp_path, monkeypatch) for chunk in cut(loaded, tmp_path).ensemble]
 
     runs = [run for chunk in chunks for run in chunk["runs"]]
     assert {chunk["dtype"] for chunk in chunks} == {torch.float32}
@@ -69,10 +69,10 @@ def test_every_seed_is_trained_once_in_every_arm(loaded: LoadedScenario, tmp_pat
     }
 
 
-def test_the_trajectory_is_the_first_seeds_first_steps_in_float64(
+def test_the_trajectory_is_one_seed_for_100_steps_in_float64(
     loaded: LoadedScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred, however long the study is, and one run an arm."""
+    """The first seed has one run in each arm, whatever the length of the study."""
     seen = trained(cut(loaded, tmp_path).trajectory, tmp_path, monkeypatch)
 
     assert seen["dtype"] == torch.float64

@@ -1,4 +1,4 @@
-"""Does the engine train each run as if it were alone, whatever its optimizer, and say plainly when one breaks?"""
+"""Tests of the training loop: each run is trained as if alone, with any optimizer, and a failure names its run."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from harness.training.schedule import Schedule, learning_rates
 from harness.training.task import verb_forms
 
 STEPS = 20
-RECIPE = Recipe(steps=STEPS, warmup_steps=40, evaluate_every=STEPS)  # a short warm-up amplifies rounding past 1e-12
-TOGETHER = 1e-12  # relative: float64 rounding, grown over 20 steps
+# With a shorter warm-up the rounding errors grow beyond 1e-12.
+RECIPE = Recipe(steps=STEPS, warmup_steps=40, evaluate_every=STEPS)
+TOGETHER = 1e-12  # relative tolerance: float64 rounding errors, grown over 20 steps
 COMPARED = ("loss", "gradient_norm", "update_norm", "unseen_row", "train_loss", "held_out_loss", "embedding_norm")
 ADAMW = partial(torch.optim.AdamW, betas=(0.9, 0.99))
 
 
 class NormalizedSgd:
-    """Steps of one length a tensor, after decay: not element-wise, so a stack of runs would not be its runs."""
+    """Decay, then a step of length lr in each tensor. It is not element-wise: one step on a stack would mix its runs."""
 
     def __init__(self, groups: Any, lr: float, weight_decay: float) -> None:
         self.param_groups: list[dict[str, Any]] = [{"lr": lr, "weight_decay": weight_decay, **group} for group in groups]
@@ -45,7 +46,7 @@ class NormalizedSgd:
 
 
 class Rebinding(NormalizedSgd):
-    """The same numbers, written to new storage at every step; gradients are dropped afterwards."""
+    """The same update, but written to new storage at every step. Gradients are set to None afterwards."""
 
     @torch.no_grad()
     def step(self) -> None:
@@ -56,7 +57,7 @@ class Rebinding(NormalizedSgd):
 
 
 class MuonOnMatrices:
-    """torch's Muon on the matrices, AdamW on the gains."""
+    """torch's Muon for the matrices and AdamW for the gains."""
 
     def __init__(self, groups: Any, lr: float, weight_decay: float) -> None:
         self._parts = [torch.optim.Muon([groups[0]], lr=lr), torch.optim.AdamW([groups[1]], lr=lr, foreach=False)]
@@ -68,7 +69,7 @@ class MuonOnMatrices:
 
 
 class Raising(NormalizedSgd):
-    """Breaks at its third step."""
+    """Raise an exception of two lines at the third step."""
 
     steps = 0
 
@@ -80,7 +81,7 @@ class Raising(NormalizedSgd):
 
 
 class Poisoned(NormalizedSgd):
-    """Leaves a nan behind at its third step."""
+    """Write a nan into a weight at the third step."""
 
     steps = 0
 
@@ -92,49 +93,51 @@ class Poisoned(NormalizedSgd):
 
 
 class Reshaping(NormalizedSgd):
-    """Puts a tensor of another shape where a weight was."""
+    """Replace a weight by a tensor of another shape."""
 
     def step(self) -> None:
         self.param_groups[0]["params"][0].data = torch.zeros(2, 3)
 
 
 def arm(make: Callable[..., Any], seed: int = 42, weight_decay: float = 0.1, name: str = "control", offset: int = 0) -> ArmRun:
+    """Return a run of one arm, with learning rate 0.02."""
     return ArmRun(name, seed, 0.02, weight_decay, make, offset)
 
 
 def run_all(runs: list[ArmRun], recipe: Recipe = RECIPE, dtype: torch.dtype = torch.float64) -> list[RunRecord]:
+    """Train runs together on the CPU and return their records."""
     device = torch.device("cpu")
     return train(recipe, runs, task=verb_forms(), device=device, dtype=dtype, progress=lambda step, steps: None)
 
 
 @cache
 def chunk() -> list[RunRecord]:
-    """Three arms and two seeds, trained together."""
+    """Return the records of three arms and two seeds, trained together."""
     return run_all([arm(ADAMW, seed, decay, f"wd {decay}") for seed in (42, 43) for decay in (0.1, 0.0, 0.5)])
 
 
 def assert_same(first: RunRecord, second: RunRecord, relative: float) -> None:
-    """Every recorded number agrees; `relative` 0 means to the last bit."""
+    """Assert that all recorded numbers agree within a relative tolerance; 0 asks for equal bits."""
     pairs = {
         name: (getattr(first, name), getattr(second, name)) for name in ("loss", "gradient_norm", "update_norm", "unseen_row")
     }
     pairs |= {name: (first.matrix_norms[name], second.matrix_norms[name]) for name in first.matrix_norms}
     pairs |= {name: (getattr(first, name), getattr(second, name)) for name in ("train_loss", "held_out_loss", "embedding_norm")}
-    for name, (one, other) in pairs.items():
-        np.testing.assert_allclose(one, other, rtol=relative, atol=0.0, equal_nan=False, err_msg=name)
+    for name, (values, others) in pairs.items():
+        np.testing.assert_allclose(values, others, rtol=relative, atol=0.0, equal_nan=False, err_msg=name)
 
 
 @pytest.mark.parametrize("make", [ADAMW, NormalizedSgd, MuonOnMatrices], ids=["adamw", "normalized", "muon"])
-def test_batched_equals_one_by_one(make: Callable[..., Any]) -> None:
-    """Runs trained together record what each records alone, also when the optimizer is not element-wise."""
+def test_runs_trained_together_equal_runs_trained_alone(make: Callable[..., Any]) -> None:
+    """This is also true for optimizers that are not element-wise."""
     runs = [arm(make, seed, decay) for seed in (42, 43) for decay in (0.0, 0.5)]
     together, alone = run_all(runs), [run_all([run])[0] for run in runs]
     for first, second in zip(together, alone, strict=True):
         assert_same(first, second, relative=TOGETHER)
 
 
-def test_equals_a_plain_loop() -> None:
-    """One run is what torch's own loop gives: its clipping, its AdamW, the batches and rates that are announced."""
+def test_a_run_equals_a_plain_training_loop() -> None:
+    """The plain loop uses torch's clipping and AdamW, with the batches of `draw_batches` and the rates of `learning_rates`."""
     recipe, task, run = RECIPE, verb_forms(), arm(ADAMW)
     shape = ModelShape(len(task.symbols), task.train.tokens.shape[1] - 1)
     network = PlainGpt(shape, initial_weights(shape, 0.30, 2 * run.seed))
@@ -158,70 +161,70 @@ def test_equals_a_plain_loop() -> None:
     np.testing.assert_array_equal(trained.learning_rates, rates)
 
 
-def test_one_chunk_is_bit_identical_each_time() -> None:
-    """The same chunk, trained again, records the same bits."""
+def test_the_same_chunk_trained_again_is_bit_identical() -> None:
+    """A worker can therefore use a chunk that another worker has trained."""
     again = run_all([arm(ADAMW, seed, decay, f"wd {decay}") for seed in (42, 43) for decay in (0.1, 0.0, 0.5)])
     for first, second in zip(chunk(), again, strict=True):
         assert_same(first, second, relative=0.0)
 
 
-def test_order_of_a_chunk_does_not_matter() -> None:
-    """A chunk of the same runs in another order records the same numbers within rounding."""
-    turned = run_all([arm(ADAMW, seed, decay, f"wd {decay}") for seed in (43, 42) for decay in (0.5, 0.1, 0.0)])
-    by_name = {(run.arm, run.seed): run for run in turned}
+def test_the_order_of_the_runs_in_a_chunk_does_not_matter() -> None:
+    """In another order, the runs record the same numbers within rounding errors."""
+    reordered = run_all([arm(ADAMW, seed, decay, f"wd {decay}") for seed in (43, 42) for decay in (0.5, 0.1, 0.0)])
+    by_name = {(run.arm, run.seed): run for run in reordered}
     for run in chunk():
         assert_same(run, by_name[run.arm, run.seed], relative=TOGETHER)
 
 
-def test_arms_of_a_seed_start_together_and_see_the_same_batches() -> None:
-    """Before the first update the arms of a seed agree in every number, and seeds differ."""
+def test_arms_of_a_seed_share_initial_weights_and_batches() -> None:
+    """Before the first update, the arms of one seed have equal losses and gradient norms. Another seed has another loss."""
     first, second, third, other = (chunk()[index] for index in (0, 1, 2, 3))
     assert first.loss[0] == second.loss[0] == third.loss[0] != other.loss[0]
     assert first.gradient_norm[0] == second.gradient_norm[0] == third.gradient_norm[0]
 
 
-def test_null_arm_differs_in_its_batches_alone() -> None:
-    """Another batch order leaves the initial weights alone and changes the losses."""
+def test_a_batch_seed_offset_changes_only_the_batches() -> None:
+    """The initial weights are equal, so the loss at step 0 is equal too. The losses of the batches differ."""
     control, null = run_all([arm(ADAMW), arm(ADAMW, name="null", offset=1)])
     assert control.held_out_loss[0] == null.held_out_loss[0]
     assert control.loss[0] != null.loss[0]
 
 
-def test_fewer_steps_see_the_first_batches_of_more() -> None:
-    """A shortened study is the beginning of the study."""
+def test_a_shorter_run_has_the_first_batches_of_a_longer_one() -> None:
+    """The trajectory lane trains the first steps of a study in this way."""
     short, long = (draw_batches(Recipe(steps=steps), arm(ADAMW), 240) for steps in (10, 2000))
     assert torch.equal(short, long[:10])
 
 
-def test_rebinding_a_weight_changes_nothing() -> None:
-    """An optimizer that gives a weight new storage, and drops its gradient, trains as one that writes in place."""
+def test_an_optimizer_may_replace_the_storage_of_a_weight() -> None:
+    """The numbers are those of the same optimizer that updates in place. Gradients that are set to None change nothing."""
     in_place, rebound = run_all([arm(NormalizedSgd), arm(Rebinding)])
     assert_same(in_place, rebound, relative=TOGETHER)
     assert in_place.loss[0] != in_place.loss[-1]
 
 
-def test_unseen_row_shrinks_by_weight_decay_alone() -> None:
-    """The unseen row's norm is the product of 1 - lr * weight_decay of the steps so far, and constant without decay."""
+def test_only_weight_decay_shrinks_the_unseen_row() -> None:
+    """Its relative norm is the product of 1 - lr * weight_decay over the steps so far; without weight decay it stays 1."""
     for run in chunk():
         expected = np.cumprod(1.0 - run.learning_rates * run.weight_decay)
         np.testing.assert_allclose(run.unseen_row, expected, rtol=STEPS * 1e-15)
 
 
-def test_gains_are_not_decayed() -> None:
-    """A weight decay that would destroy the gains in one step leaves the first update of a gain alone."""
-    seen: list[dict[str, Any]] = []
+def test_gains_are_in_a_group_without_weight_decay() -> None:
+    """The first group has all weights of two dimensions and the weight decay of the arm. The second has the gains."""
+    given_groups: list[dict[str, Any]] = []
 
     def make(groups: Any, lr: float, weight_decay: float) -> Any:
-        seen.extend(groups)
+        given_groups.extend(groups)
         return NormalizedSgd(groups, lr, weight_decay)
 
     run_all([arm(make)], Recipe(steps=1))
-    assert [group["weight_decay"] for group in seen] == [0.1, 0.0]
-    assert [{leaf.dim() for leaf in group["params"]} for group in seen] == [{2}, {1}]
+    assert [group["weight_decay"] for group in given_groups] == [0.1, 0.0]
+    assert [{leaf.dim() for leaf in group["params"]} for group in given_groups] == [{2}, {1}]
 
 
-def test_records_what_a_step_did() -> None:
-    """Update and matrix norms are those of the weights: with steps of length lr a tensor, lr times their square root."""
+def test_a_record_has_the_norms_and_checkpoints_of_a_run() -> None:
+    """Each of the 15 tensors takes a step of length lr, so the norm of an update is lr times the square root of 15."""
     run = run_all([arm(NormalizedSgd, weight_decay=0.0)], Recipe(steps=STEPS, evaluate_every=8))[0]
     np.testing.assert_allclose(run.update_norm, run.learning_rates * math.sqrt(15), rtol=1e-12)
     assert set(run.matrix_norms) >= {"embedding", "position", "0.qkv", "1.mlp_out"}
@@ -232,8 +235,8 @@ def test_records_what_a_step_did() -> None:
     assert all(((values >= 0.0) & (values <= 1.0)).all() and len(values) == 4 for values in run.accuracy.values())
 
 
-def test_learns_the_task() -> None:
-    """Within 60 steps both losses fall by more than a fifth from log(28), chance level."""
+def test_a_run_learns_the_task() -> None:
+    """Within 60 steps both losses fall by more than a fifth from log(28), the loss of a random guess."""
     run = run_all([arm(ADAMW)], Recipe(steps=60, warmup_steps=20, evaluate_every=60), torch.float32)[0]
     assert run.train_loss[-1] < 0.8 * math.log(28)
     assert run.held_out_loss[-1] < 0.8 * math.log(28)
@@ -247,24 +250,24 @@ def test_learns_the_task() -> None:
         (Reshaping, "the optimizer left embedding with shape (2, 3), expected (29, 64), at step 1"),
         (partial(ADAMW, nesterov=True), "the optimizer could not be built: TypeError: "),
     ],
-    ids=["raising", "nan", "reshaping", "refusing"],
+    ids=["step_raises", "nan", "other_shape", "constructor_raises"],
 )
-def test_says_which_run_broke(make: Callable[..., Any], message: str) -> None:
-    """A subject that breaks is named with its arm, seed and step, in one line."""
+def test_a_failure_names_the_run_that_failed(make: Callable[..., Any], message: str) -> None:
+    """The message is one line, with the arm and the seed, and with the step if the optimizer could be built."""
     with pytest.raises(RunError) as caught:
         run_all([arm(ADAMW), arm(make, seed=43, name="broken")])
     assert str(caught.value).startswith(f"arm broken, seed 43: {message}"), str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_nan_left_by_the_last_step_is_seen() -> None:
-    """Weights that the last step spoils are found in the last evaluation."""
+def test_a_nan_in_the_last_update_is_noticed() -> None:
+    """No training loss shows the weights after the last update, but the last evaluation does."""
     with pytest.raises(RunError, match=r"^arm control, seed 42: held-out loss is nan at step 3$"):
         run_all([arm(Poisoned)], Recipe(steps=3))
 
 
-def test_runs_survive_a_file(tmp_path: Path) -> None:
-    """What is saved comes back the same to the last bit, with the same names and settings."""
+def test_records_are_unchanged_after_saving_and_loading(tmp_path: Path) -> None:
+    """All numbers have the same bits and types, under the same names and settings."""
     save_runs(tmp_path / "chunk.runs", chunk())
     loaded = load_runs(tmp_path / "chunk.runs")
     assert len(loaded) == len(chunk())
@@ -277,8 +280,8 @@ def test_runs_survive_a_file(tmp_path: Path) -> None:
         assert before.loss.dtype == after.loss.dtype
 
 
-def test_schedules() -> None:
-    """Warm-up rises linearly to the peak; then the rate stays, or falls along a cosine to its fraction."""
+def test_learning_rates_follow_the_schedule() -> None:
+    """The warm-up rises linearly to the peak. Then the rate is constant, or falls along a cosine to its final fraction."""
     constant = learning_rates(Schedule("constant", 4), 2.0, 6)
     cosine = learning_rates(Schedule("cosine", 2, 0.1), 1.0, 10)
     assert constant == (0.5, 1.0, 1.5, 2.0, 2.0, 2.0)

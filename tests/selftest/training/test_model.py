@@ -1,4 +1,4 @@
-"""Does the stacked network compute what one network computes, and nothing across runs or from the future?"""
+"""Tests of the model: it equals a plain network, and nothing passes between runs or from later positions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SHAPE = ModelShape(symbols=9, context=7, layers=2, width=16, heads=4)
 
 
 def _stack(seeds: list[int], shape: ModelShape = SHAPE) -> Weights:
-    drawn = [initial_weights(shape, 0.3, seed) for seed in seeds]
-    return {name: torch.stack([one[name] for one in drawn]) for name in drawn[0]}
+    runs = [initial_weights(shape, 0.3, seed) for seed in seeds]
+    return {name: torch.stack([weights[name] for weights in runs]) for name in runs[0]}
 
 
 def _tokens(runs: int, sentences: int = 3, shape: ModelShape = SHAPE) -> Tensor:
@@ -29,8 +29,8 @@ def _one_hot(tokens: Tensor, shape: ModelShape = SHAPE) -> Tensor:
     return functional.one_hot(tokens, shape.symbols).double()
 
 
-def test_equals_a_plain_network() -> None:
-    """Scores and gradients of each run are those of one network written with torch's own layers."""
+def test_the_model_equals_a_plain_network() -> None:
+    """Scores and gradients of each run equal those of one network that is made of torch's own layers."""
     stacked = {name: weight.requires_grad_() for name, weight in _stack([1, 2]).items()}
     tokens = _tokens(2)
     scores = logits(stacked, _one_hot(tokens), SHAPE)
@@ -46,15 +46,15 @@ def test_equals_a_plain_network() -> None:
             torch.testing.assert_close(gradient[run], parameter.grad, rtol=1e-10, atol=1e-12)
 
 
-def test_runs_do_not_see_each_other() -> None:
-    """Another run's weights and sentences change neither scores nor gradients, to the last bit."""
+def test_a_run_does_not_depend_on_other_runs() -> None:
+    """With other weights and sentences in run 1, the scores and gradients of run 0 are bit-identical."""
     first, second = _stack([1, 2]), _stack([1, 3])
-    one, two = _tokens(2), _tokens(2).flip(0)
-    two[0] = one[0]
+    tokens, changed = _tokens(2), _tokens(2).flip(0)
+    changed[0] = tokens[0]
     for weights in (first, second):
         for weight in weights.values():
             weight.requires_grad_()
-    scores = [logits(weights, _one_hot(tokens), SHAPE) for weights, tokens in ((first, one), (second, two))]
+    scores = [logits(weights, _one_hot(inputs), SHAPE) for weights, inputs in ((first, tokens), (second, changed))]
     torch.stack(scores).square().sum().backward()
     assert torch.equal(scores[0][0], scores[1][0])
     assert not torch.equal(scores[0][1], scores[1][1])
@@ -65,18 +65,18 @@ def test_runs_do_not_see_each_other() -> None:
         assert torch.equal(gradients[0][0], gradients[1][0]), name
 
 
-def test_is_causal() -> None:
-    """A symbol changes the scores at its own position and after it, and none before it."""
+def test_the_model_is_causal() -> None:
+    """Another symbol changes the scores at its own position and all later ones, and no earlier ones."""
     weights, tokens = _stack([1]), _tokens(1)
     changed = tokens.clone()
     changed[..., 4] = (changed[..., 4] + 1) % (SHAPE.symbols - 1)
-    before, after = (logits(weights, _one_hot(one), SHAPE).view(3, SHAPE.context, -1) for one in (tokens, changed))
+    before, after = (logits(weights, _one_hot(inputs), SHAPE).view(3, SHAPE.context, -1) for inputs in (tokens, changed))
     assert torch.equal(before[:, :4], after[:, :4])
     assert bool((before[:, 4:] != after[:, 4:]).any(dim=-1).all())
 
 
-def test_unseen_row_gets_a_gradient_of_exactly_zero() -> None:
-    """No gradient reaches the last embedding row, although the table is tied and every other row gets one."""
+def test_the_gradient_of_the_unseen_row_is_exactly_zero() -> None:
+    """The embedding table is also the output projection, and every row but the last gets a gradient."""
     weights = {name: weight.requires_grad_() for name, weight in _stack([1]).items()}
     tokens = torch.arange(SHAPE.symbols - 1).repeat(1, 3, 1)[..., : SHAPE.context]
     targets = _one_hot(tokens)[..., :-1].flatten(1, 2)
@@ -88,7 +88,7 @@ def test_unseen_row_gets_a_gradient_of_exactly_zero() -> None:
 
 
 def test_cross_entropy_skips_padding() -> None:
-    """The loss is torch's cross entropy over the positions that have a target."""
+    """The loss equals torch's cross entropy over the positions that have a target."""
     generator = torch.Generator().manual_seed(1)
     scores = torch.randn(2, 6, SHAPE.symbols - 1, dtype=torch.float64, generator=generator)
     answers = torch.randint(SHAPE.symbols - 1, (2, 6), generator=generator)
@@ -98,8 +98,8 @@ def test_cross_entropy_skips_padding() -> None:
     torch.testing.assert_close(cross_entropy(scores, one_hot), torch.stack(expected), rtol=1e-13, atol=0.0)
 
 
-def test_has_the_documented_size() -> None:
-    """With the task's symbols and sentences the network has about 102 thousand weights."""
+def test_the_model_has_about_102_thousand_weights() -> None:
+    """This is the size for the symbols and the sentence length of the verb-form task."""
     sizes = weight_shapes(ModelShape(symbols=29, context=26))
     assert sum(math.prod(size) for size in sizes.values()) == 102_144
 
@@ -109,14 +109,14 @@ def test_has_the_documented_size() -> None:
     [("embedding", 0.3), ("position", 0.3), ("0.qkv", 0.02), ("1.mlp_in", 0.02), ("0.attention_out", 0.01), ("1.mlp_out", 0.01)],
 )
 def test_initial_standard_deviations(name: str, std: float) -> None:
-    """Embeddings start at the configured standard deviation, matrices at 0.02, those into the residual stream at 0.01."""
+    """Embeddings have the configured one, matrices 0.02, and matrices that write to the residual stream 0.01."""
     weight = initial_weights(ModelShape(symbols=29, context=26), 0.3, 7)[name]
     assert weight.dtype == torch.float64
     assert abs(weight.std().item() / std - 1.0) < 5.0 / math.sqrt(2 * weight.numel())  # 5 standard errors
 
 
 def test_initial_weights_depend_on_the_seed_alone() -> None:
-    """One seed gives one set of weights, whatever was drawn elsewhere; another seed gives another."""
+    """Other random draws in between do not change the weights. Another seed does."""
     first = initial_weights(SHAPE, 0.3, 1)
     torch.randn(3)
     again, other = initial_weights(SHAPE, 0.3, 1), initial_weights(SHAPE, 0.3, 2)

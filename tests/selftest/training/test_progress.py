@@ -1,4 +1,4 @@
-"""Is a long run heard of, at most once in ten seconds, and does the rest take as long as it says?"""
+"""Tests of progress lines: at most one in ten seconds for all workers, with the predicted remaining time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.training.progress import SECONDS_BETWEEN_LINES, Progress
 
 
 class Clock:
-    """Both clocks of a session, and the time stamp in its folder, moved by hand."""
+    """The clocks of `progress` (monotonic time and wall time), moved by hand, and the time stamp in a session's folder."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.stamp = 1_000_000.0, folder / "heartbeat"
@@ -20,7 +20,7 @@ class Clock:
         monkeypatch.setattr(progress.time, "time", lambda: self.now)
 
     def tick(self, seconds: float) -> None:
-        """Let time pass; a stamp that was touched just now was touched at the old time."""
+        """Let time pass. If the stamp was touched since the last tick, give it the time of this clock first."""
         if self.stamp.exists() and self.stamp.stat().st_mtime > self.now + 1e6:
             os.utime(self.stamp, (self.now, self.now))
         self.now += seconds
@@ -28,12 +28,12 @@ class Clock:
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that stands still."""
+    """A clock that only `tick` moves."""
     return Clock(tmp_path, monkeypatch)
 
 
-def test_a_line_says_what_runs_how_far_and_how_long(tmp_path: Path, clock: Clock) -> None:
-    """The rest is taken to go as fast as what is done."""
+def test_a_line_has_the_label_the_step_and_the_time_left(tmp_path: Path, clock: Clock) -> None:
+    """The time left is predicted from the mean time of the steps that are done."""
     lines: list[str] = []
     progress = Progress(tmp_path, lines.append).start("verbs, chunk 1 of 2")
     progress(10, 100)
@@ -44,8 +44,8 @@ def test_a_line_says_what_runs_how_far_and_how_long(tmp_path: Path, clock: Clock
     assert lines == ["verbs, chunk 1 of 2: step 40 of 100, 30 s left"]
 
 
-def test_a_run_shorter_than_the_interval_says_nothing(tmp_path: Path, clock: Clock) -> None:
-    """The first ten seconds are quiet, and so is step 0, whose rest is unknown."""
+def test_a_run_shorter_than_the_interval_prints_no_line(tmp_path: Path, clock: Clock) -> None:
+    """There is no line in the first ten seconds, and none at step 0, where the time left is unknown."""
     lines: list[str] = []
     progress = Progress(tmp_path, lines.append).start("x")
 
@@ -59,14 +59,14 @@ def test_a_run_shorter_than_the_interval_says_nothing(tmp_path: Path, clock: Clo
 
 
 def test_workers_share_one_line_in_ten_seconds(tmp_path: Path, clock: Clock) -> None:
-    """Whichever of them comes first."""
+    """The first worker that reports after the interval prints the line."""
     lines: list[str] = []
     workers = [Progress(tmp_path, lines.append).start(f"worker {index}") for index in range(3)]
 
     for second in range(1, 36):
         clock.tick(1)
-        for work in workers:
-            work(second, 100)
+        for report in workers:
+            report(second, 100)
 
     assert [line.split(":")[0] for line in lines] == ["worker 0"] * 3
     assert [line.split()[3] for line in lines] == ["11", "21", "31"]

@@ -1,4 +1,4 @@
-"""The words of a study's training: each names something that trains."""
+"""Tests of the training settings: every task name has a task."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from harness.training.chunks import MAKE_TASK
 from harness.training.recipe import TASKS
 
 
-def test_every_task_that_a_study_may_name_can_be_made() -> None:
-    """And no other one."""
+def test_the_names_of_tasks_are_those_that_can_be_made() -> None:
+    """`recipe` lists the names without torch, and `chunks` makes the tasks."""
     assert set(TASKS) == set(MAKE_TASK)

@@ -1,4 +1,4 @@
-"""Is each declared field measured, met exactly when it is so, and said with both values when it is not?"""
+"""Tests of the check of contract fields: each declared field is measured, and a message names both values."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ def subjects(path: str, declared: Contract, *, file: str = "mine.yaml") -> Subje
     return Subjects({**DEFAULTS, "decoupled": path}, ("decoupled",), contracts, file)
 
 
-def test_everything_that_is_promised_is_asked() -> None:
-    """Of the optimizer under test, or of all three shipped ones; what is unspecified is not."""
-    shipped, one = list(declared_fields(Subjects(DEFAULTS))), list(declared_fields(subjects(ADAMW, {"order": UNSPECIFIED})))
+def test_every_declared_field_is_checked() -> None:
+    """The fields are those of the optimizer under test, or of all three shipped ones. An unspecified field is not checked."""
+    shipped, under_test = (
+        list(declared_fields(Subjects(DEFAULTS))),
+        list(declared_fields(subjects(ADAMW, {"order": UNSPECIFIED}))),
+    )
 
     assert {role for role, _ in shipped} == set(DEFAULTS)
     assert {name for role, name in shipped if role == "sgd"} == set(FIELDS) - {"equivalent_to"}
-    assert {name for _, name in one} == set(FIELDS) - {"equivalent_to", "order"}
+    assert {name for _, name in under_test} == set(FIELDS) - {"equivalent_to", "order"}
 
 
 @pytest.mark.parametrize(
@@ -42,8 +45,7 @@ def test_everything_that_is_promised_is_asked() -> None:
         "maximize",
     ],
 )
-def test_adamw_keeps_what_its_role_promises(name: str) -> None:
-    """Each field by itself."""
+def test_adamw_meets_the_promises_of_its_role(name: str) -> None:
     assert check_field("decoupled", name, subjects(ADAMW, {})).met
 
 
@@ -58,35 +60,35 @@ def test_adamw_keeps_what_its_role_promises(name: str) -> None:
         ("tests.mutants.shapes:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
     ],
 )
-def test_what_is_not_so_is_not_met_and_both_are_said(path: str, declared: Contract, name: str, measured: str) -> None:
-    """What is declared, and what is done instead, with its number."""
-    run = subjects(path, declared)
-    promise = check_field("decoupled", name, run)
+def test_a_wrong_declaration_is_not_met_and_names_both_values(path: str, declared: Contract, name: str, measured: str) -> None:
+    """The message names the declared value, the measured one, and the text of the finding with its number."""
+    run_subjects = subjects(path, declared)
+    promise = check_field("decoupled", name, run_subjects)
 
     assert not promise.met
     assert measured in promise.measured
-    said = sentence(promise, run)
-    declares = f"contract, {name}: its contract declares {promise.declared}"
-    assert said.startswith(f"{declares}, the measurement of {path} says {measured}")
-    assert promise.says in said
+    message = sentence(promise, run_subjects)
+    beginning = f"contract, {name}: its contract declares {promise.declared}"
+    assert message.startswith(f"{beginning}, the measurement of {path} says {measured}")
+    assert promise.says in message
 
 
-def test_a_promise_without_an_occasion_is_met() -> None:
-    """An optimizer that has no maximize and one way to step breaks neither promise."""
+def test_a_field_that_an_optimizer_cannot_break_is_met() -> None:
+    """Lion here has no option `maximize` and only one path, so it meets both fields."""
     lion = "harness.optimizers:Lion"
 
     assert check_field("decoupled", "maximize", subjects(lion, {})).met
     assert check_field("decoupled", "paths", subjects(lion, {})).met
 
 
-def test_what_is_declared_otherwise_is_met() -> None:
-    """Another convention is no error."""
+def test_an_unusual_value_that_is_declared_is_met() -> None:
+    """Another convention than the usual one is not an error."""
     assert check_field("decoupled", "order", subjects(AFTER, {"order": "after"})).met
     assert check_field("decoupled", "strength", subjects("tests.mutants.decay_rule:DecayHalved", {"strength": 0.5})).met
 
 
-def test_without_a_contract_the_next_step_is_said() -> None:
-    """It drafts one; for the shipped subjects there is nothing to draft."""
+def test_without_a_contract_the_message_names_the_next_command() -> None:
+    """The command drafts a contract. The shipped subjects need none."""
     promise = FieldCheck("decoupled", "order", "before", ("after",), "says", False)
 
     assert "--write-contract" in sentence(promise, subjects(AFTER, {}, file=""))

@@ -1,4 +1,4 @@
-"""Do the chances of a false red add up, and stay within what is declared?"""
+"""Tests of the budget of false alarms: the chances of all gates add up, and stay within the declared limit."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from harness.policy import DECLARED_FALSE_RED
 from harness.spec.scenario import Expectation
 from harness.verdicts.false_alarm_budget import chance
 from harness.verdicts.judge import false_red
-from tests.selftest.scenario_files import STUDY, edited, write
+from tests.selftest.scenario_files import STUDY, replaced_once, write
 
 
 def gate(pilot: float) -> float:
-    """Return the chance of one gated expectation over eight seeds."""
+    """Return the chance of a false alarm of one gated expectation with eight seeds."""
     return false_red(Expectation("a", "m", "less_than", pilot=pilot), 8)
 
 
-def test_a_study_adds_its_verdicts_and_its_golden(tmp_path: Path) -> None:
-    """One gated expectation at its pilot, and two gates of the golden at 1e-5."""
+def test_the_chance_of_a_study_adds_its_verdicts_and_its_golden(tmp_path: Path) -> None:
+    """The study has one gated expectation, and two gates of its golden at 1e-5."""
     assert chance([load(write(tmp_path))["training"]]) == pytest.approx(gate(4.0) + 2e-5, rel=1e-12)
 
 
-def test_an_expectation_that_is_only_reported_costs_nothing(tmp_path: Path) -> None:
-    """A second gated one costs its own chance."""
+def test_an_expectation_that_is_only_reported_adds_no_chance(tmp_path: Path) -> None:
+    """A second gated expectation adds its own chance."""
     first = "      - {arm: control, measure: gap, relation: less_than, than: {arm: no_decay, measure: gap}, pilot: 4.0}\n"
-    reported = edited(STUDY, first, first + first.replace(", pilot: 4.0", ""))
-    doubled = edited(STUDY, first, first + first.replace("4.0", "3.0"))
+    reported = replaced_once(STUDY, first, first + first.replace(", pilot: 4.0", ""))
+    doubled = replaced_once(STUDY, first, first + first.replace("4.0", "3.0"))
 
     assert chance([load(write(tmp_path / "a", training=reported))["training"]]) == pytest.approx(gate(4.0) + 2e-5, rel=1e-12)
     assert chance([load(write(tmp_path / "b", training=doubled))["training"]]) == pytest.approx(
@@ -36,14 +36,14 @@ def test_an_expectation_that_is_only_reported_costs_nothing(tmp_path: Path) -> N
     )
 
 
-def test_exact_scenarios_cost_nothing(tmp_path: Path) -> None:
-    """A probe or a calculation is red only for a reason."""
-    found = load(write(tmp_path))
+def test_exact_scenarios_add_no_chance(tmp_path: Path) -> None:
+    """A probe or a calculation has no random numbers that could make a right optimizer fail."""
+    scenarios = load(write(tmp_path))
 
-    assert chance([found["row"], found["time"]]) == 0.0
-    assert chance(found.values()) == chance([found["training"]])
+    assert chance([scenarios["row"], scenarios["time"]]) == 0.0
+    assert chance(scenarios.values()) == chance([scenarios["training"]])
 
 
 def test_the_shipped_suite_keeps_to_its_budget() -> None:
-    """All gated verdicts and goldens of all studies together, the long ones too."""
+    """All gated verdicts and goldens of all studies are counted, also of the long ones."""
     assert chance(load().values()) <= DECLARED_FALSE_RED

@@ -1,4 +1,4 @@
-"""Does the first line of a failure say which claim, what instead, and the numbers?"""
+"""Tests of the messages of claims: the headline names claim, behaviour and numbers; the details follow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def outcome(*expect: Expectation, failure: str = "") -> ClaimOutcome:
     return decide(claim, Result(READINGS, {}, {"a": failure} if failure else {}))
 
 
-def said(expectation: Expectation) -> str:
+def sentence_of(expectation: Expectation) -> str:
     """Return the verdict on one expectation as a sentence."""
     return sentence(outcome(expectation).verdicts[0])
 
@@ -52,19 +52,19 @@ def said(expectation: Expectation) -> str:
     ],
 )
 def test_every_relation_has_its_words(expectation: Expectation, text: str) -> None:
-    """Measure, arm, what came, its unit, and what was expected."""
-    assert said(expectation) == f"m of a is 1.25 steps, expected {text}"
+    """The sentence names the measure, the arm, the measured number with its unit, and the expected number."""
+    assert sentence_of(expectation) == f"m of a is 1.25 steps, expected {text}"
     assert expected(outcome(expectation).verdicts[0]) == text
 
 
 def test_a_pure_number_has_no_unit() -> None:
-    """Its unit is written 1 in the probe and nowhere else."""
-    assert said(Expectation("a", "p", "at_least", value=1.0)) == "p of a is 0.5, expected at least 1"
+    """Its unit in the probe is "1", which is not printed."""
+    assert sentence_of(Expectation("a", "p", "at_least", value=1.0)) == "p of a is 0.5, expected at least 1"
 
 
-def test_what_could_not_be_judged_says_why() -> None:
-    """Instead of an expected number that nothing was compared with."""
-    assert said(Expectation("b", "m", "equals_closed_form")) == "m of b is 2 steps: cannot be judged, no closed form"
+def test_a_verdict_that_cannot_be_given_names_the_reason() -> None:
+    """The reason takes the place of the expected number."""
+    assert sentence_of(Expectation("b", "m", "equals_closed_form")) == "m of b is 2 steps: cannot be judged, no closed form"
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,12 @@ def test_what_could_not_be_judged_says_why() -> None:
         (float("nan"), "nan"),
     ],
 )
-def test_a_number_has_the_digits_that_a_reader_compares(value: float, text: str) -> None:
-    """Six, and three of what is nearly nothing."""
+def test_a_number_has_six_digits_or_three_if_it_is_small(value: float, text: str) -> None:
     assert number(value) == text
 
 
-def test_a_headline_names_the_claim_then_the_behaviour_then_the_numbers() -> None:
-    """In one line."""
+def test_a_headline_names_claim_behaviour_and_numbers_in_order() -> None:
+    """It is one line, with the first behaviour only."""
     failed = outcome(Expectation("a", "m", "at_least", value=3.0))
 
     line = headline(failed, ["x:Adam behaves like coupled L2", "another"])
@@ -93,22 +92,22 @@ def test_a_headline_names_the_claim_then_the_behaviour_then_the_numbers() -> Non
     assert line == "it_is_so: x:Adam behaves like coupled L2; m of a is 1.25 steps, expected at least 3"
 
 
-def test_a_headline_without_a_behaviour_goes_straight_to_the_numbers() -> None:
-    """As for arithmetic, which has no optimizer."""
+def test_a_headline_without_a_behaviour_names_only_the_numbers() -> None:
+    """A claim of a calculation has none, because it has no optimizer."""
     failed = outcome(Expectation("a", "m", "at_least", value=3.0))
 
     assert headline(failed) == "it_is_so: m of a is 1.25 steps, expected at least 3"
 
 
-def test_a_subject_that_broke_is_the_headline() -> None:
-    """There are no numbers then."""
+def test_a_subject_that_raised_is_the_headline() -> None:
+    """There are no numbers in this case."""
     broken = outcome(Expectation("a", "m", "at_least", value=3.0), failure="arm a: x:Mine raised ValueError at step 3: no")
 
     assert headline(broken, ["ignored"]) == "it_is_so: arm a: x:Mine raised ValueError at step 3: no"
 
 
-def test_the_details_hold_everything_that_a_reader_needs_next() -> None:
-    """Every expectation with its verdict, the sources, where it stands, how to run it again."""
+def test_the_details_hold_verdicts_sources_and_next_command() -> None:
+    """They also hold the statement, its convention, and the file of the scenario."""
     mixed = outcome(
         Expectation("a", "m", "at_least", value=3.0),
         Expectation("a", "m", "at_most", value=3.0),
@@ -134,9 +133,9 @@ def test_the_details_hold_everything_that_a_reader_needs_next() -> None:
 
 
 @pytest.mark.parametrize(("when", "instead", "text"), [("if so", "", "holds: if so"), ("", "not so", "holds: not so")])
-def test_the_condition_or_the_correction_stands_beside_what_is_established(when: str, instead: str, text: str) -> None:
-    """A reader of a refuted claim learns what is true instead."""
+def test_established_is_followed_by_the_condition_or_correction(when: str, instead: str, text: str) -> None:
+    """The reader of a refuted claim learns the true statement."""
     plain = outcome(Expectation("a", "m", "at_least", value=3.0))
-    told = replace(plain, claim=replace(plain.claim, when=when, instead=instead))
+    changed = replace(plain, claim=replace(plain.claim, when=when, instead=instead))
 
-    assert f"  established  {text}" in details(told, place="", behaviours=[], rerun="").splitlines()
+    assert f"  established  {text}" in details(changed, place="", behaviours=[], rerun="").splitlines()

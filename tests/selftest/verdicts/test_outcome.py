@@ -1,4 +1,4 @@
-"""Does a claim's status follow from its verdicts, and does a swap of arms exchange their records?"""
+"""Tests of the outcome of a claim: its status follows from its verdicts, and a swap exchanges two arms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def claim(*expect: Expectation, established: Established = "holds") -> Claim:
 
 
 def result(**failures: str) -> Result:
-    """Return the readings of both arms, and failures of some."""
+    """Return a result with the measurements of both arms, and these failures."""
     return Result(READINGS, {}, failures)
 
 
@@ -45,34 +45,34 @@ def result(**failures: str) -> Result:
     ],
 )
 def test_every_gated_expectation_must_hold(expect: tuple[Expectation, ...], established: Established, status: str) -> None:
-    """Those of a refuted claim too; those that are only reported decide nothing, and are kept."""
+    """This is true for a refuted claim too. Expectations that are only reported do not change the status, but are kept."""
     outcome = decide(claim(*expect, established=established), result())
 
     assert outcome.status == status
     assert [verdict.expectation for verdict in outcome.verdicts] == list(expect)
 
 
-@pytest.mark.parametrize("broken", ["a", "b"])
-def test_an_arm_that_broke_fails_the_claims_that_read_it(broken: str) -> None:
-    """With its own words, and without a verdict; on either side of a comparison."""
+@pytest.mark.parametrize("failing", ["a", "b"])
+def test_an_arm_that_failed_fails_the_claims_that_read_it(failing: str) -> None:
+    """The claim has the message of the arm, and no verdict. The arm may be on either side of a comparison."""
     compared = Expectation("a", "m", "less_than", than=Other("b", "m"))
 
-    outcome = decide(claim(compared), result(**{broken: "it raised"}))
+    outcome = decide(claim(compared), result(**{failing: "it raised"}))
 
     assert (outcome.status, outcome.failure, outcome.verdicts) == ("failed", "it raised", ())
     assert outcome.deciding is None
 
 
-def test_an_arm_that_broke_leaves_other_claims_alone() -> None:
-    """A claim about the arm that ran is judged."""
+def test_an_arm_that_failed_does_not_affect_other_claims() -> None:
+    """A claim that reads only the other arm is judged."""
     assert decide(claim(HOLDS), result(b="it raised")).status == "held"
 
 
 @pytest.mark.parametrize(
     "expect", [Expectation("a", "gone", "at_most", value=1.0), Expectation("b", "m", "less_than", than=Other("a", "gone"))]
 )
-def test_a_measure_that_an_arm_did_not_give_fails_the_claim_in_words(expect: Expectation) -> None:
-    """As where weights are no numbers any more; what the arm did give is said."""
+def test_a_missing_measure_fails_the_claim_with_a_message(expect: Expectation) -> None:
+    """A measure is missing if the weights have become NaN, for example. The message lists the measures that the arm gave."""
     outcome = decide(claim(expect), result())
 
     assert (outcome.status, outcome.verdicts) == ("failed", ())
@@ -92,28 +92,28 @@ def test_a_measure_that_an_arm_did_not_give_fails_the_claim_in_words(expect: Exp
         ((Expectation("a", "n", "at_least", value=0.0), FAILS), Expectation("a", "n", "at_least", value=0.0)),
     ],
 )
-def test_the_table_shows_what_decided(expect: tuple[Expectation, ...], deciding: Expectation) -> None:
-    """What could not be judged, else the worst failure, else the gate with the least room."""
+def test_the_deciding_verdict_is_the_worst_gate(expect: tuple[Expectation, ...], deciding: Expectation) -> None:
+    """It is a gate without a verdict, else the worst failure, else the gate with the smallest relative margin."""
     outcome = decide(claim(*expect), result())
 
     assert outcome.deciding is not None
     assert outcome.deciding.expectation == deciding
 
 
-def test_room_is_counted_in_tolerances() -> None:
-    """A margin of 0.1 within a tolerance of 10 is less room than one of 0.09 within 0.1."""
-    readings = {"a": {"wide": Measurement(9.9, "u"), "tight": Measurement(0.01, "u")}}
+def test_margins_are_compared_relative_to_the_tolerance() -> None:
+    """A margin of 0.1 with a tolerance of 10 is smaller than one of 0.09 with a tolerance of 0.1."""
+    measurements = {"a": {"wide": Measurement(9.9, "u"), "tight": Measurement(0.01, "u")}}
     wide = Expectation("a", "wide", "close_to", value=0.0, tolerance=10.0)
     tight = Expectation("a", "tight", "close_to", value=0.0, tolerance=0.1)
 
-    outcome = decide(claim(tight, wide), Result(readings, {}, {}))
+    outcome = decide(claim(tight, wide), Result(measurements, {}, {}))
 
     assert outcome.deciding is not None
     assert outcome.deciding.expectation == wide
 
 
-def test_swapping_two_arms_exchanges_their_readings_and_no_others() -> None:
-    """So that a study's claim can be shown to depend on which arm is which."""
+def test_a_swap_exchanges_two_arms_and_no_others() -> None:
+    """It is the counterexample of a study: a claim must depend on which arm is which."""
     before = Result(
         {arm: {"m": Measurement(value, "u", expected=value)} for arm, value in (("a", 1.0), ("b", 2.0), ("c", 3.0))}, {}, {}
     )
@@ -121,6 +121,6 @@ def test_swapping_two_arms_exchanges_their_readings_and_no_others() -> None:
 
     after = swapped(before, "a", "b")
 
-    assert [after.readings[arm]["m"].value for arm in "abc"] == [2.0, 1.0, 3.0]
-    assert [after.readings[arm]["m"].expected for arm in "abc"] == [1.0, 2.0, 3.0]  # a closed form belongs to its arm
+    assert [after.measurements[arm]["m"].value for arm in "abc"] == [2.0, 1.0, 3.0]
+    assert [after.measurements[arm]["m"].expected for arm in "abc"] == [1.0, 2.0, 3.0]  # a closed form belongs to its arm
     assert (decide(ordered, before).status, decide(ordered, after).status) == ("held", "failed")

@@ -1,4 +1,4 @@
-"""Is it known whose weight_decay counts?"""
+"""Tests of the question about which weight_decay counts: the group's, the constructor's or the first one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from harness.fingerprint.decay import group_values
 from tests.mutants.collection import path
-from tests.selftest.fingerprint.asked import MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, finding_of
 
 SUBJECTS = [
     ("torch.optim:AdamW", "own"),
@@ -23,18 +23,18 @@ SUBJECTS = [
 
 @pytest.mark.parametrize(("path", "word"), SUBJECTS)
 def test_whose_weight_decay_counts(path: str, word: str) -> None:
-    found = asked(group_values.QUESTION.name, path)
-    assert " ".join(found.values) == word
-    assert word or found.says.startswith("unknown")
+    finding = finding_of(group_values.QUESTION.name, path)
+    assert " ".join(finding.values) == word
+    assert word or finding.says.startswith("unknown")
 
 
-def test_a_group_of_its_own_moves_by_far_more_than_rounding() -> None:
-    numbers = asked("groups", "torch.optim:AdamW").numbers
+def test_a_groups_own_value_has_an_effect_far_above_rounding() -> None:
+    numbers = finding_of("groups", "torch.optim:AdamW").numbers
     assert numbers["own_value"] > 0.1
     assert numbers["change"] > 0.1
 
 
-def test_an_optimizer_that_keeps_fewer_groups_is_said_to() -> None:
-    found = asked(group_values.QUESTION.name, path("GroupsFlattened"))
-    assert found.values == ()
-    assert "keeps 1 groups of the 2" in found.says
+def test_an_optimizer_that_merges_its_groups_is_unknown() -> None:
+    finding = finding_of(group_values.QUESTION.name, path("GroupsFlattened"))
+    assert finding.values == ()
+    assert "keeps 1 groups of the 2" in finding.says

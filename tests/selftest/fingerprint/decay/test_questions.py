@@ -1,7 +1,7 @@
-"""Is every known optimizer found to be what it is? The confusion matrix of the fingerprint's decay against the truth.
+"""Tests of all questions about decay and update: each known optimizer gets its true answers.
 
-Of torch's classes the truth is their documentation's algorithm; of the mutants and conventions it is their docstrings. A row
-names what differs from AdamW.
+The truth of a torch class is the algorithm in its documentation; the truth of a mutant or a convention is its docstring. A row
+holds the differences from AdamW.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness.fingerprint.decay import REFUSED
-from harness.subject.loading import Watched
+from harness.subject.loading import WatchedOptimizer
 from tests.mutants import decay_rule
 from tests.mutants.collection import path
-from tests.selftest.fingerprint.asked import QUESTIONS, asked, findings
+from tests.selftest.fingerprint.asked import QUESTIONS, finding_of, findings_of
 
 Row = dict[str, str]
 
@@ -57,7 +57,7 @@ TORCH: list[tuple[str, dict[str, Any], Row]] = [
     ("Adam", {"decoupled_weight_decay": True}, {}),
     ("NAdam", {}, COUPLED | OTHER),
     ("NAdam", {"decoupled_weight_decay": True}, OTHER),
-    ("RAdam", {}, COUPLED | OTHER | {"scale_free": "no"}),  # its first five steps are not rectified: as long as the gradient
+    ("RAdam", {}, COUPLED | OTHER | {"scale_free": "no"}),  # its first five steps are not rectified: they scale with the gradient
     ("RAdam", {"decoupled_weight_decay": True}, OTHER | {"scale_free": "no"}),
     ("Adamax", {}, COUPLED | OTHER),
     ("Adagrad", {}, COUPLED | OTHER),
@@ -71,7 +71,7 @@ TORCH: list[tuple[str, dict[str, Any], Row]] = [
     ("SGD", {"momentum": 0.9, "nesterov": True}, COUPLED | MOMENTUM),
     ("SGD", {"momentum": 0.9, "dampening": 0.5}, COUPLED | MOMENTUM),
     (
-        "ASGD",  # its own lambd shrinks weights by 1e-4 of its rate, and its rate fades: none of the known scales
+        "ASGD",  # its lambd shrinks weights by 1e-4 x its rate, and the rate decreases: no known scale fits
         {},
         BOTH | OTHER | {"scale": "gradient", "scale_free": "no", "update_depends_on_weight": "yes", "hidden_decay": "yes"},
     ),
@@ -171,29 +171,30 @@ TRUTH = [
     )
     for name, options, row in rows
 ]
-# In single precision these say of themselves what they say in double: the first row of each answer that promises double.
+# In single precision these get the same answers as in double: the first float64 row of each
+# combination of ANSWERS.
 ANSWERS = ("coupling", "scale", "order")
 IN_SINGLE = list(
     {
-        tuple(one.values[2][name] for name in ANSWERS): one for one in reversed(TRUTH) if one.values[2]["precision"] == "float64"
+        tuple(row.values[2][name] for name in ANSWERS): row for row in reversed(TRUTH) if row.values[2]["precision"] == "float64"
     }.values()
 )
 
 
 @pytest.mark.parametrize(("path", "options", "truth"), TRUTH)
-def test_every_subject_is_found_to_be_what_it_is(path: str, options: dict[str, Any], truth: Row) -> None:
-    found = findings(path, options)
+def test_every_subject_gets_its_true_answers(path: str, options: dict[str, Any], truth: Row) -> None:
+    answers = findings_of(path, options)
 
-    assert {name: " ".join(found[name].values) for name in truth} == truth
-    assert {name: one.says for name, one in found.items() if not 0 < len(one.says) < 140} == {}
+    assert {name: " ".join(answers[name].values) for name in truth} == truth
+    assert {name: finding.says for name, finding in answers.items() if not 0 < len(finding.says) < 140} == {}
 
 
 @pytest.mark.parametrize(("path", "options", "truth"), IN_SINGLE)
-def test_single_precision_is_enough_to_know(path: str, options: dict[str, Any], truth: Row) -> None:
-    found = findings(path, options, single=True)
+def test_the_answers_are_the_same_in_single_precision(path: str, options: dict[str, Any], truth: Row) -> None:
+    answers = findings_of(path, options, single=True)
 
-    assert {name: " ".join(found[name].values) for name in truth if name in found} == {
-        name: value for name, value in truth.items() if name in found
+    assert {name: " ".join(answers[name].values) for name in truth if name in answers} == {
+        name: value for name, value in truth.items() if name in answers
     }
 
 
@@ -203,30 +204,30 @@ def test_every_mutant_has_a_row() -> None:
 
 @pytest.mark.parametrize("name", ["Rprop", "LBFGS", "SparseAdam"])
 def test_an_optimizer_without_the_argument_has_no_decay(name: str) -> None:
-    found = asked("coupling", f"torch.optim:{name}")
+    finding = finding_of("coupling", f"torch.optim:{name}")
 
-    assert (found.values, found.says) == (("none",), REFUSED)
-    assert asked("groups", f"torch.optim:{name}").values == ()
+    assert (finding.values, finding.says) == (("none",), REFUSED)
+    assert finding_of("groups", f"torch.optim:{name}").values == ()
 
 
 def test_all_questions_together_take_few_steps() -> None:
-    before = Watched.steps_taken
+    before = WatchedOptimizer.steps_taken
 
-    findings("torch.optim:AdamW")
+    findings_of("torch.optim:AdamW")
 
-    assert Watched.steps_taken - before <= 1_600  # about half a second
+    assert WatchedOptimizer.steps_taken - before <= 1_600  # about half a second
 
 
-def test_a_question_has_its_words_in_one_place() -> None:
+def test_the_names_of_questions_are_unique() -> None:
     assert len({question.name for question in QUESTIONS}) == len(QUESTIONS)
     assert {question.section for question in QUESTIONS} == {"precision", "update", "decay"}
 
 
-def test_what_is_usual_is_said_with_its_numbers() -> None:
-    says = findings("torch.optim:AdamW")["coupling"].says
+def test_a_usual_finding_gives_its_numbers() -> None:
+    says = findings_of("torch.optim:AdamW")["coupling"].says
 
     assert says.startswith("decoupled: at every of 20 steps decay takes 0.045 to 0.12 of w and nothing else (residual ")
 
 
-def test_an_inverted_mask_is_said() -> None:
-    assert "cautious inverted" in asked("mask", path("OnceCautious")).says
+def test_an_inverted_mask_is_described() -> None:
+    assert "cautious inverted" in finding_of("mask", path("OnceCautious")).says

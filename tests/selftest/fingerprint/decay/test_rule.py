@@ -1,4 +1,4 @@
-"""Is the form of a decay told from all others, and is what has no form said to have none?"""
+"""Tests of the decay rule: each form is recognised, and a decay of no known form is described."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AddsMore(AdamTwin):
 
 
 class DecaysByCurvature(AdamWTwin):
-    """Divide the decay by the root of the second moment, as FAdam does: it is seen where there is no gradient, and not else."""
+    """Divide the decay by the root of the second moment, as FAdam does: it is visible only where there is no gradient."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         moment = state.get("v", torch.zeros_like(w)) + grad.square()
@@ -33,7 +33,7 @@ class DecaysByCurvature(AdamWTwin):
 
 
 class RatioOfDecayedClamped(AdamWTwin):
-    """Decay, and then scale the update by the norm of the decayed weight up to a bound: pytorch_optimizer's Lamb."""
+    """Decay, then scale the update by the norm of the decayed weight, clamped at a bound: pytorch_optimizer's Lamb."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         state["t"] = state.get("t", 0) + 1
@@ -42,41 +42,42 @@ class RatioOfDecayedClamped(AdamWTwin):
         w.sub_(group["lr"] * w.norm().clamp_max(3.0) / pull.norm() * pull)
 
 
-def test_a_norm_that_sees_the_decayed_weight_does_not_rescale_the_decay() -> None:
-    found = decay_rule(SubjectRunner(f"{__name__}:RatioOfDecayedClamped", {}))
-    assert found.coupling == ()
-    assert "whose norm sees the decayed w" in found.says
+def test_a_norm_of_the_decayed_weight_does_not_rescale_the_decay() -> None:
+    rule = decay_rule(SubjectRunner(f"{__name__}:RatioOfDecayedClamped", {}))
+    assert rule.coupling == ()
+    assert "whose norm sees the decayed w" in rule.says
 
 
-def test_what_fits_a_few_coordinates_is_no_share_of_the_weight() -> None:
+def test_a_fit_of_a_few_coordinates_is_no_share_of_the_weight() -> None:
     runner = SubjectRunner(f"{__name__}:DecaysByCurvature", {}, torch.float32)
     assert decay_rule(runner).coupling == ()
     assert decay_rule(runner).says.startswith("unknown: a step's decay takes")
 
 
-def found(path: str, **options: Any) -> DecayRule:
+def rule_of(path: str, **options: Any) -> DecayRule:
+    """Return the decay rule of a subject on the default sequence."""
     return decay_rule(SubjectRunner(path, options))
 
 
 def test_the_shares_of_adamw_are_lr_times_weight_decay() -> None:
-    shares = found("torch.optim:AdamW").shares
-    assert [one.taken for one in shares] == pytest.approx([LRS[one.number] * WEIGHT_DECAY for one in shares], rel=1e-12)
-    assert max(one.residual for one in shares) < 1e-12
+    shares = rule_of("torch.optim:AdamW").shares
+    assert [share.taken for share in shares] == pytest.approx([LRS[share.number] * WEIGHT_DECAY for share in shares], rel=1e-12)
+    assert max(share.residual for share in shares) < 1e-12
 
 
 def test_momentum_that_carries_the_decay_is_not_decoupled() -> None:
-    coupled, beside = found("torch.optim:SGD", momentum=0.9), found("harness.optimizers:DecoupledSGD", momentum=0.9)
-    assert (coupled.coupling, beside.coupling) == (("coupled_l2",), ("decoupled",))
+    coupled, decoupled = rule_of("torch.optim:SGD", momentum=0.9), rule_of("harness.optimizers:DecoupledSGD", momentum=0.9)
+    assert (coupled.coupling, decoupled.coupling) == (("coupled_l2",), ("decoupled",))
 
 
 def test_plain_gradient_descent_is_both() -> None:
-    both = found("torch.optim:SGD")
+    both = rule_of("torch.optim:SGD")
     assert both.coupling == ("coupled_l2", "decoupled")
     assert both.order == ("inside", "before")
 
 
 def test_an_unknown_strength_in_the_gradient_is_solved_for() -> None:
-    added = found(f"{__name__}:AddsMore").added
+    added = rule_of(f"{__name__}:AddsMore").added
     assert added == pytest.approx(0.37, rel=1e-9)
 
 
@@ -88,25 +89,25 @@ def test_an_unknown_strength_in_the_gradient_is_solved_for() -> None:
         ("DecayForgotten", "changes nothing"),
     ],
 )
-def test_what_is_no_form_of_decay_is_described(name: str, words: str) -> None:
-    assert words in found(MUTANTS + name).says
+def test_a_decay_of_no_known_form_is_described(name: str, words: str) -> None:
+    assert words in rule_of(MUTANTS + name).says
 
 
 def test_a_constant_shift_is_described() -> None:
-    assert "without w" in found(path("ConstantShift")).says
+    assert "without w" in rule_of(path("ConstantShift")).says
 
 
 def test_a_decay_with_a_momentum_of_its_own_is_described() -> None:
-    assert "earlier decay lives on" in found(path("SgdDecayBuffer")).says
+    assert "earlier decay lives on" in rule_of(path("SgdDecayBuffer")).says
 
 
-def test_a_norm_that_spares_the_decay_is_decoupled() -> None:
-    assert found(path("LambDecoupledFloored")).coupling == ("decoupled",)
-    assert found("harness.optimizers:Lamb").coupling == ("through_norm",)
+def test_a_trust_ratio_that_excludes_the_decay_is_decoupled() -> None:
+    assert rule_of(path("LambDecoupledFloored")).coupling == ("decoupled",)
+    assert rule_of("harness.optimizers:Lamb").coupling == ("through_norm",)
 
 
-def test_before_and_after_are_told_apart_below_the_floor_of_a_norm() -> None:
-    """Above it an update in proportion to the decayed weight makes them one map, and without a floor they stay one."""
+def test_tiny_weights_distinguish_before_and_after_under_a_norm() -> None:
+    """Above its floor, a norm of the decayed weight makes both orders the same map; without a floor it does so everywhere."""
     orders = []
     for name in ("LambDecoupledFloored", "LambDecoupledFlooredAfter", "LambDecoupled"):
         runner = SubjectRunner(path(name), {})
@@ -115,27 +116,27 @@ def test_before_and_after_are_told_apart_below_the_floor_of_a_norm() -> None:
     assert orders == [("before",), ("after",), ("before", "after")]
 
 
-def test_a_mask_by_the_gradient_is_found_in_coupled_decay_too() -> None:
-    one = found(MUTANTS + "SgdDecayOnlyWhereGradient", momentum=0.9)
-    assert one.coupling == ("coupled_l2",)
-    assert one.says.endswith("where the gradient is not zero")
+def test_a_mask_by_the_gradient_is_found_in_coupled_decay() -> None:
+    rule = rule_of(MUTANTS + "SgdDecayOnlyWhereGradient", momentum=0.9)
+    assert rule.coupling == ("coupled_l2",)
+    assert rule.says.endswith("where the gradient is not zero")
 
 
-def test_a_step_without_any_decay_takes_a_share_of_nothing() -> None:
-    shares = found(path("DecaySkipsFirstStep")).shares
-    assert [one.taken for one in shares if one.number == 0] == [0.0, 0.0]
-    assert all(one.taken > 0.04 for one in shares if one.number)
-    assert found(path("DecaySkipsFirstStep")).says.startswith("decoupled: from step 2 of 20 on decay takes 0.045 to 0.12")
+def test_a_step_without_decay_has_a_share_of_zero() -> None:
+    shares = rule_of(path("DecaySkipsFirstStep")).shares
+    assert [share.taken for share in shares if share.number == 0] == [0.0, 0.0]
+    assert all(share.taken > 0.04 for share in shares if share.number)
+    assert rule_of(path("DecaySkipsFirstStep")).says.startswith("decoupled: from step 2 of 20 on decay takes 0.045 to 0.12")
 
 
-def test_a_law_of_few_steps_is_the_law() -> None:
+def test_three_steps_are_enough_for_the_rule() -> None:
     short = infer_rule(SubjectRunner("torch.optim:AdamW", {}), draw_sequence().first(3))
     assert (short.coupling, short.order, len(short.shares)) == (("decoupled",), ("before",), 6)
 
 
 def test_a_difference_of_a_millionth_is_not_rounding() -> None:
-    """Decay after the update at a millionth of the update would still be told from decay before it."""
-    replayed_run = found("torch.optim:AdamW").replayed_run
+    """A decay that also takes a millionth of its share from the update exceeds the tolerance of the form."""
+    replayed_run = rule_of("torch.optim:AdamW").replayed_run
     for step in replayed_run.steps:
         taken = replayed_run.sequence.lrs[step.number] * WEIGHT_DECAY
         wrong = step.decay - 1e-6 * taken * torch.where(step.update == 0, step.weight, step.update)

@@ -1,4 +1,4 @@
-"""Is a decay's multiplier told from every other, with its strength, and never named where none fits?"""
+"""Tests of scale and strength: each multiplier is recognised, and none is named if none fits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.fingerprint.decay.scale import FORMS, PROXIMAL, SCALES, Rates, measured
-from harness.fingerprint.measuring.gradient_sequence import LRS, OTHER_BUILT, OTHER_LRS
+from harness.fingerprint.decay.scale import FORMS, PROXIMAL, SCALES, Rates, fit_scale
+from harness.fingerprint.measuring.gradient_sequence import LRS, OTHER_INITIAL_LRS, OTHER_LRS
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, finding_of
 
-GIVEN = {
+SHARE = {
     "plain": lambda x: x,
     "twice": lambda x: 1 - (1 - x) ** 2,
     "exponential": lambda x: 1 - math.exp(-x),
@@ -26,12 +26,12 @@ GIVEN = {
 
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("x", [0.03, 0.12, 0.25, -0.1])
-def test_a_form_is_undone(name: str, x: float) -> None:
-    assert FORMS[name].undo(GIVEN[name](x)) == pytest.approx(x, rel=1e-13)
+def test_undo_is_the_inverse_of_a_form(name: str, x: float) -> None:
+    assert FORMS[name].undo(SHARE[name](x)) == pytest.approx(x, rel=1e-13)
 
 
 class LrOverStart(AdamWTwin):
-    """Decay by lr^2 over the constructor's lr, which stands for the largest one, as timm and heavyball do."""
+    """Decay by lr^2 over the constructor's lr, which is used as the largest one, as timm and heavyball do."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - self.rate(group, state) * group["weight_decay"])
@@ -66,7 +66,7 @@ class OverFirstStep(LrOverStart):
 
 
 class ByConstructor(LrOverStart):
-    """Decay by the constructor's lr, whatever the schedule and the group say."""
+    """Decay by the constructor's lr, whatever the schedule and the group set."""
 
     def rate(self, group: Group, state: State) -> float:
         return float(self.defaults["lr"])
@@ -80,19 +80,19 @@ class ByGroup(OverGroup):
 
 
 class SingleRate(LrOverStart):
-    """Keep lr x weight_decay in float32, beside double weights."""
+    """Compute lr x weight_decay in float32, with double weights."""
 
     def rate(self, group: Group, state: State) -> float:
         return float(torch.tensor(group["lr"], dtype=torch.float32))
 
 
 def tensors_only(params: Sequence[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Build AdamW of tensors, and of no groups."""
+    """Build AdamW from a list of tensors; parameter groups raise."""
     assert all(weight.dim() for weight in params)
     return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, foreach=False)
 
 
-STARTING = [
+STARTING_RATES = [
     ("LrOverStart", "", "lr^2 / the constructor's lr"),
     ("OverConstructor", "schedule", "lr / the constructor's lr"),
     ("OverGroup", "schedule", "lr / the group's first lr"),
@@ -104,34 +104,34 @@ STARTING = [
 ]
 
 
-@pytest.mark.parametrize(("name", "word", "says"), STARTING)
-def test_which_start_a_decay_rests_on_is_told(name: str, word: str, says: str) -> None:
-    """The constructor's lr, the group's and the first step's are three numbers; a scale without a name has its strength."""
-    scale, strength = (asked(question, f"{__name__}:{name}") for question in ("scale", "strength"))
+@pytest.mark.parametrize(("name", "word", "says"), STARTING_RATES)
+def test_the_starting_rate_of_a_scale_is_found(name: str, word: str, says: str) -> None:
+    """The lr of the constructor, of the group and of the first step differ. A scale without a word has a strength too."""
+    scale, strength = (finding_of(question, f"{__name__}:{name}") for question in ("scale", "strength"))
 
     assert " ".join(scale.values) == word
     assert says in scale.says
     assert strength.values == ("1",)
 
 
-def test_no_scale_is_a_multiple_of_another_over_both_walks() -> None:
-    walks = [(LRS, (LRS[0], LRS[0])), (OTHER_LRS, OTHER_BUILT)]
-    rates = [Rates(lrs[: step + 1], *built) for lrs, built in walks for step in range(len(lrs))]
-    rows = [[scale.of(one, (0.9, 0.999)) for one in rates] for scale in SCALES]
+def test_no_scale_is_a_multiple_of_another_over_both_runs() -> None:
+    runs = [(LRS, (LRS[0], LRS[0])), (OTHER_LRS, OTHER_INITIAL_LRS)]
+    rates = [Rates(lrs[: step + 1], *built) for lrs, built in runs for step in range(len(lrs))]
+    rows = [[scale.of(step_rates, (0.9, 0.999)) for step_rates in rates] for scale in SCALES]
 
-    for number, one in enumerate(rows):
-        for other in rows[:number]:
-            ratios = [mine / theirs for mine, theirs in zip(one, other, strict=True)]
+    for number, row in enumerate(rows):
+        for earlier in rows[:number]:
+            ratios = [first / second for first, second in zip(row, earlier, strict=True)]
             assert max(ratios) / min(ratios) - 1 > 1e-2  # a fit leaves less than 1e-6
 
 
-def test_two_base_rates_tell_a_schedule_from_the_rate() -> None:
-    scales = [asked("scale", path).values for path in ("torch.optim:AdamW", "harness.optimizers:IndependentAdamW")]
+def test_a_schedule_is_distinguished_from_the_learning_rate() -> None:
+    scales = [finding_of("scale", path).values for path in ("torch.optim:AdamW", "harness.optimizers:IndependentAdamW")]
     assert scales == [("lr",), ("schedule",)]
 
 
-def test_two_base_rates_tell_the_first_rate_from_no_rate() -> None:
-    scales = [asked("scale", MUTANTS + name).values for name in ("StaleLr", "DecayNotTimesLr")]
+def test_the_initial_rate_is_distinguished_from_no_rate() -> None:
+    scales = [finding_of("scale", MUTANTS + name).values for name in ("StaleLr", "DecayNotTimesLr")]
     assert scales == [("initial_lr",), ("constant",)]
 
 
@@ -139,40 +139,40 @@ def test_two_base_rates_tell_the_first_rate_from_no_rate() -> None:
     ("name", "factor"), [("DecayHalved", 0.5), ("WrongSign", -1.0), ("DecayTwice", 2.0), ("AdamDecayTwice", 2.0)]
 )
 def test_the_strength_is_measured(name: str, factor: float) -> None:
-    strength = asked("strength", MUTANTS + name)
+    strength = finding_of("strength", MUTANTS + name)
     assert strength.values == (f"{factor:g}",)
     assert strength.numbers["strength"] == pytest.approx(factor, rel=1e-9)
 
 
-def test_an_exponential_decay_has_no_constant_factor_and_says_what_it_is() -> None:
-    strength = asked("strength", MUTANTS + "ExponentialDecay")
+def test_an_exponential_decay_has_a_form_and_no_constant_factor() -> None:
+    strength = finding_of("strength", MUTANTS + "ExponentialDecay")
     assert strength.values == ()
     assert "exp(-x)" in strength.says
     assert strength.numbers["first_order"] == pytest.approx(1.0)
 
 
-def test_a_decay_applied_twice_is_said_to_be() -> None:
-    assert "(1 - x)^2" in asked("order", MUTANTS + "DecayTwice").says
+def test_a_decay_applied_twice_is_described() -> None:
+    assert "(1 - x)^2" in finding_of("order", MUTANTS + "DecayTwice").says
 
 
-def test_proximal_decay_is_decay_after_with_another_share() -> None:
-    fit = measured(SubjectRunner(MUTANTS + "ProximalDecay", {}))
+def test_proximal_decay_is_decay_after_with_another_form() -> None:
+    fit = fit_scale(SubjectRunner(MUTANTS + "ProximalDecay", {}))
     assert fit is not None
     assert (fit.form, fit.scale) == (PROXIMAL, SCALES[0])
-    assert asked("order", MUTANTS + "ProximalDecay").values == ("proximal",)
+    assert finding_of("order", MUTANTS + "ProximalDecay").values == ("proximal",)
 
 
 def test_factors_that_differ_between_tensors_are_shown() -> None:
-    strength = asked("strength", path("DecayByFanIn"))
+    strength = finding_of("strength", path("DecayByFanIn"))
     assert strength.values == ()
     assert "0.5, 0.4" in strength.says
 
 
-def test_bias_correction_is_told_by_the_groups_own_betas() -> None:
-    assert asked("scale", MUTANTS + "BiasCorrectedLrDecay", {"betas": (0.8, 0.95)}).values == ("bias_corrected_lr",)
+def test_bias_correction_is_found_with_the_groups_own_betas() -> None:
+    assert finding_of("scale", MUTANTS + "BiasCorrectedLrDecay", {"betas": (0.8, 0.95)}).values == ("bias_corrected_lr",)
 
 
 @pytest.mark.parametrize("name", ["SignDecay", "DecayInsideMoments", "DecayForgotten"])
-def test_what_is_not_decoupled_has_no_scale(name: str) -> None:
-    assert asked("scale", MUTANTS + name).values == ()
-    assert asked("strength", MUTANTS + name).values == ()
+def test_a_decay_of_no_known_form_has_no_scale(name: str) -> None:
+    assert finding_of("scale", MUTANTS + name).values == ()
+    assert finding_of("strength", MUTANTS + name).values == ()

@@ -1,4 +1,4 @@
-"""What is found of weights that have no gradient?"""
+"""Tests of the questions about weights without gradient: their decay, hidden decay, and a weight of zero."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.fingerprint.decay.without_gradient import LR, QUESTIONS, STEPS
 from harness.fingerprint.measuring.gradient_sequence import LRS
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, finding_of
 
 
 class SkipsSilentTensors(AdamWTwin):
@@ -35,64 +35,64 @@ class GrowsByItself(AdamWTwin):
         w.mul_(1 + 1e-3 * group["lr"])
 
 
-def test_the_decay_of_a_silent_weight_is_the_product_of_its_factors() -> None:
-    numbers = asked("zero_gradient", "torch.optim:AdamW").numbers
-    due = 1 - torch.prod(1 - 0.3 * torch.tensor(LRS, dtype=torch.float64)).item()
-    assert numbers["smallest"] == pytest.approx(due, rel=1e-12)
-    assert numbers["largest"] == pytest.approx(due, rel=1e-12)
+def test_the_decay_over_all_steps_is_the_product_of_its_factors() -> None:
+    numbers = finding_of("zero_gradient", "torch.optim:AdamW").numbers
+    expected = 1 - torch.prod(1 - 0.3 * torch.tensor(LRS, dtype=torch.float64)).item()
+    assert numbers["smallest"] == pytest.approx(expected, rel=1e-12)
+    assert numbers["largest"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_an_early_return_for_silent_tensors_is_said() -> None:
-    found = asked("zero_gradient", f"{__name__}:SkipsSilentTensors")
-    assert found.values == ("decays",)
-    assert found.says.endswith("a whole tensor of them is not decayed")
+def test_an_early_return_for_a_tensor_without_gradient_is_found() -> None:
+    finding = finding_of("zero_gradient", f"{__name__}:SkipsSilentTensors")
+    assert finding.values == ("decays",)
+    assert finding.says.endswith("a whole tensor of them is not decayed")
 
 
 def test_a_mask_on_zero_gradients_is_found() -> None:
-    assert asked("zero_gradient", MUTANTS + "DecayOnlyWhereGradient").values == ("untouched",)
+    assert finding_of("zero_gradient", MUTANTS + "DecayOnlyWhereGradient").values == ("untouched",)
 
 
 def test_the_hidden_decay_of_asgd_is_its_lambd() -> None:
-    hidden = asked("hidden_decay", "torch.optim:ASGD")
+    hidden = finding_of("hidden_decay", "torch.optim:ASGD")
     assert hidden.values == ("yes",)
-    assert hidden.numbers["alone"] == pytest.approx(1e-4 * LR, rel=0.01)  # its rate fades by a little over the steps
+    assert hidden.numbers["alone"] == pytest.approx(1e-4 * LR, rel=0.01)  # its rate decreases a little over the steps
 
 
 def test_a_hidden_decay_is_measured_with_gradients_and_without() -> None:
-    numbers = asked("hidden_decay", MUTANTS + "HiddenDecay").numbers
+    numbers = finding_of("hidden_decay", MUTANTS + "HiddenDecay").numbers
     assert set(numbers) == {"alone", "among", "with_gradients"}
     assert list(numbers.values()) == pytest.approx([1e-4 * LR] * 3, rel=1e-6)
 
 
 def test_a_hidden_decay_of_a_billionth_is_found() -> None:
-    numbers = asked("hidden_decay", f"{__name__}:HidesLittle").numbers
+    numbers = finding_of("hidden_decay", f"{__name__}:HidesLittle").numbers
     assert [numbers["alone"], numbers["among"]] == pytest.approx([1e-9 * LR] * 2, rel=1e-4)
 
 
-def test_hidden_growth_is_no_less_hidden() -> None:
-    hidden = asked("hidden_decay", f"{__name__}:GrowsByItself")
+def test_hidden_growth_is_found() -> None:
+    hidden = finding_of("hidden_decay", f"{__name__}:GrowsByItself")
     assert hidden.values == ("yes",)
     assert hidden.numbers["alone"] == pytest.approx(-1e-3 * LR, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["AdamW", "SGD", "Adafactor", "Muon", "RMSprop", "NAdam"])
-def test_what_decays_only_when_told_hides_nothing(name: str) -> None:
-    assert asked("hidden_decay", f"torch.optim:{name}").values == ("none",)
+def test_an_optimizer_without_hidden_decay_has_none(name: str) -> None:
+    assert finding_of("hidden_decay", f"torch.optim:{name}").values == ("none",)
 
 
 def test_a_trust_ratio_is_no_hidden_decay() -> None:
-    assert asked("hidden_decay", "harness.optimizers:Lamb").values == ("none",)
+    assert finding_of("hidden_decay", "harness.optimizers:Lamb").values == ("none",)
 
 
-def test_a_shift_that_does_not_know_the_weight_moves_zero() -> None:
-    found = asked("weight_at_zero", path("ConstantShift"))
-    assert found.values == ("moves",)
-    assert found.numbers["moved"] == pytest.approx(STEPS * LR * 0.3, rel=1e-9)
-    assert asked("weight_at_zero", MUTANTS + "SignDecay").values == ("stays",)
+def test_a_constant_shift_moves_a_weight_of_zero() -> None:
+    finding = finding_of("weight_at_zero", path("ConstantShift"))
+    assert finding.values == ("moves",)
+    assert finding.numbers["moved"] == pytest.approx(STEPS * LR * 0.3, rel=1e-9)
+    assert finding_of("weight_at_zero", MUTANTS + "SignDecay").values == ("stays",)
 
 
 class DrawsItsFirstStep(AdamWTwin):
-    """Start with a random step: a weight moves without gradient and without decay."""
+    """Start with a random step, so that a weight moves without gradient and without decay."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         if not state:
@@ -100,29 +100,29 @@ class DrawsItsFirstStep(AdamWTwin):
         super().update(w, grad, group, state)
 
 
-def test_a_weight_that_moves_by_itself_says_nothing_of_decay() -> None:
-    found = asked("weight_at_zero", f"{__name__}:DrawsItsFirstStep")
-    assert found.values == ()
-    assert "moves at weight_decay 0 too" in found.says
+def test_a_weight_that_moves_without_decay_gives_no_answer() -> None:
+    finding = finding_of("weight_at_zero", f"{__name__}:DrawsItsFirstStep")
+    assert finding.values == ()
+    assert "moves at weight_decay 0 too" in finding.says
 
 
-def test_shares_that_agree_are_said_as_one() -> None:
-    assert "decay takes 0.826 of it in 20 steps" in asked("zero_gradient", "torch.optim:AdamW").says
+def test_equal_shares_are_given_as_one_number() -> None:
+    assert "decay takes 0.826 of it in 20 steps" in finding_of("zero_gradient", "torch.optim:AdamW").says
 
 
 @pytest.mark.parametrize("question", [question.name for question in QUESTIONS])
-def test_what_a_zero_gradient_breaks_is_not_guessed(question: str) -> None:
-    found = asked(question, "torch.optim:AdamW", {"eps": 0.0})
-    assert found.values == ()
-    assert found.says.startswith("unknown")
+def test_weights_that_are_not_finite_give_no_answer(question: str) -> None:
+    finding = finding_of(question, "torch.optim:AdamW", {"eps": 0.0})
+    assert finding.values == ()
+    assert finding.says.startswith("unknown")
 
 
 @pytest.mark.parametrize("name", ["WrongSign", "SgdWrongSign"])
-def test_growth_is_no_decay(name: str) -> None:
-    found = asked("zero_gradient", MUTANTS + name)
-    assert found.values == ("grows",)
-    assert "grows by" in found.says
+def test_growth_is_not_called_decay(name: str) -> None:
+    finding = finding_of("zero_gradient", MUTANTS + name)
+    assert finding.values == ("grows",)
+    assert "grows by" in finding.says
 
 
-def test_a_shift_that_grows_half_of_the_weights_is_no_decay() -> None:
-    assert asked("zero_gradient", path("ConstantShift")).values == ()
+def test_a_shift_that_grows_half_of_the_weights_is_unknown() -> None:
+    assert finding_of("zero_gradient", path("ConstantShift")).values == ()

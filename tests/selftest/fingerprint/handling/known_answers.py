@@ -1,23 +1,25 @@
-"""Known answers of the questions about handling: of each class of torch.optim, and of each planted fault."""
+"""Known answers to the questions about handling, for each class of torch.optim and for each mutant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 MATRICES_ONLY = {"": "as_usual", "Muon": "refused"}
-# By question: the word of most classes ("" as its key), and of those that differ. All are for-loops, in float64.
+# By question: the answer for most classes under the key "", and for each class with another answer.
+# All classes take the for-loop implementation, in float64.
 TORCH_ANSWERS: Mapping[str, Mapping[str, str]] = {
     # gradients
-    "none_gradient": {"": "untouched"},  # every step collects the parameters that have a gradient
-    "unseen_rows": {"": "decays"},  # dense: a zero gradient is a gradient
-    # SGD adds weight_decay * w to the gradient, which a sparse one does not take; Adagrad says so itself; others refuse all.
+    "none_gradient": {"": "untouched"},  # every step takes only the parameters with a gradient
+    "unseen_rows": {"": "decays"},  # a dense gradient of zero counts as a gradient
+    # SGD adds weight_decay * w to the gradient, which fails for a sparse one. Adagrad refuses the
+    # combination with an error of its own. The others refuse all sparse gradients.
     "sparse_gradient": {"": "refused", "SGD": "without_decay_only", "Adagrad": "without_decay_only"},
     "frozen": {"": "untouched"},
     "nan_gradient": {"": "isolated"},
     "zero_start": {"": "finite"},
     # parameters
-    "tied": {"": "once"},  # model.parameters() names a shared weight once
-    "repeated": {"": "twice"},  # torch warns of it, and steps twice
+    "tied": {"": "once"},  # model.parameters() lists a shared weight once
+    "repeated": {"": "twice"},  # torch warns, and steps twice
     "repeated_across_groups": {"": "refused"},
     "parameter_order": {"": "independent"},
     "mixed_dtypes": {"": "as_alone"},
@@ -27,29 +29,30 @@ TORCH_ANSWERS: Mapping[str, Mapping[str, str]] = {
     "four_dim": MATRICES_ONLY,
     "empty": {"": "as_usual", "Adafactor": "refused"},  # it divides by the length of a row
     "non_contiguous": {"": "as_usual"},
-    "expanded": {"": "refused"},  # torch does not write in place into memory that is shared
-    "complex": {"": "as_usual", "Muon": "refused", "Adafactor": "refused"},  # both say so
+    "expanded": {"": "refused"},  # torch does not write in place to a tensor whose elements share memory
+    "complex": {"": "as_usual", "Muon": "refused", "Adafactor": "refused"},  # both refuse with an error of their own
     # groups
     "add_param_group": {"": "as_fresh"},
     "group_options": {"": "own"},
     "exempt_first": {"": "decayed"},
     "empty_group": {"": "accepted"},
-    "callers_groups": {"": "defaults_written"},  # Optimizer.add_param_group sets defaults in the dict that it is given
+    "callers_groups": {"": "defaults_written"},  # Optimizer.add_param_group writes defaults into the given dict
     "weight_decay_schedule": {"": "counts"},
     # steps
     "gradient_kept": {"": "kept"},
-    "zero_lr": {"": "identity", "ASGD": "moves"},  # ASGD computes its rate at the end of a step, for the next one
+    "zero_lr": {"": "identity", "ASGD": "moves"},  # ASGD computes its learning rate one step in advance
     "lr_tensor": {"": "same"},
     "maximize": {"": "as_minimize_of_minus_g", "Muon": "absent"},
     "closure": {"": "as_plain"},
     "deterministic": {"": "yes"},
     "micro_steps": {"": "once"},
-    # Decoupled, or under a rule that does not rescale (SGD, ASGD): the decay does not know of the gradient.
+    # A decay that is decoupled, or that the rule does not rescale (SGD, ASGD), does not depend on
+    # the gradient.
     "clip": {"": "decay_too"} | dict.fromkeys(("AdamW", "Muon", "Adafactor", "SGD", "ASGD"), "gradient_only"),
     # grad_scaler
     "grad_scaler": {"": "skipped"},
     # state
-    # NAdam keeps a product of float32 numbers, which loading casts to the weights' precision.
+    # NAdam keeps a float32 product, which loading casts to the weights' precision.
     "state_dict": {"": "identical", "NAdam": "to_single_rounding"},
     "resume_weight_decay": {"": "checkpoint"},
     "resume_lr": {"": "checkpoint"},
@@ -62,10 +65,11 @@ TORCH_ANSWERS: Mapping[str, Mapping[str, str]] = {
     "unknown_option": {"": "refused"},
     "rejects": {"": "some"},  # infinite weight_decay is accepted
     # kernels
-    # Differentiable, Adam's family corrects its bias with the count of steps, a float32 tensor; so does foreach ASGD its rate.
+    # With differentiable=True the Adam family corrects its bias with the step count, a float32
+    # tensor. The learning rate of ASGD with foreach=True is a float32 tensor too.
     "paths": {"": "agree", "Muon": "absent"} | dict.fromkeys(("AdamW", "Adam", "NAdam", "ASGD"), "agree_in_single"),
 }
-# The question, a wrong optimizer of tests/mutants, and the word by which its fault is named.
+# (question, mutant of tests/mutants, answer that reports its fault)
 FAULT_ANSWERS: tuple[tuple[str, str, str], ...] = (
     # gradients
     ("none_gradient", "TrainableDecayWithoutGradient", "decays"),

@@ -1,4 +1,4 @@
-"""Is every question about handling answered right, of each class of torch.optim and of each planted fault?"""
+"""Tests of every question about handling: the known answers for each class of torch.optim and for each mutant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.mutants.collection import path
-from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, TWIN, found, usual
+from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, TWIN, finding_on, is_usual
 from tests.selftest.fingerprint.handling.known_answers import FAULT_ANSWERS, TORCH_ANSWERS
 
 CASES = [
@@ -17,20 +17,20 @@ CASES = [
 ]
 
 
-def test_every_question_has_its_answers() -> None:
-    """One that were asked of no class of torch could answer anything."""
+def test_every_question_has_known_answers() -> None:
+    """The answers of a question without known answers would not be checked."""
     assert set(TORCH_ANSWERS) == set(QUESTIONS)
 
 
 @pytest.mark.parametrize(("name", "given", "question", "expected"), CASES)
-def test_a_class_of_torch_is_found_to_do_what_it_does(name: str, given: dict[str, Any], question: str, expected: str) -> None:
-    """As its documentation and its code say."""
-    assert found(question, f"torch.optim:{name}", given).values == (expected,)
+def test_a_torch_class_gets_its_known_answer(name: str, given: dict[str, Any], question: str, expected: str) -> None:
+    """The known answers follow from torch's documentation and code."""
+    assert finding_on(question, f"torch.optim:{name}", given).values == (expected,)
 
 
 @pytest.mark.parametrize(("question", "fault", "expected"), FAULT_ANSWERS)
-def test_a_fault_is_named(question: str, fault: str, expected: str) -> None:
-    """And is marked as unusual, while the same optimizer without it is not."""
-    assert found(question, path(fault)).values == (expected,)
+def test_a_fault_gets_its_own_answer(question: str, fault: str, expected: str) -> None:
+    """The answer is marked as unusual, and the answer for the twin is not."""
+    assert finding_on(question, path(fault)).values == (expected,)
     assert expected not in QUESTIONS[question].usual
-    assert usual(question, TWIN)
+    assert is_usual(question, TWIN)

@@ -1,4 +1,4 @@
-"""Is it seen whether a GradScaler's step is the plain one, and skipped where gradients are infinite?"""
+"""Tests of the question about GradScaler: state that belongs to no parameter, and fused steps."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.mutants.decay_rule import AdamWTwin
-from tests.selftest.fingerprint.handled_subjects import found
+from tests.selftest.fingerprint.handled_subjects import finding_on
 
 
 class CountsForAll(AdamWTwin):
-    """Keep one count beside the parameters' state, as MADGRAD does."""
+    """Keep one count for all parameters in the state, as MADGRAD does."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = super().step(closure)
@@ -20,12 +20,12 @@ class CountsForAll(AdamWTwin):
         return loss
 
 
-def test_a_state_that_is_no_parameters_is_compared_too() -> None:
-    """It is counted only in steps that are taken."""
-    assert found("grad_scaler", f"{__name__}:CountsForAll").values == ("skipped",)
+def test_state_that_belongs_to_no_parameter_is_compared() -> None:
+    """The count advances only in steps that are taken, so the finding is the usual one."""
+    assert finding_on("grad_scaler", f"{__name__}:CountsForAll").values == ("skipped",)
 
 
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad"])
 def test_a_fused_step_is_skipped_as_well(name: str) -> None:
-    """Fused optimizers undo the scale in the step themselves, and are asked too."""
-    assert "fused too" in found("grad_scaler", f"torch.optim:{name}").says
+    """Fused optimizers undo the scale inside the step, so they are measured separately."""
+    assert "fused too" in finding_on("grad_scaler", f"torch.optim:{name}").says

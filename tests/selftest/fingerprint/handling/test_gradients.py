@@ -1,4 +1,4 @@
-"""Is it seen what an optimizer does where a gradient is missing, zero, sparse or not a number?"""
+"""Tests of the questions about gradients that are missing, zero, sparse or NaN."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from torch import Tensor
 
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import Group, SgdTwin, State
-from tests.selftest.fingerprint.handled_subjects import MUTANTS, QUESTIONS, found
+from tests.selftest.fingerprint.handled_subjects import MUTANTS, QUESTIONS, finding_on
 
 
-def test_what_decays_without_gradient_is_measured_before_and_after_it_had_some() -> None:
-    """Decay of 6 % a step: over ten steps 46 % are gone, over the six after the last gradient 31 %."""
-    numbers = found("none_gradient", path("TrainableDecayWithoutGradient")).numbers
+def test_decay_without_gradient_is_measured_for_both_cases() -> None:
+    """At 6 % a step, ten steps without any gradient take 46 %, and the six steps after the last gradient take 31 %."""
+    numbers = finding_on("none_gradient", path("TrainableDecayWithoutGradient")).numbers
 
     assert numbers["never_had_one"] == pytest.approx(1 - 0.94**10, rel=1e-9)
     assert numbers["had_one_before"] == pytest.approx(1 - 0.94**6, rel=1e-9)
 
 
-def test_the_share_that_an_unseen_row_loses_is_said() -> None:
-    """A learning rate of 0.2 times a weight decay of 0.3."""
-    assert "6 % a step" in found("unseen_rows", "torch.optim:AdamW").says
+def test_the_share_that_an_unseen_row_loses_is_reported() -> None:
+    """It is the learning rate, 0.2, times the weight decay, 0.3."""
+    assert "6 % a step" in finding_on("unseen_rows", "torch.optim:AdamW").says
 
 
 def test_a_decay_of_the_wrong_sign_is_no_decay() -> None:
-    """Rows without gradient grow: 1.06^5."""
-    finding = found("unseen_rows", MUTANTS + "WrongSign")
+    """The row grows by 1.06^5."""
+    finding = finding_on("unseen_rows", MUTANTS + "WrongSign")
 
     assert finding.values == ("moves",)
     assert "grow whose gradient is always zero, to 1.34 of it" in finding.says
 
 
-def test_an_optimizer_of_sparse_gradients_alone_accepts_them() -> None:
-    """SparseAdam refuses dense ones, and takes no weight_decay."""
-    finding = found("sparse_gradient", "torch.optim:SparseAdam")
+def test_sparse_gradients_may_be_the_only_accepted_ones() -> None:
+    """SparseAdam refuses dense gradients, and takes no weight_decay."""
+    finding = finding_on("sparse_gradient", "torch.optim:SparseAdam")
 
     assert finding.values == ("accepted",)
     assert "dense ones refused" in finding.says
 
 
-def test_sparse_gradients_are_accepted_where_nothing_is_in_the_way() -> None:
-    """Decoupled decay asks nothing of the gradient, and the path is that of the same numbers in a dense one."""
-    finding = found("sparse_gradient", "harness.optimizers:DecoupledSGD")
+def test_sparse_gradients_are_accepted_under_decoupled_decay() -> None:
+    """Decoupled decay does not read the gradient. The path equals that under the same gradients as dense tensors."""
+    finding = finding_on("sparse_gradient", "harness.optimizers:DecoupledSGD")
 
     assert finding.values == ("accepted",)
     assert finding.numbers["gap"] < 1e-14
 
 
 class NamedRowsOnly(SgdTwin):
-    """Decay and move the rows that a sparse gradient names."""
+    """Decay and move only the rows that a sparse gradient names."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         rows = grad.coalesce().indices()[0] if grad.is_sparse else range(len(w))
@@ -65,6 +65,6 @@ class SparseAtHalf(NamedRowsOnly):
 
 
 @pytest.mark.parametrize(("name", "word"), [("NamedRowsOnly", "named_rows_only"), ("SparseAtHalf", "differs")])
-def test_a_sparse_gradient_that_moves_otherwise_than_a_dense_one_is_seen(name: str, word: str) -> None:
-    assert found("sparse_gradient", f"{__name__}:{name}").values == (word,)
+def test_a_path_that_differs_under_sparse_gradients_is_reported(name: str, word: str) -> None:
+    assert finding_on("sparse_gradient", f"{__name__}:{name}").values == (word,)
     assert word not in QUESTIONS["sparse_gradient"].usual

@@ -1,4 +1,4 @@
-"""Is it seen how an optimizer handles the list of parameters: tied, repeated, reordered, of mixed precision?"""
+"""Tests of the questions about the list of parameters: repeated and reordered parameters, right optimizers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
-from tests.selftest.fingerprint.asked import asked
-from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, found, usual
+from tests.selftest.fingerprint.asked import finding_of
+from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, finding_on, is_usual
 
-DRAWN = ("parameter_order", "mixed_dtypes", "add_param_group", "group_options", "exempt_first")
+COMPARISONS_WITH_OTHERS = ("parameter_order", "mixed_dtypes", "add_param_group", "group_options", "exempt_first")
 
 
 class CountsStepsAndDecaysMuch(AdamWTwin):
-    """Count steps by group, so that a second mention in a step is no second step, and decay by weight_decay alone."""
+    """Decay by weight_decay alone, and halve the updates of a parameter after its first one, also within a step."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.mul_(1 - group["weight_decay"]).sub_(group["lr"] * grad * (0.5 if state else 1.0))
@@ -25,7 +25,7 @@ class CountsStepsAndDecaysMuch(AdamWTwin):
 
 
 class AddsIntoGradient(SgdTwin):
-    """Add the decay to .grad itself, under a momentum: a second mention in a step adds to what the first has added."""
+    """Add the decay to .grad itself, under momentum, so that a repeated parameter adds to the gradient twice."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, momentum=0.9, weight_decay=weight_decay)
@@ -35,35 +35,35 @@ class AddsIntoGradient(SgdTwin):
 
 
 def test_the_decays_of_a_repeated_parameter_are_counted() -> None:
-    """Listed twice and decayed for each pair."""
-    numbers = found("repeated", path("CountsRepeats")).numbers
+    """The mutant decays once for each pair of two listings, so four times."""
+    numbers = finding_on("repeated", path("CountsRepeats")).numbers
 
     assert numbers["decays"] == pytest.approx(4, rel=1e-9)
 
 
-def test_momentum_that_is_set_up_twice_is_still_two_decays() -> None:
-    """SGD's first step knows no buffer for either mention, so that it is not two steps in a row."""
-    finding = found("repeated", "torch.optim:SGD", {"momentum": 0.9})
+def test_two_decays_are_counted_under_momentum_too() -> None:
+    """In SGD's first step neither listing has a momentum buffer, so the step differs from two steps in a row."""
+    finding = finding_on("repeated", "torch.optim:SGD", {"momentum": 0.9})
 
     assert finding.numbers["decays"] == pytest.approx(2, rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "word"), [("CountsStepsAndDecaysMuch", "twice"), ("AddsIntoGradient", "")])
-def test_two_decays_are_two_however_much_each_takes(name: str, word: str) -> None:
-    """And what a rule makes of two decays in one gradient is not counted, once its coupling is known."""
+def test_two_large_decays_count_as_two(name: str, word: str) -> None:
+    """Decays that the update rule rescales are not counted, once the coupling is known."""
     runner = SubjectRunner(f"{__name__}:{name}", {})
-    runner.known["coupling"] = asked("coupling", runner.path)
+    runner.known["coupling"] = finding_of("coupling", runner.path)
 
     finding = QUESTIONS["repeated"].ask(runner)
 
     assert " ".join(finding.values) == word, finding.says
 
 
-@pytest.mark.parametrize("question", DRAWN)
+@pytest.mark.parametrize("question", COMPARISONS_WITH_OTHERS)
 @pytest.mark.parametrize("name", ["SeededNoise", "NormOfAll"])
-def test_runs_that_need_not_agree_are_not_held_against_each_other(question: str, name: str) -> None:
-    """An optimizer that draws random numbers, and one whose tensors know of each other, are right and not comparable."""
-    finding = found(question, path(name))
+def test_runs_of_right_optimizers_that_may_differ_are_no_fault(question: str, name: str) -> None:
+    """One optimizer draws random numbers; in the other, each parameter's path depends on the others. Both are right."""
+    finding = finding_on(question, path(name))
 
     assert finding.values in ((), ("depends_on_others",))
     assert finding.values or "not known, because" in finding.says
@@ -71,25 +71,25 @@ def test_runs_that_need_not_agree_are_not_held_against_each_other(question: str,
 
 @pytest.mark.parametrize("question", sorted(set(QUESTIONS) - {"default_options"}))
 @pytest.mark.parametrize("name", ["AdamW", "Lion", "Lamb"])
-def test_a_right_optimizer_is_never_called_faulty(question: str, name: str) -> None:
-    """Every question of this kind; that the references check no settings is true, and marked."""
+def test_a_right_optimizer_gets_usual_answers(question: str, name: str) -> None:
+    """The exceptions are true: two of the reference optimizers check no settings."""
     path = f"{'torch.optim' if name == 'AdamW' else 'harness.optimizers.conventions'}:{name}"
 
-    assert usual(question, path) or (question, name) in [("rejects", "Lion"), ("rejects", "Lamb")]
+    assert is_usual(question, path) or (question, name) in [("rejects", "Lion"), ("rejects", "Lamb")]
 
 
 @pytest.mark.parametrize("question", sorted(QUESTIONS))
-def test_a_question_says_what_each_of_its_words_means(question: str) -> None:
-    """And what is usual is one of them."""
-    asked = QUESTIONS[question]
+def test_a_question_explains_each_of_its_answers(question: str) -> None:
+    """The usual answers are among them."""
+    declared = QUESTIONS[question]
 
-    assert asked.asks.endswith("?")
-    assert all(asked.values.values())
-    assert set(asked.usual) <= set(asked.values) | {"untouched"}
+    assert declared.asks.endswith("?")
+    assert all(declared.values.values())
+    assert set(declared.usual) <= set(declared.values) | {"untouched"}
 
 
-def test_every_class_of_torch_that_decays_is_asked() -> None:
-    """All of torch.optim but those that take no weight_decay, and SparseAdam."""
+def test_every_torch_class_with_weight_decay_has_answers() -> None:
+    """The three others take no weight_decay."""
     import torch
 
     known = {name for name in vars(torch.optim) if name[0].isupper()} - {"Optimizer"}

@@ -1,39 +1,39 @@
-"""Is it seen what a step keeps, and what it does at its edges?"""
+"""Tests of the questions about one step: random numbers, clipping, lr as a tensor, lr = 0, maximize."""
 
 from __future__ import annotations
 
 import torch
 
 from tests.mutants.collection import path
-from tests.selftest.fingerprint.handled_subjects import MUTANTS, found, usual
+from tests.selftest.fingerprint.handled_subjects import MUTANTS, finding_on, is_usual
 
 
-def test_an_optimizer_that_draws_random_numbers_is_right() -> None:
-    """It repeats itself from the same seed."""
-    assert found("deterministic", path("SeededNoise")).values == ("seeded",)
-    assert usual("deterministic", path("SeededNoise"))
+def test_an_optimizer_that_draws_random_numbers_is_usual() -> None:
+    """It takes the same path from the same seed."""
+    assert finding_on("deterministic", path("SeededNoise")).values == ("seeded",)
+    assert is_usual("deterministic", path("SeededNoise"))
 
 
-def test_clipping_reaches_decay_that_goes_through_the_moments() -> None:
-    """And leaves decoupled decay as it is, to rounding."""
-    assert found("clip", MUTANTS + "CoupledL2").numbers["change"] > 0.1
-    assert found("clip", MUTANTS + "AdamWTwin").numbers["change"] < 1e-13
+def test_clipping_changes_coupled_decay_only() -> None:
+    """Coupled decay goes through the moments. Decoupled decay is unchanged, to rounding."""
+    assert finding_on("clip", MUTANTS + "CoupledL2").numbers["change"] > 0.1
+    assert finding_on("clip", MUTANTS + "AdamWTwin").numbers["change"] < 1e-13
 
 
-def test_a_rate_that_is_kept_in_float32_is_the_same_to_its_rounding() -> None:
-    """As foreach ASGD keeps it."""
-    finding = found("lr_tensor", "torch.optim:ASGD", {"foreach": True})
+def test_a_learning_rate_in_float32_agrees_to_its_rounding() -> None:
+    """ASGD with foreach keeps its learning rate in a float32 tensor."""
+    finding = finding_on("lr_tensor", "torch.optim:ASGD", {"foreach": True})
 
     assert finding.values == ("same_in_single",)
     assert 1e-12 < finding.numbers["gap"] < 1e-6
 
 
-def test_a_zero_gradient_fault_is_not_blamed_on_the_lr() -> None:
+def test_nan_from_a_zero_gradient_is_not_blamed_on_zero_lr() -> None:
     """Without eps, Adam divides 0 by 0 at any learning rate."""
-    assert found("zero_lr", "torch.optim:AdamW", {"eps": 0.0}).values == ("identity",)
+    assert finding_on("zero_lr", "torch.optim:AdamW", {"eps": 0.0}).values == ("identity",)
 
 
 def test_steps_are_compared_in_single_precision_too() -> None:
-    """With a tolerance that follows from it."""
-    assert found("maximize", "torch.optim:AdamW", dtype=torch.float32).values == ("as_minimize_of_minus_g",)
-    assert found("maximize", path("MaximizeFlipsDecay"), dtype=torch.float32).values == ("decay_flipped",)
+    """The tolerance follows from the precision."""
+    assert finding_on("maximize", "torch.optim:AdamW", dtype=torch.float32).values == ("as_minimize_of_minus_g",)
+    assert finding_on("maximize", path("MaximizeFlipsDecay"), dtype=torch.float32).values == ("decay_flipped",)

@@ -1,4 +1,4 @@
-"""Is nothing said of an optimizer whose weights stand still, or are no numbers?"""
+"""Tests of preconditions: questions have no answer if weights do not move or become NaN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.fingerprint.ask import QUESTIONS, ask
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.preconditions import NOT_FINITE, STILL, unmet
+from harness.fingerprint.measuring.preconditions import NOT_FINITE, NOT_MOVING, unmet
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.decay_rule import AdamWTwin, Group, State
 
@@ -47,32 +47,32 @@ class SpoiledByDecay(Spoiled):
             super().decay(w, grad, group, state)
 
 
-def said(name: str, *questions: str) -> dict[str, Finding]:
-    """Return what a fingerprint says of an optimizer of this file."""
+def findings_of(name: str, *questions: str) -> dict[str, Finding]:
+    """Return the findings of a fingerprint on an optimizer of this file, by question."""
     return {question.name: finding for question, finding in ask(f"{__name__}:{name}", {}, questions)}
 
 
 @pytest.mark.parametrize("name", ["NeverMoves", "LearnsWhereItDecays"])
-def test_a_rule_that_never_moves_a_weight_has_no_name(name: str) -> None:
-    for finding in said(name, *UPDATE).values():
-        assert (finding.values, finding.says) == ((), STILL)
+def test_no_update_rule_is_named_if_no_weight_moves(name: str) -> None:
+    for finding in findings_of(name, *UPDATE).values():
+        assert (finding.values, finding.says) == ((), NOT_MOVING)
 
 
 @pytest.mark.parametrize("name", ["Spoiled", "SpoiledByDecay"])
-def test_weights_that_are_no_numbers_have_no_decay(name: str) -> None:
-    for finding in said(name, *DECAY, "none_gradient", "empty_group", "state_dict").values():
+def test_no_decay_is_found_if_weights_become_nan(name: str) -> None:
+    for finding in findings_of(name, *DECAY, "none_gradient", "empty_group", "state_dict").values():
         assert (finding.values, finding.says) == ((), NOT_FINITE)
 
 
-def test_what_is_spoiled_without_decay_has_no_precision_and_no_rule() -> None:
-    found = said("Spoiled", "precision", *UPDATE)
-    assert {(finding.values, finding.says) for finding in found.values()} == {((), NOT_FINITE)}
-    assert said("SpoiledByDecay", "step_rule")["step_rule"].values == ("adam",)
+def test_nan_without_decay_hides_the_precision_and_the_rule() -> None:
+    findings = findings_of("Spoiled", "precision", *UPDATE)
+    assert {(finding.values, finding.says) for finding in findings.values()} == {((), NOT_FINITE)}
+    assert findings_of("SpoiledByDecay", "step_rule")["step_rule"].values == ("adam",)
 
 
 @pytest.mark.parametrize("name", ["step_rule", "coupling", "clip", "rejects"])
 def test_an_optimizer_that_moves_meets_every_precondition(name: str) -> None:
-    question = next(one for one in QUESTIONS if one.name == name)
+    question = next(question for question in QUESTIONS if question.name == name)
 
     assert unmet(SubjectRunner("torch.optim:AdamW", {}), question) == ""
-    assert unmet(SubjectRunner("torch.optim:AdamW", {"eps": 0.0}), question) == ""  # NaN only where gradients are zero
+    assert unmet(SubjectRunner("torch.optim:AdamW", {"eps": 0.0}), question) == ""  # eps 0 gives NaN only for zero gradients

@@ -1,4 +1,4 @@
-"""Does a parameter meet the same numbers whatever stands beside it, and is a difference of two paths seen?"""
+"""Tests of self-comparison: equal numbers in any run, differences of paths, optimizers that raise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADAMW = SubjectRunner("torch.optim:AdamW", {})
 
 
 def test_starts_have_both_signs_and_several_magnitudes() -> None:
-    """From 0.05 to 2.5, and none at which weight_decay x w is 1."""
+    """Absolute values lie between 0.05 and 2.5, and weight_decay x w is 1 for none of them."""
     start = self_comparison.start(1)
 
     assert (start < 0).sum() == (start > 0).sum() == 6
@@ -30,29 +30,29 @@ def test_starts_have_both_signs_and_several_magnitudes() -> None:
 
 
 def test_the_same_seed_gives_the_same_numbers_in_any_shape() -> None:
-    """So that a vector and a matrix can be held against each other."""
+    """A vector can therefore be compared with a matrix."""
     for draw in (lambda shape: self_comparison.start(3, shape), lambda shape: self_comparison.gradient_at(3, 2, shape)):
         assert draw((12,)).equal(draw((4, 3)).reshape(12))
         assert draw((3, 2, 2, 1)).equal(draw((4, 3)).reshape(3, 2, 2, 1))
 
 
 def test_gradients_are_never_near_zero() -> None:
-    """An update that divides by their size would make much of rounding."""
+    """An update that divides by the size of a small gradient would amplify rounding."""
     assert min(float(self_comparison.gradient_at(seed, step).abs().min()) for seed in (1, 2, 3) for step in range(20)) >= 0.2
 
 
-def test_a_run_that_is_driven_in_two_parts_is_the_run_in_one() -> None:
-    """Steps have numbers, and gradients follow from them."""
-    one = self_comparison.track(ADAMW)
-    optimizer = self_comparison.build(ADAMW, [one])
-    self_comparison.run_tracked(optimizer, [one], range(3))
-    self_comparison.run_tracked(optimizer, [one], range(3, 5))
+def test_a_run_in_two_parts_equals_the_run_in_one() -> None:
+    """The gradients follow from the numbers of the steps."""
+    tracked = self_comparison.track(ADAMW)
+    optimizer = self_comparison.build(ADAMW, [tracked])
+    self_comparison.run_tracked(optimizer, [tracked], range(3))
+    self_comparison.run_tracked(optimizer, [tracked], range(3, 5))
 
-    assert self_comparison.max_relative_difference(one.path, self_comparison.run_alone(ADAMW).path) == 0.0
+    assert self_comparison.max_relative_difference(tracked.path, self_comparison.run_alone(ADAMW).path) == 0.0
 
 
-def test_a_gap_is_a_part_of_the_largest_weight() -> None:
-    """And infinite where a path is not finite."""
+def test_a_difference_is_relative_to_the_largest_weight() -> None:
+    """The difference is infinite where a path is not finite."""
     path = [torch.tensor([1.0, -4.0])]
 
     assert self_comparison.max_relative_difference([torch.tensor([1.0, -3.0])], path) == 0.25
@@ -61,7 +61,7 @@ def test_a_gap_is_a_part_of_the_largest_weight() -> None:
 
 
 def test_a_tolerance_follows_from_steps_and_precision() -> None:
-    """And the decay that is looked for is at least ten thousand of it in float64."""
+    """In float64 the effect of weight decay exceeds ten thousand tolerances."""
     single = SubjectRunner("torch.optim:AdamW", {}, torch.float32)
     effect = self_comparison.max_relative_difference(
         self_comparison.run_alone(ADAMW).path, self_comparison.run_alone(ADAMW, weight_decay=0.0).path
@@ -74,16 +74,16 @@ def test_a_tolerance_follows_from_steps_and_precision() -> None:
     assert not self_comparison.decay_shows(SubjectRunner(MUTANTS + "DecayForgotten", {}))
 
 
-def test_what_draws_and_what_is_entangled_is_known() -> None:
-    """Neither is AdamW."""
+def test_random_draws_and_coupled_parameters_are_detected() -> None:
+    """AdamW has neither."""
     noise, norm = SubjectRunner(path("SeededNoise"), {}), SubjectRunner(path("NormOfAll"), {})
 
     assert [self_comparison.is_stochastic(runner) for runner in (ADAMW, noise, norm)] == [False, True, False]
     assert [self_comparison.couples_parameters(runner) for runner in (ADAMW, norm)] == [False, True]
 
 
-def test_paths_that_part_are_a_difference_unless_they_may() -> None:
-    """Chance is an excuse always, neighbours only where there are other ones."""
+def test_two_paths_differ_unless_a_right_optimizer_may_differ() -> None:
+    """Coupled parameters are a reason only if the runs have other parameters."""
     norm = SubjectRunner(path("NormOfAll"), {})
 
     assert self_comparison.same_path_finding(ADAMW, 0.1, what="it", same="same").values == ("differs",)
@@ -102,32 +102,32 @@ class MovesFromTheSixthStepOn(AdamWTwin):
             w.copy_(before)
 
 
-def test_an_optimizer_that_waits_is_asked_nothing_about_its_first_steps() -> None:
-    """It has not moved yet, which is not that it never moves."""
+def test_questions_on_few_steps_are_not_asked_during_warmup() -> None:
+    """A weight that has not moved in the first steps may still move later."""
     path = f"{__name__}:MovesFromTheSixthStepOn"
-    answers = {
-        question.name: found for question, found in ask(path, {}, ["zero_dim", "add_param_group", "zero_lr", "state_dict"])
+    findings = {
+        question.name: finding for question, finding in ask(path, {}, ["zero_dim", "add_param_group", "zero_lr", "state_dict"])
     }
 
     assert self_comparison.has_warmup(SubjectRunner(path, {}))
-    assert {found.says for found in answers.values()} == {"not known, because no weight moves in the first 5 steps"}
-    assert len(answers) == 4
+    assert {finding.says for finding in findings.values()} == {"not known, because no weight moves in the first 5 steps"}
+    assert len(findings) == 4
 
 
 def complains_at_length(params: Any, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Refuse what it is given in 500 characters."""
+    """Raise an exception with a message of 500 characters."""
     raise ValueError(500 * "x")
 
 
-def test_a_finding_is_a_line_whatever_an_optimizer_says() -> None:
-    """And says nothing but that."""
-    ((_, found),) = ask(f"{__name__}:complains_at_length", {}, ["coupling"])
+def test_a_long_exception_is_cut_to_one_line() -> None:
+    """The finding has no value and at most 139 characters."""
+    ((_, finding),) = ask(f"{__name__}:complains_at_length", {}, ["coupling"])
 
-    assert (found.values, len(found.says)) == ((), 139)
+    assert (finding.values, len(finding.says)) == ((), 139)
 
 
 class KeepsItsLrTensor(AdamWTwin):
-    """Keep the learning rate in a tensor that a compiled step holds on to, as torchao's optimizers do."""
+    """Keep the learning rate in one tensor, to which a compiled step refers, as torchao's optimizers do."""
 
     def add_param_group(self, param_group: Group) -> None:
         super().add_param_group(param_group)
@@ -139,54 +139,56 @@ class KeepsItsLrTensor(AdamWTwin):
         super().update(w, grad, {**group, "lr": float(group["lr"])}, state)
 
 
-def test_a_learning_rate_in_a_tensor_is_changed_as_schedulers_change_it() -> None:
-    """In place; and its rounding to float32 is no scale of its own."""
-    answers = {
-        question.name: found for question, found in ask(f"{__name__}:KeepsItsLrTensor", {}, ["step_rule", "scale", "zero_lr"])
+def test_a_learning_rate_in_a_tensor_is_changed_in_place() -> None:
+    """torch's schedulers do the same. The rounding of the tensor to float32 must not change the answer on the scale."""
+    findings = {
+        question.name: finding for question, finding in ask(f"{__name__}:KeepsItsLrTensor", {}, ["step_rule", "scale", "zero_lr"])
     }
 
-    assert {name: found.values for name, found in answers.items()} == {
+    assert {name: finding.values for name, finding in findings.items()} == {
         "step_rule": ("adam",),
         "scale": ("lr",),
         "zero_lr": ("identity",),
     }
 
 
-def test_an_optimizer_that_needs_a_closure_is_said_to_need_one() -> None:
-    """LBFGS evaluates the loss again; what takes no step can still be asked."""
-    answers = {question.name: found for question, found in ask("torch.optim:LBFGS", {}, ["step_rule", "coupling", "rejects"])}
+def test_an_optimizer_that_needs_a_closure_is_reported_so() -> None:
+    """LBFGS evaluates the loss again. Questions that take no step are still answered."""
+    findings = {
+        question.name: finding for question, finding in ask("torch.optim:LBFGS", {}, ["step_rule", "coupling", "rejects"])
+    }
 
-    assert "its step needs a closure" in answers["step_rule"].says
-    assert answers["coupling"].values == ("none",)
-    assert answers["rejects"].values == ("all",)
+    assert "its step needs a closure" in findings["step_rule"].says
+    assert findings["coupling"].values == ("none",)
+    assert findings["rejects"].values == ("all",)
 
 
-def test_an_optimizer_that_takes_no_weight_decay_is_measured_without() -> None:
-    """Rprop: everything but its decay."""
-    wanted = ["element_wise", "hidden_decay", "scale", "state_dict", "repeated"]
-    answers = {question.name: found for question, found in ask("torch.optim:Rprop", {}, wanted)}
+def test_an_optimizer_without_weight_decay_is_measured() -> None:
+    """Rprop takes no weight_decay. Everything except its decay is measured."""
+    questions = ["element_wise", "hidden_decay", "scale", "state_dict", "repeated"]
+    findings = {question.name: finding for question, finding in ask("torch.optim:Rprop", {}, questions)}
 
-    assert {name: " ".join(found.values) for name, found in answers.items()} == {
+    assert {name: " ".join(finding.values) for name, finding in findings.items()} == {
         "element_wise": "yes",
         "hidden_decay": "none",
         "scale": "",
         "state_dict": "identical",
         "repeated": "twice",
     }
-    assert "decay" not in answers["repeated"].says
+    assert "decay" not in findings["repeated"].says
 
 
-def test_what_raises_is_refused_only_where_a_plain_run_does_not_raise() -> None:
-    """An optimizer that cannot take a step at all refuses nothing in particular."""
+def test_an_error_is_a_refusal_only_if_a_plain_run_succeeds() -> None:
+    """If an optimizer cannot take any step, its error is not about this question."""
 
     @self_comparison.refusal_is_an_answer
-    def ask(runner: SubjectRunner) -> Finding:
+    def broken_question(runner: SubjectRunner) -> Finding:
         raise ValueError("no such\nthing " + 200 * "x")
 
-    found = ask(ADAMW)
+    finding = broken_question(ADAMW)
 
-    assert found.values == ("refused",)
-    assert found.says.startswith("refused: ValueError: no such thing xxx")
-    assert len(found.says) <= self_comparison.SAID + len("refused: ")
+    assert finding.values == ("refused",)
+    assert finding.says.startswith("refused: ValueError: no such thing xxx")
+    assert len(finding.says) <= self_comparison.ERROR_LENGTH + len("refused: ")
     with pytest.raises(RunError, match="its step needs a closure"):
-        ask(SubjectRunner("torch.optim:LBFGS", {}))
+        broken_question(SubjectRunner("torch.optim:LBFGS", {}))

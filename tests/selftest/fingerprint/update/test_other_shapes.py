@@ -1,4 +1,4 @@
-"""Is another rule for vectors or 4-D tensors found, and said?"""
+"""Tests of the question about other shapes: another update or decay of vectors and 4-D tensors is found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from harness.fingerprint.update.other_shapes import QUESTION
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import asked
+from tests.selftest.fingerprint.asked import finding_of
 
 
 class SignsForVectors(AdamWTwin):
@@ -27,20 +27,20 @@ class SignsForVectors(AdamWTwin):
         ("torch.optim:Adafactor", "differs", "1-D: update other, the same decay; 4-D: update other, the same decay"),
     ],
 )
-def test_each_shape_is_said(path: str, word: str, says: str) -> None:
-    found = asked(QUESTION.name, path)
-    assert found.values == (word,)
-    assert found.says == says
+def test_each_shape_is_compared_with_a_matrix(path: str, word: str, says: str) -> None:
+    finding = finding_of(QUESTION.name, path)
+    assert finding.values == (word,)
+    assert finding.says == says
 
 
-def test_a_shape_that_is_refused_is_said_with_the_reason() -> None:
-    found = asked(QUESTION.name, "torch.optim:Muon")
-    assert found.values == ("refused",)
-    assert found.says.startswith(
+def test_a_refused_shape_has_the_reason_of_its_refusal() -> None:
+    finding = finding_of(QUESTION.name, "torch.optim:Muon")
+    assert finding.values == ("refused",)
+    assert finding.says.startswith(
         "1-D: refused (ValueError: Muon only supports 2D parameters wh...); 4-D: refused (ValueError: Muon"
     )
-    assert len(found.says) < 140
+    assert len(finding.says) < 140
 
 
-def test_another_strength_for_another_shape_is_said() -> None:
-    assert "decay decoupled of 0.0075 x w" in asked(QUESTION.name, path("DecayByFanIn")).says
+def test_another_strength_for_another_shape_is_found() -> None:
+    assert "decay decoupled of 0.0075 x w" in finding_of(QUESTION.name, path("DecayByFanIn")).says

@@ -1,4 +1,4 @@
-"""Is single precision inside an optimizer found, and a coarse update rule not mistaken for it?"""
+"""Tests of the precision question: single precision is found, and a coarse rule is not taken for it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from torch import Tensor
 from harness.fingerprint.update.precision import QUESTIONS
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import MUTANTS, asked
+from tests.selftest.fingerprint.asked import MUTANTS, finding_of
 
 (QUESTION,) = QUESTIONS
 
 
 class RoundsTheDecayed(AdamWTwin):
-    """Round the weight to single precision where it decays, and take the update in double."""
+    """Decay a weight that is rounded to single precision, and compute the update in double."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.copy_((w.float() * (1 - group["lr"] * group["weight_decay"])).double())
 
 
 class RoundsTheDecay(AdamWTwin):
-    """Compute what is subtracted in single precision, and subtract it in double."""
+    """Compute the decay in single precision, and subtract it in double."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         w.sub_((group["lr"] * group["weight_decay"] * w.float()).double())
 
 
 class StepsOftenAtFirst(AdamWTwin):
-    """Take the first step of a process fifty times."""
+    """Take fifty updates at the first step of a process, and one at each later step."""
 
     taken = False
 
@@ -40,7 +40,7 @@ class StepsOftenAtFirst(AdamWTwin):
 
 
 class Unseeded(AdamWTwin):
-    """Add noise of its own."""
+    """Add noise from its own generator, which no seed of the suite resets."""
 
     noise = torch.Generator().manual_seed(3)
 
@@ -49,24 +49,24 @@ class Unseeded(AdamWTwin):
 
 
 class RefusesAll(AdamWTwin):
-    """Take no precision at all."""
+    """Refuse weights of any precision."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         raise TypeError("not today")
 
 
 @pytest.mark.parametrize("name", ["AdamW", "SGD", "Adafactor", "Adadelta", "Adagrad", "RAdam", "ASGD"])
-def test_torch_updates_doubles_in_double(name: str) -> None:
-    found = asked(QUESTION.name, f"torch.optim:{name}")
-    assert found.values == ("float64",)
-    assert found.numbers["fine"] == pytest.approx(found.numbers["coarse"], rel=0.05)
+def test_torch_updates_float64_weights_in_double(name: str) -> None:
+    finding = finding_of(QUESTION.name, f"torch.optim:{name}")
+    assert finding.values == ("float64",)
+    assert finding.numbers["fine"] == pytest.approx(finding.numbers["coarse"], rel=0.05)
 
 
 @pytest.mark.parametrize("path", ["torch.optim:Muon", "harness.optimizers:Lion"])
-def test_a_rule_that_keeps_signs_or_few_bits_is_judged_by_its_weights(path: str) -> None:
-    found = asked(QUESTION.name, path)
-    assert found.values == ("float64",)
-    assert "signs or few bits" in found.says
+def test_a_rule_of_signs_or_few_bits_is_judged_by_its_weights(path: str) -> None:
+    finding = finding_of(QUESTION.name, path)
+    assert finding.values == ("float64",)
+    assert "signs or few bits" in finding.says
 
 
 @pytest.mark.parametrize(
@@ -74,30 +74,30 @@ def test_a_rule_that_keeps_signs_or_few_bits_is_judged_by_its_weights(path: str)
     [("SingleInside", "is a float32 number"), ("SingleUpdate", "single inside"), ("RefusesDouble", "float64 is refused")],
 )
 def test_single_precision_is_found(name: str, words: str) -> None:
-    found = asked(QUESTION.name, path(name))
-    assert found.values == ("float32",)
-    assert words in found.says
+    finding = finding_of(QUESTION.name, path(name))
+    assert finding.values == ("float32",)
+    assert words in finding.says
 
 
-def test_an_optimizer_that_takes_neither_is_not_called_single() -> None:
+def test_a_refusal_of_both_precisions_is_not_called_single() -> None:
     with pytest.raises(ValueError, match="not today"):
-        asked(QUESTION.name, f"{__name__}:RefusesAll")
+        finding_of(QUESTION.name, f"{__name__}:RefusesAll")
 
 
 @pytest.mark.parametrize("name", ["RoundsTheDecayed", "RoundsTheDecay"])
-def test_a_decay_in_single_precision_is_found_under_an_update_in_double(name: str) -> None:
-    found = asked(QUESTION.name, f"{__name__}:{name}")
-    assert found.values == ("float32",)
-    assert found.says.startswith("single decay")
+def test_a_single_decay_is_found_beside_an_update_in_double(name: str) -> None:
+    finding = finding_of(QUESTION.name, f"{__name__}:{name}")
+    assert finding.values == ("float32",)
+    assert finding.says.startswith("single decay")
 
 
 @pytest.mark.parametrize("path", [MUTANTS + "SignDecay", MUTANTS + "DecayInsideMoments", "torch.optim:Adam", path("Lars")])
-def test_a_decay_of_any_form_in_double_is_not_called_single(path: str) -> None:
-    assert asked(QUESTION.name, path).values == ("float64",)
+def test_a_decay_in_double_is_not_called_single(path: str) -> None:
+    assert finding_of(QUESTION.name, path).values == ("float64",)
 
 
 @pytest.mark.parametrize("name", ["StepsOftenAtFirst", "Unseeded"])
-def test_runs_that_differ_are_not_called_single(name: str) -> None:
-    found = asked(QUESTION.name, f"{__name__}:{name}")
-    assert found.values == ()
-    assert found.says.startswith("unknown: repeated runs differ")
+def test_repeated_runs_that_differ_are_not_called_single(name: str) -> None:
+    finding = finding_of(QUESTION.name, f"{__name__}:{name}")
+    assert finding.values == ()
+    assert finding.says.startswith("unknown: repeated runs differ")

@@ -1,4 +1,4 @@
-"""Is an update told by what it depends on, and named only where a closed form fits?"""
+"""Tests of the questions about the update: its properties are measured, and a rule is named if it fits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 from harness.fingerprint.update import other_shapes
 from harness.fingerprint.update.questions import QUESTIONS
 from tests.mutants.decay_rule import AdamWTwin, Group, State
-from tests.selftest.fingerprint.asked import asked, findings
+from tests.selftest.fingerprint.asked import finding_of, findings_of
 
 
 class ClipsAllTogether(AdamWTwin):
-    """Divide by the norm of all gradients of a group: tensors notice each other."""
+    """Divide by the norm of all gradients of a group, so that each tensor changes the others' steps."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        norm = torch.stack([one.grad.norm() for one in group["params"]]).norm()
+        norm = torch.stack([parameter.grad.norm() for parameter in group["params"]]).norm()
         w.sub_(group["lr"] * grad / norm)
 
 
@@ -34,7 +34,7 @@ class WaitsOneStep(AdamWTwin):
         return grad / grad.abs().max() * (state["t"] > 1)
 
 
-def test_the_questions_are_named_as_the_contract_and_the_report_name_them() -> None:
+def test_the_questions_have_the_names_of_contract_and_report() -> None:
     assert [question.name for question in (*QUESTIONS, other_shapes.QUESTION)] == [
         "element_wise",
         "scale_free",
@@ -44,25 +44,25 @@ def test_the_questions_are_named_as_the_contract_and_the_report_name_them() -> N
     ]
 
 
-def test_tensors_that_notice_each_other_are_not_element_wise() -> None:
-    found = asked("element_wise", f"{__name__}:ClipsAllTogether")
-    assert found.values == ("no",)
-    assert "of another tensor" in found.says
+def test_a_norm_over_all_tensors_is_not_element_wise() -> None:
+    finding = finding_of("element_wise", f"{__name__}:ClipsAllTogether")
+    assert finding.values == ("no",)
+    assert "of another tensor" in finding.says
 
 
-def test_a_matrix_whose_coordinates_notice_each_other_is_not_element_wise() -> None:
-    found = asked("element_wise", "torch.optim:Muon")
-    assert found.values == ("no",)
-    assert "of its own tensor" in found.says
+def test_a_rule_for_whole_matrices_is_not_element_wise() -> None:
+    finding = finding_of("element_wise", "torch.optim:Muon")
+    assert finding.values == ("no",)
+    assert "of its own tensor" in finding.says
 
 
 @pytest.mark.parametrize(("name", "word"), [("AdamW", "yes"), ("SGD", "no"), ("Muon", "by_tensor"), ("Adafactor", "by_tensor")])
-def test_freedom_of_scale_is_measured_by_coordinate_and_by_tensor(name: str, word: str) -> None:
-    assert asked("scale_free", f"torch.optim:{name}").values == (word,)
+def test_scale_freedom_is_measured_by_coordinate_and_by_tensor(name: str, word: str) -> None:
+    assert finding_of("scale_free", f"torch.optim:{name}").values == (word,)
 
 
-def test_gradient_descent_goes_as_far_as_its_gradients() -> None:
-    assert asked("scale_free", "torch.optim:SGD").numbers["whole"] == pytest.approx(2**13 - 1, rel=1e-9)
+def test_steps_of_gradient_descent_are_proportional_to_gradients() -> None:
+    assert finding_of("scale_free", "torch.optim:SGD").numbers["whole"] == pytest.approx(2**13 - 1, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -74,17 +74,17 @@ def test_gradient_descent_goes_as_far_as_its_gradients() -> None:
     ],
 )
 def test_a_step_that_depends_on_the_weight_is_found(path: str, word: str) -> None:
-    assert asked("update_depends_on_weight", path).values == (word,)
+    assert finding_of("update_depends_on_weight", path).values == (word,)
 
 
-def test_a_rule_without_a_name_is_described_by_what_is_known() -> None:
-    found = findings("torch.optim:NAdam")["step_rule"]
-    assert found.values == ("other",)
-    assert found.says.endswith("element wise: yes, scale free: yes, update depends on weight: no")
+def test_a_rule_without_a_name_is_described_by_its_properties() -> None:
+    finding = findings_of("torch.optim:NAdam")["step_rule"]
+    assert finding.values == ("other",)
+    assert finding.says.endswith("element wise: yes, scale free: yes, update depends on weight: no")
 
 
 class OrthogonalFromFourOn(AdamWTwin):
-    """Orthogonalise a matrix of at least four rows and columns, and take Adam's step of a smaller one, as timm's Muon does."""
+    """Orthogonalise a matrix with at least four rows and columns, and take Adam's step for a smaller one, as timm's Muon does."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         if min(w.shape) < 4:
@@ -93,15 +93,15 @@ class OrthogonalFromFourOn(AdamWTwin):
         return left @ right
 
 
-def test_a_rule_that_spares_small_matrices_is_orthogonal_all_the_same() -> None:
-    assert asked("step_rule", f"{__name__}:OrthogonalFromFourOn").values == ("orthogonal",)
+def test_a_rule_for_larger_matrices_only_is_orthogonal() -> None:
+    assert finding_of("step_rule", f"{__name__}:OrthogonalFromFourOn").values == ("orthogonal",)
 
 
 def test_muon_is_orthogonal_and_adam_is_not() -> None:
-    assert "singular values of a step are within a factor of" in asked("step_rule", "torch.optim:Muon").says
-    assert asked("step_rule", "torch.optim:Adamax").values == ("other",)
+    assert "singular values of a step are within a factor of" in finding_of("step_rule", "torch.optim:Muon").says
+    assert finding_of("step_rule", "torch.optim:Adamax").values == ("other",)
 
 
-def test_a_rule_that_waits_for_a_step_is_not_orthogonal() -> None:
+def test_a_rule_without_a_first_step_is_not_orthogonal() -> None:
     """A step of zero has no singular values to compare."""
-    assert asked("step_rule", f"{__name__}:WaitsOneStep").values == ("other",)
+    assert finding_of("step_rule", f"{__name__}:WaitsOneStep").values == ("other",)

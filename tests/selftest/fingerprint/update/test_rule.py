@@ -1,4 +1,4 @@
-"""Does a closed form fit its own rule, and no other?"""
+"""Tests of the closed forms of update rules: each fits its own rule and no other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES = [
 
 
 class EpsBesideUncorrectedRoot(AdamWTwin):
-    """Add eps before the root is corrected for its start: the shorter form of Kingma and Ba's section 2."""
+    """Add eps to the root before it is corrected for its start at zero: the shorter form of Kingma and Ba's section 2."""
 
     def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         m, v = self.moments(grad, grad, group, state)
@@ -46,7 +46,7 @@ class EpsInsideTheRoot(AdamWTwin):
         return m / ((v + 1e-15).sqrt() + group["eps"])
 
 
-def test_a_step_that_is_adams_but_for_its_eps_is_another_rule_and_says_how_near_it_is() -> None:
+def test_adam_with_eps_under_the_root_is_another_rule() -> None:
     runner = SubjectRunner(f"{__name__}:EpsInsideTheRoot", {})
     word, says = rule_of(updates(runner, draw_sequence()), runner)
     assert word == "other"
@@ -54,21 +54,21 @@ def test_a_step_that_is_adams_but_for_its_eps_is_another_rule_and_says_how_near_
 
 
 class OwnRateForEachTensor(SgdTwin):
-    """Momentum with a rate that each tensor's first gradient sets."""
+    """Take momentum's step at a rate that the first gradient of each tensor sets."""
 
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         rate = state.setdefault("rate", float(1 / grad.norm()))
         super().update(w, rate * grad, group, state)
 
 
-def test_adams_two_places_for_eps_are_both_known_and_told_apart() -> None:
+def test_both_places_of_adams_eps_are_distinguished() -> None:
     runner = SubjectRunner(f"{__name__}:EpsBesideUncorrectedRoot", {"eps": 1e-4})
     word, says = rule_of(updates(runner, draw_sequence()), runner)
     assert (word, "beside the uncorrected root" in says) == ("adam", True)
 
 
 class BetasByName(AdamWTwin):
-    """Keep the betas in the group one by one, as optimi does."""
+    """Keep beta1 and beta2 in the group under two names, as optimi does."""
 
     def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, betas=(0.8, 0.95), weight_decay=weight_decay)
@@ -82,12 +82,12 @@ class BetasByName(AdamWTwin):
         super().update(w, grad, {**group, "betas": (group["beta1"], group["beta2"])}, state)
 
 
-def test_betas_are_read_by_either_name() -> None:
+def test_betas_are_read_under_either_name() -> None:
     runner = SubjectRunner(f"{__name__}:BetasByName", {})
     assert rule_of(updates(runner, draw_sequence()), runner)[0] == "adam"
 
 
-def test_a_rate_that_differs_between_tensors_is_said_with_both_ends() -> None:
+def test_a_rate_that_differs_between_tensors_is_a_range() -> None:
     runner = SubjectRunner(f"{__name__}:OwnRateForEachTensor", {"momentum": 0.9})
     word, says = rule_of(updates(runner, draw_sequence()), runner)
     ends = sorted(1 / float(one.norm()) for one in draw_sequence().gradients[0])
@@ -95,18 +95,18 @@ def test_a_rate_that_differs_between_tensors_is_said_with_both_ends() -> None:
 
 
 @pytest.mark.parametrize(("path", "options", "word"), RULES)
-def test_a_rule_is_what_it_is(path: str, options: Mapping[str, Any], word: str) -> None:
+def test_a_rule_gets_its_word(path: str, options: Mapping[str, Any], word: str) -> None:
     runner = SubjectRunner(path, options)
     assert rule_of(updates(runner, draw_sequence()), runner)[0] == word
 
 
-def test_momentum_is_said_with_its_number() -> None:
+def test_the_momentum_is_measured() -> None:
     runner = SubjectRunner("torch.optim:SGD", {"momentum": 0.7})
     assert rule_of(updates(runner, draw_sequence()), runner)[1] == "each step is 0.7 x the one before - lr x (1 x gradient)"
 
 
-def test_a_share_of_the_weight_beside_the_rule_is_named() -> None:
-    """A hidden decay does not hide the rule."""
+def test_a_hidden_decay_does_not_hide_the_rule() -> None:
+    """Its share of the weight is in the text of the finding."""
     runner = SubjectRunner("tests.mutants.decay_rule:HiddenDecay", {})
     word, says = rule_of(updates(runner, draw_sequence()), runner)
     assert word == "adam"
@@ -114,21 +114,23 @@ def test_a_share_of_the_weight_beside_the_rule_is_named() -> None:
 
 
 @pytest.mark.parametrize("path", ["torch.optim:AdamW", "torch.optim:SGD"])
-def test_a_billionth_of_a_step_is_enough_to_be_another_rule(path: str) -> None:
+def test_a_change_of_a_billionth_of_lr_makes_another_rule(path: str) -> None:
     runner = SubjectRunner(path, {})
     bent = [
-        replace(one, moved=one.moved + 1e-9 * torch.randn(one.moved.shape, dtype=torch.float64))
-        for one in updates(runner, draw_sequence())
+        replace(update, moved=update.moved + 1e-9 * torch.randn(update.moved.shape, dtype=torch.float64))
+        for update in updates(runner, draw_sequence())
     ]
     assert rule_of(bent, runner)[0] == "other"
 
 
-def test_betas_under_other_names_are_taken_for_adams_own() -> None:
-    seen = [replace(one, group={"betas": "none"}) for one in updates(SubjectRunner("torch.optim:AdamW", {}), draw_sequence())]
-    assert rule_of(seen, SubjectRunner("torch.optim:AdamW", {}))[0] == "adam"
+def test_betas_of_another_type_are_taken_for_adams_defaults() -> None:
+    steps = [
+        replace(update, group={"betas": "none"}) for update in updates(SubjectRunner("torch.optim:AdamW", {}), draw_sequence())
+    ]
+    assert rule_of(steps, SubjectRunner("torch.optim:AdamW", {}))[0] == "adam"
 
 
 def test_steps_are_in_units_of_the_learning_rate() -> None:
-    (one, _) = updates(SubjectRunner("torch.optim:SGD", {}), draw_sequence())
-    assert isinstance(one, Update)
-    assert torch.allclose(one.moved, -one.gradients, rtol=1e-9, atol=one.tolerance)
+    (update, _) = updates(SubjectRunner("torch.optim:SGD", {}), draw_sequence())
+    assert isinstance(update, Update)
+    assert torch.allclose(update.moved, -update.gradients, rtol=1e-9, atol=update.tolerance)

@@ -1,4 +1,4 @@
-"""Does the probe layouts hold the same numbers in other places?"""
+"""Tests of the probe layouts: each layout holds the same numbers, and a fault shows in its layouts only."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import torch
 from harness.probes.handling import LayoutsSettings
 from harness.probes.handling.layouts import LAYOUTS, run
 from harness.probes.inputs import matrices
-from tests.selftest.probes.handled import inexact, read
-from tests.selftest.probes.subjects import exact, torch_optim
+from tests.selftest.probes.handled import measure, missed_closed_forms
+from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 
-def test_torch_meets_every_closed_form_with_room() -> None:
-    """And each of them would see the effect that it looks for."""
-    assert inexact("layouts") == []
+def test_torch_meets_every_closed_form_with_margin() -> None:
+    """Each reading is also sensitive: its effect is at least 1e4 tolerances."""
+    assert missed_closed_forms("layouts") == []
 
 
 @pytest.mark.parametrize("name", ["Adam", "SGD", "NAdam", "RMSprop", "Adagrad"])
-def test_element_wise_optimizers_of_torch_do_not_see_layouts(name: str) -> None:
-    """Every form against the plain matrix."""
-    readings = run(torch_optim(name), LayoutsSettings(lr=0.1, weight_decay=0.6))
+def test_torch_element_wise_steps_do_not_depend_on_layout(name: str) -> None:
+    """Every layout is compared with the plain matrix."""
+    measurements = run(torch_optim(name), LayoutsSettings(lr=0.1, weight_decay=0.6))
 
-    assert all(exact(reading) for measure, reading in readings.items() if measure.endswith("_error"))
+    assert all(meets_closed_form(measurement) for measure, measurement in measurements.items() if measure.endswith("_error"))
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_is_a_copy_of_the_numbers(name: str) -> None:
-    """In their order; and only the vector lies in one piece."""
+    """The order of the numbers is unchanged. Only the vector is contiguous in memory."""
     plain = matrices(1, seed=1)[0]
 
-    held = torch.nn.Parameter(LAYOUTS[name](plain)).detach()
+    laid_out = torch.nn.Parameter(LAYOUTS[name](plain)).detach()
 
-    assert torch.equal(held.reshape(plain.shape), plain)
-    assert held.is_contiguous() is (name == "vector")
-    assert held.untyped_storage().data_ptr() != plain.untyped_storage().data_ptr()
+    assert torch.equal(laid_out.reshape(plain.shape), plain)
+    assert laid_out.is_contiguous() is (name == "vector")
+    assert laid_out.untyped_storage().data_ptr() != plain.untyped_storage().data_ptr()
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,10 @@ def test_a_layout_is_a_copy_of_the_numbers(name: str) -> None:
         ("OnlyFirstBlockDecays", {"large_error"}),
     ],
 )
-def test_a_fault_shows_in_its_layouts_alone(mutant: str, measures: set[str]) -> None:
-    """The other forms are as the plain matrix."""
-    readings = read("layouts", "any", mutant)
+def test_a_fault_shows_in_its_layouts_only(mutant: str, measures: set[str]) -> None:
+    """All other layouts agree with the plain matrix."""
+    measurements = measure("layouts", "any", mutant)
 
-    assert {name for name, one in readings.items() if name.endswith("_error") and one.value > 0.01} == measures
+    assert {
+        name for name, measurement in measurements.items() if name.endswith("_error") and measurement.value > 0.01
+    } == measures

@@ -1,4 +1,4 @@
-"""Does the probe differentiable_step know the derivatives of a run?"""
+"""Tests of the probe differentiable_step: the derivatives of a run by weight decay and by the start."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import torch
 
 from harness.probes.numerics import DifferentiableStepSettings
 from harness.probes.numerics.differentiable_step import run
-from tests.selftest.probes.judged import readings
-from tests.selftest.probes.subjects import exact, torch_optim
+from tests.selftest.probes.judged import measure
+from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 FAULTY = "tests.mutants.numerics:"
 
 
 @pytest.mark.parametrize("name", ["AdamW", "SGD"])
-def test_torch_knows_both_derivatives(name: str) -> None:
-    """With room to spare."""
-    found = run(torch_optim(name, differentiable=True), DifferentiableStepSettings())
+def test_torch_gives_both_derivatives(name: str) -> None:
+    measured = run(torch_optim(name, differentiable=True), DifferentiableStepSettings())
 
-    assert all(exact(reading) for reading in found.values())
+    assert all(meets_closed_form(measurement) for measurement in measured.values())
 
 
-def test_the_closed_form_is_the_slope_between_two_runs() -> None:
-    """Two runs of SGD whose weight decays differ by 2e-6: a central difference, by hand."""
+def test_the_derivative_is_the_slope_between_two_runs() -> None:
+    """The slope is a central difference of two runs of SGD, computed here, whose weight decays differ by 2e-6."""
     settings, ends = DifferentiableStepSettings(), []
     for decay in (settings.weight_decay - 1e-6, settings.weight_decay + 1e-6):
         weight = torch.tensor([2.0, -0.3, 0.05, -4.0], dtype=torch.float64)
@@ -41,27 +40,27 @@ def test_the_closed_form_is_the_slope_between_two_runs() -> None:
     (derivative,) = torch.autograd.grad(weight.sum(), lam)
 
     assert float(derivative) == pytest.approx(slope, rel=1e-6)
-    assert readings("differentiable_step", "sgd")["by_decay"].value == pytest.approx(1.0, rel=1e-12)
+    assert measure("differentiable_step", "sgd")["by_decay"].value == pytest.approx(1.0, rel=1e-12)
 
 
-def test_the_start_is_forgotten_by_the_product_of_factors() -> None:
-    """Five steps of 6 per cent and five of 3."""
-    assert readings("differentiable_step", "adamw")["by_start"].value == pytest.approx(0.94**5 * 0.97**5, rel=1e-12)
+def test_the_derivative_by_the_start_is_a_product_of_factors() -> None:
+    """Five steps decay by 6 per cent and five by 3 per cent."""
+    assert measure("differentiable_step", "adamw")["by_start"].value == pytest.approx(0.94**5 * 0.97**5, rel=1e-12)
 
 
 def test_a_decay_outside_the_graph_has_no_derivative() -> None:
-    """And the start is still forgotten at the right rate; without any graph nothing is."""
-    detached = readings("differentiable_step", "adamw", path=FAULTY + "DecayDetached")
+    """The derivative by the start is still right. Without any graph it is 1, as if the weights never decayed."""
+    detached = measure("differentiable_step", "adamw", path=FAULTY + "DecayDetached")
     assert detached["by_decay"].value == 0.0
-    assert exact(detached["by_start"])
+    assert meets_closed_form(detached["by_start"])
 
-    ignored = readings("differentiable_step", "adamw", path=FAULTY + "DifferentiableIgnored")
+    ignored = measure("differentiable_step", "adamw", path=FAULTY + "DifferentiableIgnored")
     assert (ignored["by_decay"].value, ignored["by_start"].value) == (0.0, 1.0)
 
 
 def test_adam_with_l2_has_other_derivatives() -> None:
-    """The closed form is that of a decay that the preconditioner does not touch."""
-    found = run(torch_optim("Adam", differentiable=True), DifferentiableStepSettings())
+    """The closed form holds only for a decay that the preconditioner does not scale."""
+    measured = run(torch_optim("Adam", differentiable=True), DifferentiableStepSettings())
 
-    assert abs(found["by_decay"].value - 1) > 0.1
-    assert abs(found["by_start"].value - 0.94**5 * 0.97**5) > 0.1
+    assert abs(measured["by_decay"].value - 1) > 0.1
+    assert abs(measured["by_start"].value - 0.94**5 * 0.97**5) > 0.1

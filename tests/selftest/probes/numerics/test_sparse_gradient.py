@@ -1,4 +1,4 @@
-"""Does the probe sparse_gradient see refusals, and rows that decay?"""
+"""Tests of the probe sparse_gradient: refusals, and the decay of rows that no gradient names."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ import pytest
 
 from harness.probes.numerics import SparseGradientSettings
 from harness.probes.numerics.sparse_gradient import run
-from harness.subject.loading import factory
+from harness.subject.loading import make_factory
 from tests.selftest.probes.handled import path_of
-from tests.selftest.probes.judged import readings
-from tests.selftest.probes.subjects import exact, torch_optim
+from tests.selftest.probes.judged import measure
+from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 FAULTY = "tests.mutants.numerics:"
 
 
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad", "RMSprop", "NAdam", "Adamax", "Muon"])
-def test_torch_refuses_what_it_cannot_decay(name: str) -> None:
-    """Listed as taking sparse gradients or not."""
+def test_torch_refuses_decay_with_sparse_gradients(name: str) -> None:
+    """This includes the optimizers that support sparse gradients without decay."""
     assert run(torch_optim(name), SparseGradientSettings(refused=True))["refused"].value == 1.0
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adagrad"])
-def test_without_decay_two_of_them_step(name: str) -> None:
-    """On the row that is named, and on no other."""
-    found = run(torch_optim(name), SparseGradientSettings(refused=False, weight_decay=0.0))
+def test_sgd_and_adagrad_take_sparse_steps_without_decay(name: str) -> None:
+    """The step changes only the row that the gradient names."""
+    measured = run(torch_optim(name), SparseGradientSettings(refused=False, weight_decay=0.0))
 
-    assert exact(found["refused"])
-    assert exact(found["untouched_left"])
-    assert found["named_moved"].value > 0.1
-
-
-def test_a_row_that_decays_unnamed_is_seen() -> None:
-    """Three steps of 1e-5: a hundred billionth would do."""
-    found = readings("sparse_gradient", "sgd_undecayed", path=FAULTY + "SparseHiddenDecay")
-
-    assert found["untouched_left"].value == pytest.approx((1 - 1e-5) ** 3, rel=1e-12)
-    assert not exact(found["untouched_left"])
+    assert meets_closed_form(measured["refused"])
+    assert meets_closed_form(measured["untouched_left"])
+    assert measured["named_moved"].value > 0.1
 
 
-def test_a_decay_of_named_rows_alone_is_told_from_a_refusal() -> None:
-    """It steps, and leaves the others."""
-    found = run(factory(FAULTY + "OnlyNamedRowsDecay", {}, training=False), SparseGradientSettings(refused=True))
+def test_a_hidden_decay_of_unnamed_rows_is_measured() -> None:
+    """Three steps take 1e-5 each; a hundred billionth would be noticed too."""
+    left = measure("sparse_gradient", "sgd_undecayed", path=FAULTY + "SparseHiddenDecay")["untouched_left"]
 
-    assert found["refused"].value == 0.0
-    assert exact(found["untouched_left"])
+    assert left.value == pytest.approx((1 - 1e-5) ** 3, rel=1e-12)
+    assert not meets_closed_form(left)
+
+
+def test_a_decay_of_named_rows_is_not_taken_for_a_refusal() -> None:
+    """The mutant takes the step and leaves the other rows unchanged."""
+    measured = run(make_factory(FAULTY + "OnlyNamedRowsDecay", {}, training=False), SparseGradientSettings(refused=True))
+
+    assert measured["refused"].value == 0.0
+    assert meets_closed_form(measured["untouched_left"])
 
 
 @pytest.mark.parametrize(
-    ("name", "apart"), [("SparseTakenTwin", 0.0), ("SparseRefused", 0.0), ("RowsNotNamedStay", 1 / 0.94**3 - 1)]
+    ("name", "distance"), [("SparseTakenTwin", 0.0), ("SparseRefused", 0.0), ("RowsNotNamedStay", 1 / 0.94**3 - 1)]
 )
-def test_rows_that_are_not_named_are_held_against_dense_gradients(name: str, apart: float) -> None:
-    """0.94 a step for three steps is what a row misses that only decays when it is named; a refusal misses nothing."""
-    reading = run(factory(path_of(name), {}, training=False), SparseGradientSettings(refused=False))["unlike_dense"]
+def test_unnamed_rows_are_compared_with_dense_gradients(name: str, distance: float) -> None:
+    """A row that decays only when a gradient names it lacks three factors of 0.94. A refusal has distance 0."""
+    measurement = run(make_factory(path_of(name), {}, training=False), SparseGradientSettings(refused=False))["unlike_dense"]
 
-    assert reading.value == pytest.approx(apart, rel=1e-12, abs=1e-14)
+    assert measurement.value == pytest.approx(distance, rel=1e-12, abs=1e-14)

@@ -1,4 +1,4 @@
-"""Does the fixed-point probe find the penalty that each convention amounts to?"""
+"""Tests of the probe fixed_point: the point of rest and the ridge penalty of each convention of decay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from harness.probes.rule import FixedPointSettings
 from harness.probes.rule.fixed_point import closed_form, run
 from harness.subject.loading import Factory
-from tests.selftest.probes.subjects import exact, mutant, reference, torch_optim
+from tests.selftest.probes.subjects import meets_closed_form, mutant, reference, torch_optim
 
 SLOW = FixedPointSettings(lr=0.05, weight_decay=0.02, law="coupled")
 FAST = FixedPointSettings(lr=0.3, weight_decay=0.2, law="coupled")
@@ -27,7 +27,7 @@ FAST = FixedPointSettings(lr=0.3, weight_decay=0.2, law="coupled")
         (replace(SLOW, law="finite_eps", weight_decay=0.1, eps=0.1), (2.64110, 2.95799, 2.99146, 0.395878)),
     ],
 )
-def test_the_closed_forms_give_the_numbers_worked_out_by_hand(settings: FixedPointSettings, weights: tuple[float, ...]) -> None:
+def test_the_closed_forms_give_numbers_worked_out_by_hand(settings: FixedPointSettings, weights: tuple[float, ...]) -> None:
     assert closed_form(settings)[0].tolist() == pytest.approx(weights, abs=1e-5)
 
 
@@ -46,9 +46,12 @@ def test_the_closed_forms_give_the_numbers_worked_out_by_hand(settings: FixedPoi
     ],
 )
 def test_each_linear_convention_rests_at_its_ridge(make: Factory, settings: FixedPointSettings, alpha: float) -> None:
-    readings = run(make, settings)
-    assert readings["alpha"].value == pytest.approx(alpha, rel=1e-11)
-    assert all(exact(readings[measure]) for measure in ("alpha", "alpha_spread", "worst_error", "weight_flat", "weight_steep"))
+    measurements = run(make, settings)
+    assert measurements["alpha"].value == pytest.approx(alpha, rel=1e-11)
+    assert all(
+        meets_closed_form(measurements[measure])
+        for measure in ("alpha", "alpha_spread", "worst_error", "weight_flat", "weight_steep")
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_each_linear_convention_rests_at_its_ridge(make: Factory, settings: Fixe
         (reference("CautiousAdamW", betas=(0.9, 0.95)), "unbiased", 0.5),
     ],
 )
-def test_each_adaptive_convention_comes_near_its_own(make: Factory, law: str, weight_decay: float) -> None:
+def test_each_adaptive_convention_comes_near_its_law(make: Factory, law: str, weight_decay: float) -> None:
     settings = FixedPointSettings(lr=0.1, weight_decay=weight_decay, law=law, schedule="linear_to_zero", steps=500)
     assert run(make, settings)["worst_error"].value < 0.011 / 2
 

@@ -1,4 +1,4 @@
-"""Does the impulse response give each gradient its share of the weights?"""
+"""Tests of the probe impulse_response: the share of each gradient in the weights, and the time constant."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import pytest
 
 from harness.probes.rule import ImpulseResponseSettings
 from harness.probes.rule.impulse_response import run
-from tests.selftest.probes.subjects import exact, mutant, torch_optim
+from tests.selftest.probes.subjects import meets_closed_form, mutant, torch_optim
 
 
 @pytest.mark.parametrize("schedule", ["constant", "rising", "falling"])
 def test_sgd_meets_the_closed_form_under_every_schedule(schedule: Literal["constant", "rising", "falling"]) -> None:
-    readings = run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.2, weight_decay=0.4, schedule=schedule))
-    assert all(exact(reading) for reading in readings.values())
+    measurements = run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.2, weight_decay=0.4, schedule=schedule))
+    assert all(meets_closed_form(measurement) for measurement in measurements.values())
 
 
-def test_the_time_constant_is_minus_one_over_the_log_of_the_factor() -> None:
-    readings = run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.1, weight_decay=0.5))
-    assert readings["timescale"].value == pytest.approx(19.4957, abs=1e-4)  # -1 / ln 0.95
+def test_the_time_constant_is_minus_1_over_the_log_factor() -> None:
+    measurements = run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.1, weight_decay=0.5))
+    assert measurements["timescale"].value == pytest.approx(19.4957, abs=1e-4)  # -1 / ln 0.95
 
 
-def test_a_schedule_and_its_reverse_share_the_start_and_nothing_else() -> None:
+def test_a_reversed_schedule_keeps_only_the_share_of_the_start() -> None:
     rising, falling = (
         run(torch_optim("SGD"), ImpulseResponseSettings(lr=0.2, weight_decay=0.4, schedule=schedule))
         for schedule in ("rising", "falling")
@@ -35,5 +35,5 @@ def test_a_schedule_and_its_reverse_share_the_start_and_nothing_else() -> None:
     "name", ["SgdDecayForgotten", "SgdDecayTwice", "SgdDecayNotTimesLr", "SgdDecayAfterUpdate", "SgdWrongSign"]
 )
 def test_a_wrong_decay_gives_wrong_shares(name: str) -> None:
-    readings = run(mutant(name), ImpulseResponseSettings(lr=0.2, weight_decay=0.4))
-    assert readings["worst_error"].value > 0.01
+    measurements = run(mutant(name), ImpulseResponseSettings(lr=0.2, weight_decay=0.4))
+    assert measurements["worst_error"].value > 0.01

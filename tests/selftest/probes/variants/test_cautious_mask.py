@@ -1,4 +1,4 @@
-"""Does the probe cautious_mask see which weights a step decays?"""
+"""Tests of the probe cautious_mask: the pattern of cases that decay, for right and wrong masks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 
 from harness.probes.variants import CautiousMaskSettings
 from harness.probes.variants.cautious_mask import CASES, run
-from tests.selftest.probes.judged import readings
-from tests.selftest.probes.subjects import exact, mutant, torch_optim
+from tests.selftest.probes.judged import measure
+from tests.selftest.probes.subjects import meets_closed_form, mutant, torch_optim
 
 NAME, FAULTY = "cautious_mask", "tests.mutants.numerics:"
 
 
-def test_the_momentum_of_the_turned_cases_still_points_the_old_way() -> None:
-    """m after four gradients of 2 and one of -0.1, by hand."""
+def test_one_small_gradient_does_not_turn_the_momentum() -> None:
+    """The momentum m is computed here after four gradients of 2 and one of -0.1, as in the turned cases."""
     m = 0.0
     for gradient in (2.0, 2.0, 2.0, 2.0, -0.1):
         m = 0.9 * m + 0.1 * gradient
@@ -23,23 +23,23 @@ def test_the_momentum_of_the_turned_cases_still_points_the_old_way() -> None:
 
 @pytest.mark.parametrize("name", ["AdamW", "SGD", "Muon", "Adafactor"])
 def test_torch_has_no_mask(name: str) -> None:
-    """Whatever the rule: all of the decay in every case."""
-    found = run(torch_optim(name), CautiousMaskSettings(cautious=False))
+    """The full decay acts in every case, whatever the update rule."""
+    measured = run(torch_optim(name), CautiousMaskSettings(cautious=False))
 
-    assert set(found) == set(CASES)
-    assert all(exact(reading) for reading in found.values())
+    assert set(measured) == set(CASES)
+    assert all(meets_closed_form(measurement) for measurement in measured.values())
 
 
 def test_the_reference_decays_where_update_and_weight_agree() -> None:
-    """One or zero, and nothing in between."""
-    found = readings(NAME, "cautious")
+    """The decay of a case is full or zero."""
+    measured = measure(NAME, "cautious")
 
-    assert all(exact(reading) for reading in found.values())
-    assert [round(found[case].value, 9) for case in CASES] == [1, 0, 1, 1, 0]
+    assert all(meets_closed_form(measurement) for measurement in measured.values())
+    assert [round(measured[case].value, 9) for case in CASES] == [1, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize(
-    ("fault", "read"),
+    ("fault", "pattern"),
     [
         ("MaskInverted", [0, 1, 1, 0, 1]),
         ("MaskOnGradient", [1, 0, 1, 0, 1]),
@@ -47,17 +47,17 @@ def test_the_reference_decays_where_update_and_weight_agree() -> None:
         ("MaskForgotten", [1, 1, 1, 1, 1]),
     ],
 )
-def test_every_mask_has_a_pattern_of_its_own(fault: str, read: list[int]) -> None:
-    """Which says what is wrong with it."""
-    found = readings(NAME, "cautious", path=FAULTY + fault)
+def test_every_wrong_mask_has_its_own_pattern(fault: str, pattern: list[int]) -> None:
+    """The pattern of decaying cases therefore identifies the fault."""
+    measured = measure(NAME, "cautious", path=FAULTY + fault)
 
-    assert [round(found[case].value, 9) for case in CASES] == read
+    assert [round(measured[case].value, 9) for case in CASES] == pattern
 
 
-def test_a_decay_after_the_update_is_not_one_of_the_weight() -> None:
-    """Its own part includes the update's share; only where there is none is it right."""
-    found = run(mutant("DecayAfterUpdate"), CautiousMaskSettings(cautious=False))
+def test_a_decay_after_the_update_is_exact_only_when_idle() -> None:
+    """Such a decay also acts on the update, so it is right only in the case without gradient."""
+    measured = run(mutant("DecayAfterUpdate"), CautiousMaskSettings(cautious=False))
 
-    assert exact(found["idle"])
-    assert not exact(found["shrinking"])
-    assert not exact(found["growing"])
+    assert meets_closed_form(measured["idle"])
+    assert not meets_closed_form(measured["shrinking"])
+    assert not meets_closed_form(measured["growing"])
