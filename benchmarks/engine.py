@@ -289,7 +289,7 @@ def main() -> None:
     """Print the three tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200, help="steps a timing (default 200)")
-    parser.add_argument("--seeds", type=int, default=4, help="seeds a chunk, of 3 arms each (default 4)")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds a chunk, of 3 arms each (default 2)")
     parser.add_argument("--quick", action="store_true", help="40 steps, no second worker")
     flags = parser.parse_args()
     setting = Setting(40 if flags.quick else flags.steps, flags.seeds)

@@ -1,4 +1,4 @@
-"""Chunks of a study, which workers share: four seeds x all arms each, and one chunk for the trajectory."""
+"""Chunks of a study, which workers share: two seeds x all arms each, and one chunk for the trajectory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from harness.training.recipe import TRAJECTORY_STEPS, Recipe
 from harness.training.records import save_runs
 from harness.training.task import Task, verb_forms
 
-SEEDS_PER_CHUNK = 4
+# Few seeds, so that many workers share a study. Training costs the same per run in larger chunks.
+SEEDS_PER_CHUNK = 2
 
 MAKE_TASK: Mapping[str, Callable[[], Task]] = {"verb_forms": verb_forms}
 
@@ -55,7 +56,7 @@ def study_work(name: str, scenario: StudyScenario, recipe: Recipe, context: Trai
 
 
 def _ensemble(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> tuple[Chunk, ...]:
-    """Return the chunks of the ensemble lane: float32, four seeds in every arm."""
+    """Return the chunks of the ensemble lane: float32, two seeds in every arm."""
     chunks = []
     starts = range(0, len(scenario.seeds), SEEDS_PER_CHUNK)
     for index, start in enumerate(starts):
