@@ -30,11 +30,11 @@ from typing import Literal
 from harness.goldens.compare import ComparisonRow
 from harness.goldens.values import Ensemble, Exact, compared_value, insensitive_reason, invalid_reason
 
-Name = Literal["reference", "torch"]
-WitnessRows = Mapping[Name, Mapping[str, ComparisonRow]]  # by witness, then by measure: compared with the shipped golden
-Kind = Literal["this optimizer", "the environment", "both", "not comparable"]
+WitnessName = Literal["reference", "torch"]
+WitnessRows = Mapping[WitnessName, Mapping[str, ComparisonRow]]  # by witness, then by measure: compared with the shipped golden
+AttributionKind = Literal["this optimizer", "the environment", "both", "not comparable"]
 ArmOccupant = Literal["subject", "torch", "bystander", "fixed"]
-WITNESSES_FOR: Mapping[ArmOccupant, tuple[Name, ...]] = {
+WITNESSES_FOR: Mapping[ArmOccupant, tuple[WitnessName, ...]] = {
     "subject": ("reference", "torch"),
     "torch": ("reference",),  # torch's own optimizer is under test, so it is no witness of itself
     "bystander": ("reference", "torch"),  # torch's own optimizer, in a role that no optimizer under test has
@@ -56,7 +56,7 @@ Cause = Literal[
 ]
 _OPTIMIZER: tuple[Cause, ...] = ("optimizer", "moved_otherwise")
 _ENVIRONMENT: tuple[Cause, ...] = ("alike", "kernels", "torch")
-_CAUSE_OF_ALIKE: Mapping[tuple[tuple[Name, ...], tuple[Name, ...]], Cause] = {
+_CAUSE_OF_ALIKE: Mapping[tuple[tuple[WitnessName, ...], tuple[WitnessName, ...]], Cause] = {
     (("reference", "torch"), ("reference", "torch")): "alike",
     (("reference",), ("reference",)): "alike",
     (("torch",), ("reference", "torch")): "kernels",
@@ -76,7 +76,7 @@ _UNKNOWN: Mapping[Cause, str] = {
 class Attribution:
     """What moved the numbers of a golden, and the reason for this decision."""
 
-    kind: Kind
+    kind: AttributionKind
     why: str
 
     @property
@@ -238,7 +238,7 @@ def _golden_number(row: ComparisonRow) -> float:
     return compared_value(row.golden) if row.golden else math.nan
 
 
-def _kind(causes: Sequence[ArmCause]) -> Kind:
+def _kind(causes: Sequence[ArmCause]) -> AttributionKind:
     optimizer = any(cause in _OPTIMIZER for _, cause in causes)
     environment = any(cause in (*_ENVIRONMENT, "moved_otherwise") for _, cause in causes)
     return "both" if optimizer and environment else "this optimizer" if optimizer else "the environment"

@@ -17,7 +17,7 @@ from harness.attribution.decide import (
     ArmOccupant,
     ArmSubjects,
     Attribution,
-    Name,
+    WitnessName,
     WitnessRows,
     arm_of,
     attribute,
@@ -32,8 +32,8 @@ from harness.goldens.values import GoldenValue as Recorded
 from harness.run import Session, path_of
 from harness.subject.roles import ANY, DEFAULTS
 
-VARIABLE = "DECAYGATE_RERUN_STEPS"  # a study is trained again if it takes at most this many run-steps; 0: never
-MOST_STEPS = 100_000  # the default: twice the largest study of the default run, some minutes
+LIMIT_VARIABLE = "DECAYGATE_RERUN_STEPS"  # a study is trained again if it takes at most this many run-steps; 0: never
+DEFAULT_LIMIT = 100_000  # the default: twice the largest study of the default run, some minutes
 
 
 def explain(loaded: LoadedScenario, rows: Sequence[ComparisonRow], session: Session, *, shipped: Path) -> Attribution:
@@ -81,7 +81,7 @@ def _explain(
     lane_rows = [row for row in rows if not (exact and _is_end(row))]
     subjects = arm_subjects(loaded, session)
     arms = sorted({arm_of(row.measure) for row in exact or moved_rows} - set(subjects.not_applicable_reasons))
-    names: list[Name] = [
+    names: list[WitnessName] = [
         name for name in ("reference", "torch") if any(name in WITNESSES_FOR[subjects.runs[arm]] for arm in arms)
     ]
     if not names:
@@ -90,9 +90,9 @@ def _explain(
         return attribute(
             lane_rows, {name: witnesses.run_exact(name, loaded, session, shipped=shipped) for name in names}, subjects
         )
-    limit, steps = int(os.environ.get(VARIABLE, MOST_STEPS)), witnesses.cost(loaded.scenario, arms)
+    limit, steps = int(os.environ.get(LIMIT_VARIABLE, DEFAULT_LIMIT)), witnesses.cost(loaded.scenario, arms)
     if steps > limit:
-        return Attribution("not comparable", f"not trained again: {steps} run-steps, {VARIABLE} allows {limit}")
+        return Attribution("not comparable", f"not trained again: {steps} run-steps, {LIMIT_VARIABLE} allows {limit}")
     # One witness, so that a red study takes at most twice its time: torch's own, or the reference
     # if torch's own is under test.
     witness_rows: WitnessRows = {names[-1]: witnesses.run_ensemble(names[-1], loaded, session, shipped=shipped, arms=arms)}

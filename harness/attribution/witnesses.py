@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from harness.attribution.decide import Name
+from harness.attribution.decide import WitnessName
 from harness.catalog.loaded_scenario import LoadedScenario, is_study, recipe_of
 from harness.errors import RunError
 from harness.goldens.compare import ComparisonRow, compare
@@ -20,14 +20,14 @@ from harness.run import Result, Session, run, trajectory
 from harness.spec.scenario import StudyScenario
 from harness.subject.roles import DEFAULTS, Subjects
 
-CASTS: Mapping[Name, Subjects] = {
+WITNESS_SUBJECTS: Mapping[WitnessName, Subjects] = {
     "reference": Subjects({role: numpy_reference.PATHS[path] for role, path in DEFAULTS.items()}),
     "torch": Subjects(DEFAULTS),
 }
 
 
 def run_exact(
-    name: Name, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded]
+    name: WitnessName, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded]
 ) -> Mapping[str, ComparisonRow]:
     """Run a witness for the exact numbers: a whole probe, or the first steps of a study. Return the comparison by measure."""
     renamed, witness_session = _with_witness(name, loaded, session, loaded.scenario.arms)
@@ -35,7 +35,7 @@ def run_exact(
 
 
 def run_ensemble(
-    name: Name, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded], arms: Collection[str]
+    name: WitnessName, loaded: LoadedScenario, session: Session, *, shipped: Mapping[str, Recorded], arms: Collection[str]
 ) -> Mapping[str, ComparisonRow]:
     """Train a witness to the end in these arms of a study, with all seeds. Return the comparison by measure."""
     renamed, witness_session = _with_witness(name, loaded, session, arms)
@@ -47,13 +47,15 @@ def cost(scenario: StudyScenario, arms: Collection[str]) -> int:
     return recipe_of(scenario).steps * len(scenario.seeds) * len(arms)
 
 
-def _with_witness(name: Name, loaded: LoadedScenario, session: Session, arms: Collection[str]) -> tuple[LoadedScenario, Session]:
+def _with_witness(
+    name: WitnessName, loaded: LoadedScenario, session: Session, arms: Collection[str]
+) -> tuple[LoadedScenario, Session]:
     """Return the scenario with an id of its own, and a session of the witness.
 
     The chunk cache names chunks by that id, so the witness never gets the chunks of the subject.
     """
     renamed = replace(loaded, id=f"{loaded.id}.{name}", scenario=loaded.scenario.with_arms(arms))
-    return renamed, replace(session, subjects=CASTS[name], subject_output=[])
+    return renamed, replace(session, subjects=WITNESS_SUBJECTS[name], subject_output=[])
 
 
 def _exact(loaded: LoadedScenario, session: Session) -> Result:

@@ -36,7 +36,7 @@ from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
 from harness.verdicts.outcome import decide
 
-HOME = ROOT / ".decaygate" / "calibration"
+CHUNKS_FOLDER = ROOT / ".decaygate" / "calibration"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Job:
         return self.golden / self.subjects.folder
 
 
-def widened(loaded: LoadedStudy, seeds: int) -> LoadedStudy:
+def with_pool_seeds(loaded: LoadedStudy, seeds: int) -> LoadedStudy:
     """Return the study with `seeds` consecutive seeds, beginning with the first seed of its scenario.
 
     Raises UsageError if `seeds` is below `LEAST_POOL_SEEDS`, or if a seed of the scenario would be missing.
@@ -91,23 +91,23 @@ def calibrate(studies: Sequence[LoadedStudy], job: Job, say: Callable[[str], Non
     return all(written)
 
 
-def applying(loaded: LoadedStudy, subjects: Subjects) -> list[Claim]:
+def applying_claims(loaded: LoadedStudy, subjects: Subjects) -> list[Claim]:
     """Return the claims of a study that apply to these subjects."""
     involved = [claim for claim in loaded.scenario.claims if applicability.reads_subject(loaded, claim, subjects)]
     return [claim for claim in involved if not applicability.not_applicable_reason(loaded, claim, subjects)]
 
 
-def blockers(loaded: LoadedStudy, drawn: Pool, subjects: Subjects) -> list[str]:
+def reasons_against_recording(loaded: LoadedStudy, drawn: Pool, subjects: Subjects) -> list[str]:
     """Return the reasons why a pool may not become a golden, one a line. `loaded` is the study with the seeds of a run."""
     result = run.Result(drawn.measurements(), {}, {})
-    failed = [claim for claim in applying(loaded, subjects) if decide(claim, result).status == "failed"]
+    failed = [claim for claim in applying_claims(loaded, subjects) if decide(claim, result).status == "failed"]
     reasons = [f"claim {claim.id} fails on the {len(drawn.seeds)} seeds of the pool" for claim in failed]
-    lines = pool.calibrated(drawn, loaded.scenario)
+    lines = pool.ensembles_of(drawn, loaded.scenario)
     reasons += [f"{name}: {why}" for name, line in lines.items() if (why := invalid_reason(line))]
     return [*reasons, *shortfalls(Recording(loaded.id, {name: line for name, line in lines.items() if not invalid_reason(line)}))]
 
 
-def recorded(loaded: LoadedStudy, folder: Path) -> tuple[Path, Recording]:
+def read_golden(loaded: LoadedStudy, folder: Path) -> tuple[Path, Recording]:
     """Return the path of a study's golden, and its content.
 
     Raises GoldenError if there is none: the numbers that are not ensembles come from a run, which must come first.
@@ -124,8 +124,8 @@ def write(loaded: LoadedStudy, drawn: Pool, folder: Path) -> list[str]:
 
     Raises GoldenError if the golden is missing or cannot be read.
     """
-    path, before = recorded(loaded, folder)
-    lines = pool.calibrated(drawn, loaded.scenario)
+    path, before = read_golden(loaded, folder)
+    lines = pool.ensembles_of(drawn, loaded.scenario)
     pool_file = pool.path_of(folder, loaded.id)
     pool_file.parent.mkdir(parents=True, exist_ok=True)
     if not _has_same_samples(pool_file, drawn):
@@ -144,19 +144,19 @@ def _has_same_samples(pool_file: Path, drawn: Pool) -> bool:
 
 def _calibrate(loaded: LoadedStudy, job: Job, say: Callable[[str], None]) -> str:
     """Calibrate one study, and return the result as text. Raises GoldenError or UsageError if its golden is not written."""
-    if not applying(loaded, job.subjects):
+    if not applying_claims(loaded, job.subjects):
         return "none of its claims applies to this optimizer"
-    wide = widened(loaded, job.seeds)
-    recorded(loaded, job.folder)  # raises here if there is no golden, before hours of training
-    runs = job.runs or HOME / f"{loaded.id}-{_code_hash(wide, job)}"
+    wide = with_pool_seeds(loaded, job.seeds)
+    read_golden(loaded, job.folder)  # raises here if there is no golden, before hours of training
+    runs = job.runs or CHUNKS_FOLDER / f"{loaded.id}-{_code_hash(wide, job)}"
     runs.mkdir(parents=True, exist_ok=True)
     _train(wide, job, runs, say)
     session = _session(job, runs, say)
     result = run.ensemble(wide, session)
     if result.failures:
         raise UsageError(next(iter(result.failures.values())))
-    drawn = pool.draw(loaded.id, wide.scenario, result.measurements, origin_of(wide.scenario, job.subjects, job.device))
-    if reasons := blockers(loaded, drawn, job.subjects):
+    drawn = pool.pool_from(loaded.id, wide.scenario, result.measurements, origin_of(wide.scenario, job.subjects, job.device))
+    if reasons := reasons_against_recording(loaded, drawn, job.subjects):
         raise GoldenError("; ".join(reasons))
     changed = write(loaded, drawn, job.folder)
     if job.runs is None:

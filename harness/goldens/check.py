@@ -34,6 +34,6 @@ def check_golden(
     blockers += [f"these are the goldens of {reference}, to which the contract is equivalent_to"] if reference else []
     numbers = entries(loaded, result)
     if store.is_recording(snapshot):
-        numbers = sensitivity.measured(numbers, loaded, session)
-        blockers += sensitivity.unknown(numbers)
+        numbers = sensitivity.with_measured_sensitivity(numbers, loaded, session)
+        blockers += sensitivity.unknown_sensitivity(numbers)
     return store.check(snapshot, numbers, origin=origin_of(loaded.scenario, session.subjects, session.device), blockers=blockers)

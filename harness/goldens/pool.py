@@ -56,7 +56,7 @@ class Pool:
         return readings_by_arm
 
 
-def wanted(scenario: StudyScenario) -> list[ArmMeasure]:
+def required_measures(scenario: StudyScenario) -> list[ArmMeasure]:
     """Return the pairs (arm, measure) that a study's gates and expectations read.
 
     The measure of a gate is read in every arm, because its sensitivity is a distance between arms.
@@ -69,11 +69,11 @@ def wanted(scenario: StudyScenario) -> list[ArmMeasure]:
     return sorted(pairs)
 
 
-def draw(study: str, scenario: StudyScenario, measurements: Mapping[str, Measurements], origin: Origin) -> Pool:
+def pool_from(study: str, scenario: StudyScenario, measurements: Mapping[str, Measurements], origin: Origin) -> Pool:
     """Return the pool of a study, given the measurements of a run with the seeds `scenario.seeds`."""
     samples: dict[ArmMeasure, tuple[float, ...]] = {}
     expected: dict[ArmMeasure, float] = {}
-    for arm, measure in wanted(scenario):
+    for arm, measure in required_measures(scenario):
         measurement = measurements[arm][measure]
         samples[arm, measure] = tuple(float(f"{sample:.{DIGITS}g}") for sample in measurement.samples)
         if measurement.expected is not None:
@@ -81,7 +81,7 @@ def draw(study: str, scenario: StudyScenario, measurements: Mapping[str, Measure
     return Pool(study, tuple(sorted(scenario.seeds)), origin, samples, expected)
 
 
-def calibrated(pool: Pool, scenario: StudyScenario) -> dict[str, Ensemble]:
+def ensembles_of(pool: Pool, scenario: StudyScenario) -> dict[str, Ensemble]:
     """Return the ensembles of a golden that is calibrated from this pool, by their name in the golden."""
     lines: dict[str, Ensemble] = {}
     for arm, measure in gates(scenario):

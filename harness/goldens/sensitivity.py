@@ -23,7 +23,7 @@ from harness.subject.loading import Factory
 from harness.subject.output import capture_output
 
 
-def partners(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
+def decay_pairs(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
     """Return the pairs of a study's arms whose distance is the effect of this arm's weight decay.
 
     The first arm of a pair has the settings of `arm`; its batches may be others. The second differs from the first only in weight
@@ -39,12 +39,14 @@ def partners(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
 
 
 def distance(scenario: StudyScenario, values: Mapping[str, float], arm: str) -> float | None:
-    """Return the largest distance between the values of a pair of `partners`, given one measure by arm; None without a pair."""
-    known = [pair for pair in partners(scenario, arm) if set(pair) <= set(values)]
+    """Return the largest distance between the two values of a pair, given one measure by arm; None if there is no pair."""
+    known = [pair for pair in decay_pairs(scenario, arm) if set(pair) <= set(values)]
     return max((abs(values[first] - values[second]) for first, second in known), default=None)
 
 
-def measured(values: Mapping[str, GoldenValue], loaded: LoadedScenario, session: Session) -> dict[str, GoldenValue]:
+def with_measured_sensitivity(
+    values: Mapping[str, GoldenValue], loaded: LoadedScenario, session: Session
+) -> dict[str, GoldenValue]:
     """Return the golden values, with the unknown sensitivities of a probe measured by a second run without weight decay.
 
     If the probe fails without weight decay, they stay unknown.
@@ -62,7 +64,7 @@ def measured(values: Mapping[str, GoldenValue], loaded: LoadedScenario, session:
     return {**values, **signals}
 
 
-def unknown(values: Mapping[str, GoldenValue]) -> list[str]:
+def unknown_sensitivity(values: Mapping[str, GoldenValue]) -> list[str]:
     """Return the gates of unknown sensitivity, one a line. They cannot be recorded."""
     gates = [name for name, value in sorted(values.items()) if not isinstance(value, Information) and value.signal is None]
     return [f"{name}: its sensitivity to weight decay is unknown, and its probe declares no effect" for name in gates]

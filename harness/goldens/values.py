@@ -10,7 +10,7 @@ from typing import TypeVar
 from harness import stats
 from harness.policy import ENSEMBLE_FLOOR, EXACT_FLOOR, FULL_SIZE, NO_VARIANCE, SINGLE_RTOL, SINGLE_SIGNAL
 
-MOST_SIGNAL = 1e16  # for a tolerance of zero: the ratio of two float64 numbers near 1 cannot show more
+MOST_SENSITIVITY = 1e16  # for a tolerance of zero: the ratio of two float64 numbers near 1 cannot show more
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def smallest_change(entry: Exact | Ensemble) -> float:
 def with_sensitivity(entry: Gated, distance: float) -> Gated:
     """Return the gate with its sensitivity, rounded to two digits. `distance` is the change that weight decay causes."""
     unit = smallest_change(entry)
-    ratio = min(abs(distance) / unit, MOST_SIGNAL) if unit else MOST_SIGNAL if distance else 0.0
+    ratio = min(abs(distance) / unit, MOST_SENSITIVITY) if unit else MOST_SENSITIVITY if distance else 0.0
     return replace(entry, signal=float(f"{ratio:.2g}"))
 
 

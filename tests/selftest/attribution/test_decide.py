@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from harness.attribution.decide import WITNESSES_FOR, ArmOccupant, ArmSubjects, Attribution, Name, arm_of, attribute
+from harness.attribution.decide import WITNESSES_FOR, ArmOccupant, ArmSubjects, Attribution, WitnessName, arm_of, attribute
 from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.values import Ensemble, Exact, GoldenValue
 
@@ -34,7 +34,7 @@ def attributed(
     `recorded` holds the numbers of the golden that differ from the shipped ones.
     """
     shipped = {"arm.one": 1.0, "arm.two": 2.0}
-    witness_rows: dict[Name, Mapping[str, ComparisonRow]] = {}
+    witness_rows: dict[WitnessName, Mapping[str, ComparisonRow]] = {}
     for name, shifts in (("reference", reference), ("torch", torch)):
         if shifts is not None and name in WITNESSES_FOR[runs]:
             witness_rows[name] = {row.measure: row for row in rows(shipped, shifts)}
@@ -140,11 +140,11 @@ def test_witnesses_that_disagree_are_not_comparable() -> None:
 
 
 @pytest.mark.parametrize("missing", ["reference", "torch"])
-def test_a_witness_without_the_number_is_not_comparable(missing: Name) -> None:
+def test_a_witness_without_the_number_is_not_comparable(missing: WitnessName) -> None:
     """For example, it cannot run the scenario."""
     shipped = {"arm.one": 1.0}
     same = {row.measure: row for row in rows(shipped, {})}
-    witness_rows: dict[Name, Mapping[str, ComparisonRow]] = {"reference": same, "torch": same, missing: {}}
+    witness_rows: dict[WitnessName, Mapping[str, ComparisonRow]] = {"reference": same, "torch": same, missing: {}}
 
     attribution = attribute(rows(shipped, {"arm.one": 0.1}), witness_rows, ArmSubjects({"arm": "subject"}, {"arm": TORCH}))
 
@@ -156,7 +156,7 @@ def test_an_arm_that_cannot_be_attributed_is_named_and_counted() -> None:
     shipped = {"arm.one": 1.0, "other.one": 1.0}
     same = {row.measure: row for row in rows(shipped, {})}
     arm_subjects = ArmSubjects({"arm": "subject", "other": "subject"}, {"arm": TORCH, "other": TORCH}, {"other": "it is float32"})
-    witness_rows: Mapping[Name, Mapping[str, ComparisonRow]] = {"reference": same, "torch": same}
+    witness_rows: Mapping[WitnessName, Mapping[str, ComparisonRow]] = {"reference": same, "torch": same}
 
     alone = attribute(rows(shipped, {"other.one": 0.1}), witness_rows, arm_subjects)
     with_other = attribute(rows(shipped, {"arm.one": 0.1, "other.one": 0.1}), witness_rows, arm_subjects)
@@ -206,7 +206,7 @@ def test_a_rounding_error_that_changed_for_all_is_another_rule() -> None:
     """The probe has changed."""
     golden: dict[str, GoldenValue] = {"arm.one": Exact(1.0, 1e-9, 1e-3)}
     other = compare({"arm.one": Exact(1.0, 1e-9, 1e-2)}, golden)
-    witness_rows: Mapping[Name, Mapping[str, ComparisonRow]] = {"reference": {row.measure: row for row in other}}
+    witness_rows: Mapping[WitnessName, Mapping[str, ComparisonRow]] = {"reference": {row.measure: row for row in other}}
 
     assert attribute(other, witness_rows, ArmSubjects({"arm": "torch"}, {"arm": TORCH})).kind == "not comparable"
 

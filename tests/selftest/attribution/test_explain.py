@@ -185,7 +185,7 @@ def test_a_study_is_trained_again_if_only_its_ends_moved(
     rows = all_moved("verb_forms", "ensemble.control")
 
     explain.explain(load()["verb_forms"], rows, run_session, shipped=golden("verb_forms"))
-    monkeypatch.setenv(explain.VARIABLE, "10")
+    monkeypatch.setenv(explain.LIMIT_VARIABLE, "10")
     refused = explain.explain(load()["verb_forms"], rows, run_session, shipped=golden("verb_forms"))
 
     assert runs == [f"{witness} verb_forms control"]

@@ -173,7 +173,7 @@ def test_bugs_that_no_other_project_catches_are_listed() -> None:
 
 def test_the_page_names_the_command_that_fills_its_last_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It contains the chosen rules with their sources."""
-    monkeypatch.setattr(peer_rules, "killed", dict)
+    monkeypatch.setattr(peer_rules, "red_by_mutant", dict)
     page = tmp_path / "peers.md"
 
     peer_rules.main(["--only", "keras", "--write", str(page)])

@@ -17,7 +17,7 @@ from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.environment.paths import ROOT
 from harness.errors import UsageError
-from harness.goldens.calibration import Job, calibrate, widened
+from harness.goldens.calibration import Job, calibrate, with_pool_seeds
 from harness.goldens.file_format import Recording, dump, parse
 from harness.goldens.origin import Origin
 from harness.goldens.pool import path_of, read
@@ -180,14 +180,14 @@ def test_a_study_that_does_not_apply_to_the_optimizer_is_skipped(tmp_path: Path)
 def test_a_pool_of_few_seeds_is_refused(seeds: int, tmp_path: Path) -> None:
     """It would estimate the spread hardly better than a run."""
     with pytest.raises(UsageError, match=f"--seeds {seeds}: expected at least 16"):
-        widened(load(write(tmp_path))["training"], seeds)
+        with_pool_seeds(load(write(tmp_path))["training"], seeds)
 
 
 def test_a_pool_begins_with_the_seeds_of_a_run(tmp_path: Path) -> None:
     """The chunks of a run can then be used for the pool."""
     loaded = load(write(tmp_path))["training"]
 
-    assert widened(loaded, 20).scenario.seeds == tuple(range(20))
+    assert with_pool_seeds(loaded, 20).scenario.seeds == tuple(range(20))
 
 
 def test_missing_chunks_are_trained_in_separate_processes(tmp_path: Path) -> None:

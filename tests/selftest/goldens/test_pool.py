@@ -15,7 +15,7 @@ from harness.goldens.compare import compare
 from harness.goldens.file_format import dump as dump_golden
 from harness.goldens.file_format import parse as parse_golden
 from harness.goldens.origin import Origin
-from harness.goldens.pool import Pool, PoolError, calibrated, draw, dump, parse, path_of, read, wanted
+from harness.goldens.pool import Pool, PoolError, dump, ensembles_of, parse, path_of, pool_from, read, required_measures
 from harness.goldens.values import Ensemble
 from harness.measurement import Measurement, Measurements
 from harness.spec.scenario import Scenario
@@ -41,14 +41,14 @@ def measurements() -> dict[str, Measurements]:
 def drawn(folder: Path) -> tuple[Pool, Scenario]:
     """Return a pool of a written study, and the scenario of the study."""
     scenario = load(write(folder))["training"].scenario
-    return draw("training", replace(scenario, seeds=SEEDS), measurements(), HERE), scenario
+    return pool_from("training", replace(scenario, seeds=SEEDS), measurements(), HERE), scenario
 
 
 def test_a_pool_holds_the_measures_of_gates_and_expectations(tmp_path: Path) -> None:
     """The measure of a gate is held for every arm, because its sensitivity is a distance between arms."""
     pool, scenario = drawn(tmp_path)
 
-    assert wanted(scenario) == sorted(pool.samples)
+    assert required_measures(scenario) == sorted(pool.samples)
     assert set(pool.samples) == {(arm, name) for arm in ("control", "no_decay") for name in ("gap", "train_loss")}
 
 
@@ -68,7 +68,7 @@ def test_the_golden_of_a_study_follows_from_its_pool(tmp_path: Path) -> None:
     """Mean, spread and number of seeds are those of the pool. The tolerance is for runs with the scenario's number of seeds."""
     pool, scenario = drawn(tmp_path)
 
-    line = calibrated(pool, scenario)["ensemble.no_decay.gap"]
+    line = ensembles_of(pool, scenario)["ensemble.no_decay.gap"]
 
     assert replace(line, signal=None) == Ensemble.of(pool.samples["no_decay", "gap"], alpha=1e-5, runs=8)
     assert (line.n, line.runs) == (24, 8)
@@ -125,12 +125,12 @@ def test_the_ensembles_of_shipped_goldens_follow_from_the_pools(study: str) -> N
     pool, scenario = read(path_of(GOLDEN, study)), STUDIES[study]
     recorded = parse_golden((GOLDEN / "test_claims" / f"{study}.json").read_text(encoding="utf-8")).entries
 
-    lines = calibrated(pool, scenario)
+    lines = ensembles_of(pool, scenario)
 
     assert pool.study == study
     assert len(pool.seeds) >= 64
     assert set(scenario.seeds) <= set(pool.seeds)
-    assert sorted(pool.samples) == wanted(scenario)
+    assert sorted(pool.samples) == required_measures(scenario)
     assert {name: entry for name, entry in recorded.items() if isinstance(entry, Ensemble)} == lines
 
 
@@ -138,7 +138,7 @@ def test_the_ensembles_of_shipped_goldens_follow_from_the_pools(study: str) -> N
 def test_an_edited_spread_differs_from_the_pool(study: str) -> None:
     """The comparison with a run cannot notice it, because its tolerance follows from the wider spread."""
     golden = parse_golden((GOLDEN / "test_claims" / f"{study}.json").read_text(encoding="utf-8"))
-    lines = calibrated(read(path_of(GOLDEN, study)), STUDIES[study])
+    lines = ensembles_of(read(path_of(GOLDEN, study)), STUDIES[study])
     name, line = next(iter(lines.items()))
     wider = replace(Ensemble.summary(mean=line.mean, sd=1.2 * line.sd, n=line.n, runs=8, alpha=line.alpha), signal=line.signal)
 

@@ -9,7 +9,7 @@ import torch
 
 from harness.catalog.load import load
 from harness.goldens.extract import entries
-from harness.goldens.sensitivity import distance, measured, partners, undecayed
+from harness.goldens.sensitivity import decay_pairs, distance, undecayed, with_measured_sensitivity
 from harness.goldens.values import Exact, GoldenValue, Information
 from harness.run import Session, run
 from harness.subject.roles import DEFAULTS, Subjects
@@ -32,10 +32,10 @@ def test_arms_that_differ_only_in_weight_decay_are_partners(tmp_path: Path) -> N
     faster = load(write(tmp_path / "a", training=replaced_once(STUDY, NULL, FASTER_ARM)))["training"].scenario
     null = load(write(tmp_path / "b", training=replaced_once(STUDY, NULL, NULL_ARM)))["training"].scenario
 
-    assert partners(faster, "control") == [("control", "no_decay")]
-    assert partners(faster, "faster") == []
-    assert partners(null, "again") == [("control", "no_decay")]
-    assert partners(null, "no_decay") == [("no_decay", "control")]
+    assert decay_pairs(faster, "control") == [("control", "no_decay")]
+    assert decay_pairs(faster, "faster") == []
+    assert decay_pairs(null, "again") == [("control", "no_decay")]
+    assert decay_pairs(null, "no_decay") == [("no_decay", "control")]
 
 
 def test_the_distance_is_the_largest_or_none_without_a_partner(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_number_without_a_declared_effect_is_measured_again(tmp_path: Path) ->
     assert isinstance(recorded["adamw.seen_ratio"], Exact)
     assert recorded["adamw.seen_ratio"].signal is None
 
-    known = measured(recorded, loaded, run_session)
+    known = with_measured_sensitivity(recorded, loaded, run_session)
 
     changed = {name for name in recorded if known[name] != recorded[name]}
     assert changed == {f"{arm}.{measure}" for arm in ("adamw", "sgd_l2") for measure in ("seen_ratio", "unseen_in_steps")}
@@ -84,4 +84,4 @@ def test_a_probe_that_fails_without_decay_has_no_sensitivity(tmp_path: Path, mon
     unknown: dict[str, GoldenValue] = {"adamw.seen_ratio": Exact(1.0, 1e-9, 0.0)}
     monkeypatch.setattr("harness.goldens.sensitivity.undecayed", lambda make: lambda *args, **options: 1 / 0)
 
-    assert measured(unknown, loaded, run_session) == unknown
+    assert with_measured_sensitivity(unknown, loaded, run_session) == unknown

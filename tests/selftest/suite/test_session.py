@@ -168,6 +168,17 @@ def test_a_session_without_a_selected_test_is_exit_code_5(home: Path) -> None:
     assert ended.results.get("claims", []) == []
 
 
+def test_an_unknown_claim_is_one_line_and_exit_code_4(home: Path) -> None:
+    """The line names the nearest claims and the command that prints all of them."""
+    ended = session(home, "--claim=decay_knows_no_beta")
+
+    assert ended.code == pytest.ExitCode.USAGE_ERROR
+    errors = [line for line in ended.lines if line.startswith("ERROR")]
+    assert len(errors) == 1
+    assert errors[0].startswith("ERROR: --claim decay_knows_no_beta: unknown claim")
+    assert "did you mean 'decay_knows_no_betas'" in errors[0]
+
+
 # --- green sessions -------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +214,17 @@ def test_a_green_session_writes_the_documented_results(home: Path) -> None:
         assert (claim["scenario"], claim["status"], claim["message"]) == ("decay_time", "held", "")
         assert claim["sources"]
         assert isinstance(claim["margin"], float)
+
+
+def test_a_claim_is_selected_by_its_exact_id(home: Path) -> None:
+    """With -k the first id would also select claims whose names contain it; no golden and no contract field runs."""
+    chosen = ["decay_works_on_the_time_scale_of_one_over_lr_times_decay", "decay_knows_no_betas"]
+
+    ended = session(home, *(f"--claim={claim}" for claim in chosen))
+
+    assert ended.code == pytest.ExitCode.OK
+    assert sorted(ended.claims()) == sorted(chosen)
+    assert "2 passed" in ended.said
 
 
 def test_a_users_right_optimizer_is_green_in_all_probes(home: Path) -> None:
