@@ -1,7 +1,7 @@
 """The engine of decaygate: a scenario is run; its claims get verdicts, its numbers are compared with goldens.
 
-The rooms, and the row on which each stands. A module imports from rooms of lower rows and from its own room, and from nothing
-else in this list; tests/selftest/test_architecture.py reads the list and holds the code to it.
+The rooms, each with its row. A module imports from its own room and from rooms with a smaller number, and from no other room in
+this list; tests/selftest/test_architecture.py reads the list and compares it with the imports.
 
     1   errors        the exceptions
     1   policy        numbers that decide between red and green

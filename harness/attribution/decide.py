@@ -5,9 +5,9 @@ moved alike in a witness if both shifts agree within their tolerances. The first
 
     cause              the witnesses of the arm                                   example
     unwitnessed        one of them does not give the number                       it cannot run the scenario
-    alike              all moved alike, or the only one did: the reference        torch's matmul has changed
+    alike              every witness moved alike; a single one is the reference   torch's matmul has changed
     kernels            torch's own moved alike, the reference did not             a kernel of torch's AdamW has changed
-    torch              the only one moved alike: torch's own                      torch has changed, in a fixed arm
+    torch              torch's own is the only witness, and it moved alike        torch has changed, in a fixed arm
     disagreement       the reference moved alike, torch's own did not             numpy has changed, which the optimizer uses
     not_in_arm         none moved alike; the arm does not run the optimizer       a golden that was recorded elsewhere
                        under test
@@ -89,13 +89,13 @@ class Attribution:
 class ArmSubjects:
     """The optimizers in the arms of a scenario.
 
-    `runs`: the occupant of each arm. `names`: torch's own optimizer in each arm, as messages name it. `obstacles`: the reason,
-    for an arm whose numbers cannot be attributed.
+    `occupants`: whose optimizer each arm runs. `torch_names`: torch's own optimizer in each arm, as messages name it.
+    `unattributable`: for each arm whose numbers cannot be attributed, the reason.
     """
 
-    runs: Mapping[str, ArmOccupant]
-    names: Mapping[str, str]
-    not_applicable_reasons: Mapping[str, str] = field(default_factory=dict)
+    occupants: Mapping[str, ArmOccupant]
+    torch_names: Mapping[str, str]
+    unattributable: Mapping[str, str] = field(default_factory=dict)
 
 
 def arm_of(measure: str) -> str:
@@ -123,10 +123,10 @@ def attribute(rows: Sequence[ComparisonRow], witness_rows: WitnessRows, arm_subj
     causes = [
         (arm_of(row.measure), _cause(row, rows, witness_rows, arm_subjects))
         for row in moved_rows
-        if arm_of(row.measure) not in arm_subjects.not_applicable_reasons
+        if arm_of(row.measure) not in arm_subjects.unattributable
     ]
     if not causes:
-        return Attribution("not comparable", arm_subjects.not_applicable_reasons[arm_of(moved_rows[0].measure)])
+        return Attribution("not comparable", arm_subjects.unattributable[arm_of(moved_rows[0].measure)])
     known = [(arm, cause) for arm, cause in causes if cause not in _UNKNOWN]
     if not known:
         arm, cause = causes[0]
@@ -144,7 +144,7 @@ def attribute(rows: Sequence[ComparisonRow], witness_rows: WitnessRows, arm_subj
 def _cause(row: ComparisonRow, rows: Sequence[ComparisonRow], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Cause:
     """Return the cause of one moved number."""
     arm = arm_of(row.measure)
-    names = [name for name in WITNESSES_FOR[arm_subjects.runs[arm]] if name in witness_rows]
+    names = [name for name in WITNESSES_FOR[arm_subjects.occupants[arm]] if name in witness_rows]
     rows_of_witness = {
         name: witness_rows[name][row.measure] for name in names if _comparable(witness_rows[name].get(row.measure))
     }
@@ -153,7 +153,7 @@ def _cause(row: ComparisonRow, rows: Sequence[ComparisonRow], witness_rows: Witn
     alike = [name for name, witness_row in rows_of_witness.items() if moved(witness_row) and not _shifts_differ(row, witness_row)]
     if alike:
         return _CAUSE_OF_ALIKE.get((tuple(alike), tuple(names)), "disagreement")
-    if arm_subjects.runs[arm] in ("bystander", "fixed"):
+    if arm_subjects.occupants[arm] in ("bystander", "fixed"):
         return "not_in_arm"
     return _cause_if_none_alike(
         row,
@@ -247,7 +247,7 @@ def _kind(causes: Sequence[ArmCause]) -> AttributionKind:
 def _by_optimizer(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
     arms = [arm for arm, _ in causes]
     placeholders = _placeholders(arms, witness_rows, arm_subjects)
-    itself = "{torch} itself; ".format(**placeholders) if all(arm_subjects.runs[arm] == "torch" for arm in arms) else ""
+    itself = "{torch} itself; ".format(**placeholders) if all(arm_subjects.occupants[arm] == "torch" for arm in arms) else ""
     return itself + "{witnesses} still {give} the recorded numbers here".format(**placeholders)
 
 
@@ -279,8 +279,8 @@ def _by_both(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects
 
 def _placeholders(arms: Sequence[str], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Mapping[str, str]:
     """Return the placeholders of the messages: the names of the witnesses of these arms, and the verb that agrees with them."""
-    witnesses = [name for name in witness_rows if any(name in WITNESSES_FOR[arm_subjects.runs[arm]] for arm in arms)]
-    names = list(dict.fromkeys(arm_subjects.names[arm] for arm in arms))
+    witnesses = [name for name in witness_rows if any(name in WITNESSES_FOR[arm_subjects.occupants[arm]] for arm in arms)]
+    names = list(dict.fromkeys(arm_subjects.torch_names[arm] for arm in arms))
     parts = [part for name in witnesses for part in (names if name == "torch" else ["our float64 reference"])]
     return {"torch": _join(names), "witnesses": _join(parts), "give": "give" if len(parts) > 1 else "gives"}
 

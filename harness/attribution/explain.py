@@ -61,7 +61,7 @@ def arm_subjects(loaded: LoadedScenario, session: Session) -> ArmSubjects:
     """Return the optimizers in the arms of a scenario, and the arms whose numbers cannot be attributed."""
     runs: dict[str, ArmOccupant] = {}
     names: dict[str, str] = {}
-    not_applicable_reasons: dict[str, str] = {}
+    unattributable: dict[str, str] = {}
     for arm, settings in loaded.scenario.arms.items():
         witness_path = (
             DEFAULTS["decoupled" if settings.role == ANY else settings.role] if settings.role != "fixed" else settings.subject
@@ -69,8 +69,8 @@ def arm_subjects(loaded: LoadedScenario, session: Session) -> ArmSubjects:
         names[arm] = f"torch's {witness_path.rpartition(':')[2]}" if settings.role != "fixed" else witness_path
         runs[arm] = _occupant(loaded, arm, session, witness_path)
         obstacle = _obstacle(loaded, arm, session, runs[arm])
-        not_applicable_reasons |= {arm: obstacle} if obstacle else {}
-    return ArmSubjects(runs, names, not_applicable_reasons)
+        unattributable |= {arm: obstacle} if obstacle else {}
+    return ArmSubjects(runs, names, unattributable)
 
 
 def _explain(
@@ -80,9 +80,9 @@ def _explain(
     exact = [row for row in moved_rows if not _is_end(row)]
     lane_rows = [row for row in rows if not (exact and _is_end(row))]
     subjects = arm_subjects(loaded, session)
-    arms = sorted({arm_of(row.measure) for row in exact or moved_rows} - set(subjects.not_applicable_reasons))
+    arms = sorted({arm_of(row.measure) for row in exact or moved_rows} - set(subjects.unattributable))
     names: list[WitnessName] = [
-        name for name in ("reference", "torch") if any(name in WITNESSES_FOR[subjects.runs[arm]] for arm in arms)
+        name for name in ("reference", "torch") if any(name in WITNESSES_FOR[subjects.occupants[arm]] for arm in arms)
     ]
     if not names:
         return attribute(lane_rows, {}, subjects)

@@ -26,14 +26,14 @@ from harness.subject.output import capture_output
 def decay_pairs(scenario: StudyScenario, arm: str) -> list[tuple[str, str]]:
     """Return the pairs of a study's arms whose distance is the effect of this arm's weight decay.
 
-    The first arm of a pair has the settings of `arm`; its batches may be others. The second differs from the first only in weight
-    decay: its batches are the same. A null arm, which has batches of its own, gets the pairs of the arm that it repeats.
+    The first arm of a pair equals `arm`, except perhaps for its batches. The second equals the first, except for its weight
+    decay. A null arm (the control with other batches) therefore gets the pairs of the control.
     """
-    settings = _with(scenario.arms[arm], decay=scenario.arms[arm].weight_decay, batches=0)
+    settings = _without_batches(scenario.arms[arm])
     pairs = []
     for (first_name, first), (second_name, second) in product(scenario.arms.items(), repeat=2):
-        repeats = _with(first, decay=first.weight_decay, batches=0) == settings
-        if repeats and second.weight_decay != first.weight_decay and _with(second) == _with(first):
+        repeats = _without_batches(first) == settings
+        if repeats and second.weight_decay != first.weight_decay and _without_decay_of(second) == _without_decay_of(first):
             pairs.append((first_name, second_name))
     return pairs
 
@@ -54,14 +54,14 @@ def with_measured_sensitivity(
     unknown_values = {name: value for name, value in values.items() if isinstance(value, Exact) and value.signal is None}
     if not isinstance(loaded.scenario, ProbeScenario) or not unknown_values:
         return dict(values)
-    signals: dict[str, GoldenValue] = {}
+    measured_values: dict[str, GoldenValue] = {}
     for arm in sorted({name.partition(".")[0] for name in unknown_values}):
         undecayed_numbers = _without_decay(loaded.scenario, arm, session)
         for name, value in unknown_values.items():
             value_arm, _, measure = name.partition(".")
             if value_arm == arm and measure in undecayed_numbers:
-                signals[name] = with_sensitivity(value, value.value - undecayed_numbers[measure])
-    return {**values, **signals}
+                measured_values[name] = with_sensitivity(value, value.value - undecayed_numbers[measure])
+    return {**values, **measured_values}
 
 
 def unknown_sensitivity(values: Mapping[str, GoldenValue]) -> list[str]:
@@ -115,6 +115,11 @@ class Undecayed:
                 group["weight_decay"] = decay
 
 
-def _with(arm: StudyArm, *, decay: float = 0.0, batches: int | None = None) -> StudyArm:
-    """Return the arm with another weight decay, and other batches if given, so that the other settings can be compared."""
-    return replace(arm, weight_decay=decay, batch_seed_offset=arm.batch_seed_offset if batches is None else batches)
+def _without_decay_of(arm: StudyArm) -> StudyArm:
+    """Return the arm with weight decay 0, so that its other settings can be compared."""
+    return replace(arm, weight_decay=0.0)
+
+
+def _without_batches(arm: StudyArm) -> StudyArm:
+    """Return the arm with the study's own batches, so that its other settings can be compared."""
+    return replace(arm, batch_seed_offset=0)

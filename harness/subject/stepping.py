@@ -68,7 +68,10 @@ def run_steps(
 def run_path(
     optimizer: Any, weight: Tensor, gradient: Gradient, steps: int, *, lrs: Sequence[float] = (), first: int = 0
 ) -> list[Tensor]:
-    """Return the weight before every step and after the last. `lrs`, if given, has a learning rate per step, for all groups."""
+    """Return the weight before every step and after the last. `lrs`, if given, has a learning rate per step, for all groups.
+
+    `first` is the number of the first step for the random draws; the steps of `gradient` and `lrs` count from 0.
+    """
     path = [weight.detach().clone()]
     for index in range(steps):
         if lrs:
@@ -92,7 +95,7 @@ def run_groups(make: Factory, groups: Sequence[GroupInput], *, lrs: Sequence[flo
     """Return one path per group, [steps + 1, *shape], with the learning rates `lrs`, one per step.
 
     Each group holds two tensors with the same start and gradients, and their mean is the path. This exposes bugs that affect
-    only the first tensor of a group, or the others twice.
+    only the first tensor of a group, or that decay the other tensors twice.
     """
     pairs = [[torch.nn.Parameter(group.start.clone()) for _ in range(2)] for group in groups]
     options = [

@@ -1,10 +1,11 @@
 """Outcome of a claim: the verdicts on its expectations, combined into one status.
 
-failed                  an arm failed, a measure is missing, or a gated expectation does not hold
-not_applicable          every gated expectation that does not hold is lost in the rounding of float32
+failed                  an arm failed, a measure is missing, or a gated expectation does not hold (but see the next line)
+not_applicable          gated expectations do not hold, and all of these are lost in the rounding of float32
 refuted_as_documented   all gated expectations of a claim with `established: refuted` hold
 held                    all gated expectations of another claim hold
 expected_failure        the author of the optimizer expects the claim to fail, and it does
+error                   the test raised before it decided; the reporter gives this status
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ ClaimStatus = Literal["held", "refuted_as_documented", "not_applicable", "expect
 class ClaimOutcome:
     """The status of a claim and its verdicts.
 
-    `failure`: why the claim failed without verdicts, or although its verdicts hold.
-    `reason`: why the claim does not apply, or may fail.
+    `failure`: the message if no verdict explains the failure (an arm failed, a measure is missing, or an expected failure did not
+    occur). `reason`: why the claim does not apply, or why it is expected to fail.
     """
 
     claim: Claim

@@ -44,21 +44,21 @@ def skip_with_reason(record_property: Any, reason: str) -> NoReturn:
 class Collected:
     """Node ids of the collected tests, as the collecting process saw them.
 
-    `found`: all collected tests. `selected`: those of them that this run executes. `dropped_tests`: collected tests that neither
-    a pytest option nor this suite deselected. `unopened`: files skipped during collection, with the reason. `missing_tests`:
+    `found`: all collected tests. `selected`: those of them that this run executes. `dropped_tests`: collected tests that a
+    conftest hook or another plugin removed. `skipped_files`: files skipped during collection, with the reason. `missing_tests`:
     required tests that were not collected. `shared_goldens`: tests whose golden file is also that of an earlier test.
     """
 
     found: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
     dropped_tests: tuple[str, ...] = ()
-    unopened: Mapping[str, str] = field(default_factory=dict)
+    skipped_files: Mapping[str, str] = field(default_factory=dict)
     missing_tests: tuple[str, ...] = ()
     shared_goldens: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return the fields as a dict that xdist can send between processes."""
-        return asdict(self) | {"unopened": dict(self.unopened)}
+        return asdict(self) | {"skipped_files": dict(self.skipped_files)}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def required_tests(subjects: Subjects) -> list[str]:
 def missing_tests(config: pytest.Config, subjects: Subjects, found: Iterable[str]) -> list[str]:
     """Return the required tests that were not found.
 
-    Only files of tests/claims count that were given to this run as a whole, by their own path or that of a folder around them.
+    Only files of tests/claims that the command line names as a whole are checked: the file itself, or a folder around it.
     """
     if any(config.getoption(option, None) for option in COLLECTING_OPTIONS):
         return []
@@ -129,23 +129,27 @@ def dropped_tests(config: pytest.Config, found: Iterable[str], kept: Collection[
     return [nodeid for nodeid in found if nodeid not in kept and nodeid not in by_option]
 
 
-def problems(call: Collected, endings: Mapping[str, EndedTest], *, shipped: bool, expected: Collection[str] = ()) -> list[str]:
+def problems(
+    collected: Collected, endings: Mapping[str, EndedTest], *, shipped: bool, expected: Collection[str] = ()
+) -> list[str]:
     """Return why the run may not be green although no test failed, one line for each kind of fault.
 
-    `call` is the collection, `endings` the end of each test. `shipped`: no user's optimizer is under test, so every test of
-    tests/claims applies. `expected`: ids from the expected-failures file.
+    `collected` is the collection, `endings` the end of each test. `shipped`: the session runs torch's own optimizers, so every
+    test of tests/claims applies. `expected`: ids from the expected-failures file.
     """
-    ordered = dict.fromkeys([*(nodeid for nodeid in call.selected if nodeid in endings), *endings])  # workers end in any order
-    ended = {nodeid: endings[nodeid] for nodeid in ordered if not _is_empty_parametrization(nodeid, call)}
+    ordered = dict.fromkeys(
+        [*(nodeid for nodeid in collected.selected if nodeid in endings), *endings]
+    )  # workers end in any order
+    ended = {nodeid: endings[nodeid] for nodeid in ordered if not _is_empty_parametrization(nodeid, collected)}
     passed = {nodeid: test for nodeid, test in ended.items() if test.outcome == "passed" and not test.expected_to_fail}
     skipped = {nodeid: test for nodeid, test in ended.items() if test.outcome == "skipped" and not test.expected_to_fail}
     of_claims = tuple(RESULT_PROPERTY)
     return [
-        *_line("is required but was not collected", call.missing_tests),
-        *_line("was skipped during collection", _with_reasons(call.unopened)),
-        *_line("has the same golden file as another test", call.shared_goldens),
-        *_line("was removed from the run, but not by a pytest option (a conftest hook or a plugin?)", call.dropped_tests),
-        *_line("was selected but did not run", [nodeid for nodeid in call.selected if nodeid not in endings]),
+        *_line("is required but was not collected", collected.missing_tests),
+        *_line("was skipped during collection", _with_reasons(collected.skipped_files)),
+        *_line("has the same golden file as another test", collected.shared_goldens),
+        *_line("was removed from the run, but not by a pytest option (a conftest hook or a plugin?)", collected.dropped_tests),
+        *_line("was selected but did not run", [nodeid for nodeid in collected.selected if nodeid not in endings]),
         *_line(
             "was skipped without a reason given to skip_with_reason",
             _with_reasons({nodeid: test.reason for nodeid, test in skipped.items() if not test.allowed}),
@@ -199,10 +203,10 @@ def _recorded_a_failure(test: EndedTest, expected: Collection[str]) -> bool:
     )
 
 
-def _is_empty_parametrization(nodeid: str, call: Collected) -> bool:
+def _is_empty_parametrization(nodeid: str, collected: Collected) -> bool:
     """Return True for the placeholder that pytest collects for an empty list of parameters, if no parameter is missing."""
     test = nodeid.removesuffix("[NOTSET]")
-    return test != nodeid and not any(other.startswith(f"{short_id(test)}[") for other in call.missing_tests)
+    return test != nodeid and not any(other.startswith(f"{short_id(test)}[") for other in collected.missing_tests)
 
 
 def _with_reasons(reasons: Mapping[str, str]) -> list[str]:

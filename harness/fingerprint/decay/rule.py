@@ -14,8 +14,9 @@
 The examples without a package are classes of `tests.mutants`.
 
 Decoupled has two conditions. At every step, the change by the decay is a share of the weight (before the update) or of the
-updated weight (after it). And the update equals that of a run that never decays and is put on the same weights before each
-step. Without the second condition, an optimizer whose momentum holds the decay of earlier steps would pass.
+updated weight (after it). And no decay of earlier steps is stored in the update: it equals that of a run with weight_decay 0
+whose weights are set to those of the decayed run before each step. Without the second condition, an optimizer whose momentum
+holds the decay of earlier steps would pass.
 Coupled: a run without decay takes the same path if s x weight_decay x w is added to its gradients outside the optimizer.
 Plain gradient descent meets the conditions of both, and gets both words.
 """
@@ -73,7 +74,8 @@ def decay_rule(runner: SubjectRunner) -> DecayRule:
 def _order_below_floor(runner: SubjectRunner, rule: DecayRule) -> DecayRule:
     """Return the rule with its order inferred again from tiny weights.
 
-    An update in proportion to RMS(w) makes `before` and `after` the same map, except for weights below the floor of RMS(w).
+    If the update is proportional to RMS(w), `before` and `after` give the same weights. They differ only where RMS(w) is below
+    the minimum that the optimizer uses for it. So the order is measured on tiny weights.
     """
     # Two steps only: the weights grow beyond the floor later.
     tiny_rule = infer_rule(runner, rule.replayed_run.sequence.from_starts(*TINY).first(2))
@@ -115,7 +117,7 @@ def _coupling(
     runner: SubjectRunner, run: ReplayedRun, added: float | None, *, has_shares: bool, decoupled: bool
 ) -> tuple[str, ...]:
     """Return the words for the coupling: two under plain gradient descent, none if no form fits."""
-    if _keeps_signs(run) and all(bool((step.decay * step.weight <= step.tolerance).all()) for step in run.steps):
+    if _moves_by_lr_or_not_at_all(run) and all(bool((step.decay * step.weight <= step.tolerance).all()) for step in run.steps):
         return ("inside_sign",)  # where the decay turns a step, it turns it toward zero
     words = (*(("coupled_l2",) if added is not None else ()), *(("decoupled",) if decoupled else ()))
     if words or has_shares or not run.replayed:
@@ -144,7 +146,7 @@ def _shares(run: ReplayedRun, order: str) -> tuple[DecayFraction, ...]:
 
 
 def _masked(step: Step, expected: Tensor) -> bool:
-    """Return True if the coordinates that do not decay, though they are due to, are those of a mask by gradient or by sign.
+    """Return True if one mask explains all coordinates that should decay but do not: gradient zero, or the sign of update x w.
 
     Without such a mask, a fraction that fits the few decaying coordinates is no share of the weight.
     """
@@ -154,7 +156,7 @@ def _masked(step: Step, expected: Tensor) -> bool:
 
 
 def _holds_no_decay(step: Step) -> bool:
-    """Return True if the update holds no earlier decay: on the same weights, a run that never decays takes the same update."""
+    """Return True if no earlier decay is stored in the update: on the same weights, a run without decay takes the same update."""
     return float((step.update - step.update_without_decay_history).abs().max()) <= step.tolerance
 
 
@@ -191,7 +193,7 @@ def _is_combination(step: Step) -> bool:
     return misfit <= step.tolerance and abs(float(coefficients[0])) * float(step.weight.abs().max()) > step.tolerance
 
 
-def _keeps_signs(run: ReplayedRun) -> bool:
+def _moves_by_lr_or_not_at_all(run: ReplayedRun) -> bool:
     """Return True if every coordinate of the run with decay moves by the learning rate or not at all."""
     for path in run.decayed:
         lengths = path.diff(dim=0).abs().flatten(1)
@@ -206,10 +208,10 @@ def _added(runner: SubjectRunner, run: ReplayedRun, *, solve: bool) -> tuple[flo
     """Return the strength s of a coupled decay, or None, and whether it is masked.
 
     s x weight_decay x w, added to the gradient outside the optimizer, gives the same path. If masked, it is added only where the
-    gradient is not zero. `solve` allows strengths that are not in ADDED.
+    gradient is not zero. `solve` allows strengths that are not in USUAL_STRENGTHS.
     """
-    silent = [step for step in run.steps if bool((step.gradient == 0).any())]
-    masked = bool(silent) and not any(bool(step.moved[step.gradient == 0].any()) for step in silent)
+    with_zeros = [step for step in run.steps if bool((step.gradient == 0).any())]
+    masked = bool(with_zeros) and not any(bool(step.moved[step.gradient == 0].any()) for step in with_zeros)
     for strength in USUAL_STRENGTHS:
         if _departure(runner, run, strength, masked) <= run.tolerance:
             return strength, masked
@@ -232,9 +234,9 @@ def _gaps(runner: SubjectRunner, run: ReplayedRun, strength: float, masked: bool
 
 
 def _solve_strength(
-    runner: SubjectRunner, run: ReplayedRun, masked: bool, *, steps: int = 4, rounds: int = 6, probe: float = 1e-5
+    runner: SubjectRunner, run: ReplayedRun, masked: bool, *, steps: int = 4, rounds: int = 6, increment: float = 1e-5
 ) -> float:
-    """Return the strength by Gauss-Newton iteration on the first steps, from the best of STARTS.
+    """Return the strength by Gauss-Newton iteration on the first steps, from the best of STRENGTH_GUESSES.
 
     If no strength fits, the result is arbitrary: the caller checks it on all steps.
     """
@@ -244,17 +246,17 @@ def _solve_strength(
     }
     strength = min(errors, key=lambda value: errors[value])
     for _ in range(rounds):
-        gaps, shifted = (_gaps(runner, run, value, masked, steps=steps) for value in (strength, strength + probe))
-        slopes = [(after - before) / probe for after, before in zip(shifted, gaps, strict=True)]
+        gaps, shifted = (_gaps(runner, run, value, masked, steps=steps) for value in (strength, strength + increment))
+        slopes = [(after - before) / increment for after, before in zip(shifted, gaps, strict=True)]
         curvature = sum(float((slope * slope).sum()) for slope in slopes)
-        step = (
+        correction = (
             sum(float((slope * gap).sum()) for slope, gap in zip(slopes, gaps, strict=True)) / curvature
             if curvature
             else math.nan
         )
-        if not math.isfinite(step) or abs(step) > 10 * abs(strength):
+        if not math.isfinite(correction) or abs(correction) > 10 * abs(strength):
             return strength
-        strength -= step
+        strength -= correction
     return strength
 
 

@@ -119,7 +119,7 @@ def test_a_golden_of_many_seeds_judges_a_run_of_few() -> None:
     assert only(replace(few, mean=many.mean + 1.7 * many.sd), many).sigmas == pytest.approx(1.7 / math.sqrt(1 / 64 + 1 / 8))
 
 
-def test_another_number_of_seeds_of_a_run_is_another_rule() -> None:
+def test_a_changed_number_of_seeds_per_run_fails() -> None:
     """The number of seeds of the golden itself does not matter."""
     many = Ensemble.of(SAMPLES * 8, alpha=3e-5, runs=8)
 
@@ -150,7 +150,7 @@ def test_a_gate_that_hides_the_effect_of_decay_always_fails() -> None:
     assert only(replace(ENSEMBLE, signal=0.5), replace(ENSEMBLE, signal=1.5)).status == "same"
 
 
-def test_the_least_sensitivity_of_float32_is_lower() -> None:
+def test_a_float32_number_needs_less_sensitivity() -> None:
     """Its tolerance is a thousand roundings of float32."""
     assert [min_sensitivity(entry) for entry in (Exact(1.0, 1e-9, 0.0), Exact(1.0, 1e-4, 0.0), ENSEMBLE)] == [1e4, 30.0, 1.0]
 

@@ -133,7 +133,9 @@ def test_a_selected_test_that_did_not_run_is_a_fault() -> None:
 
 def test_a_missing_or_removed_test_is_a_fault() -> None:
     """The faults: a test that was not collected, a file that skips itself, and a test that a conftest removed."""
-    call = replace(CALL, dropped_tests=(SWAP,), missing_tests=(short_id(GOLDEN),), unopened={f"{FOLDER}test_contract.py": "slow"})
+    call = replace(
+        CALL, dropped_tests=(SWAP,), missing_tests=(short_id(GOLDEN),), skipped_files={f"{FOLDER}test_contract.py": "slow"}
+    )
 
     assert faults_of({}, call) == [
         f"is required but was not collected: {short_id(GOLDEN)}",

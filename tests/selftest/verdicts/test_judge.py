@@ -312,7 +312,7 @@ def test_an_untrue_inequality_passes_as_rarely_as_the_level_says() -> None:
     assert abs(passes / trials - LEVEL) < 4 * math.sqrt(LEVEL * (1 - LEVEL) / trials)
 
 
-def test_a_two_sided_relation_has_twice_the_chance() -> None:
+def test_a_two_sided_relation_has_twice_the_false_alarms() -> None:
     """It can fail at either bound. An expectation that is not gated cannot fail."""
 
     def chance(relation: str, pilot: float | None = 3.0) -> float:
