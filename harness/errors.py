@@ -38,12 +38,12 @@ class Problems:
         """Add the lines of an error."""
         self.lines += [line for line in str(error).splitlines() if line not in self.lines]
 
-    def raise_all(self) -> None:
-        """Raise one ScenarioError with a line a problem, if there is any."""
+    def raise_all(self, most: int | None = None) -> None:
+        """Raise one ScenarioError with a line for each problem: at most `most` lines, then the number of the others."""
         if self.lines:
-            more = len(self.lines) - MOST_PROBLEMS
-            shown = self.lines[:MOST_PROBLEMS]
-            raise ScenarioError("\n".join([*shown, *([f"... and {more} more problems"] if more > 0 else [])]))
+            shown = self.lines[:most]
+            more = [f"... and {len(self.lines) - len(shown)} more problems"] if len(shown) < len(self.lines) else []
+            raise ScenarioError("\n".join([*shown, *more]))
 
 
 class SubjectError(UsageError):

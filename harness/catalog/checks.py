@@ -31,7 +31,7 @@ from harness.spec.scenario import (
     Scenario,
     StudyScenario,
 )
-from harness.spec.yaml_binding import Raw, bind, entries, items, readable, unknown
+from harness.spec.yaml_binding import Raw, bind_known, entries, items, near_entries, readable, unknown
 from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS, Recipe
 
 
@@ -71,8 +71,13 @@ def _check_probe(scenario: ProbeScenario, raw: Raw) -> Iterator[ScenarioError]:
     if scenario.probe not in PROBES:
         yield _unknown_name(raw, "probe", scenario.probe, PROBES)
         return
+    seen: set[str] = set()  # a mistake in the scenario's settings comes back in every arm
     for name in scenario.arms:
-        yield from _error_of(partial(settings_of, scenario, name))
+        for error in _error_of(partial(settings_of, scenario, name)):
+            problem = str(error).split(": ", 2)[-1].partition(" (line ")[0]
+            if problem not in seen:
+                yield error
+            seen.add(problem)
 
 
 def _check_study(scenario: StudyScenario, raw: Raw) -> Iterator[ScenarioError]:
@@ -115,21 +120,21 @@ def check_claim(raw: Raw, scenario: Scenario | None, known: Vocabularies) -> Ite
     Parts that cannot be bound are left out here: `bind` reports them. `scenario` is None if its own keys cannot be bound; then
     the names of arms and measures are not checked.
     """
-    parts = readable(Claim, raw)
+    parts, raws = readable(Claim, raw), near_entries(Claim, raw)
     if not SNAKE_CASE.fullmatch(parts.get("id", "a")):
         yield raw.fail(f"id: expected snake_case, got {parts['id']!r}")
-    for citation in parts.get("sources", ()):
+    for citation, part in zip(parts.get("sources", ()), items(raws["sources"]) if "sources" in parts else (), strict=True):
         if citation.source not in known.sources:
-            yield raw.fail(f"sources: {unknown(citation.source, list(known.sources), what='source')}")
+            yield part.fail(unknown(citation.source, list(known.sources), what="source"))
     if parts.get("sources") == () or parts.get("expect") == ():
         yield raw.fail("a claim has at least one source and one expectation")
     yield from _check_texts(parts, raw)
     yield from _check_needs(parts.get("needs", {}), raw)
     if scenario:
-        yield from _check_expectations(scenario, raw)
+        yield from _check_expectations(scenario, raws, raw)
     if "counterexample" in parts:
-        yield from _check_counterexample(parts["counterexample"], scenario, raw)
-        yield from _check_mutants(parts["counterexample"], known.mutants, entries(raw)["counterexample"])
+        yield from _check_counterexample(parts["counterexample"], scenario, raws["counterexample"])
+        yield from _check_mutants(parts["counterexample"], known.mutants, raws["counterexample"])
 
 
 def _check_texts(parts: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError]:
@@ -153,16 +158,16 @@ def _check_needs(needs: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError
                 yield where.fail(f"needs.{name}: {problem}")
 
 
-def _check_expectations(scenario: Scenario, where: Raw) -> Iterator[ScenarioError]:
+def _check_expectations(scenario: Scenario, parts: Mapping[str, Raw], where: Raw) -> Iterator[ScenarioError]:
     """Yield each problem of those expectations of a claim that can be bound."""
-    parts = entries(where)
     gated = True
     with Problems().collect():
         listed = items(parts["expect"]) if "expect" in parts else []
         gated = not listed or any("pilot" in entries(part) for part in listed)
         for part in listed:
             with Problems().collect():
-                yield from _check_expectation(bind(Expectation, part), scenario, part)
+                expectation = bind_known(Expectation, near_entries(Expectation, part), part)
+                yield from _check_expectation(expectation, scenario, part)
     if scenario.kind == "study" and not gated:
         yield where.fail(f"a claim of a study has at least one expectation with the key 'pilot' ({MINIMUM_PILOT} or more)")
 
@@ -187,13 +192,13 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
 def _check_counterexample(example: Counterexample, scenario: Scenario | None, where: Raw) -> Iterator[ScenarioError]:
     given = [bool(example.mutants), bool(example.swap), bool(example.settings)]
     if sum(given) != 1:
-        yield where.fail("counterexample: expected exactly one of the keys mutants, swap and settings")
+        yield where.fail("expected exactly one of the keys mutants, swap and settings")
     if scenario is None:
         return
     if (example.mutants or example.settings) and example.arm not in scenario.arms:
-        yield where.fail(f"counterexample.arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
+        yield where.fail(f"arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
     if example.swap and (len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms)):
-        yield where.fail(f"counterexample.swap: expected two of the arms {', '.join(scenario.arms)}")
+        yield where.fail(f"swap: expected two of the arms {', '.join(scenario.arms)}")
 
 
 def _check_mutants(example: Counterexample, known: Mapping[str, KnownMutant], where: Raw) -> Iterator[ScenarioError]:
@@ -226,4 +231,5 @@ def _error_of(call: Callable[[], object]) -> list[ScenarioError]:
 
 
 def _unknown_name(raw: Raw, key: str, name: str, known: Iterable[str]) -> ScenarioError:
-    return raw.child(key, entries(raw)[key].node).fail(unknown(name, list(known), what=key))
+    part = entries(raw).get(key)  # None if the key is misspelt
+    return raw.child(key, part.node if part else raw.node).fail(unknown(name, list(known), what=key))

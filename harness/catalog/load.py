@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.catalog.checks import Vocabularies, check_claim, check_scenario
 from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, LoadedScenario, Mutants, Source, Sources
 from harness.environment.paths import ROOT
-from harness.errors import Problems, ScenarioError
+from harness.errors import MOST_PROBLEMS, Problems, ScenarioError
 from harness.spec.scenario import bind_scenario, without_claims
 from harness.spec.yaml_binding import Raw, bind, entries, items, read
 
@@ -31,7 +31,7 @@ def load(folder: Path = ROOT / "scenarios") -> Mapping[str, LoadedScenario]:
                 if claim.id in file_of_claim:
                     raise raw.fail(f"the claim id {claim.id!r} is taken by {file_of_claim[claim.id]}")
                 file_of_claim[claim.id] = loaded.raw.file
-    problems.raise_all()
+    problems.raise_all(MOST_PROBLEMS)
     if not scenarios:
         raise ScenarioError(f"{folder}: no scenarios found (expected probes/*/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
     return scenarios
@@ -79,4 +79,4 @@ def _checked(raw: Raw, known: Vocabularies) -> Iterator[ScenarioError]:
         yield from check_scenario(head, raw)
     with Problems().collect():
         for claim in items(entries(raw)["claims"]) if "claims" in entries(raw) else ():
-            yield from check_claim(claim, head, known)
+            yield from check_claim(claim, head if head and head.arms else None, known)

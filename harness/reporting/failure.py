@@ -32,7 +32,7 @@ def failure_message(outcome: ClaimOutcome, loaded: LoadedScenario, session: Sess
     subjects = session.subjects
     options = "".join(f" --optimizer={role}={subjects.by_role[role]}" for role in subjects.under_test)
     options += f" --contract={subjects.contract_file}" if subjects.contract_file else ""
-    rerun = commands.pytest_command(f'-k "{outcome.claim.id}"{options}')
+    rerun = commands.pytest_command(f"--claim={outcome.claim.id}{options}")
     body = messages.details(outcome, place=loaded.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line
 

@@ -10,16 +10,17 @@ from harness.tables import markdown_table
 _HEAD = f"""# The contract
 
 What an optimizer promises about its weight decay: a YAML file that its author commits and gives as `--contract FILE`. Every field
-is measured; one that is declared and not met is red. A claim applies to an optimizer whose contract declares what the claim rests
-on; the others are not applicable, with the reason.
+is measured. A field that is not met is red, also one that the file leaves out: then the promise is the usual one of the role. A
+claim applies if the contract promises everything that the claim depends on; other claims are not applicable, with the reason.
 
-A field that is left out is what the optimizer's role usually promises: `decoupled` (torch's AdamW), `coupled` (Adam) or `sgd`
-(SGD). The role follows from the contract unless `--optimizer ROLE=...` names it: `coupling: coupled_l2` makes it `coupled`, with
-`step_rule: sgd` or `momentum` `sgd`, everything else `decoupled`. Each field also takes `{UNSPECIFIED}`: nothing is promised, and
-no claim that rests on the field applies.
+The roles are `decoupled` (promises what torch's AdamW does), `coupled` (Adam) and `sgd` (SGD). `--optimizer ROLE=...` sets the
+role. Without it, `coupling: coupled_l2` gives the role `coupled`, or `sgd` if `step_rule` is `sgd` or `momentum`; every other
+contract gives `decoupled`. Some values of `coupling` also set fields that the file leaves out: `none` makes the other fields of
+decay `{UNSPECIFIED}`, and `inside_sign` and `through_norm` set `scale`, `order` and `step_rule`. Each field takes
+`{UNSPECIFIED}`: nothing is promised, and no claim that depends on the field applies.
 
-`python -m harness fingerprint MODULE:ATTRIBUTE --write-contract FILE` drafts one from what it measures. This page is printed by
-`python -m harness contract`, and as JSON with `--json`.
+`python -m harness fingerprint MODULE:ATTRIBUTE --write-contract FILE` drafts a contract from the measurement. This page is
+printed by `python -m harness contract`, and as JSON with `--json`.
 
 ```yaml
 # a contract of a Lion

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from harness.errors import Problems
-from harness.spec.yaml_binding import Plain, Raw, bind_fields, choice_at, entries, keys_of_others, with_empty_list
+from harness.spec.yaml_binding import Plain, Raw, bind_fields, bind_known, choice_at, entries, keys_of_others, with_empty_list
 
 Role = Literal["decoupled", "coupled", "sgd", "any", "fixed"]  # any: the subject under test, whatever it promises
 FIXED: Role = "fixed"  # the role of an arm whose optimizer the scenario names itself
@@ -218,6 +218,6 @@ def without_claims(raw: Raw) -> Scenario | None:
     """Return a scenario without its claims, or None if the rest of its file cannot be bound."""
     with Problems().collect():
         kind = choice_at("kind", KINDS, raw)
-        scenario: Scenario = bind_fields(KINDS[kind], with_empty_list(raw, "claims"), raw)
+        scenario: Scenario = bind_known(KINDS[kind], with_empty_list(KINDS[kind], raw, "claims"), raw)
         return scenario
     return None

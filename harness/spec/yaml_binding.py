@@ -132,18 +132,47 @@ def bind(kind: Any, raw: Raw) -> Any:
 
 def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
     """Return the dataclass `kind` made of `parts`. Raises ScenarioError; a missing key is reported at `raw`."""
-    hints, known = _hints(kind), _file_fields(kind)
-    problems, values = Problems(), {}
+    problems, known = Problems(), _file_fields(kind)
     for key, part in parts.items():
         if key not in known:
             problems.add(part.fail(unknown(key, tuple(known), what="key")))
+    value = None
+    with problems.collect():
+        value = bind_known(kind, _with_near_keys(kind, parts), raw)
+    problems.raise_all()
+    return value
+
+
+def bind_known(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
+    """Return the dataclass `kind` made of the parts with known keys. Raises ScenarioError; a missing key is reported at `raw`."""
+    hints, known, problems = _hints(kind), _file_fields(kind), Problems()
     for name, field in known.items():
         if name not in parts and field.default is MISSING and field.default_factory is MISSING:
             problems.add(raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})"))
+    values = {}
     with problems.collect():
         values = _bind_each({key: (hints[key], part) for key, part in parts.items() if key in known})
     problems.raise_all()
     return kind(**values)
+
+
+def near_entries(kind: Any, raw: Raw) -> dict[str, Raw]:
+    """Return a mapping's parts by key, a misspelt key of the dataclass `kind` corrected. Raises ScenarioError."""
+    return _with_near_keys(kind, entries(raw))
+
+
+def _with_near_keys(kind: Any, parts: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Return the parts with each unknown key replaced by the absent key that is nearest to it.
+
+    The part below a misspelt key is then read too, so that its problems are reported in the same run.
+    """
+    known = _file_fields(kind)
+    corrected = {key: part for key, part in parts.items() if key in known}
+    for key, part in parts.items():
+        near = get_close_matches(key, [name for name in known if name not in corrected], n=1)
+        if key not in known and near:
+            corrected[near[0]] = part
+    return corrected
 
 
 def _bind_each(parts: Mapping[Any, tuple[Any, Raw]]) -> dict[Any, Any]:
@@ -159,10 +188,9 @@ def _bind_each(parts: Mapping[Any, tuple[Any, Raw]]) -> dict[Any, Any]:
 def readable(kind: Any, raw: Raw) -> dict[str, Any]:
     """Return the values of those keys of a dataclass that can be bound, for checks of a file with problems elsewhere."""
     values: dict[str, Any] = {}
-    for key, part in entries(raw).items() if isinstance(raw.node, yaml.MappingNode) else ():
+    for key, part in near_entries(kind, raw).items() if isinstance(raw.node, yaml.MappingNode) else ():
         with Problems().collect():
-            if key in _file_fields(kind):
-                values[key] = bind(_hints(kind)[key], part)
+            values[key] = bind(_hints(kind)[key], part)
     return values
 
 
@@ -183,9 +211,9 @@ def keys_of_others(raw: Raw, kind: str, kinds: Mapping[str, Any]) -> Iterator[Sc
             yield part.fail(f"belongs to kind: {' or '.join(owners)}, got kind: {kind}")
 
 
-def with_empty_list(raw: Raw, key: str) -> dict[str, Raw]:
-    """Return a mapping's parts, with an empty list as the part at `key`."""
-    return {**entries(raw), key: raw.child(key, yaml.SequenceNode("tag:yaml.org,2002:seq", [], raw.node.start_mark))}
+def with_empty_list(kind: Any, raw: Raw, key: str) -> dict[str, Raw]:
+    """Return a mapping's parts, misspelt keys corrected, with an empty list as the part at `key`."""
+    return {**near_entries(kind, raw), key: raw.child(key, yaml.SequenceNode("tag:yaml.org,2002:seq", [], raw.node.start_mark))}
 
 
 def _file_fields(kind: Any) -> dict[str, Field[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -11,8 +12,15 @@ from pathlib import Path
 import pytest
 
 from harness.environment.paths import ROOT
+from harness.spec.relations import RELATIONS
+from harness.spec.scenario import ProbeArm
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MUTANTS_PAGE = ROOT / "tests" / "mutants" / "README.md"
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    MUTANTS_PAGE,
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 PARTS = ("scenarios", "harness", "tests", "golden", "conftest.py", "pyproject.toml")
 
 
@@ -72,6 +80,35 @@ def test_the_readme_tree_is_the_repository() -> None:
 
     assert len(paths) > 5
     assert all((ROOT / path).exists() for path in paths)
+
+
+def test_the_claim_page_lists_every_relation() -> None:
+    """A relation that is new in the code is missing on the page until someone explains it."""
+    page = (ROOT / "docs" / "guide" / "add-a-claim.md").read_text(encoding="utf-8")
+    table = page[page.index("| relation |") :].partition("\n\n")[0]
+
+    listed = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+    assert listed == set(RELATIONS)
+
+
+def test_the_claim_page_lists_every_key_of_an_arm() -> None:
+    """These are the keys of an arm of a probe."""
+    page = (ROOT / "docs" / "guide" / "add-a-claim.md").read_text(encoding="utf-8")
+    table = page[page.index("Of an arm:") :].partition("Of an expectation")[0]
+
+    listed = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
+
+    assert set(listed) == {field.name for field in dataclasses.fields(ProbeArm)}
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "guide" / "concepts.md"], ids=lambda page: page.name)
+def test_files_that_a_guide_names_exist(page: Path) -> None:
+    """A name in backticks with a slash and a suffix is a file of the repository."""
+    named = re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|md|yaml|txt|json))`", page.read_text(encoding="utf-8"))
+
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def _write_file(clone: Path, page: str) -> None:
