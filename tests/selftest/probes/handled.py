@@ -16,18 +16,6 @@ from tests.mutants import collection
 from tests.selftest.probes.judged import scenario
 from tests.selftest.probes.subjects import meets_closed_form
 
-SCENARIOS = (
-    "accumulation",
-    "checkpoint",
-    "decay_range",
-    "layouts",
-    "missing_gradients",
-    "parameter_groups",
-    "repeated_parameters",
-    "schedules",
-    "symmetry",
-)
-
 
 def measure(name: str, arm: str, path: str = "") -> dict[str, Measurement]:
     """Return the measurements of an arm.
