@@ -23,6 +23,7 @@ from harness.goldens.origin import Origin
 from harness.goldens.pool import path_of, read
 from harness.goldens.values import Ensemble, Exact
 from harness.subject.roles import DEFAULTS, Subjects
+from harness.training.chunks import SEEDS_PER_CHUNK
 from harness.training.records import SLICES, RunRecord, save_runs
 from tests.selftest.scenario_files import STUDY, replaced_once, write
 
@@ -47,8 +48,8 @@ def run_of(arm: str, seed: int, gap: float) -> RunRecord:
 def chunks(folder: Path, gaps: Mapping[str, float] = GAPS, make_run: Callable[..., RunRecord] = run_of) -> Path:
     """Write the finished chunks of the study, as training leaves them."""
     folder.mkdir(parents=True, exist_ok=True)
-    for index in range(SEEDS // 4):
-        runs = [make_run(arm, seed, gap) for arm, gap in gaps.items() for seed in range(4 * index, 4 * index + 4)]
+    for index, first in enumerate(range(0, SEEDS, SEEDS_PER_CHUNK)):
+        runs = [make_run(arm, seed, gap) for arm, gap in gaps.items() for seed in range(first, first + SEEDS_PER_CHUNK)]
         save_runs(folder / f"training.chunk{index}.done", runs)
     return folder
 
@@ -162,7 +163,7 @@ def test_a_chunk_that_failed_stops_the_study_with_its_message(tmp_path: Path) ->
 
     assert messages == ["training: not calibrated: mine:Broken raised ValueError at step 3: no"]
     assert golden.read_bytes() == before
-    assert len(list(job.runs.glob("*.done"))) == 3
+    assert len(list(job.runs.glob("*.done"))) == 7
 
 
 def test_a_study_that_does_not_apply_to_the_optimizer_is_skipped(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_pool_begins_with_the_seeds_of_a_run(tmp_path: Path) -> None:
 
 
 def test_missing_chunks_are_trained_in_separate_processes(tmp_path: Path) -> None:
-    """One chunk of four is missing. It is trained, and the other three files are unchanged."""
+    """One chunk of eight is missing. It is trained, and the other files are unchanged."""
     loaded, job, _ = prepared(tmp_path)
     assert job.runs is not None
     (job.runs / "training.chunk3.done").unlink()
@@ -203,7 +204,7 @@ def test_missing_chunks_are_trained_in_separate_processes(tmp_path: Path) -> Non
         [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
 
-    assert f"{loaded.id}: 1 of 4 chunks to train" in process.stdout, process.stderr
+    assert f"{loaded.id}: 1 of 8 chunks to train" in process.stdout, process.stderr
     assert (job.runs / "training.chunk3.done").exists()
     assert {path: path.stat().st_mtime_ns for path in modified} == modified
     assert "training: not calibrated: " in process.stdout  # after so few steps the claim fails: there is no gap yet

@@ -17,7 +17,7 @@ from tests.selftest.probes.judged import scenario
 from tests.selftest.probes.subjects import meets_closed_form
 
 
-def measure(name: str, arm: str, path: str = "") -> dict[str, Measurement]:
+def measurements_of(name: str, arm: str, path: str = "") -> dict[str, Measurement]:
     """Return the measurements of an arm.
 
     `path`, an import path or the name of a mutant, replaces the arm's own optimizer.
@@ -41,14 +41,14 @@ def twin_name(mutant: str) -> str:
 @cache
 def measure_as_shipped(name: str, arm: str) -> dict[str, Measurement]:
     """Return the measurements of an arm as shipped; each arm runs once."""
-    return measure(name, arm)
+    return measurements_of(name, arm)
 
 
 def fails(name: str, claim: Claim, path: str) -> bool:
     """Return True if a claim fails with the optimizer at `path` in the arm of its counterexample."""
     arm = str(claim.counterexample.arm)
     measurements = {
-        other: measure(name, other, path) if other == arm else measure_as_shipped(name, other) for other in claim.arms
+        other: measurements_of(name, other, path) if other == arm else measure_as_shipped(name, other) for other in claim.arms
     }
     return decide(claim, Result(measurements, {}, {})).status == "failed"
 

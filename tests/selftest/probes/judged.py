@@ -20,7 +20,7 @@ def scenario(name: str) -> Scenario:
     return load()[name].scenario
 
 
-def measure(name: str, arm: str, *, seed: int | None = None, path: str = "") -> dict[str, Measurement]:
+def measurements_of(name: str, arm: str, *, seed: int | None = None, path: str = "") -> dict[str, Measurement]:
     """Return the measurements of an arm; `seed` replaces its seed, `path` its optimizer."""
     shipped = scenario(name)
     chosen, settings = shipped.arms[arm], settings_of(shipped, arm)
@@ -31,18 +31,18 @@ def measure(name: str, arm: str, *, seed: int | None = None, path: str = "") -> 
 def failed_claims(name: str, *, seed: int) -> list[str]:
     """Return the ids of the claims that fail with the shipped optimizers when the noise is drawn from `seed`."""
     shipped = scenario(name)
-    result = Result({arm: measure(name, arm, seed=seed) for arm in shipped.arms}, {}, {})
+    result = Result({arm: measurements_of(name, arm, seed=seed) for arm in shipped.arms}, {}, {})
     return [claim.id for claim in shipped.claims if decide(claim, result).status == "failed"]
 
 
 def twins_that_fail(name: str) -> list[str]:
     """Return `claim: twin` for every claim that fails with the twin of one of its mutants."""
     shipped = scenario(name)
-    right = {arm: measure(name, arm) for arm in shipped.arms}
+    right = {arm: measurements_of(name, arm) for arm in shipped.arms}
     failed: list[str] = []
     for claim in shipped.claims:
         arm = str(claim.counterexample.arm)
         for twin in sorted({decay_rule.twin_of(decay_rule.MUTANTS[mutant]).__name__ for mutant in claim.counterexample.mutants}):
-            result = Result({**right, arm: measure(name, arm, path=f"{decay_rule.__name__}:{twin}")}, {}, {})
+            result = Result({**right, arm: measurements_of(name, arm, path=f"{decay_rule.__name__}:{twin}")}, {}, {})
             failed += [f"{claim.id}: {twin}"] if decide(claim, result).status == "failed" else []
     return failed

@@ -51,7 +51,7 @@ def test_the_steps_of_add_a_claim_work(clone: Path) -> None:
     assert "twice_the_decay_takes_twice_as_much" in (clone / "golden" / "claims.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.selftest.probes.judged import failed_claims, measure, twins_that_fail
+from tests.selftest.probes.judged import failed_claims, measurements_of, twins_that_fail
 
 NAME = "loud_quiet_axes"
 
@@ -22,7 +22,7 @@ def test_the_twins_of_the_mutants_pass() -> None:
 
 def test_the_known_preconditioner_is_one_half_and_two() -> None:
     """A gradient history gives the numbers of the thought experiment, to 0.3 %."""
-    measurements = measure(NAME, "adam_l2")
+    measurements = measurements_of(NAME, "adam_l2")
 
     assert measurements["loud_multiplier"].value == pytest.approx(0.5, rel=3e-3)
     assert measurements["quiet_multiplier"].value == pytest.approx(2.0, rel=3e-3)
@@ -30,7 +30,7 @@ def test_the_known_preconditioner_is_one_half_and_two() -> None:
 
 def test_coupled_decay_turns_weights_to_the_loud_axis() -> None:
     """One step at lr x weight_decay = 0.1 brings the weights from (1, 1) to (0.95, 0.8)."""
-    measurements = measure(NAME, "adam_l2")
+    measurements = measurements_of(NAME, "adam_l2")
 
     assert measurements["loud_cosine_before"].value == pytest.approx(0.5**0.5, abs=1e-4)
     assert measurements["loud_cosine_after"].value == pytest.approx(0.95 / (0.95**2 + 0.8**2) ** 0.5, abs=1e-3)
@@ -38,20 +38,20 @@ def test_coupled_decay_turns_weights_to_the_loud_axis() -> None:
 
 def test_without_gradients_adam_l2_ignores_the_decay() -> None:
     """Adam's coupled decay takes lr a step. AdamW takes 44 times as much over 20 steps at 100 times the weight decay."""
-    assert measure(NAME, "adam_l2")["silent_ratio"].value == pytest.approx(1.0, abs=1e-6)
-    assert measure(NAME, "adamw")["silent_ratio"].value == pytest.approx((1 - 0.9**20) / (1 - 0.999**20), rel=1e-9)
+    assert measurements_of(NAME, "adam_l2")["silent_ratio"].value == pytest.approx(1.0, abs=1e-6)
+    assert measurements_of(NAME, "adamw")["silent_ratio"].value == pytest.approx((1 - 0.9**20) / (1 - 0.999**20), rel=1e-9)
 
 
 def test_dividing_by_the_second_moment_doubles_the_slope() -> None:
     """The slope is -1 where the penalty is divided by the root of v, and -2 where it is divided by v."""
-    wrong = measure(NAME, "adam_l2", path="tests.mutants.decay_rule:AdamSquaredDenominator")
+    wrong = measurements_of(NAME, "adam_l2", path="tests.mutants.decay_rule:AdamSquaredDenominator")
 
     assert wrong["rate_slope"].value == pytest.approx(-2.0, abs=0.1)
 
 
 def test_antithetic_noise_leaves_the_decoupled_factor() -> None:
     """The mean over g and -g is (1 - lr x weight_decay)^T up to rounding, without a Monte-Carlo error."""
-    measurements = measure(NAME, "adamw", seed=303)
+    measurements = measurements_of(NAME, "adamw", seed=303)
 
     assert measurements["loud_remaining"].value == pytest.approx(0.999**300, abs=1e-13)
     assert measurements["quiet_remaining"].value == pytest.approx(0.999**300, abs=1e-13)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.dynamics import NormScaledDecaySettings
 from harness.probes.dynamics.norm_scaled_decay import run
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, reference, torch_optim
 
 NAME, FAULTY = "norm_scaled_decay", "tests.mutants.numerics:"
@@ -23,7 +23,7 @@ def test_torchs_decay_does_not_depend_on_the_norm(name: str) -> None:
 
 def test_adafactors_update_grows_with_the_norm() -> None:
     """Weights three times as large give a step three times as long."""
-    measurements = measure(NAME, "adafactor")
+    measurements = measurements_of(NAME, "adafactor")
 
     assert meets_closed_form(measurements["update_response"])
     assert measurements["update_response"].value == pytest.approx(3.0, rel=1e-12)
@@ -49,7 +49,7 @@ def test_a_larger_decay_turns_lambs_step_further() -> None:
 
 def test_decay_outside_lambs_trust_ratio_is_noticed() -> None:
     """It shrinks a weight by lr x weight_decay, and changes the length of the step."""
-    measurements = measure(NAME, "lamb", path=FAULTY + "LambDecayBesideRatio")
+    measurements = measurements_of(NAME, "lamb", path=FAULTY + "LambDecayBesideRatio")
 
     assert measurements["shrink"].value == pytest.approx(0.05 * 0.6, rel=1e-12)
     assert abs(measurements["length_with_decay"].value - 1) > 0.01
@@ -57,7 +57,7 @@ def test_decay_outside_lambs_trust_ratio_is_noticed() -> None:
 
 def test_decay_in_lambs_gradient_acts_as_a_sign() -> None:
     """For l w alone m / sqrt(v) is sign(w): every weight loses the same length, not the same share."""
-    measurements = measure(NAME, "lamb", path=FAULTY + "LambDecayInGradient")
+    measurements = measurements_of(NAME, "lamb", path=FAULTY + "LambDecayInGradient")
 
     assert abs(measurements["shrink"].value - 0.05) > 0.001
     assert measurements["decay_response"].value == pytest.approx(1.0, abs=1e-4)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.probes.scale_invariant_loss import regression
-from tests.selftest.probes.judged import failed_claims, measure, twins_that_fail
+from tests.selftest.probes.judged import failed_claims, measurements_of, twins_that_fail
 
 NAME = "scale_invariance"
 
@@ -40,14 +40,14 @@ def test_the_gradient_agrees_with_finite_differences() -> None:
 
 def test_a_wrong_factor_breaks_the_identity_of_norms() -> None:
     """Decay that is applied twice leaves a defect of the size of the decay."""
-    wrong = measure(NAME, "sgd", path="tests.mutants.decay_rule:SgdDecayTwice")["norm_defect"]
+    wrong = measurements_of(NAME, "sgd", path="tests.mutants.decay_rule:SgdDecayTwice")["norm_defect"]
 
     assert wrong.value > 0.01
 
 
 def test_adamw_with_eps_is_only_nearly_scale_free() -> None:
     """The rescaled run differs by the order of eps / |gradient|, and without eps only by rounding."""
-    with_eps, without = (measure(NAME, arm)["rescaled_turn"].value for arm in ("adamw", "adamw_without_eps"))
+    with_eps, without = (measurements_of(NAME, arm)["rescaled_turn"].value for arm in ("adamw", "adamw_without_eps"))
 
     assert 1e-11 < with_eps < 1e-6
     assert without < 1e-13

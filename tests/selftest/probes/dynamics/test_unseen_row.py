@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.dynamics import UnseenRowSettings
 from harness.probes.dynamics.unseen_row import rate
-from tests.selftest.probes.judged import failed_claims, measure, twins_that_fail
+from tests.selftest.probes.judged import failed_claims, measurements_of, twins_that_fail
 
 NAME = "unseen_row"
 
@@ -34,18 +34,18 @@ def test_the_schedule_warms_up_and_ends_at_a_tenth() -> None:
 
 def test_a_slow_decay_has_a_half_life_of_6931_steps() -> None:
     """The learning rate is 1e-3 and the weight decay 0.1."""
-    assert measure(NAME, "adamw_slow")["half_life"].value == pytest.approx(6931.1, abs=0.1)
+    assert measurements_of(NAME, "adamw_slow")["half_life"].value == pytest.approx(6931.1, abs=0.1)
 
 
 def test_a_seen_row_does_not_follow_the_decay_factor() -> None:
     """Only an unseen row measures the decay, because gradients move a seen row as well."""
-    measurements = measure(NAME, "adamw")
+    measurements = measurements_of(NAME, "adamw")
 
     assert measurements["seen_ratio"].value > 10 * measurements["unseen_ratio"].value
 
 
 def test_adam_l2_brings_unseen_rows_within_a_few_lr_of_zero() -> None:
     """This holds at both weight decays."""
-    ends = [measure(NAME, arm)["unseen_in_steps"].value for arm in ("adam_l2", "adam_l2_weak")]
+    ends = [measurements_of(NAME, arm)["unseen_in_steps"].value for arm in ("adam_l2", "adam_l2_weak")]
 
     assert max(ends) < 5

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.probes.dynamics.weight_sharing import reduce
-from tests.selftest.probes.judged import failed_claims, measure, twins_that_fail
+from tests.selftest.probes.judged import failed_claims, measurements_of, twins_that_fail
 
 NAME = "weight_sharing"
 
@@ -34,14 +34,14 @@ def test_autograd_sums_the_uses_of_a_shared_weight() -> None:
 
 def test_mean_rate_over_sum_rate_is_the_number_of_uses() -> None:
     """The rates are k^(1/2) and k^(-1/2), and their ratio is k."""
-    measurements = measure(NAME, "adam_l2")
+    measurements = measurements_of(NAME, "adam_l2")
 
     assert measurements["mean_many"].value / measurements["sum_many"].value == pytest.approx(64, rel=0.1)
 
 
 def test_the_unroll_would_show_a_decay_per_use() -> None:
     """An optimizer that decays once per use would leave almost nothing."""
-    difference = measure(NAME, "adamw")["unroll_difference"]
+    difference = measurements_of(NAME, "adamw")["unroll_difference"]
 
     assert difference.value == 0.0
     assert difference.effect == pytest.approx(0.9**10)

@@ -9,7 +9,7 @@ import torch
 
 from harness.probes.handling import AccumulationSettings
 from harness.probes.handling.accumulation import CLIP, run
-from tests.selftest.probes.handled import measure, measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 
@@ -26,7 +26,7 @@ def test_torch_takes_accumulated_gradients_as_one_gradient(name: str) -> None:
 
 def test_a_decay_in_every_backward_pass_is_measured() -> None:
     """Apart from the updates, 0.94^20 of a weight remains instead of 0.94^5."""
-    assert measure("accumulation", "any", "DecayPerMicroBatch")["micro_batch_error"].value > 0.2
+    assert measurements_of("accumulation", "any", "DecayPerMicroBatch")["micro_batch_error"].value > 0.2
 
 
 @pytest.mark.parametrize("name", ["SGD", "RAdam", "ASGD", "Adagrad", "Muon"])
@@ -38,7 +38,7 @@ def test_torch_does_not_decay_without_an_update(name: str) -> None:
 @pytest.mark.parametrize(("name", "calls"), [("MicroStepsTwin", 0), ("DecayInEveryMicroStep", 3)])
 def test_decaying_calls_are_counted_from_the_first_update(name: str, calls: int) -> None:
     """Of eight calls the 2nd, 4th, 6th and 8th update. The 3rd, 5th and 7th only collect gradients and must not decay."""
-    assert measure("accumulation", "any", name)["decayed_without_update"].value == calls
+    assert measurements_of("accumulation", "any", name)["decayed_without_update"].value == calls
 
 
 def test_a_clipped_penalty_has_the_clipped_length() -> None:

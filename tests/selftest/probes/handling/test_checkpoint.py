@@ -7,7 +7,7 @@ import torch
 
 from harness.probes.handling import CheckpointSettings
 from harness.probes.handling.checkpoint import run
-from tests.selftest.probes.handled import measure, measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 COPIES = ("deepcopy_error", "pickle_error")
@@ -30,14 +30,14 @@ def test_torch_optimizers_resume_and_copy_exactly(name: str) -> None:
 
 def test_the_constructors_decay_after_a_resume_is_measured() -> None:
     """The first step takes lr x (2.5 - 1) x weight_decay too much of a weight, and half of that in the second group."""
-    measurement = measure("checkpoint", "any", "ConstructorDecayAtFirst")["first_step_error"]
+    measurement = measurements_of("checkpoint", "any", "ConstructorDecayAtFirst")["first_step_error"]
 
     assert 0.03 < measurement.value < 0.1
 
 
 def test_a_lost_state_shows_at_the_first_step() -> None:
     """The mutant restores the groups, but Adam's moments start from zero."""
-    assert measure("checkpoint", "any", "StateForgottenOnLoad")["first_step_error"].value > 1e-3
+    assert measurements_of("checkpoint", "any", "StateForgottenOnLoad")["first_step_error"].value > 1e-3
 
 
 @pytest.mark.parametrize(("arm", "decoupled"), [("adamw_from_adam", True), ("adam_from_adamw", True), ("old_adam", False)])

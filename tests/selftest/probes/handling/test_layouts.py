@@ -8,7 +8,7 @@ import torch
 from harness.probes.handling import LayoutsSettings
 from harness.probes.handling.layouts import LAYOUTS, run
 from harness.probes.inputs import matrices
-from tests.selftest.probes.handled import measure, missed_closed_forms
+from tests.selftest.probes.handled import measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 
@@ -48,7 +48,7 @@ def test_a_layout_is_a_copy_of_the_numbers(name: str) -> None:
 )
 def test_a_fault_shows_in_its_layouts_only(mutant: str, measures: set[str]) -> None:
     """All other layouts agree with the plain matrix."""
-    measurements = measure("layouts", "any", mutant)
+    measurements = measurements_of("layouts", "any", mutant)
 
     assert {
         name for name, measurement in measurements.items() if name.endswith("_error") and measurement.value > 0.01

@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.handling import MissingGradientsSettings
 from harness.probes.handling.missing_gradients import run
-from tests.selftest.probes.handled import measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 EXACT = ("without_gradient_changed", "frozen_changed", "pause_error", "gradient_changed")
@@ -56,4 +56,4 @@ def test_weights_decay_under_a_hook_that_zeroes_gradients() -> None:
 )
 def test_a_fault_changes_every_element(mutant: str, arm: str, measure: str, elements: int) -> None:
     """The effect of a count is therefore the number of all elements."""
-    assert measure("missing_gradients", arm, mutant)[measure].value == elements
+    assert measurements_of("missing_gradients", arm, mutant)[measure].value == elements

@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.handling import ParameterGroupsSettings
 from harness.probes.handling.parameter_groups import SHARES, run
-from tests.selftest.probes.handled import measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 SELF_RELATIVE = ("alone_error", "order_error", "exempt_error", "joined_error", "joined_default_error", "place_error")
@@ -44,7 +44,7 @@ def test_groups_differ_and_some_follow_the_exempt_group() -> None:
 )
 def test_a_fault_has_the_order_of_the_declared_effect(mutant: str, measure: str) -> None:
     """The error is more than a tenth of the effect that the reading declares."""
-    measurement = measure("parameter_groups", "any", mutant)[measure]
+    measurement = measurements_of("parameter_groups", "any", mutant)[measure]
 
     assert measurement.effect is not None
     assert measurement.value > measurement.effect / 10

@@ -7,7 +7,7 @@ import torch
 
 from harness.probes.handling import RepeatedParametersSettings
 from harness.probes.handling.repeated_parameters import run
-from tests.selftest.probes.handled import measure, measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 
@@ -33,7 +33,7 @@ def test_a_weight_listed_twice_decays_twice() -> None:
 
 
 def test_an_accepted_overlap_of_groups_is_measured() -> None:
-    assert measure("repeated_parameters", "torch_adamw", "OverlapAccepted")["overlap_refused"].value == 0.0
+    assert measurements_of("repeated_parameters", "torch_adamw", "OverlapAccepted")["overlap_refused"].value == 0.0
 
 
 def test_a_normalised_weight_is_independent_of_norm_of_v() -> None:
@@ -50,6 +50,6 @@ def test_a_normalised_weight_is_independent_of_norm_of_v() -> None:
 
 def test_a_default_decay_of_an_exempt_length_is_measured() -> None:
     """The weight shrinks although its length is in an exempt group."""
-    measurement = measure("repeated_parameters", "any", "DefaultDecayForAllGroups")["direction_decay_change"]
+    measurement = measurements_of("repeated_parameters", "any", "DefaultDecayForAllGroups")["direction_decay_change"]
 
     assert measurement.value == pytest.approx(0.06, rel=1e-10)

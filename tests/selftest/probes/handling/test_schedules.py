@@ -10,7 +10,7 @@ import torch
 
 from harness.probes.handling import SchedulesSettings
 from harness.probes.handling.schedules import run
-from tests.selftest.probes.handled import measure, measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 
@@ -55,7 +55,7 @@ def test_a_float32_lr_gives_a_factor_rounded_in_float32() -> None:
 
 def test_a_decay_by_the_previous_lr_is_measured() -> None:
     """The error is the change of the schedule in one step."""
-    assert measure("schedules", "any", "PreviousLrDecay")["scheduler_error"].value > 0.01
+    assert measurements_of("schedules", "any", "PreviousLrDecay")["scheduler_error"].value > 0.01
 
 
 def test_the_order_of_learning_rates_does_not_matter() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from harness.probes.numerics import DifferentiableStepSettings
 from harness.probes.numerics.differentiable_step import run
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 FAULTY = "tests.mutants.numerics:"
@@ -40,21 +40,21 @@ def test_the_derivative_is_the_slope_between_two_runs() -> None:
     (derivative,) = torch.autograd.grad(weight.sum(), lam)
 
     assert float(derivative) == pytest.approx(slope, rel=1e-6)
-    assert measure("differentiable_step", "sgd")["by_decay"].value == pytest.approx(1.0, rel=1e-12)
+    assert measurements_of("differentiable_step", "sgd")["by_decay"].value == pytest.approx(1.0, rel=1e-12)
 
 
 def test_the_derivative_by_the_start_is_a_product_of_factors() -> None:
     """Five steps decay by 6 per cent and five by 3 per cent."""
-    assert measure("differentiable_step", "adamw")["by_start"].value == pytest.approx(0.94**5 * 0.97**5, rel=1e-12)
+    assert measurements_of("differentiable_step", "adamw")["by_start"].value == pytest.approx(0.94**5 * 0.97**5, rel=1e-12)
 
 
 def test_a_decay_outside_the_graph_has_no_derivative() -> None:
     """The derivative by the start is still right. Without any graph it is 1, as if the weights never decayed."""
-    detached = measure("differentiable_step", "adamw", path=FAULTY + "DecayDetached")
+    detached = measurements_of("differentiable_step", "adamw", path=FAULTY + "DecayDetached")
     assert detached["by_decay"].value == 0.0
     assert meets_closed_form(detached["by_start"])
 
-    ignored = measure("differentiable_step", "adamw", path=FAULTY + "DifferentiableIgnored")
+    ignored = measurements_of("differentiable_step", "adamw", path=FAULTY + "DifferentiableIgnored")
     assert (ignored["by_decay"].value, ignored["by_start"].value) == (0.0, 1.0)
 
 

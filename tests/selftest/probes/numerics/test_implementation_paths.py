@@ -7,7 +7,7 @@ import torch
 
 from harness.probes.numerics import ImplementationPathsSettings
 from harness.probes.numerics.implementation_paths import run
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, mutant, torch_optim
 
 NAME, FAULTY = "implementation_paths", "tests.mutants.numerics:"
@@ -16,7 +16,7 @@ NAME, FAULTY = "implementation_paths", "tests.mutants.numerics:"
 @pytest.mark.parametrize("arm", ["adamw", "adamw_foreach", "adamw_fused", "flag_fused", "adam_l2_foreach", "sgd_momentum_fused"])
 def test_torch_follows_the_rule_on_every_path(arm: str) -> None:
     """All measurements of an arm are within half of their tolerance."""
-    measured = measure(NAME, arm)
+    measured = measurements_of(NAME, arm)
 
     assert {"worst_double", "worst_single"} <= set(measured)
     assert all(meets_closed_form(measurement) for measurement in measured.values())
@@ -45,7 +45,7 @@ def test_another_rule_is_far_away(rule: str, other: str) -> None:
 def test_a_fault_of_complex_tensors_shows_only_in_them() -> None:
     """The faults are a decay of the real part only, and a complex second moment."""
     for fault in ("OnlyRealPartsDecay", "ComplexSecondMoment"):
-        measured = measure(NAME, "adamw_foreach", path=FAULTY + fault)
+        measured = measurements_of(NAME, "adamw_foreach", path=FAULTY + fault)
         assert meets_closed_form(measured["worst_double"])
         assert meets_closed_form(measured["worst_single"])
         assert measured["worst_complex"].value > 0.1
@@ -53,6 +53,6 @@ def test_a_fault_of_complex_tensors_shows_only_in_them() -> None:
 
 def test_a_decay_once_per_dtype_shows_in_all_dtypes() -> None:
     """With three dtypes in a group, each step leaves (1 - x)^3 instead of 1 - x."""
-    measured = measure(NAME, "adamw_foreach", path=FAULTY + "DecayOncePerBucket")
+    measured = measurements_of(NAME, "adamw_foreach", path=FAULTY + "DecayOncePerBucket")
 
     assert min(measurement.value for measurement in measured.values()) > 0.5

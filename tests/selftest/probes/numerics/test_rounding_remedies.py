@@ -8,7 +8,7 @@ from harness.probes.numerics import RoundingRemediesSettings
 from harness.probes.numerics import rounding_remedies as module
 from harness.probes.numerics.rounding_remedies import run
 from harness.subject.loading import make_factory
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 
 NAME, FAULTY = "rounding_remedies", "tests.mutants.numerics:"
 EXPECTED = 0.999**60
@@ -17,13 +17,13 @@ EXPECTED = 0.999**60
 @pytest.mark.parametrize("arm", ["master", "compensated"])
 def test_a_remedy_keeps_the_decay_to_the_last_rounding(arm: str) -> None:
     """The mean over a binade is nearer than half a unit, the rounding of a single weight."""
-    assert measure(NAME, arm)["left"].value == pytest.approx(EXPECTED, rel=2**-9)
-    assert measure(NAME, arm)["differing"].value == 0.0
+    assert measurements_of(NAME, arm)["left"].value == pytest.approx(EXPECTED, rel=2**-9)
+    assert measurements_of(NAME, arm)["differing"].value == 0.0
 
 
 def test_bfloat16_alone_loses_the_decay() -> None:
     """Without gradients no weight changes. With gradients nearly all weights differ from the float32 run."""
-    measured = measure(NAME, "plain")
+    measured = measurements_of(NAME, "plain")
 
     assert measured["left"].value == 1.0
     assert measured["differing"].value > 0.9
@@ -52,7 +52,7 @@ def test_stochastic_rounding_is_right_on_average(seed: int) -> None:
 )
 def test_a_faulty_remedy_loses_all_of_the_decay(arm: str, fault: str) -> None:
     """The share that remains is 1, where 0.94 is expected."""
-    assert measure(NAME, arm, path=FAULTY + fault)["left"].value == pytest.approx(1.0, abs=1e-6)
+    assert measurements_of(NAME, arm, path=FAULTY + fault)["left"].value == pytest.approx(1.0, abs=1e-6)
 
 
 def test_the_decay_is_half_of_the_bfloat16_threshold() -> None:

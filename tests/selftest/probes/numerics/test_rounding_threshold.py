@@ -10,7 +10,7 @@ import torch
 from harness.probes.numerics import RoundingThresholdSettings
 from harness.probes.numerics import rounding_threshold as module
 from harness.probes.numerics.rounding_threshold import run
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 NAME, FAULTY = "rounding_threshold", "tests.mutants.numerics:"
@@ -41,7 +41,7 @@ def test_the_place_in_the_binade_decides_which_weights_move(x: float) -> None:
 
 def test_float32_above_the_threshold_takes_one_last_unit() -> None:
     """One unit in the last place is a strength of 2^-23 / (m x). The mean over a binade is 2^-23 ln 2 / x, 2.755 at 3e-8."""
-    measured = measure(NAME, "float32_above")
+    measured = measurements_of(NAME, "float32_above")
 
     assert measured["strength_most"].value == pytest.approx(2**-23 / 3e-8, rel=1e-3)
     assert measured["strength_mean"].value == pytest.approx(2**-23 * math.log(2) / 3e-8, rel=1e-3)
@@ -56,13 +56,13 @@ def test_thirty_steps_of_one_unit_leave_the_scenarios_number() -> None:
     left = float((end.double() / start.double()).mean())
 
     assert left == pytest.approx(0.8503142578354672, abs=1e-15)
-    assert [measure(NAME, arm)["left"].value for arm in ("bfloat16_weaker", "bfloat16_stronger")] == [left, left]
+    assert [measurements_of(NAME, arm)["left"].value for arm in ("bfloat16_weaker", "bfloat16_stronger")] == [left, left]
 
 
 def test_every_arm_meets_its_closed_form() -> None:
     """The form holds bit for bit, for every dtype and path. Fused steps with gradients are left out: there the decay acts."""
     for arm in ("usual", "bfloat16_below_foreach", "bfloat16_between_foreach", "float32_millionth", "float16_fused"):
-        assert all(meets_closed_form(measurement) for measurement in measure(NAME, arm).values()), arm
+        assert all(meets_closed_form(measurement) for measurement in measurements_of(NAME, arm).values()), arm
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_arm_meets_its_closed_form() -> None:
 )
 def test_another_rounding_changes_the_mean_strength(arm: str, fault: str) -> None:
     """The place and the kind of a rounding decide how many weights move and by how much."""
-    measured = measure(NAME, arm, path=FAULTY + fault)
+    measured = measurements_of(NAME, arm, path=FAULTY + fault)
 
     assert not meets_closed_form(measured["strength_mean"])
     assert abs(measured["strength_mean"].value - (measured["strength_mean"].expected or 0.0)) > 0.5
@@ -84,5 +84,5 @@ def test_another_rounding_changes_the_mean_strength(arm: str, fault: str) -> Non
 
 def test_nan_is_counted_and_never_compared() -> None:
     """The only reading is the share of weights that are not finite."""
-    assert set(measure(NAME, "float16_usual_eps")) == {"not_finite"}
-    assert measure(NAME, "float16_usual_eps")["not_finite"].value == 1.0
+    assert set(measurements_of(NAME, "float16_usual_eps")) == {"not_finite"}
+    assert measurements_of(NAME, "float16_usual_eps")["not_finite"].value == 1.0

@@ -8,7 +8,7 @@ from harness.probes.numerics import SparseGradientSettings
 from harness.probes.numerics.sparse_gradient import run
 from harness.subject.loading import make_factory
 from tests.selftest.probes.handled import path_of
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 FAULTY = "tests.mutants.numerics:"
@@ -32,7 +32,7 @@ def test_sgd_and_adagrad_take_sparse_steps_without_decay(name: str) -> None:
 
 def test_a_hidden_decay_of_unnamed_rows_is_measured() -> None:
     """Three steps take 1e-5 each; a hundred billionth would be noticed too."""
-    left = measure("sparse_gradient", "sgd_undecayed", path=FAULTY + "SparseHiddenDecay")["untouched_left"]
+    left = measurements_of("sparse_gradient", "sgd_undecayed", path=FAULTY + "SparseHiddenDecay")["untouched_left"]
 
     assert left.value == pytest.approx((1 - 1e-5) ** 3, rel=1e-12)
     assert not meets_closed_form(left)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.rule import DecayRangeSettings
 from harness.probes.rule.decay_range import POINTS, run
-from tests.selftest.probes.handled import measure, measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 SETTINGS = DecayRangeSettings(lr=0.125, weight_decay=0.6)
@@ -44,11 +44,11 @@ def test_without_weight_decay_only_the_refusal_is_measured(arm: str) -> None:
 def test_a_hidden_decay_at_weight_decay_0_is_measured() -> None:
     """torch's ASGD and the mutant both take 1e-4 x lr of the weight."""
     assert measure_as_shipped("decay_range", "asgd")["zero_factor"].value == pytest.approx(1 - 1.25e-5, abs=1e-15)
-    assert measure("decay_range", "any", "HiddenDecay")["zero_factor"].value == pytest.approx(1 - 1.25e-5, abs=1e-15)
+    assert measurements_of("decay_range", "any", "HiddenDecay")["zero_factor"].value == pytest.approx(1 - 1.25e-5, abs=1e-15)
 
 
 def test_an_accepted_nan_is_noticed() -> None:
     """A check for values below zero lets NaN pass."""
-    measurements = measure("decay_range", "torch_adamw", "NanDecayAccepted")
+    measurements = measurements_of("decay_range", "torch_adamw", "NanDecayAccepted")
 
     assert (measurements["negative_refused"].value, measurements["nan_refused"].value) == (1.0, 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.rule import SymmetrySettings
 from harness.probes.rule.symmetry import run
-from tests.selftest.probes.handled import measure, measure_as_shipped, missed_closed_forms
+from tests.selftest.probes.handled import measure_as_shipped, measurements_of, missed_closed_forms
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 
@@ -47,9 +47,11 @@ def test_decay_shrinks_weights_under_maximize(arm: str, factor: float | None) ->
 
 def test_a_flipped_decay_grows_weights() -> None:
     """The growth is as large as the shrink of the right optimizer."""
-    assert measure("symmetry", "ascending_adamw", "MaximizeFlipsDecay")["quiet_factor"].value == pytest.approx(1.06, rel=1e-14)
+    assert measurements_of("symmetry", "ascending_adamw", "MaximizeFlipsDecay")["quiet_factor"].value == pytest.approx(
+        1.06, rel=1e-14
+    )
 
 
 def test_a_constant_shift_counts_twice_in_the_mirrored_error() -> None:
     """The error is four shifts of lr x weight_decay, once for each of the two runs, over the largest weight."""
-    assert measure("symmetry", "any", "ConstantShift")["mirrored_error"].value == pytest.approx(8 * 0.06 / 3, rel=0.15)
+    assert measurements_of("symmetry", "any", "ConstantShift")["mirrored_error"].value == pytest.approx(8 * 0.06 / 3, rel=0.15)

@@ -9,7 +9,7 @@ import pytest
 from harness.probes.variants import AveragedWeightsSettings
 from harness.probes.variants.averaged_weights import run
 from harness.subject.loading import make_factory
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, torch_optim
 
 NAME, FAULTY = "averaged_weights", "tests.mutants.numerics:"
@@ -29,12 +29,12 @@ def test_the_lag_of_a_moving_average_converges() -> None:
     long_run = run(torch_optim("AdamW"), AveragedWeightsSettings(law="ema", steps=400))["lag"].value
 
     assert long_run == pytest.approx(0.1 * 0.95 / 0.05, rel=1e-6)
-    assert measure(NAME, "moving")["lag"].value == pytest.approx(1.7907, abs=1e-4)
+    assert measurements_of(NAME, "moving")["lag"].value == pytest.approx(1.7907, abs=1e-4)
 
 
 def test_lookahead_meets_its_closed_form() -> None:
     """Eight rounds leave 1/2 + 0.95^5 / 2 each."""
-    assert measure(NAME, "lookahead")["averaged_left"].value == pytest.approx((0.5 + 0.5 * 0.95**5) ** 8, rel=1e-13)
+    assert measurements_of(NAME, "lookahead")["averaged_left"].value == pytest.approx((0.5 + 0.5 * 0.95**5) ** 8, rel=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_schedule_free_meets_known_values(law: Any, decay_at_z: bool, left: floa
 
 def test_an_average_that_decays_in_eval_is_measured() -> None:
     """It shows in two measures: in the averaged weights and in the error of swapping."""
-    measured = measure(NAME, "schedule_free", path=FAULTY + "EvalDecays")
+    measured = measurements_of(NAME, "schedule_free", path=FAULTY + "EvalDecays")
 
     assert not meets_closed_form(measured["averaged_left"])
     assert measured["swap_error"].value > 0.05
@@ -62,6 +62,6 @@ def test_an_average_that_decays_in_eval_is_measured() -> None:
 
 def test_a_decay_of_the_slow_weights_is_measured() -> None:
     """A round leaves (1/2) 0.95 + (1/2) 0.95^5 instead of 1/2 + (1/2) 0.95^5."""
-    measured = measure(NAME, "lookahead", path=FAULTY + "SlowWeightsDecayToo")
+    measured = measurements_of(NAME, "lookahead", path=FAULTY + "SlowWeightsDecayToo")
 
     assert measured["averaged_left"].value == pytest.approx((0.5 * 0.95 + 0.5 * 0.95**5) ** 8, rel=1e-13)

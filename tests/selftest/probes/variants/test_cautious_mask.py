@@ -6,7 +6,7 @@ import pytest
 
 from harness.probes.variants import CautiousMaskSettings
 from harness.probes.variants.cautious_mask import CASES, run
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form, mutant, torch_optim
 
 NAME, FAULTY = "cautious_mask", "tests.mutants.numerics:"
@@ -32,7 +32,7 @@ def test_torch_has_no_mask(name: str) -> None:
 
 def test_the_reference_decays_where_update_and_weight_agree() -> None:
     """The decay of a case is full or zero."""
-    measured = measure(NAME, "cautious")
+    measured = measurements_of(NAME, "cautious")
 
     assert all(meets_closed_form(measurement) for measurement in measured.values())
     assert [round(measured[case].value, 9) for case in CASES] == [1, 0, 1, 1, 0]
@@ -49,7 +49,7 @@ def test_the_reference_decays_where_update_and_weight_agree() -> None:
 )
 def test_every_wrong_mask_has_its_own_pattern(fault: str, pattern: list[int]) -> None:
     """The pattern of decaying cases therefore identifies the fault."""
-    measured = measure(NAME, "cautious", path=FAULTY + fault)
+    measured = measurements_of(NAME, "cautious", path=FAULTY + fault)
 
     assert [round(measured[case].value, 9) for case in CASES] == pattern
 

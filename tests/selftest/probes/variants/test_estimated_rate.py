@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.selftest.probes.judged import measure
+from tests.selftest.probes.judged import measurements_of
 from tests.selftest.probes.subjects import meets_closed_form
 
 NAME, FAULTY = "estimated_rate", "tests.mutants.numerics:"
@@ -12,7 +12,7 @@ NAME, FAULTY = "estimated_rate", "tests.mutants.numerics:"
 
 def test_prodigy_meets_every_closed_form() -> None:
     """The forms hold to rounding, while the estimate grows by four orders of magnitude."""
-    measured = measure(NAME, "prodigy")
+    measured = measurements_of(NAME, "prodigy")
 
     assert all(meets_closed_form(measurement) for measurement in measured.values())
     assert measured["first_decay"].value == pytest.approx(1e-4 * 0.2, rel=1e-10)
@@ -25,7 +25,7 @@ def test_prodigy_meets_every_closed_form() -> None:
 )
 def test_first_decay_and_growth_identify_a_fault(fault: str, first: float, growth: float) -> None:
     """Neither of the two numbers alone distinguishes all three faults from a right optimizer and from each other."""
-    measured = measure(NAME, "prodigy", path=FAULTY + fault)
+    measured = measurements_of(NAME, "prodigy", path=FAULTY + fault)
 
     assert measured["first_decay"].value == pytest.approx(first, rel=1e-9)
     assert measured["growth"].value == pytest.approx(growth, rel=1e-3)
