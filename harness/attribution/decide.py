@@ -130,7 +130,7 @@ def attribute(rows: Sequence[ComparisonRow], witness_rows: WitnessRows, arm_subj
     known = [(arm, cause) for arm, cause in causes if cause not in _UNKNOWN]
     if not known:
         arm, cause = causes[0]
-        return Attribution("not comparable", _UNKNOWN[cause].format(**_placeholders([arm], witness_rows, arm_subjects)))
+        return Attribution("not comparable", _UNKNOWN[cause].format(**_message_words([arm], witness_rows, arm_subjects)))
     kind = _kind(known)
     explain = {"this optimizer": _by_optimizer, "the environment": _by_environment, "both": _by_both}[kind]
     rest = (
@@ -246,39 +246,39 @@ def _kind(causes: Sequence[ArmCause]) -> AttributionKind:
 
 def _by_optimizer(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
     arms = [arm for arm, _ in causes]
-    placeholders = _placeholders(arms, witness_rows, arm_subjects)
-    itself = "{torch} itself; ".format(**placeholders) if all(arm_subjects.occupants[arm] == "torch" for arm in arms) else ""
-    return itself + "{witnesses} still {give} the recorded numbers here".format(**placeholders)
+    words = _message_words(arms, witness_rows, arm_subjects)
+    itself = "{torch} itself; ".format(**words) if all(arm_subjects.occupants[arm] == "torch" for arm in arms) else ""
+    return itself + "{witnesses} still {give} the recorded numbers here".format(**words)
 
 
 def _by_environment(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
     distinct = {cause for _, cause in causes}
     deciding = next(cause for cause in _ENVIRONMENT if cause in distinct)
-    placeholders = _placeholders([arm for arm, cause in causes if cause == deciding], witness_rows, arm_subjects)
+    words = _message_words([arm for arm, cause in causes if cause == deciding], witness_rows, arm_subjects)
     return {
         "alike": "{witnesses} moved alike here: torch beside its optimizers, the machine, the experiment, or an edited golden",
         "kernels": "{torch} moved alike here and our float64 reference did not: a kernel of torch's optimizers",
         "torch": "{torch} moved alike here: torch, the machine, the experiment, or an edited golden",
-    }[deciding].format(**placeholders)
+    }[deciding].format(**words)
 
 
 def _by_both(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
     alike = [arm for arm, cause in causes if cause in _ENVIRONMENT]
     if not alike:
         return "{witnesses} moved here too, and this optimizer otherwise".format(
-            **_placeholders([arm for arm, _ in causes], witness_rows, arm_subjects)
+            **_message_words([arm for arm, _ in causes], witness_rows, arm_subjects)
         )
-    placeholders = {
-        **_placeholders(alike, witness_rows, arm_subjects),
+    words = {
+        **_message_words(alike, witness_rows, arm_subjects),
         "alike": len(alike),
         "all": len(causes),
         "own": len(causes) - len(alike),
     }
-    return "{alike} of {all} numbers moved alike in {torch}, {own} moved otherwise or alone".format(**placeholders)
+    return "{alike} of {all} numbers moved alike in {torch}, {own} moved otherwise or alone".format(**words)
 
 
-def _placeholders(arms: Sequence[str], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Mapping[str, str]:
-    """Return the placeholders of the messages: the names of the witnesses of these arms, and the verb that agrees with them."""
+def _message_words(arms: Sequence[str], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Mapping[str, str]:
+    """Return the words that messages insert: the names of the witnesses of these arms, and the verb that agrees with them."""
     witnesses = [name for name in witness_rows if any(name in WITNESSES_FOR[arm_subjects.occupants[arm]] for arm in arms)]
     names = list(dict.fromkeys(arm_subjects.torch_names[arm] for arm in arms))
     parts = [part for name in witnesses for part in (names if name == "torch" else ["our float64 reference"])]

@@ -50,7 +50,7 @@ def cost(scenario: StudyScenario, arms: Collection[str]) -> int:
 def _with_witness(
     name: WitnessName, loaded: LoadedScenario, session: Session, arms: Collection[str]
 ) -> tuple[LoadedScenario, Session]:
-    """Return the scenario with an id of its own, and a session of the witness.
+    """Return the scenario under an id for this witness, and the session that runs the witness.
 
     The chunk cache names chunks by that id, so the witness never gets the chunks of the subject.
     """

@@ -117,7 +117,7 @@ def _lost_in_noise(measurement: Measurement) -> Problem | None:
 class Relation:
     """One relation: its words, its region, the keys that it needs, its tolerance and its problems.
 
-    `words` are the words of a message, with the placeholders `{expected}` and `{tolerance}`. `needs` are the keys that an
+    `words` are the words of a message; it inserts the numbers `{expected}` and `{tolerance}`. `needs` are the keys that an
     expectation must have besides `value` or `than`. The target is the measure's own closed form if `of_closed_form`, else the
     number that `value` or `than` gives. `strict`: a margin of zero is a failure. `ensembles`: the relation can also be asserted
     of a mean over seeds. `tolerance` returns None if there is no tolerance to judge by. `problem` returns the reason why the
