@@ -51,7 +51,7 @@ class Documented:
     """The weight decay and the step rule that torch's documentation gives for a class with these options."""
 
     name: str
-    says: Mapping[str, str]
+    decay: Mapping[str, str]
     step_rule: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -124,8 +124,8 @@ def _row(documented: Documented, path: Mapping[str, bool]) -> tuple[str, ...]:
 def _cell(fingerprint: Fingerprint, column: str, documented: Documented) -> str:
     line = fingerprint.line(column)
     values = line.values if line else ()
-    usual = {"strength": "1", "hidden_decay": "none", "step_rule": documented.step_rule} if documented.says != NONE else {}
-    expected = {**usual, **documented.says}.get(column)
+    usual = {"strength": "1", "hidden_decay": "none", "step_rule": documented.step_rule} if documented.decay != NONE else {}
+    expected = {**usual, **documented.decay}.get(column)
     measured = " or ".join(values) or "-"
     return measured if expected is None or expected in values else f"**{measured}**"
 

@@ -21,7 +21,7 @@ from harness import stats
 from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.measurement import Measurement, Measurements
-from harness.run import Result, Session, run, study_work
+from harness.run import Result, Session, run, study_chunks
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.tables import markdown_table
 from harness.training.chunk_cache import ChunkCache
@@ -29,7 +29,7 @@ from harness.training.measures import MEASURES
 from harness.training.progress import Progress
 
 LEVEL = 0.01
-MOST_SHOWN = 1000.0  # in standard deviations; a larger d_z means that the seeds differ only by rounding
+MAX_SHOWN = 1000.0  # in standard deviations; a larger d_z means that the seeds differ only by rounding
 CONTROL = "control"
 # The numbers of the document of experiment 18, after 2000 steps (sections "Symptom" and
 # "Diagnostic ladder").
@@ -99,7 +99,7 @@ def _run(names: list[str], folder: Path, workers: int) -> dict[str, Result]:
 def _work(names: list[str], folder: Path) -> None:
     determinism.fix_torch()
     session = _session(folder)
-    session.chunk_cache.train_unclaimed([chunk for name in names for chunk in study_work(load()[name], session).chunks])
+    session.chunk_cache.train_unlocked([chunk for name in names for chunk in study_chunks(load()[name], session).all])
 
 
 def _session(folder: Path) -> Session:
@@ -143,7 +143,7 @@ def _paired(measurement: Measurement, control: Measurements | None, measure: str
     differences = [a - b for a, b in zip(measurement.samples, control[measure].samples, strict=True)]
     mean, sd = stats.mean_and_sd(differences)
     effect = mean / sd if sd else 0.0
-    return [f"{mean:+.3f}", f"{effect:+.1f}" if 0 < abs(effect) < MOST_SHOWN else ""]
+    return [f"{mean:+.3f}", f"{effect:+.1f}" if 0 < abs(effect) < MAX_SHOWN else ""]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from harness.environment.paths import ROOT
 
 WIDTH, MARGIN = 1120, 24
 BOX_HEIGHT, ROW_GAP, BOX_GAP = 66, 30, 14
-MOST_BOX_WIDTH = 250
+MAX_BOX_WIDTH = 250
 LANE = 9  # distance of two vertical lines
 LETTERS = 6.0  # width of one letter of the description, in pixels
 STYLE = """
@@ -43,7 +43,7 @@ class Room:
 
     row: int
     name: str
-    says: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Box:
 def rooms() -> list[Room]:
     """Return the rooms, in the order of the map in `harness/__init__.py`."""
     listed = re.findall(r"^    (\d+) +(\w+) +(.+)$", str(harness.__doc__), re.MULTILINE)
-    return [Room(int(row), name, says) for row, name, says in listed]
+    return [Room(int(row), name, description) for row, name, description in listed]
 
 
 def imports() -> dict[str, set[str]]:
@@ -103,7 +103,7 @@ def boxes() -> dict[str, Box]:
     top, placed = max(room.row for room in listed), {}
     for row in range(1, top + 1):
         members = [room for room in listed if room.row == row]
-        width = min(MOST_BOX_WIDTH, (WIDTH - 2 * MARGIN - 60 - BOX_GAP * (len(members) - 1)) / len(members))
+        width = min(MAX_BOX_WIDTH, (WIDTH - 2 * MARGIN - 60 - BOX_GAP * (len(members) - 1)) / len(members))
         gap = BOX_GAP if len(members) > 3 else 60
         left = (WIDTH - len(members) * width - (len(members) - 1) * gap) / 2
         y = MARGIN + (top - row) * (BOX_HEIGHT + ROW_GAP)
@@ -128,7 +128,7 @@ def picture() -> str:
 def _box(box: Box) -> Iterator[str]:
     yield f'<rect class="box" x="{box.x:.1f}" y="{box.y}" width="{box.width:.1f}" height="{BOX_HEIGHT}" rx="6"/>'
     yield f'<text class="room" x="{box.middle:.1f}" y="{box.y + 18}" text-anchor="middle">{box.room.name}</text>'
-    for index, line in enumerate(textwrap.wrap(box.room.says, int((box.width - 8) / LETTERS))):
+    for index, line in enumerate(textwrap.wrap(box.room.description, int((box.width - 8) / LETTERS))):
         yield f'<text class="says" x="{box.middle:.1f}" y="{box.y + 33 + 13 * index}" text-anchor="middle">{escape(line)}</text>'
 
 

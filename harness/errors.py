@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MOST_PROBLEMS = 30  # a mistake that is made everywhere does not need more lines
+MAX_PROBLEMS = 30  # a mistake that is made everywhere does not need more lines
 
 
 class UsageError(ValueError):
@@ -38,10 +38,10 @@ class Problems:
         """Add the lines of an error."""
         self.lines += [line for line in str(error).splitlines() if line not in self.lines]
 
-    def raise_all(self, most: int | None = None) -> None:
-        """Raise one ScenarioError with a line for each problem: at most `most` lines, then the number of the others."""
+    def raise_all(self, max_lines: int | None = None) -> None:
+        """Raise one ScenarioError with a line for each problem: at most `max_lines` lines, then the number of the others."""
         if self.lines:
-            shown = self.lines[:most]
+            shown = self.lines[:max_lines]
             more = [f"... and {len(self.lines) - len(shown)} more problems"] if len(shown) < len(self.lines) else []
             raise ScenarioError("\n".join([*shown, *more]))
 

@@ -18,7 +18,7 @@ class Measurement:
     - `effect`: the size of the effect that the measure looks for; under 1e4 tolerances the measure is vacuous.
     - `standard_error`: the Monte-Carlo error of `value`.
     - `samples`: one value per seed if the arm is an ensemble.
-    - `single`: the optimizer computed in float32, and `tolerance` is the rounding error of float32.
+    - `computed_in_float32`: the optimizer computed in float32, and `tolerance` is the rounding error of float32.
     - `information`: weight decay has no part in the value, which is recorded and not compared.
     """
 
@@ -29,7 +29,7 @@ class Measurement:
     effect: float | None = None
     standard_error: float | None = None
     samples: tuple[float, ...] = ()
-    single: bool = False
+    computed_in_float32: bool = False
     information: bool = False
 
 

@@ -59,15 +59,17 @@ def run(loaded: LoadedScenario, session: Session) -> Result:
             return _arithmetic(scenario)
 
 
-def study_work(loaded: LoadedStudy, session: Session) -> chunks.StudyWork:
+def study_chunks(loaded: LoadedStudy, session: Session) -> chunks.StudyChunks:
     """Return the chunks of a study."""
     context = chunks.TrainingContext(session.subjects, torch.device(session.device), session.progress, session.subject_output)
-    return chunks.study_work(loaded.id, loaded.scenario, recipe_of(loaded.scenario), context)
+    return chunks.study_chunks(loaded.id, loaded.scenario, recipe_of(loaded.scenario), context)
 
 
 def trajectory(loaded: LoadedStudy, session: Session) -> dict[str, RunRecord]:
     """Return the float64 run of each arm of a study, over its first steps. Raises RunError."""
-    return {record.arm: record for record in load_runs(session.chunk_cache.get_or_train(study_work(loaded, session).trajectory))}
+    return {
+        record.arm: record for record in load_runs(session.chunk_cache.get_or_train(study_chunks(loaded, session).trajectory))
+    }
 
 
 def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
@@ -84,9 +86,9 @@ def _probe(scenario: ProbeScenario, session: Session) -> Result:
         try:
             with capture_output(session.subject_output):
                 make = loading.make_factory(path, arm.options, training=False)
-                single = session.subjects.single(arm.role)
-                measurements = probe.run(in_float32(make) if single else make, settings_of(scenario, name))
-            by_arm[name] = widen_tolerances(measurements) if single else measurements
+                float32 = session.subjects.computes_in_float32(arm.role)
+                measurements = probe.run(in_float32(make) if float32 else make, settings_of(scenario, name))
+            by_arm[name] = widen_tolerances(measurements) if float32 else measurements
         except Exception as error:
             failures[name] = f"arm {name}: {_failure_message(error, path)}"
     return Result(by_arm, {}, failures)
@@ -98,8 +100,8 @@ def ensemble(loaded: LoadedStudy, session: Session) -> Result:
     try:
         runs = [
             record
-            for work in study_work(loaded, session).ensemble
-            for record in load_runs(session.chunk_cache.get_or_train(work))
+            for chunk in study_chunks(loaded, session).ensemble
+            for record in load_runs(session.chunk_cache.get_or_train(chunk))
         ]
     except RunError as error:
         return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
@@ -119,7 +121,7 @@ def _study(loaded: LoadedStudy, session: Session) -> Result:
     except RunError as error:
         return Result({}, {}, dict.fromkeys(loaded.scenario.arms, str(error)))
     for name, arm in loaded.scenario.arms.items():
-        if session.subjects.single(arm.role):
+        if session.subjects.computes_in_float32(arm.role):
             del first_steps[name]  # by the last step, rounding in float32 has grown past any tolerance
     return Result(result.measurements, first_steps, {})
 

@@ -113,7 +113,7 @@ def _occupant(loaded: LoadedScenario, arm: str, session: Session, witness_path: 
     role, subjects = loaded.scenario.arms[arm].role, session.subjects
     if role == "fixed":
         return "fixed"
-    if subjects.under_test and not subjects.tests(role):
+    if subjects.under_test and not subjects.is_under_test(role):
         return "bystander"
     return "torch" if path_of(loaded.scenario, arm, subjects) == witness_path else "subject"
 
@@ -125,6 +125,6 @@ def _obstacle(loaded: LoadedScenario, arm: str, session: Session, occupant: ArmO
         return "no optimizer takes part in these numbers"
     if occupant == "fixed" and not subjects.under_test:
         return f"{settings.subject} runs there as the scenario names it, and nothing here computes it another way"
-    if settings.role != "fixed" and subjects.single(settings.role):
+    if settings.role != "fixed" and subjects.computes_in_float32(settings.role):
         return "this optimizer computes in float32, and the numbers of our reference are float64"
     return ""

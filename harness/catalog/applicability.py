@@ -22,14 +22,14 @@ def needs(claim: Claim, role: str) -> Needs:
 
 def reads_subject(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:
     """Return True if a claim reads an arm that runs the subject under test. Without such a subject, return True."""
-    return not subjects.under_test or any(subjects.tests(loaded.scenario.arms[arm].role) for arm in claim.arms)
+    return not subjects.under_test or any(subjects.is_under_test(loaded.scenario.arms[arm].role) for arm in claim.arms)
 
 
 def not_applicable_reason(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> str:
     """Return the reason why a claim does not apply to the subject under test, or an empty text if it applies."""
     for arm in claim.arms:
         role = loaded.scenario.arms[arm].role
-        if subjects.tests(role):
+        if subjects.is_under_test(role):
             reason = contract.unmet_need(needs(claim, role), subjects.contract(role))
             if reason:
                 return reason

@@ -6,15 +6,16 @@ The vocabularies are probes, formulas, tasks, models, roles, arms, measures, rel
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_args
 
 from harness.catalog.formulas import FORMULAS
 from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, Source, measures_of, recipe_of, settings_of
+from harness.environment import commands
 from harness.errors import Problems, ScenarioError
-from harness.policy import MINIMUM_PILOT, MINIMUM_SEEDS, MOST_GATES, MOST_GOLDEN_RTOL
+from harness.policy import MAX_GATES, MAX_GOLDEN_RTOL, MIN_PILOT, MIN_SEEDS
 from harness.probes import PROBES
 from harness.spec.contract import ANY, FIELDS
 from harness.spec.contract import check as contract_problem
@@ -32,7 +33,11 @@ from harness.spec.scenario import (
     StudyScenario,
 )
 from harness.spec.yaml_binding import Raw, bind_known, entries, items, near_entries, readable, unknown
+from harness.training.measures import MEASURES
 from harness.training.recipe import MODELS, TASKS, TRAJECTORY_STEPS, Recipe
+
+_COUNTEREXAMPLES = {"probe": "mutants", "study": "swap", "arithmetic": "settings"}  # kind of the scenario -> key
+_COUNTS = ("steps", "batch_size", "evaluate_every")  # fields of a recipe that are 1 or more
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ class Vocabularies:
 def check_scenario(scenario: Scenario, raw: Raw) -> Iterator[ScenarioError]:
     """Yield each problem of a scenario, its claims left out: an unknown name, or a number outside its limits."""
     if not scenario.arms:
-        yield raw.fail("a scenario has at least one arm")
-    if not 0.0 < scenario.golden_rtol <= MOST_GOLDEN_RTOL:
-        yield raw.fail(f"golden_rtol: expected more than 0 and at most {MOST_GOLDEN_RTOL}, got {scenario.golden_rtol}")
+        yield raw.fail("arms: expected at least one arm, got none")
+    if not 0.0 < scenario.golden_rtol <= MAX_GOLDEN_RTOL:
+        yield raw.fail(f"golden_rtol: expected more than 0 and at most {MAX_GOLDEN_RTOL}, got {scenario.golden_rtol}")
     match scenario:
         case ProbeScenario():
             yield from _check_subjects(scenario.arms, raw)
@@ -64,7 +69,8 @@ def _check_subjects(arms: Mapping[str, Arm], raw: Raw) -> Iterator[ScenarioError
     known = ", ".join(role for role in get_args(Role) if role != FIXED)
     for name, part in entries(entries(raw)["arms"]).items():
         if (arms[name].role == FIXED) != bool(arms[name].subject):
-            yield part.fail(f"an arm has either a role ({known}) or role: {FIXED} and subject: module:attribute")
+            got = "both" if arms[name].subject else "neither"
+            yield part.fail(f"expected a role ({known}), or role: {FIXED} with subject: module:attribute; got {got}")
 
 
 def _check_probe(scenario: ProbeScenario, raw: Raw) -> Iterator[ScenarioError]:
@@ -73,10 +79,10 @@ def _check_probe(scenario: ProbeScenario, raw: Raw) -> Iterator[ScenarioError]:
         return
     seen: set[str] = set()  # a mistake in the scenario's settings comes back in every arm
     for name in scenario.arms:
-        for error in _error_of(partial(settings_of, scenario, name)):
-            problem = str(error).split(": ", 2)[-1].partition(" (line ")[0]
+        for line in _problem_lines(partial(settings_of, scenario, name)):
+            problem = line.split(": ", 2)[-1].rpartition(" (line ")[0]
             if problem not in seen:
-                yield error
+                yield ScenarioError(line)
             seen.add(problem)
 
 
@@ -85,11 +91,12 @@ def _check_study(scenario: StudyScenario, raw: Raw) -> Iterator[ScenarioError]:
         yield _unknown_name(raw, "task", scenario.task, TASKS)
     if scenario.model not in MODELS:
         yield _unknown_name(raw, "model", scenario.model, MODELS)
-    yield from _error_of(partial(recipe_of, scenario)) or _check_recipe(recipe_of(scenario), raw)
-    if len(set(scenario.seeds)) < MINIMUM_SEEDS:
-        yield raw.fail(f"seeds: expected at least {MINIMUM_SEEDS} different seeds, got {len(set(scenario.seeds))}")
-    if not 1 <= len(scenario.golden.gates) <= MOST_GATES:
-        yield raw.fail(f"golden.gates: expected 1 to {MOST_GATES} gated measures, got {len(scenario.golden.gates)}")
+    wrong = [ScenarioError(line) for line in _problem_lines(partial(recipe_of, scenario))]
+    yield from wrong or _check_recipe(recipe_of(scenario), raw)
+    if len(set(scenario.seeds)) < MIN_SEEDS:
+        yield raw.fail(f"seeds: expected at least {MIN_SEEDS} different seeds, got {len(set(scenario.seeds))}")
+    if not 1 <= len(scenario.golden.gates) <= MAX_GATES:
+        yield raw.fail(f"golden.gates: expected 1 to {MAX_GATES} gated measures, got {len(scenario.golden.gates)}")
     for gate in scenario.golden.gates:
         yield from _check_arm_and_measure(
             gate.arm, gate.measure, scenario, raw.child("golden.gates", entries(raw)["golden"].node)
@@ -97,21 +104,31 @@ def _check_study(scenario: StudyScenario, raw: Raw) -> Iterator[ScenarioError]:
 
 
 def _check_recipe(recipe: Recipe, raw: Raw) -> Iterator[ScenarioError]:
+    for name in _COUNTS:
+        if getattr(recipe, name) < 1:
+            yield raw.fail(f"recipe.{name}: expected 1 or more, got {getattr(recipe, name)}")
     if recipe.schedule == "cosine" and recipe.warmup_steps < TRAJECTORY_STEPS:
         # The trajectory lane trains only the first steps of the study. In the cosine, the learning
         # rates depend on the number of steps, so the lane would not follow the study.
-        yield raw.fail(f"recipe.warmup_steps: a cosine needs at least {TRAJECTORY_STEPS}, got {recipe.warmup_steps}")
+        yield raw.fail(
+            f"recipe.warmup_steps: expected {TRAJECTORY_STEPS} or more with schedule: cosine, got {recipe.warmup_steps}"
+        )
 
 
 def _check_arithmetic(scenario: ArithmeticScenario, raw: Raw) -> Iterator[ScenarioError]:
     if scenario.formula not in FORMULAS:
         yield _unknown_name(raw, "formula", scenario.formula, FORMULAS)
         return
-    expected = set(inspect.signature(FORMULAS[scenario.formula].of).parameters)
     for arm in scenario.arms.values():
-        given = set(entries(arm.settings))
-        if given != expected:
-            yield arm.settings.fail(f"expected {', '.join(sorted(expected))}, got {', '.join(sorted(given)) or 'nothing'}")
+        if problem := _argument_problem(scenario.formula, entries(arm.settings)):
+            yield arm.settings.fail(problem)
+
+
+def _argument_problem(formula: str, given: Iterable[str]) -> str:
+    """Return the problem with the names of a formula's arguments; empty if they are right or the formula is unknown."""
+    got = sorted(given)
+    expected = sorted(inspect.signature(FORMULAS[formula].function).parameters) if formula in FORMULAS else got
+    return "" if got == expected else f"expected the keys {', '.join(expected)}, got {', '.join(got) or 'none'}"
 
 
 def check_claim(raw: Raw, scenario: Scenario | None, known: Vocabularies) -> Iterator[ScenarioError]:
@@ -126,15 +143,17 @@ def check_claim(raw: Raw, scenario: Scenario | None, known: Vocabularies) -> Ite
     for citation, part in zip(parts.get("sources", ()), items(raws["sources"]) if "sources" in parts else (), strict=True):
         if citation.source not in known.sources:
             yield part.fail(unknown(citation.source, list(known.sources), what="source"))
-    if parts.get("sources") == () or parts.get("expect") == ():
-        yield raw.fail("a claim has at least one source and one expectation")
+    for key, item in (("sources", "source"), ("expect", "expectation")):
+        if parts.get(key) == ():
+            yield raw.fail(f"{key}: expected at least one {item}, got none")
     yield from _check_texts(parts, raw)
     yield from _check_needs(parts.get("needs", {}), raw)
     if scenario:
         yield from _check_expectations(scenario, raws, raw)
     if "counterexample" in parts:
-        yield from _check_counterexample(parts["counterexample"], scenario, raws["counterexample"])
-        yield from _check_mutants(parts["counterexample"], known.mutants, raws["counterexample"])
+        read = {arm for item in parts.get("expect", ()) for arm in (item.arm, *([item.than.arm] if item.than else []))}
+        yield from _check_counterexample(parts["counterexample"], scenario, read, raws["counterexample"])
+        yield from _check_mutants(parts["counterexample"], scenario, known.mutants, raws["counterexample"])
 
 
 def _check_texts(parts: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError]:
@@ -142,7 +161,7 @@ def _check_texts(parts: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError
         if not parts.get(key, "not given").strip():
             yield where.fail(f"{key}: expected a sentence, got an empty text")
     if parts.get("established") == "holds_when" and not parts.get("when"):
-        yield where.fail("established: holds_when needs the key 'when'")
+        yield where.fail("established: holds_when needs the key 'when', which says under which condition the claim holds")
     if parts.get("established") == "refuted" and not parts.get("instead"):
         yield where.fail("established: refuted needs the key 'instead', which says what is true")
 
@@ -169,7 +188,7 @@ def _check_expectations(scenario: Scenario, parts: Mapping[str, Raw], where: Raw
                 expectation = bind_known(Expectation, near_entries(Expectation, part), part)
                 yield from _check_expectation(expectation, scenario, part)
     if scenario.kind == "study" and not gated:
-        yield where.fail(f"a claim of a study has at least one expectation with the key 'pilot' ({MINIMUM_PILOT} or more)")
+        yield where.fail(f"expect: a claim of a study needs the key pilot ({MIN_PILOT} or more) in one expectation, got none")
 
 
 def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw) -> Iterator[ScenarioError]:
@@ -182,26 +201,45 @@ def _check_expectation(expectation: Expectation, scenario: Scenario, where: Raw)
     if problem := key_problem(expectation):
         yield where.fail(problem)
     if scenario.kind == "study" and not relation_of(expectation).ensembles:
-        yield where.fail(f"{expectation.relation} is for a single number, and a measure of a study is a mean over seeds")
+        possible = ", ".join(name for name, relation in RELATIONS.items() if relation.ensembles)
+        yield where.fail(
+            f"relation: {expectation.relation} needs a single number, and a measure of a study is a mean over seeds; choose one "
+            f"of {possible}"
+        )
     if expectation.tolerance is not None and not expectation.tolerance > 0.0:
         yield where.fail(f"tolerance: expected a number above 0, got {expectation.tolerance}")
-    if expectation.pilot is not None and expectation.pilot < MINIMUM_PILOT:
-        yield where.fail(f"pilot: a gate needs an effect of {MINIMUM_PILOT} or more, got {expectation.pilot}")
+    if expectation.pilot is not None and expectation.pilot < MIN_PILOT:
+        yield where.fail(f"pilot: expected an effect of {MIN_PILOT} or more, got {expectation.pilot}")
 
 
-def _check_counterexample(example: Counterexample, scenario: Scenario | None, where: Raw) -> Iterator[ScenarioError]:
-    given = [bool(example.mutants), bool(example.swap), bool(example.settings)]
-    if sum(given) != 1:
-        yield where.fail("expected exactly one of the keys mutants, swap and settings")
+def _check_counterexample(
+    example: Counterexample, scenario: Scenario | None, read: Collection[str], where: Raw
+) -> Iterator[ScenarioError]:
+    """Yield each problem of a counterexample, its mutants left out. `read` are the arms that the claim's expectations name."""
+    given = [key for key in _COUNTEREXAMPLES.values() if getattr(example, key)]
     if scenario is None:
         return
-    if (example.mutants or example.settings) and example.arm not in scenario.arms:
-        yield where.fail(f"arm: {unknown(str(example.arm), list(scenario.arms), what='arm')}")
-    if example.swap and (len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms)):
-        yield where.fail(f"swap: expected two of the arms {', '.join(scenario.arms)}")
+    key = _COUNTEREXAMPLES[scenario.kind]
+    if given != [key]:
+        yield where.fail(f"expected the key {key} in a scenario of kind: {scenario.kind}, got {' and '.join(given) or 'none'}")
+    elif key == "swap":
+        if len(set(example.swap)) != 2 or len(example.swap) != 2 or not set(example.swap) <= set(scenario.arms):
+            yield where.fail(f"swap: expected two of the arms {', '.join(scenario.arms)}, got {', '.join(example.swap)}")
+    elif example.arm is None:
+        yield where.fail(f"missing key: arm; its value is one of {', '.join(sorted(scenario.arms))}")
+    elif example.arm not in scenario.arms:
+        yield where.fail(f"arm: {unknown(example.arm, list(scenario.arms), what='arm')}")
+    elif read and set(read) <= set(scenario.arms) and example.arm not in read:
+        arms = ", ".join(sorted(read))
+        yield where.fail(f"arm: no expectation of the claim reads the arm {example.arm!r}; choose one of {arms}")
+    if scenario.kind == "arithmetic" and given == [key] and (problem := _argument_problem(scenario.formula, example.settings)):
+        yield where.fail(f"settings: {problem}")
 
 
-def _check_mutants(example: Counterexample, known: Mapping[str, KnownMutant], where: Raw) -> Iterator[ScenarioError]:
+def _check_mutants(
+    example: Counterexample, scenario: Scenario | None, known: Mapping[str, KnownMutant], where: Raw
+) -> Iterator[ScenarioError]:
+    arm = scenario.arms.get(str(example.arm)) if scenario else None
     for index, name in enumerate(example.mutants):
         part = where.child(f"mutants[{index}]", entries(where)["mutants"].node.value[index])
         if name not in known:
@@ -211,6 +249,12 @@ def _check_mutants(example: Counterexample, known: Mapping[str, KnownMutant], wh
                 f"{name!r} is noticed by the fingerprint only, and by no claim; to name it here, give it an expectation"
                 " (tests/mutants/README.md)"
             )
+        elif arm and not known[name].can_replace(arm.role):
+            wanted = "decoupled, coupled or sgd" if arm.role == ANY else arm.role
+            yield part.fail(
+                f"{name!r} is for arms with role: {known[name].role}, and the arm {example.arm!r} has role: {arm.role}; choose a "
+                f"mutant for role: {wanted} ({commands.harness_command('vocabulary')} prints the role of each)"
+            )
 
 
 def _check_arm_and_measure(arm: str, measure: str, scenario: Scenario, where: Raw) -> Iterator[ScenarioError]:
@@ -219,15 +263,25 @@ def _check_arm_and_measure(arm: str, measure: str, scenario: Scenario, where: Ra
     known = measures_of(scenario)
     if known and measure not in known:
         yield where.fail(f"measure: {unknown(measure, known, what='measure')}")
+    elif isinstance(scenario, StudyScenario) and (problem := _recipe_problem(measure, scenario)):
+        yield where.fail(f"measure: {measure} {problem}")
 
 
-def _error_of(call: Callable[[], object]) -> list[ScenarioError]:
-    """Return the ScenarioError that a call raises, if it raises one."""
-    try:
+def _recipe_problem(measure: str, scenario: StudyScenario) -> str:
+    """Return the reason why runs of a study do not have a measure; empty if they have it or if the recipe is wrong."""
+    recipe = None
+    with Problems().collect():
+        recipe = recipe_of(scenario)
+    sound = recipe is not None and all(getattr(recipe, name) >= 1 for name in _COUNTS)
+    return MEASURES[measure].recipe_problem(recipe) if recipe and sound else ""
+
+
+def _problem_lines(call: Callable[[], object]) -> list[str]:
+    """Return the lines of the ScenarioError that a call raises; none if it raises no error."""
+    problems = Problems()
+    with problems.collect():
         call()
-    except ScenarioError as error:
-        return [error]
-    return []
+    return problems.lines
 
 
 def _unknown_name(raw: Raw, key: str, name: str, known: Iterable[str]) -> ScenarioError:

@@ -15,13 +15,13 @@ class Formula:
 
     measure: str
     unit: str
-    of: Callable[..., float]
+    function: Callable[..., float]
 
 
 def evaluate(name: str, arguments: Mapping[str, object]) -> dict[str, Measurement]:
     """Return the measurement that formula `name` gives. Raises TypeError if an argument is missing or unknown."""
     formula = FORMULAS[name]
-    return {formula.measure: Measurement(formula.of(**arguments), formula.unit)}
+    return {formula.measure: Measurement(formula.function(**arguments), formula.unit)}
 
 
 def total_decay(*, lr: float, weight_decay: float, steps: float) -> float:

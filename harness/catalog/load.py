@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.catalog.checks import Vocabularies, check_claim, check_scenario
 from harness.catalog.loaded_scenario import SNAKE_CASE, KnownMutant, LoadedScenario, Mutants, Source, Sources
 from harness.environment.paths import ROOT
-from harness.errors import MOST_PROBLEMS, Problems, ScenarioError
+from harness.errors import MAX_PROBLEMS, Problems, ScenarioError
 from harness.spec.scenario import bind_scenario, without_claims
 from harness.spec.yaml_binding import Raw, bind, entries, items, read
 
@@ -31,7 +31,7 @@ def load(folder: Path = ROOT / "scenarios") -> Mapping[str, LoadedScenario]:
                 if claim.id in file_of_claim:
                     raise raw.fail(f"the claim id {claim.id!r} is taken by {file_of_claim[claim.id]}")
                 file_of_claim[claim.id] = loaded.raw.file
-    problems.raise_all(MOST_PROBLEMS)
+    problems.raise_all(MAX_PROBLEMS)
     if not scenarios:
         raise ScenarioError(f"{folder}: no scenarios found (expected probes/*/*.yaml, studies/*.yaml or arithmetic/*.yaml)")
     return scenarios
@@ -65,7 +65,7 @@ def _load_file(path: Path, root: Path, known: Vocabularies) -> LoadedScenario:
     with problems.collect():
         scenario = bind_scenario(raw)
         if not scenario.claims:
-            problems.add(raw.fail("a scenario has at least one claim"))
+            problems.add(raw.fail("claims: expected at least one claim, got none"))
     for error in _checked(raw, known):
         problems.add(error)
     problems.raise_all()

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeGuard, TypeVar
 
 from harness.catalog.formulas import FORMULAS
 from harness.probes import PROBES
-from harness.spec.scenario import ArithmeticArm, ArithmeticScenario, ProbeScenario, Scenario, StudyScenario
+from harness.spec.scenario import FIXED, ArithmeticArm, ArithmeticScenario, ProbeScenario, Role, Scenario, StudyScenario
 from harness.spec.yaml_binding import Plain, Raw, bind, bind_fields, entries, plain
 from harness.training.measures import MEASURES
 from harness.training.recipe import Recipe
@@ -35,12 +35,18 @@ class KnownMutant:
     """An optimizer of tests/mutants: what it does, what notices it, and the thread of the real bug if there is one.
 
     An optimizer that `nothing` notices is right under its own contract. It may still be a counterexample of a claim about
-    another optimizer.
+    another optimizer. `role` is the role of the arms in which it can replace the optimizer: `fixed` if only an arm that names
+    its optimizer itself can have it, `any` if every arm can.
     """
 
     does: str
     noticed_by: NoticedBy
     thread: str = ""
+    role: Role = "any"
+
+    def can_replace(self, role: Role) -> bool:
+        """Return True if it can replace the optimizer of an arm of `role`. An arm of role `fixed` accepts every mutant."""
+        return role == FIXED or self.role in (role, "any") or (role == "any" and self.role != FIXED)
 
 
 @dataclass(frozen=True)

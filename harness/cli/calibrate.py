@@ -31,8 +31,10 @@ def calibrate(given: argparse.Namespace) -> int:
     options = run_options.resolve_options(command_line, os.environ, Path.cwd())
     declared = contract.load(options.contract, root=Path.cwd()) if options.contract else None
     subjects = roles.choose_subjects(options.optimizers, [], declared)
-    if subjects.reference:
-        raise UsageError(f"the contract is equivalent_to {subjects.reference}, whose goldens are used: calibrate that optimizer")
+    if subjects.equivalent_to:
+        raise UsageError(
+            f"the contract is equivalent_to {subjects.equivalent_to}, whose goldens are used: calibrate that optimizer"
+        )
     job = calibration.Job(subjects, given.seeds, given.device, options.golden_dir or ROOT / "golden", given.runs)
     chosen = [loaded for name, loaded in studies.items() if name in (given.only or studies)]
     return 0 if calibration.calibrate(chosen, job, lambda line: print(line, flush=True)) else 1

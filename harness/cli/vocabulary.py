@@ -26,7 +26,7 @@ def vocabulary(probe: str | None) -> int:
 
 def _probe_lines(name: str) -> Iterator[str]:
     probe = PROBES[name]
-    yield probe.says
+    yield probe.description
     yield "settings"
     for field in fields(probe.settings):
         default = "needed" if field.default is MISSING else f"default {field.default}"
@@ -44,17 +44,17 @@ def _all_lines() -> Iterator[str]:
     yield "probes (python -m harness vocabulary PROBE)"
     yield from (f"  {name}: {', '.join(probe.measures)}" for name, probe in PROBES.items())
     yield "measures of a study"
-    yield from (f"  {name} ({measure.unit}): {measure.says}" for name, measure in MEASURES.items())
+    yield from (f"  {name} ({measure.unit}): {measure.description}" for name, measure in MEASURES.items())
     yield "formulas of arithmetic"
     yield from (f"  {name}: {formula.measure}" for name, formula in FORMULAS.items())
     yield "relations, with the keys that each needs"
     yield from (f"  {name}: {_keys(relation)}" for name, relation in RELATIONS.items())
     yield "sources"
     yield from (f"  {key}: {source.title} ({source.author})" for key, source in load_sources().items())
-    yield "mutants (a counterexample can name each of them, except those marked `fingerprint only`)"
+    yield "mutants, with the role of the arms in which a counterexample can put them (`fingerprint only`: in none)"
     for name, mutant in load_mutants().items():
-        mark = " (fingerprint only)" if mutant.noticed_by == "fingerprint" else ""
-        yield f"  {name}{mark}: {mutant.does} {mutant.thread}".rstrip()
+        mark = "fingerprint only" if mutant.noticed_by == "fingerprint" else mutant.role
+        yield f"  {name} ({mark}): {mutant.does} {mutant.thread}".rstrip()
 
 
 def list_claims(kind: str | None, role: str | None) -> int:

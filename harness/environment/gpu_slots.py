@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 VARIABLE = "DECAYGATE_GPU_SLOTS"  # set once by the controller and inherited by the workers
 MIB_PER_WORKER = 3072  # a CUDA context, cuBLAS workspaces and a chunk of runs
-MOST_WORKERS_PER_GPU = 6  # short runs are bound by launches and time slices, not by memory
+MAX_WORKERS_PER_GPU = 6  # short runs are bound by launches and time slices, not by memory
 
 
 def choose_slots(environment: Mapping[str, str], *, cpus: int) -> list[str]:
     """Return one CUDA_VISIBLE_DEVICES value per worker, round robin over the GPUs; empty without a GPU."""
     gpus = visible_gpus(environment.get("CUDA_VISIBLE_DEVICES"), _query())
-    capacity = {name: max(1, min(MOST_WORKERS_PER_GPU, free // MIB_PER_WORKER)) for name, free in gpus}
-    order = [name for turn in range(MOST_WORKERS_PER_GPU) for name in capacity if capacity[name] > turn]
+    capacity = {name: max(1, min(MAX_WORKERS_PER_GPU, free // MIB_PER_WORKER)) for name, free in gpus}
+    order = [name for turn in range(MAX_WORKERS_PER_GPU) for name in capacity if capacity[name] > turn]
     return order[:cpus]
 
 

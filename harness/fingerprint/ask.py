@@ -13,7 +13,7 @@ import torch
 
 from harness.errors import RunError, UsageError, error_line, one_line
 from harness.fingerprint import decay, handling, update
-from harness.fingerprint.finding import Finding
+from harness.fingerprint.finding import FAILED, Finding
 from harness.fingerprint.measuring.preconditions import unmet
 from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, NeedsClosureError, SubjectRunner
 from harness.fingerprint.question import Question
@@ -38,7 +38,7 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
         finding = _in_one_line(_answer(question, runner))
         if question.name == "precision" and finding.values == ("float32",):
             runner = SubjectRunner(path, given, torch.float32)
-        runner.known[question.name] = finding
+        runner.findings[question.name] = finding
         if question.name in wanted:
             yield question, finding
 
@@ -49,13 +49,13 @@ def _answer(question: Question, runner: SubjectRunner) -> Finding:
         reason = unmet(runner, question)
         return Finding((), reason) if reason else question.ask(runner)
     except NeedsClosureError:
-        return Finding((), f"not known: {NEEDS_CLOSURE}")
+        return Finding((), f"unknown: {NEEDS_CLOSURE}")
     except Exception as error:
         names_optimizer = isinstance(error, RunError | UsageError)  # their messages begin with the optimizer's path
         message = one_line(error) if names_optimizer else error_line(error)
-        return Finding((), f"not known, the experiment broke: {message}")
+        return Finding((), f"unknown: {FAILED}{message}")
 
 
 def _in_one_line(finding: Finding) -> Finding:
-    says = one_line(finding.says)  # the text of an optimizer's error may have any length
-    return replace(finding, says=says if len(says) <= LONGEST_LINE else says[: LONGEST_LINE - 3] + "...")
+    text = one_line(finding.text)  # the text of an optimizer's error may have any length
+    return replace(finding, text=text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 3] + "...")

@@ -22,7 +22,7 @@ from harness.fingerprint.finding import Findings
 from harness.fingerprint.question import Question
 from harness.spec.contract import FIELDS, Contract
 
-MOST = 2  # unusual findings in one sentence
+MAX_FINDINGS = 2  # unusual findings in one sentence
 
 
 def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
@@ -35,9 +35,9 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
     wrong = [
         question.name
         for question in QUESTIONS
-        if question.role == "rule" and not _as_declared(_declared_value(question, declared), values[question.name])
+        if question.purpose == "rule" and not _as_declared(_declared_value(question, declared), values[question.name])
     ]
-    handling = "; ".join(unusual[:MOST])
+    handling = "; ".join(unusual[:MAX_FINDINGS])
     if wrong:
         text = phrases.decay(findings)
         single = (
@@ -62,8 +62,8 @@ def _measured(path: str, options: Mapping[str, Any]) -> tuple[Findings, list[str
     for question, finding in ask(path, options):
         findings[question.name] = finding
         known = bool(question.usual and finding.values)
-        if question.role == "handling" and known and not set(finding.values) & set(question.usual):
-            unusual.append(finding.says)
+        if question.purpose == "handling" and known and not set(finding.values) & set(question.usual):
+            unusual.append(finding.text)
     return findings, unusual
 
 

@@ -32,8 +32,16 @@ def equivalence(path: str, reference: str) -> Finding:
         worst = max(_difference(mine, theirs, decay) for decay in DECAYS)
     allowed = ROUNDINGS * mine.eps
     if worst <= allowed:
-        return Finding((reference,), f"within {worst:.1e} of {reference} at each of {STEPS} steps", {"difference": worst})
-    return Finding(("another",), f"up to {worst:.2g} of a weight away from {reference} in {STEPS} steps", {"difference": worst})
+        return Finding(
+            (reference,),
+            f"the weights agree with those of {reference} in each of {STEPS} steps, within {worst:.1e}",
+            {"difference": worst},
+        )
+    return Finding(
+        ("another",),
+        f"the weights differ from those of {reference} by up to {worst:.2g} of the largest weight in {STEPS} steps",
+        {"difference": worst},
+    )
 
 
 def _difference(mine: SubjectRunner, theirs: SubjectRunner, weight_decay: float) -> float:

@@ -11,19 +11,21 @@ class Finding:
     """Result of one experiment.
 
     `values` are the words of the closed vocabulary that fit: usually one; several if they are the same thing in this experiment
-    (coupled and decoupled under plain SGD); none if nothing is known. `says` is one line of plain English that is understood
+    (coupled and decoupled under plain SGD); none if nothing is known. `text` is one line of plain English that is understood
     without the question. `numbers` are the measured numbers, by name.
     """
 
     values: tuple[str, ...]
-    says: str
+    text: str
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 Findings = Mapping[str, Finding]  # question -> finding
-_UNKNOWN = "unknown: "
+_UNKNOWN = ("unknown: ", "not known: ", "not known, because ")
+FAILED = "the experiment failed: "  # the text of a finding without values continues with the error
 
 
-def reason(says: str) -> str:
-    """Return the text of a finding that has no values, less `unknown: `; the sentence around it says that already."""
-    return says.removeprefix(_UNKNOWN)
+def reason(text: str) -> str:
+    """Return the text of a finding that has no values, without `unknown: `; the sentence around it says that already."""
+    prefix = next((prefix for prefix in _UNKNOWN if text.startswith(prefix)), "")
+    return text.removeprefix(prefix)

@@ -15,7 +15,7 @@ class Answer(Protocol):
     def values(self) -> tuple[str, ...]: ...
 
     @property
-    def says(self) -> str: ...
+    def text(self) -> str: ...
 
     @property
     def numbers(self) -> Mapping[str, float]: ...
@@ -40,7 +40,7 @@ _COUPLING = {
 }
 _SCALE = {
     "lr": "times the current learning rate",
-    "schedule": "times the learning rate's share of the initial one",
+    "schedule": "times the current learning rate divided by the initial one",
     "constant": "not multiplied by the learning rate",
     "lr_squared_over_max": "times the squared learning rate over its maximum",
     "initial_lr": "times the initial learning rate instead of the current one",
@@ -70,7 +70,7 @@ def decay(answers: Answers) -> str:
     """Return the weight decay in words, with its exceptions: 'decoupled weight decay, times the current learning rate, ...'."""
     exceptions = [text for (question, value), text in _EXCEPTIONS.items() if value in _values(answers, question)]
     if "groups" in answers and not answers["groups"].values and _values(answers, "coupling") not in ((), ("none",)):
-        exceptions.append(f"but not by each group's own weight_decay ({reason(answers['groups'].says)})")
+        exceptions.append(f"but not by each group's own weight_decay ({reason(answers['groups'].text)})")
     return ", ".join([_form(answers), *exceptions])
 
 
@@ -80,15 +80,15 @@ def _form(answers: Answers) -> str:
         return "weight decay that was not measured"
     coupling = answers["coupling"].values
     if not coupling:
-        return f"weight decay of no known form ({reason(answers['coupling'].says)})"
+        return f"weight decay of no known form ({reason(answers['coupling'].text)})"
     if {"decoupled", "coupled_l2"} <= set(coupling):
-        return f"weight decay that is coupled L2 and decoupled at once, without momentum to tell them{_strength(answers)}"
+        return f"weight decay that is both coupled L2 and decoupled (without momentum they are equal){_strength(answers)}"
     if coupling != ("decoupled",):
         return _phrase(coupling, _COUPLING, "") + _strength(answers)
     parts = [_COUPLING["decoupled"] + _strength(answers)]
     for question, words, unknown in (("scale", _SCALE, "of an unknown scale"), ("order", _ORDER, "in an unknown order")):
         parts += [_phrase(answers[question].values, words, unknown)] if question in answers else []
-    parts += ["only where the update shrinks the weight too"] if _values(answers, "mask") == ("cautious",) else []
+    parts += ["only where the update moves the weight toward zero"] if _values(answers, "mask") == ("cautious",) else []
     return ", ".join(parts)
 
 
@@ -102,7 +102,7 @@ def _strength(answers: Answers) -> str:
         return "" if strength == "1" else " " + _STRENGTH.get(strength, f"of {strength} times the strength")
     # A decay such as exp(-x) is a constant factor to first order only. Its finding gives the form.
     acts_otherwise = "first_order" in answer.numbers and _values(answers, "coupling") == ("decoupled",)
-    return f" ({answer.says})" if acts_otherwise else ""
+    return f" ({answer.text})" if acts_otherwise else ""
 
 
 def _values(answers: Answers, question: str) -> tuple[str, ...]:

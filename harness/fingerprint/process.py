@@ -31,7 +31,7 @@ class FingerprintLine:
     section: str
     asks: str
     values: tuple[str, ...]
-    says: str
+    text: str
     usual: tuple[str, ...] = ()
     in_sentence: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Question of the fingerprint: one experiment, the words that it can answer with, and its role."""
+"""Question of the fingerprint: one experiment, the words that it can answer with, and its purpose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
-Role = Literal["rule", "handling", "information"]
+Purpose = Literal["rule", "handling", "information"]
 Precondition = Literal["moves", "finite_with_decay", "few_steps"]
 MOVES: Precondition = "moves"  # weights stay finite and move at weight_decay 0
 FINITE: Precondition = "finite_with_decay"  # weights stay finite with and without decay
@@ -33,7 +33,7 @@ class Question:
     `asks` is the text that a reader sees. `ask(runner)` returns a Finding and may raise anything: the caller reports the error
     of a subject that breaks. `values` explains each word, unless the contract's table of fields does. `usual` are the words
     that need no attention; others are marked in the printed fingerprint.
-    `role`: a `rule` describes the decay itself; `handling` is about cases in which a right decay can still go wrong.
+    `purpose`: a `rule` describes the decay itself; `handling` is about cases in which a right decay can still go wrong.
     `in_sentence`: the closing sentence of a fingerprint mentions the answer. `without_decay`: the question also applies to an
     optimizer that takes no weight_decay. `preconditions` must hold before the question is asked; None means those of the
     section.
@@ -45,7 +45,7 @@ class Question:
     ask: Callable[[SubjectRunner], Finding]
     values: Mapping[str, str] = field(default_factory=dict)
     usual: tuple[str, ...] = ()
-    role: Role = "information"
+    purpose: Purpose = "information"
     in_sentence: bool = False
     without_decay: bool = False
     preconditions: tuple[Precondition, ...] | None = None

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.fingerprint import phrases
+from harness.fingerprint.finding import reason
 from harness.fingerprint.process import Fingerprint, FingerprintLine
-from harness.spec.contract import FIELDS, UNSPECIFIED, role_of
+from harness.spec.contract import FIELDS, UNSPECIFIED, can_declare, role_of
 
 SCHEMA = 1
 
@@ -23,7 +24,7 @@ def text(fingerprint: Fingerprint) -> Iterator[str]:
         for line in fingerprint.lines:
             if line.section == section:
                 values = ", ".join(line.values) or "unknown"
-                yield f"{_mark(line)} {line.question:<{width}}  {values:<14}  {line.says}".rstrip()
+                yield f"{_mark(line)} {line.question:<{width}}  {values:<14}  {line.text}".rstrip()
     for message in fingerprint.heard[:10]:
         yield f"\nthe optimizer {message}"
     if fingerprint.broken:
@@ -58,7 +59,9 @@ def content(fingerprint: Fingerprint) -> dict[str, Any]:
 
 
 def _finding(line: FingerprintLine) -> dict[str, Any]:
-    return {key: value for key, value in asdict(line).items() if key != "in_sentence"} | {"unusual": _mark(line) == "!"}
+    """Return an entry of `findings`; the text of the finding has the key `says`."""
+    fields = {"says" if key == "text" else key: value for key, value in asdict(line).items() if key != "in_sentence"}
+    return fields | {"unusual": _mark(line) == "!"}
 
 
 def draft(fingerprint: Fingerprint) -> str:
@@ -66,29 +69,34 @@ def draft(fingerprint: Fingerprint) -> str:
     measured = {name: _declarable(name, fingerprint.line(name)) for name in FIELDS}
     role = role_of({name: value for name, (value, _) in measured.items()})
     lines = [
-        f"# What {fingerprint.path} was measured to do, as a contract (role: {role}). A draft: keep what you promise,",
-        "# change what you mean otherwise, and commit it. A field that you leave out is what the role usually promises.",
+        f"# Draft of a contract for {fingerprint.path} (role: {role}). Each field has a question, a measurement and a value.",
+        "# Keep the values that you intend, correct the others, and commit this file.",
+        "# A field without a line has its usual value.",
     ]
     for name, (value, evidence) in measured.items():
-        lines += [f"# {FIELDS[name].asks} {evidence}".rstrip(), f"{name}: {value}" if value else f"# {name}: torch.optim:AdamW"]
+        declaration = f"{name}: {value}" if value else f"# {name}: torch.optim:AdamW"
+        lines += ["", f"# {FIELDS[name].asks}", f"# {evidence}", declaration]
     return "\n".join(lines) + "\n"
 
 
 def _declarable(name: str, line: FingerprintLine | None) -> tuple[str, str]:
     """Return the value that a contract may declare for a field, and the evidence; a fault cannot be declared."""
     usual = FIELDS[name].usual
+    if line is None and usual == "":
+        return "", "Not measured. If there is one, give its import path and remove the # from the next line."
     if line is None:
-        return ("" if usual == "" else UNSPECIFIED), ""
-    faults = [value for value in line.values if value in FIELDS[name].faults]
-    if faults:
-        return str(usual), f"Measured: {faults[0]}, which is a fault and cannot be declared; the claims will say so."
+        return UNSPECIFIED, "Not measured."
     if not line.values:
-        return UNSPECIFIED, f"Not known: {line.says}"
+        return UNSPECIFIED, f"No value could be measured: {reason(line.text)}"
+    is_number = isinstance(usual, float)
+    faults = [value for value in line.values if value in FIELDS[name].faults or (is_number and not can_declare(name, value))]
+    if faults:
+        return str(usual), f"Measured: {faults[0]}, a fault that no contract can declare. The test of this usual value will fail."
     if set(line.values) & set(FIELDS[name].met_by):
-        return str(usual), f"Measured: {line.says}"
+        return str(usual), f"Measured: {line.text}"
     if FIELDS[name].values and not set(line.values) & set(FIELDS[name].values):
-        return UNSPECIFIED, f"Measured, and no value of this field: {line.says}"
-    return (str(usual) if str(usual) in line.values else line.values[0]), f"Measured: {line.says}"
+        return UNSPECIFIED, f"The field has no value for what was measured: {line.text}"
+    return (str(usual) if str(usual) in line.values else line.values[0]), f"Measured: {line.text}"
 
 
 def _mark(line: FingerprintLine) -> str:

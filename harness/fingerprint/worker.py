@@ -41,7 +41,7 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
             loading.check_buildable(path, options)
         for name in names:
             if name not in (known := [question.name for question in QUESTIONS]):
-                raise UsageError(f"--only: {unknown(name, known, what='question', most=len(known))}")
+                raise UsageError(f"--only: {unknown(name, known, what='question', max_listed=len(known))}")
     except UsageError as error:
         _send(out, refused=str(error))
         return 4
@@ -56,7 +56,7 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
                 usual=question.usual,
                 in_sentence=question.in_sentence,
                 values=finding.values,
-                says=finding.says,
+                text=finding.text,
                 numbers=dict(finding.numbers),
             )
     _send(out, heard=heard)

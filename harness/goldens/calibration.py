@@ -27,7 +27,7 @@ from harness.goldens.file_format import GoldenError, Recording, dump, parse, sho
 from harness.goldens.origin import origin_of
 from harness.goldens.pool import Pool, PoolError
 from harness.goldens.values import invalid_reason
-from harness.policy import LEAST_POOL_SEEDS
+from harness.policy import MIN_POOL_SEEDS
 from harness.run import Session
 from harness.spec.scenario import Claim
 from harness.subject import loading
@@ -54,22 +54,22 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """The golden folder of these subjects."""
-        return self.golden / self.subjects.folder
+        """The folder of these subjects in the golden folder."""
+        return self.golden / self.subjects.golden_subfolder
 
 
 def with_pool_seeds(loaded: LoadedStudy, seeds: int) -> LoadedStudy:
     """Return the study with `seeds` consecutive seeds, beginning with the first seed of its scenario.
 
-    Raises UsageError if `seeds` is below `LEAST_POOL_SEEDS`, or if a seed of the scenario would be missing.
+    Raises UsageError if `seeds` is below `MIN_POOL_SEEDS`, or if a seed of the scenario would be missing.
     """
     scenario_seeds = loaded.scenario.seeds
     first, last = min(scenario_seeds), max(scenario_seeds)
     pool_seeds = tuple(range(first, first + seeds))
-    if seeds < LEAST_POOL_SEEDS or not set(scenario_seeds) <= set(pool_seeds):
-        least = max(LEAST_POOL_SEEDS, last - first + 1)
+    if seeds < MIN_POOL_SEEDS or not set(scenario_seeds) <= set(pool_seeds):
+        min_seeds = max(MIN_POOL_SEEDS, last - first + 1)
         raise UsageError(
-            f"--seeds {seeds}: expected at least {least}, so that the seeds {first} to {last} of {loaded.id} are included"
+            f"--seeds {seeds}: expected at least {min_seeds}, so that the seeds {first} to {last} of {loaded.id} are included"
         )
     return replace(loaded, scenario=replace(loaded.scenario, seeds=pool_seeds))
 
@@ -170,7 +170,7 @@ def _train(loaded: LoadedStudy, job: Job, runs: Path, say: Callable[[str], None]
     Raises UsageError if a chunk is still missing when all processes have ended.
     """
     session = _session(job, runs, say)
-    chunks = run.study_work(loaded, session).ensemble
+    chunks = run.study_chunks(loaded, session).ensemble
     trained, total = session.chunk_cache.progress(chunks)
     if trained == total:
         return
@@ -188,10 +188,10 @@ def _train(loaded: LoadedStudy, job: Job, runs: Path, say: Callable[[str], None]
 
 
 def _train_in_process(loaded: LoadedStudy, job: Job, runs: Path) -> None:
-    """Train chunks that no other process has claimed. This is the main function of a separate process."""
+    """Train chunks that no other process has locked. This is the main function of a separate process."""
     determinism.fix_torch()
     session = _session(job, runs, lambda line: print(line, file=sys.stderr, flush=True))
-    session.chunk_cache.train_unclaimed(run.study_work(loaded, session).ensemble)
+    session.chunk_cache.train_unlocked(run.study_chunks(loaded, session).ensemble)
 
 
 def _session(job: Job, runs: Path, say: Callable[[str], None]) -> Session:

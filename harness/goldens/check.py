@@ -22,16 +22,16 @@ def check_golden(
     if none of these claims fails.
     """
     snapshot = snapshot.use_extension(GoldenExtension)
-    golden_file, reference = store.location(snapshot), session.subjects.reference
+    golden_file, equivalent_to = store.location(snapshot), session.subjects.equivalent_to
     failures = [result.failures[arm] for outcome in at_stake for arm in outcome.claim.arms if arm in result.failures]
     if failures:
         return GoldenOutcome("error", f"golden {loaded.id}: nothing to compare; {failures[0]}", (), golden_file)
-    if not result.measurements and (reference or not golden_file.exists()):
+    if not result.measurements and (equivalent_to or not golden_file.exists()):
         # No arm ran, and no claim is at stake: the author of the optimizer expects every claim to
         # fail, or none applies.
         return GoldenOutcome("not_applicable", "no arm ran, and its claims are expected to fail or do not apply", (), golden_file)
     blockers = [f"claim {outcome.claim.id} fails" for outcome in at_stake if outcome.status == "failed"]
-    blockers += [f"these are the goldens of {reference}, to which the contract is equivalent_to"] if reference else []
+    blockers += [f"these are the goldens of {equivalent_to}, to which the contract is equivalent_to"] if equivalent_to else []
     numbers = entries(loaded, result)
     if store.is_recording(snapshot):
         numbers = sensitivity.with_measured_sensitivity(numbers, loaded, session)

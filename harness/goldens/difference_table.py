@@ -8,27 +8,27 @@ from harness.goldens.compare import ComparisonRow
 from harness.goldens.values import GoldenValue, compared_value, rule
 from harness.tables import text_table
 
-MOST_ROWS = 20
-MOST_NAMES = 3
+MAX_ROWS = 20
+MAX_NAMES = 3
 HEADER = ("measure", "golden", "obtained", "delta", "tolerance", "sigmas")
 
 
 def headline(rows: Sequence[ComparisonRow]) -> str:
-    """Return one line that names the first `MOST_NAMES` failed measures with their difference, and counts the others."""
+    """Return one line that names the first `MAX_NAMES` failed measures with their difference, and counts the others."""
     failed = [row for row in rows if not row.ok]
-    text = "; ".join(f"{row.measure} {_brief(row)}" for row in failed[:MOST_NAMES])
-    return text + (f"; and {len(failed) - MOST_NAMES} more" if len(failed) > MOST_NAMES else "")
+    text = "; ".join(f"{row.measure} {_brief(row)}" for row in failed[:MAX_NAMES])
+    return text + (f"; and {len(failed) - MAX_NAMES} more" if len(failed) > MAX_NAMES else "")
 
 
 def table(rows: Sequence[ComparisonRow]) -> str:
-    """Return a table of at most `MOST_ROWS` failed rows. The last line counts the rows within tolerance."""
+    """Return a table of at most `MAX_ROWS` failed rows. The last line counts the rows within tolerance."""
     failed = [row for row in rows if not row.ok]
-    cells = [HEADER, *(_cells(row) for row in failed[:MOST_ROWS])]
+    cells = [HEADER, *(_cells(row) for row in failed[:MAX_ROWS])]
     lines = text_table(cells, "l" + "r" * (len(HEADER) - 1))
-    notes = ["", *(_note(row) for row in failed[:MOST_ROWS])]
+    notes = ["", *(_note(row) for row in failed[:MAX_ROWS])]
     shown = [f"{line}  {note}".rstrip() for line, note in zip(lines, notes, strict=True)]
-    if len(failed) > MOST_ROWS:
-        shown.append(f"... and {len(failed) - MOST_ROWS} more rows that fail")
+    if len(failed) > MAX_ROWS:
+        shown.append(f"... and {len(failed) - MAX_ROWS} more rows that fail")
     return "\n".join([*shown, _count(rows)])
 
 

@@ -19,7 +19,7 @@ from harness.catalog.loaded_scenario import LoadedScenario
 from harness.goldens.sensitivity import distance
 from harness.goldens.values import Ensemble, Exact, GoldenValue, Information, insensitive_reason, with_sensitivity
 from harness.measurement import Measurement
-from harness.policy import SINGLE_RTOL
+from harness.policy import FLOAT32_RTOL
 from harness.run import Result
 from harness.spec.scenario import ArithmeticScenario, ProbeScenario, StudyScenario
 from harness.training.recipe import TRAJECTORY_STEPS
@@ -64,14 +64,16 @@ def _exact(scenario: ProbeScenario | ArithmeticScenario, measurement: Measuremen
     if measurement.information:
         return information
     value = Exact(
-        measurement.value, max(scenario.golden_rtol, SINGLE_RTOL if measurement.single else 0.0), _absolute(measurement)
+        measurement.value,
+        max(scenario.golden_rtol, FLOAT32_RTOL if measurement.computed_in_float32 else 0.0),
+        _absolute(measurement),
     )
     if scenario.kind == "arithmetic":
         return with_sensitivity(value, measurement.value)  # the whole number is an effect of weight decay
     if not measurement.effect:
-        return information if measurement.single else value
+        return information if measurement.computed_in_float32 else value
     gate = with_sensitivity(value, measurement.effect)
-    return information if measurement.single and insensitive_reason(gate) else gate
+    return information if measurement.computed_in_float32 and insensitive_reason(gate) else gate
 
 
 def _absolute(measurement: Measurement) -> float:

@@ -46,10 +46,10 @@ class Origin:
 def origin_of(scenario: Scenario, subjects: Subjects, device: str) -> Origin:
     """Return the origin of the numbers of a scenario in this run. `device` is the device on which studies train.
 
-    A subject whose contract promises the numbers of a reference (`equivalent_to`) is compared with the goldens of the reference.
+    A subject whose contract promises the numbers of another optimizer (`equivalent_to`) is compared with the goldens of that one.
     """
     roles = sorted({arm.role for arm in scenario.arms.values()} - {FIXED})
-    paths = {role: (subjects.tests(role) and subjects.reference) or subjects.path(role) for role in roles}
+    paths = {role: (subjects.is_under_test(role) and subjects.equivalent_to) or subjects.path(role) for role in roles}
     facts = {f"{ROLE}{role}": path for role, path in paths.items()}
     facts |= {f"{PACKAGE}{role}": package for role, path in paths.items() if (package := package_of(path))}
     facts |= seeds_of(scenario.seeds) if scenario.kind == "study" else {}

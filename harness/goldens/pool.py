@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from harness.errors import UsageError
 from harness.goldens.extract import ensemble, gates
@@ -25,6 +26,7 @@ from harness.training.measures import MEASURES
 FOLDER = "pools"
 DIGITS = 9  # float32 has seven
 ArmMeasure = tuple[str, str]  # arm, measure
+_STRING_OR_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<number>-?(?:NaN|Infinity|\d[\d.eE+-]*))')
 
 
 class PoolError(UsageError):
@@ -91,7 +93,7 @@ def ensembles_of(pool: Pool, scenario: StudyScenario) -> dict[str, Ensemble]:
 
 
 def path_of(folder: Path, study: str) -> Path:
-    """Return the path of a study's pool in the golden folder of a subject."""
+    """Return the path of a study's pool; `folder` is the folder of the subjects in the golden folder."""
     return folder / FOLDER / f"{study}.json"
 
 
@@ -110,11 +112,12 @@ def dump(pool: Pool) -> str:
 
 
 def parse(text: str) -> Pool:
-    """Return the pool of a text that `dump` wrote. Raises PoolError, with the key, for any other text."""
+    """Return the pool of a text that `dump` wrote. Raises PoolError, with the key or the line, for any other text."""
     try:
-        node = json.loads(text, parse_constant=_not_a_number)
+        node = json.loads(text)
     except json.JSONDecodeError as error:
         raise PoolError(f"not JSON: {error}") from None
+    _refuse_not_finite(text)
     known = {"study", "seeds", "origin", "expected", "samples"}
     if not isinstance(node, dict) or set(cast(dict[str, Any], node)) != known:
         raise PoolError(f"expected an object with the keys {', '.join(sorted(known))}")
@@ -166,5 +169,10 @@ def _numbers(where: str, node: Any, *, count: int | None) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _not_a_number(literal: str) -> NoReturn:
-    raise PoolError(f"{literal} is never a recorded value")
+def _refuse_not_finite(text: str) -> None:
+    """Raise PoolError, with the line, for the first number of a JSON text that is not finite: NaN, Infinity, 1e999."""
+    for token in _STRING_OR_NUMBER.finditer(text):
+        number = token["number"]
+        if number and not math.isfinite(float(number)):
+            line = text.count("\n", 0, token.start()) + 1
+            raise PoolError(f"expected a finite number, got {number} (line {line})")

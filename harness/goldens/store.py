@@ -91,13 +91,13 @@ class GoldenExtension(SingleFileSnapshotExtension):
     decision: Decision
 
     @classmethod
-    def place(cls, golden: Path, subject: str) -> None:
+    def set_folder(cls, golden: Path, subject: str) -> None:
         """Set the folder of the goldens. `pytest_configure` calls it, because syrupy asks the class and not an instance."""
         cls.folder = golden / subject
 
     @classmethod
     def dirname(cls, *, test_location: PyTestLocation) -> str:
-        assert cls.folder is not None, "GoldenExtension.place has not been called"
+        assert cls.folder is not None, "GoldenExtension.set_folder has not been called"
         return str(cls.folder / test_location.basename)
 
     @classmethod

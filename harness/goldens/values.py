@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness import stats
-from harness.policy import ENSEMBLE_FLOOR, EXACT_FLOOR, FULL_SIZE, NO_VARIANCE, SINGLE_RTOL, SINGLE_SIGNAL
+from harness.policy import ENSEMBLE_FLOOR, EXACT_FLOOR, FLOAT32_RTOL, FLOAT32_SIGNAL, FULL_SIZE, NO_VARIANCE
 
-MOST_SENSITIVITY = 1e16  # for a tolerance of zero: the ratio of two float64 numbers near 1 cannot show more
+MAX_SENSITIVITY = 1e16  # for a tolerance of zero: the ratio of two float64 numbers near 1 cannot show more
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def min_sensitivity(entry: Exact | Ensemble) -> float:
     """Return the smallest sensitivity that a gate needs: in tolerances (exact number), in detectable changes (ensemble)."""
     if isinstance(entry, Ensemble):
         return ENSEMBLE_FLOOR
-    return SINGLE_SIGNAL if entry.rtol >= SINGLE_RTOL else EXACT_FLOOR
+    return FLOAT32_SIGNAL if entry.rtol >= FLOAT32_RTOL else EXACT_FLOOR
 
 
 def smallest_change(entry: Exact | Ensemble) -> float:
@@ -112,7 +112,7 @@ def smallest_change(entry: Exact | Ensemble) -> float:
 def with_sensitivity(entry: Gated, distance: float) -> Gated:
     """Return the gate with its sensitivity, rounded to two digits. `distance` is the change that weight decay causes."""
     unit = smallest_change(entry)
-    ratio = min(abs(distance) / unit, MOST_SENSITIVITY) if unit else MOST_SENSITIVITY if distance else 0.0
+    ratio = min(abs(distance) / unit, MAX_SENSITIVITY) if unit else MAX_SENSITIVITY if distance else 0.0
     return replace(entry, signal=float(f"{ratio:.2g}"))
 
 

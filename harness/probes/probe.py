@@ -12,15 +12,15 @@ from harness.subject.loading import Factory
 
 @dataclass(frozen=True)
 class Probe:
-    """One probe: where its experiment is, what a scenario can set, and what it measures.
+    """Declaration of a probe: the module of its experiment, the settings that a scenario can give, and its measures.
 
-    `module` is the import path of the module whose function `run(make, settings)` is the experiment. `says` describes the
-    result of `run` in one line. `settings` is the frozen dataclass to which a scenario's settings are bound. `measures`
-    maps the name of each measure to a line that describes it, with its unit.
+    `module` is the import path of the module whose function `run(make, settings)` is the experiment. `description` is one line
+    about the result of `run`. `settings` is the frozen dataclass to which a scenario's settings are bound. `measures` maps the
+    name of each measure to a line that describes it, with its unit.
     """
 
     module: str
-    says: str
+    description: str
     settings: type
     measures: Mapping[str, str]
 

@@ -33,7 +33,7 @@ def failure_message(outcome: ClaimOutcome, loaded: LoadedScenario, session: Sess
     options = "".join(f" --optimizer={role}={subjects.by_role[role]}" for role in subjects.under_test)
     options += f" --contract={subjects.contract_file}" if subjects.contract_file else ""
     rerun = commands.pytest_command(f"--claim={outcome.claim.id}{options}")
-    body = messages.details(outcome, place=loaded.raw.file, behaviours=behaviours, rerun=rerun)
+    body = messages.details(outcome, file=loaded.raw.file, behaviours=behaviours, rerun=rerun)
     return f"{headline}\n{body}", line
 
 
@@ -56,7 +56,7 @@ def _moved(golden: GoldenOutcome, loaded: LoadedScenario, session: Session) -> s
     if golden.ok or not golden.rows:
         return ""
     shipped = golden.path
-    if session.subjects.folder != "default":
+    if session.subjects.golden_subfolder != "default":
         shipped = ROOT / "golden" / "default" / golden.path.parent.name / golden.path.name
     return attribute(loaded, golden.rows, session, shipped=shipped).sentence
 

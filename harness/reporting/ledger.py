@@ -45,7 +45,7 @@ class ClaimRecord:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ClaimRecord:
-        """Return the line that a test has recorded. In a record from another process, tuples have become lists."""
+        """Return the claim that a test has recorded. In a record from another process, tuples have become lists."""
         return cls(**{**record, "sources": tuple(record["sources"])})
 
 
@@ -71,24 +71,24 @@ class Ledger:
     """The claims and goldens of a session.
 
     `expected`: the ids of all claims that involve the subject. `selected`: the ids of the selected claims.
-    `lines`, `promises`, `goldens`: the outcomes of the claims, the contract fields and the goldens that ran.
+    `claims`, `field_checks`, `goldens`: the outcomes of the claims, the contract fields and the goldens that ran.
     """
 
     expected: tuple[str, ...]
     selected: tuple[str, ...]
-    lines: tuple[ClaimRecord, ...]
-    promises: tuple[FieldCheck, ...] = ()
+    claims: tuple[ClaimRecord, ...]
+    field_checks: tuple[FieldCheck, ...] = ()
     goldens: tuple[GoldenRecord, ...] = ()
 
     @property
     def missing(self) -> list[str]:
         """The ids of the selected claims that did not run."""
-        return sorted(set(self.selected) - {claim_record.id for claim_record in self.lines})
+        return sorted(set(self.selected) - {claim.id for claim in self.claims})
 
     def counts(self) -> dict[str, int]:
         """Return how many claims were expected, selected, ran, and had each status."""
-        by_status = {status: sum(claim_record.status == status for claim_record in self.lines) for status in _CLAIM_STATUS_TEXTS}
-        ran = len(self.lines) - by_status["not_applicable"]
+        by_status = {status: sum(claim.status == status for claim in self.claims) for status in _CLAIM_STATUS_TEXTS}
+        ran = len(self.claims) - by_status["not_applicable"]
         return {"expected": len(self.expected), "selected": len(self.selected), "ran": ran, **by_status}
 
     def golden_counts(self) -> dict[str, int]:
@@ -103,14 +103,14 @@ class Ledger:
         counts = self.counts()
         parts = [f"{counts[key]} {text}" for key, text in _CLAIM_STATUS_TEXTS.items() if counts[key] or key in ("held", "failed")]
         sentence = f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
-        met = sum(field.met for field in self.promises)
-        sentence += f"; {met} of {len(self.promises)} fields of the contract met" if self.promises else ""
+        met = sum(check.met for check in self.field_checks)
+        sentence += f"; {met} of {len(self.field_checks)} fields of the contract met" if self.field_checks else ""
         goldens = [f"{count} {_GOLDEN_STATUS_TEXTS[status]}" for status, count in self.golden_counts().items() if count]
         return f"{sentence}; goldens: {', '.join(goldens)}" if goldens else sentence
 
 
 def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message: str) -> ClaimRecord:
-    """Return the line of the ledger for the outcome of a claim."""
+    """Return the record of a claim with this outcome."""
     verdict, claim = outcome.deciding, outcome.claim
     return ClaimRecord(
         id=claim.id,
@@ -125,15 +125,15 @@ def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message
     )
 
 
-def not_applicable(loaded: LoadedScenario, claim: Claim, why: str) -> ClaimRecord:
-    """Return the line of the ledger for a claim that does not apply to the optimizer under test, with the reason `why`."""
+def not_applicable(loaded: LoadedScenario, claim: Claim, reason: str) -> ClaimRecord:
+    """Return the record of a claim that does not apply to the optimizer under test, with the reason."""
     return ClaimRecord(
         id=claim.id,
         scenario=loaded.id,
         sources=_sources(claim),
         established=claim.established,
         status="not_applicable",
-        message=why,
+        message=reason,
     )
 
 

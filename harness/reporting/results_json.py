@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.reporting.ledger import GoldenRecord, Ledger
 from harness.subject.roles import Subjects
+from harness.verdicts.contract_check import FieldCheck
 
 SCHEMA = 1
 
@@ -31,12 +32,17 @@ def results(
         "selected": len(ledger.selected),
         "counts": ledger.counts(),
         "heard": list(subject_output),
-        "contract": [asdict(item) for item in ledger.promises],
+        "contract": [_field_check(check) for check in ledger.field_checks],
         "tests": dict(tests),
-        "golden": [_golden(item) for item in ledger.goldens],
+        "golden": [_golden(golden) for golden in ledger.goldens],
         "golden_counts": ledger.golden_counts(),
-        "claims": [asdict(item) for item in ledger.lines],
+        "claims": [asdict(claim) for claim in ledger.claims],
     }
+
+
+def _field_check(check: FieldCheck) -> dict[str, Any]:
+    """Return an entry of `contract`; the text of the finding has the key `says`."""
+    return {"says" if key == "text" else key: value for key, value in asdict(check).items()}
 
 
 def _golden(golden: GoldenRecord) -> dict[str, Any]:

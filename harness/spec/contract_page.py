@@ -4,28 +4,64 @@ from __future__ import annotations
 
 import json
 
-from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, Field
+from harness.spec.contract import FIELDS, FOLLOWERS, PROMISES, UNSPECIFIED, Contract, Declared, Field
 from harness.tables import markdown_table
 
+
+def _lines(contract: Contract) -> str:
+    """Return the lines of a contract in one table cell."""
+    return ", ".join(f"`{name}: {value}`" for name, value in contract.items())
+
+
+_FOLLOWERS = "\n".join(
+    markdown_table(
+        ("declared", "other fields without a line"),
+        [(f"`coupling: {value}`", _lines(others)) for value, others in FOLLOWERS.items()],
+        "ll",
+    )
+)
 _HEAD = f"""# The contract
 
-What an optimizer promises about its weight decay: a YAML file that its author commits and gives as `--contract FILE`. Every field
-is measured. A field that is not met is red, also one that the file leaves out: then the promise is the usual one of the role. A
-claim applies if the contract promises everything that the claim depends on; other claims are not applicable, with the reason.
-
-The roles are `decoupled` (promises what torch's AdamW does), `coupled` (Adam) and `sgd` (SGD). `--optimizer ROLE=...` sets the
-role. Without it, `coupling: coupled_l2` gives the role `coupled`, or `sgd` if `step_rule` is `sgd` or `momentum`; every other
-contract gives `decoupled`. Some values of `coupling` also set fields that the file leaves out: `none` makes the other fields of
-decay `{UNSPECIFIED}`, and `inside_sign` and `through_norm` set `scale`, `order` and `step_rule`. Each field takes
-`{UNSPECIFIED}`: nothing is promised, and no claim that depends on the field applies.
-
-`python -m harness fingerprint MODULE:ATTRIBUTE --write-contract FILE` drafts a contract from the measurement. This page is
-printed by `python -m harness contract`, and as JSON with `--json`.
+A contract declares how an optimizer applies weight decay. The author of the optimizer writes it in a YAML file, with one line for
+each field, and commits the file. This is a complete contract for Lion, which differs from torch's AdamW in one field:
 
 ```yaml
-# a contract of a Lion
 step_rule: sign
 ```
+
+The option `--contract FILE` gives the file to the tests. The tests measure every field. A test is red if the measured value
+differs from the declared value. A claim is tested if the contract has the values that the claim needs. Any other claim is not
+applicable, and the report gives the reason.
+
+**Start with a draft.** This command measures your optimizer and writes a draft:
+
+```
+python -m harness fingerprint MODULE:ATTRIBUTE --write-contract FILE
+```
+
+The draft declares what your optimizer does now. Keep the values that you intend, and correct the others.
+
+**A field without a line** has its usual value, and this value is tested too. The usual value depends on the role of the
+optimizer:
+
+| role | usual values | the optimizer has this role if the contract declares |
+|---|---|---|
+| `sgd` | those of torch's SGD | `coupling: coupled_l2`, and `step_rule: sgd` or `step_rule: momentum` |
+| `coupled` | those of torch's Adam | `coupling: coupled_l2`, and no such `step_rule` |
+| `decoupled` | those of torch's AdamW | anything else, or if there is no contract |
+
+`--optimizer ROLE=MODULE:ATTRIBUTE` sets the role directly. Some values of `coupling` change the usual values of other fields:
+
+{_FOLLOWERS}
+
+**`{UNSPECIFIED}`** is allowed in every field. It promises nothing: the field is not tested, and no claim that needs the field is
+tested.
+
+**The formulas** on this page use these names: `w` is the weight, `g` is the gradient, `lr` is the learning rate of the step, `wd`
+is weight_decay, and `u` is the update that the same step subtracts without weight decay (for SGD, `u = lr * g`). A coordinate is
+one number of a weight tensor.
+
+`python -m harness contract` prints this page, and prints it as JSON with `--json`.
 """
 
 
@@ -39,8 +75,8 @@ def as_json() -> str:
     table = {
         name: {
             "asks": field.asks,
-            "values": dict(field.values),
-            "faults": dict(field.faults),
+            "values": {value: entry.means for value, entry in field.values.items()},
+            "faults": {value: entry.means for value, entry in field.faults.items()},
             "usual": {role: promise[name] for role, promise in PROMISES.items()},
         }
         for name, field in FIELDS.items()
@@ -49,15 +85,29 @@ def as_json() -> str:
 
 
 def _section(name: str, field: Field) -> str:
-    usual = [f"{promise[name]} ({role})" for role, promise in PROMISES.items()]
-    same = len({promise[name] for promise in PROMISES.values()}) == 1
-    lines = [f"## {name}", "", f"{field.asks} Usually: {(str(field.usual) or 'nothing') if same else ', '.join(usual)}.", ""]
+    lines = [f"## {name}", "", f"{field.asks} Usual value: {_usual(name)}.", ""]
+    if field.takes:
+        lines.append(field.takes)
     if field.values:
-        rows = [(f"`{value}`", means) for value, means in field.values.items()]
-        rows += [
-            (f"({value})", f"measured of some optimizers, cannot be declared: {means}") for value, means in field.faults.items()
-        ]
-        lines += markdown_table(("value", "means"), rows, "ll")
-    else:
-        lines += ["A number." if isinstance(field.usual, float) else "An import path, `module:attribute`."]
+        rows = [(f"`{value}`", entry.means, f"`{entry.example}`", entry.declare_if) for value, entry in field.values.items()]
+        lines += markdown_table(("value", "meaning", "example", "declare it if"), rows, "llll")
+    if field.faults:
+        faults = [(f"`{value}`", entry.means, f"`{entry.example}`") for value, entry in field.faults.items()]
+        lines += ["", "Faults, which the measurement can find and a contract cannot declare:", ""]
+        lines += markdown_table(("fault", "meaning", "example"), faults, "lll")
     return "\n".join(lines) + "\n"
+
+
+def _usual(name: str) -> str:
+    """Return the usual value of a field: one for all roles, or one for each role."""
+    roles: dict[str, list[str]] = {}
+    for role, promise in PROMISES.items():
+        roles.setdefault(_shown(promise[name]), []).append(f"`{role}`")
+    if len(roles) == 1:
+        return next(iter(roles))
+    return ", ".join(f"{value} for the role{'s' * (len(names) > 1)} {' and '.join(names)}" for value, names in roles.items())
+
+
+def _shown(value: Declared) -> str:
+    number_or_text = f"{value:g}" if isinstance(value, float) else value
+    return f"`{number_or_text}`" if number_or_text else "nothing"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.measurement import Measurement
-from harness.policy import MONTE_CARLO_GATE, MONTE_CARLO_SIGNAL, ROUNDING, SIGNAL, SINGLE_ROUNDING, SINGLE_SIGNAL
+from harness.policy import FLOAT32_ROUNDING, FLOAT32_SIGNAL, MONTE_CARLO_GATE, MONTE_CARLO_SIGNAL, ROUNDING, SIGNAL
 from harness.spec.scenario import Expectation
 
 _KEYS = ("value", "than", "tolerance", "fraction")  # keys of an expectation that only some relations read
@@ -63,9 +63,9 @@ def stated_tolerance(expectation: Expectation, measurement: Measurement) -> floa
     A stated tolerance up to ROUNDING is one of float64 rounding. It is widened if the optimizer computes in float32.
     """
     stated = expectation.tolerance
-    if not measurement.single or stated is None or stated > ROUNDING:
+    if not measurement.computed_in_float32 or stated is None or stated > ROUNDING:
         return stated
-    return max(stated, measurement.tolerance or 0.0, SINGLE_ROUNDING * abs(measurement.value))
+    return max(stated, measurement.tolerance or 0.0, FLOAT32_ROUNDING * abs(measurement.value))
 
 
 def _no_tolerance(expectation: Expectation, measurement: Measurement) -> float:
@@ -100,7 +100,7 @@ def _no_problem(measurement: Measurement) -> None:
 def _lost_in_tolerance(measurement: Measurement) -> Problem | None:
     if measurement.effect is None or measurement.tolerance is None:
         return NO_EFFECT
-    signal = SINGLE_SIGNAL if measurement.single else SIGNAL
+    signal = FLOAT32_SIGNAL if measurement.computed_in_float32 else SIGNAL
     detectable = measurement.effect != 0 and abs(measurement.effect) >= signal * measurement.tolerance
     return None if detectable else LOST_IN_TOLERANCE
 
@@ -177,16 +177,16 @@ def relation_of(expectation: Expectation) -> Relation:
 def key_problem(expectation: Expectation) -> str:
     """Return the problem with an expectation's keys; empty if there is none.
 
-    A given key that the relation does not read is a problem, because it would look as if it were used.
+    A given key that the relation does not use is a problem, because a reader would think that it has an effect.
     """
     name, relation = expectation.relation, relation_of(expectation)
     if not relation.of_closed_form and (expectation.value is None) == (expectation.than is None):
-        return f"{name} compares with either 'value' or 'than'"
-    reads = relation.needs if relation.of_closed_form else ("value", "than", *relation.needs)
-    for key in _KEYS:
-        given = getattr(expectation, key) is not None
-        if key in relation.needs and not given:
-            return f"{name} needs the key {key!r}"
-        if given and key not in reads:
-            return f"{name} does not read the key {key!r}"
-    return ""
+        got = "got neither" if expectation.value is None else "got both"
+        return f"{name} needs exactly one of the keys value (a number) and than (the measure of an arm), {got}"
+    uses = relation.needs if relation.of_closed_form else ("value", "than", *relation.needs)
+    given = [key for key in _KEYS if getattr(expectation, key) is not None]
+    missing = [key for key in relation.needs if key not in given]
+    if missing:
+        return f"{name} needs the key {missing[0]}: add it"
+    unused = [key for key in given if key not in uses]
+    return f"{name} does not use the key {' or '.join(unused)}: remove it" if unused else ""

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from harness.errors import Problems
-from harness.spec.yaml_binding import Plain, Raw, bind_fields, bind_known, choice_at, entries, keys_of_others, with_empty_list
+from harness.spec.yaml_binding import (
+    REQUIRED,
+    Plain,
+    Raw,
+    bind_fields,
+    bind_known,
+    choice_at,
+    entries,
+    keys_of_others,
+    with_empty_list,
+)
 
 Role = Literal["decoupled", "coupled", "sgd", "any", "fixed"]  # any: the subject under test, whatever it promises
 FIXED: Role = "fixed"  # the role of an arm whose optimizer the scenario names itself
@@ -166,7 +176,7 @@ class AnyScenario:
 class ProbeScenario(AnyScenario):
     """An experiment on the optimizer alone, without training."""
 
-    kind: Literal["probe"] = "probe"
+    kind: Literal["probe"] = field(default="probe", metadata=REQUIRED)
     probe: str
     settings: Raw
     arms: Mapping[str, ProbeArm]
@@ -176,7 +186,7 @@ class ProbeScenario(AnyScenario):
 class StudyScenario(AnyScenario):
     """A short training of a small model in every arm, over several seeds."""
 
-    kind: Literal["study"] = "study"
+    kind: Literal["study"] = field(default="study", metadata=REQUIRED)
     task: str
     model: str
     recipe: Raw
@@ -189,7 +199,7 @@ class StudyScenario(AnyScenario):
 class ArithmeticScenario(AnyScenario):
     """A calculation with the numbers of a source."""
 
-    kind: Literal["arithmetic"] = "arithmetic"
+    kind: Literal["arithmetic"] = field(default="arithmetic", metadata=REQUIRED)
     formula: str
     arms: Mapping[str, ArithmeticArm]
 

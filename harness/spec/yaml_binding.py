@@ -26,6 +26,7 @@ from harness.environment import commands
 from harness.errors import Problems, ScenarioError, one_line
 
 Plain = float | int | bool | str | tuple[Any, ...]
+REQUIRED: Mapping[str, bool] = {"required": True}  # metadata of a field that has a default, but a file must have its key
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)")  # not 010, which is eight to YAML and ten to a reader
 _NUMBER = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
@@ -94,13 +95,13 @@ def entries(raw: Raw) -> dict[str, Raw]:
 
 
 def unknown(
-    name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, most: int = 60, command: str = "list"
+    name: str, known: Mapping[str, Any] | list[str] | tuple[str, ...], *, what: str, max_listed: int = 60, command: str = "list"
 ) -> str:
     """Return the sentence that refuses an unknown name and lists the known ones.
 
-    If more than `most` names are known, the sentence lists the nearest ones and the harness command that prints all.
+    If more than `max_listed` names are known, the sentence lists the nearest ones and the harness command that prints all.
     """
-    many = len(known) > most
+    many = len(known) > max_listed
     near = get_close_matches(name, list(known), n=3 if many else 1, cutoff=0.4 if many else 0.6)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     every = f"{commands.harness_command(command)} prints all {len(known)}" if many else f"known: {', '.join(sorted(known))}"
@@ -131,11 +132,13 @@ def bind(kind: Any, raw: Raw) -> Any:
 
 
 def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
-    """Return the dataclass `kind` made of `parts`. Raises ScenarioError; a missing key is reported at `raw`."""
-    problems, known = Problems(), _file_fields(kind)
-    for key, part in parts.items():
-        if key not in known:
-            problems.add(part.fail(unknown(key, tuple(known), what="key")))
+    """Return the dataclass `kind` made of `parts`. Raises ScenarioError, with one line for all missing keys.
+
+    Unknown keys have one line for each mapping of the file: `parts` can come from two, a scenario's settings and an arm's.
+    """
+    problems = Problems()
+    for error in _unknown_keys(kind, parts):
+        problems.add(error)
     value = None
     with problems.collect():
         value = bind_known(kind, _with_near_keys(kind, parts), raw)
@@ -144,16 +147,46 @@ def bind_fields(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
 
 
 def bind_known(kind: Any, parts: Mapping[str, Raw], raw: Raw) -> Any:
-    """Return the dataclass `kind` made of the parts with known keys. Raises ScenarioError; a missing key is reported at `raw`."""
+    """Return the dataclass `kind` made of the parts with known keys. Raises ScenarioError, with one line for all missing keys."""
     hints, known, problems = _hints(kind), _file_fields(kind), Problems()
-    for name, field in known.items():
-        if name not in parts and field.default is MISSING and field.default_factory is MISSING:
-            problems.add(raw.fail(f"the key {name!r} is missing (expected: {', '.join(sorted(known))})"))
+    missing = [name for name, field in known.items() if name not in parts and _is_required(field)]
+    if missing:
+        problems.add(raw.fail(f"missing {_keys(missing)}; {_known_keys(kind)}"))
     values = {}
     with problems.collect():
         values = _bind_each({key: (hints[key], part) for key, part in parts.items() if key in known})
     problems.raise_all()
     return kind(**values)
+
+
+def _unknown_keys(kind: Any, parts: Mapping[str, Raw]) -> Iterator[ScenarioError]:
+    """Yield one error for each mapping of the file that has unknown keys, with the nearest known name of each key."""
+    known, by_mapping = _file_fields(kind), dict[str, dict[str, Raw]]()
+    for key, part in parts.items():
+        if key not in known:
+            by_mapping.setdefault(part.path.removesuffix(key).removesuffix("."), {})[key] = part
+    for path, strangers in by_mapping.items():
+        near = {key: get_close_matches(key, list(known), n=1) for key in strangers}
+        names = [f"{key} (did you mean {close[0]!r}?)" if close else key for key, close in near.items()]
+        first = next(iter(strangers.values()))
+        yield Raw(first.file, path, first.node).fail(f"unknown {_keys(names)}; {_known_keys(kind)}")
+
+
+def _keys(names: list[str]) -> str:
+    return f"{'key' if len(names) == 1 else 'keys'}: {', '.join(names)}"
+
+
+def _known_keys(kind: Any) -> str:
+    """Return the sorted keys of a dataclass for a message: first those that a file must have, then the others."""
+    known = _file_fields(kind)
+    required = sorted(name for name, field in known.items() if _is_required(field))
+    optional = sorted(set(known) - set(required))
+    groups = {"required": required, "optional": optional}
+    return "; ".join(f"{title}: {', '.join(names)}" for title, names in groups.items() if names)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return "required" in field.metadata or (field.default is MISSING and field.default_factory is MISSING)
 
 
 def near_entries(kind: Any, raw: Raw) -> dict[str, Raw]:
@@ -198,7 +231,7 @@ def choice_at(key: str, known: Collection[str], raw: Raw) -> str:
     """Return the name at `key` of a mapping, which decides what its other keys mean. Raises ScenarioError unless it is known."""
     parts = entries(raw)
     if key not in parts:
-        raise raw.fail(f"the key {key!r} is missing (known: {', '.join(sorted(known))})")
+        raise raw.fail(f"missing key: {key}; its value is one of {', '.join(sorted(known))}")
     return _one_of(tuple(known), parts[key])
 
 
@@ -208,7 +241,7 @@ def keys_of_others(raw: Raw, kind: str, kinds: Mapping[str, Any]) -> Iterator[Sc
     for key, part in entries(raw).items():
         owners = [name for name, other in kinds.items() if key in _file_fields(other)]
         if owners and key not in allowed:
-            yield part.fail(f"belongs to kind: {' or '.join(owners)}, got kind: {kind}")
+            yield part.fail(f"this key is for kind: {' or '.join(owners)}, and the scenario has kind: {kind}; remove the key")
 
 
 def with_empty_list(kind: Any, raw: Raw, key: str) -> dict[str, Raw]:

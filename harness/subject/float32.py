@@ -22,8 +22,8 @@ FLOAT32_FACTOR = torch.finfo(torch.float32).eps / EPS  # how many times larger a
 def in_float32(make: Factory) -> Factory:
     """Return a factory whose optimizers keep float32 copies of the float64 weights that they are given."""
 
-    def made(params: Any, **options: Any) -> SingleCopies:
-        return SingleCopies(make, params, options)
+    def made(params: Any, **options: Any) -> Float32Copies:
+        return Float32Copies(make, params, options)
 
     return made
 
@@ -32,13 +32,15 @@ def widen_tolerances(measurements: Measurements) -> Mapping[str, Measurement]:
     """Return the measurements of an optimizer that computes in float32, with each tolerance multiplied by FLOAT32_FACTOR."""
     return {
         name: replace(
-            measurement, tolerance=None if measurement.tolerance is None else measurement.tolerance * FLOAT32_FACTOR, single=True
+            measurement,
+            tolerance=None if measurement.tolerance is None else measurement.tolerance * FLOAT32_FACTOR,
+            computed_in_float32=True,
         )
         for name, measurement in measurements.items()
     }
 
 
-class SingleCopies:
+class Float32Copies:
     """An optimizer that steps float32 copies of the weights.
 
     Before a step the copies take the values of the weights and gradients. After it the weights take the values of the copies.
@@ -82,7 +84,7 @@ class SingleCopies:
         for known, copy in self._pairs:
             if known is weight:
                 return copy
-        single = {torch.float64: torch.float32, torch.complex128: torch.complex64}.get(weight.dtype, weight.dtype)
-        copy = torch.nn.Parameter(weight.detach().to(single, copy=True), requires_grad=weight.requires_grad)
+        dtype = {torch.float64: torch.float32, torch.complex128: torch.complex64}.get(weight.dtype, weight.dtype)
+        copy = torch.nn.Parameter(weight.detach().to(dtype, copy=True), requires_grad=weight.requires_grad)
         self._pairs.append((weight, copy))
         return copy

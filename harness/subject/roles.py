@@ -23,19 +23,21 @@ class Subjects:
     """The optimizers of a session: `by_role` has the import path of the optimizer in each role.
 
     `under_test` are the roles that the user's subjects take, empty if none is given. `declared` has the complete contract of each
-    role. `contract_file` is the file of the subject's contract, empty if there is none.
+    role. `contract_file` is the file of the subject's contract, empty if there is none, and `contract_fields` are the fields that
+    the file has a line for.
     """
 
     by_role: Mapping[str, str]
     under_test: tuple[str, ...] = ()
     declared: Mapping[str, Contract] = field(default_factory=lambda: PROMISES)
     contract_file: str = ""
+    contract_fields: tuple[str, ...] = ()
 
     def path(self, role: str) -> str:
         """Return the import path of the optimizer in `role`; `any` is the first subject under test, else the decoupled one."""
         return self.by_role[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
-    def tests(self, role: str) -> bool:
+    def is_under_test(self, role: str) -> bool:
         """Return True if an arm of this role runs an optimizer of the user."""
         return role in self.under_test or (role == ANY and bool(self.under_test))
 
@@ -43,28 +45,32 @@ class Subjects:
         """Return the complete contract of the optimizer in `role`."""
         return self.declared[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
-    def single(self, role: str) -> bool:
+    def computes_in_float32(self, role: str) -> bool:
         """Return True if an arm of this role runs an optimizer whose contract declares float32."""
-        return self.tests(role) and self.contract(role)["precision"] == "float32"
+        return self.is_under_test(role) and self.contract(role)["precision"] == "float32"
 
     @property
-    def reference(self) -> str:
-        """The optimizer whose goldens the only subject under test is compared with; empty if there is none."""
+    def equivalent_to(self) -> str:
+        """The import path of the optimizer whose numbers the only subject under test promises; empty if there is none.
+
+        The subject is compared with the goldens of that optimizer.
+        """
         return str(self.contract(self.under_test[0])["equivalent_to"]) if len(self.under_test) == 1 else ""
 
     @property
     def shares_shipped_goldens(self) -> bool:
         """True if the subject under test promises the numbers of a shipped one, and so is compared with the shipped goldens."""
-        return bool(self.reference) and self.folder == "default"
+        return bool(self.equivalent_to) and self.golden_subfolder == "default"
 
     @property
-    def folder(self) -> str:
-        """The golden folder: `default` for the shipped subjects, else the import paths with '.' for ':', joined by '+'.
+    def golden_subfolder(self) -> str:
+        """The name of these subjects' folder in the golden folder.
 
-        A subject that promises the numbers of another optimizer has the folder of that optimizer.
+        It is `default` for the shipped subjects, else the import paths with '.' for ':', joined by '+'. A subject that
+        promises the numbers of another optimizer has the folder of that optimizer.
         """
-        if self.reference:
-            return "default" if self.reference in DEFAULTS.values() else self.reference.replace(":", ".")
+        if self.equivalent_to:
+            return "default" if self.equivalent_to in DEFAULTS.values() else self.equivalent_to.replace(":", ".")
         return "+".join(self.by_role[role].replace(":", ".") for role in self.under_test) or "default"
 
 
@@ -106,4 +112,4 @@ def choose_subjects(values: Sequence[str], subject_output: list[str], declared: 
     contracts = dict(PROMISES)
     for role in under_test:
         contracts[role] = complete(declared or {}, role)
-    return Subjects(by_role, under_test, contracts)
+    return Subjects(by_role, under_test, contracts, contract_fields=tuple(declared or ()))

@@ -19,14 +19,14 @@ from harness.errors import RunError
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part of a study that is trained at once: its name, its cost in steps times runs, and `produce`.
+    """A part of a study that is trained at once: its name, and its cost in steps times runs.
 
-    `produce` trains the chunk and writes the trained runs to the path that it is given.
+    `train(path)` trains the chunk and writes the trained runs to `path`.
     """
 
     name: str
     cost: int
-    produce: Callable[[Path], None]
+    train: Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ChunkCache:
             raise RunError(failure.read_text(encoding="utf-8"))
         return self._path(chunk, "done")
 
-    def train_unclaimed(self, chunks: Sequence[Chunk]) -> None:
+    def train_unlocked(self, chunks: Sequence[Chunk]) -> None:
         """Train every chunk that is neither finished nor locked by another process, the most expensive one first.
 
         A failure is kept in the cache and not raised; `get_or_train` raises it.
@@ -69,7 +69,7 @@ class ChunkCache:
             return
         partial = self._path(chunk, f"{os.getpid()}.part")
         try:
-            chunk.produce(partial)
+            chunk.train(partial)
         except RunError as error:
             partial.write_text(str(error), encoding="utf-8")
             os.replace(partial, self._path(chunk, "failed"))

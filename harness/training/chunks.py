@@ -38,21 +38,21 @@ class TrainingContext:
 
 
 @dataclass(frozen=True)
-class StudyWork:
+class StudyChunks:
     """The chunks of a study: those of its ensemble lane, and the one of its trajectory lane."""
 
     ensemble: tuple[Chunk, ...]
     trajectory: Chunk
 
     @property
-    def chunks(self) -> tuple[Chunk, ...]:
+    def all(self) -> tuple[Chunk, ...]:
         """All chunks, the trajectory last."""
         return (*self.ensemble, self.trajectory)
 
 
-def study_work(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> StudyWork:
+def study_chunks(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> StudyChunks:
     """Return the chunks of a study; their files in the chunk cache begin with `name`."""
-    return StudyWork(_ensemble(name, scenario, recipe, context), _trajectory(name, scenario, recipe, context))
+    return StudyChunks(_ensemble(name, scenario, recipe, context), _trajectory(name, scenario, recipe, context))
 
 
 def _ensemble(name: str, scenario: StudyScenario, recipe: Recipe, context: TrainingContext) -> tuple[Chunk, ...]:
@@ -106,7 +106,7 @@ def _arm_runs(training: _ChunkTraining, subjects: Subjects) -> list[ArmRun]:
     runs = []
     for name, arm in training.scenario.arms.items():
         make = loading.make_factory(arm.subject or subjects.path(arm.role), arm.options, training=True)
-        if subjects.single(arm.role) and training.dtype == torch.float64:
+        if subjects.computes_in_float32(arm.role) and training.dtype == torch.float64:
             make = in_float32(make)
         runs += [ArmRun(name, seed, arm.lr, arm.weight_decay, make, arm.batch_seed_offset) for seed in training.seeds]
     return runs

@@ -23,24 +23,38 @@ EARLY_DIP_STEPS = 200
 class Measure:
     """A named number: its unit, a description, the function of a run's record, and the closed form if it has one.
 
-    `closed_form` takes the record, the recipe and the momentum (beta1) of the optimizer.
+    `closed_form` takes the record, the recipe and the momentum (beta1) of the optimizer. `late_checkpoints` is the number of
+    checkpoints from step EARLY_DIP_STEPS on without which the measure does not exist.
     """
 
     unit: str
-    says: str
-    of: Callable[[RunRecord], float]
+    description: str
+    function: Callable[[RunRecord], float]
     closed_form: Callable[[RunRecord, Recipe, float], float] | None = None
+    late_checkpoints: int = 0
+
+    def recipe_problem(self, recipe: Recipe) -> str:
+        """Return the reason why runs of a recipe do not have this measure; empty if they have it."""
+        late = [step for step in recipe.checkpoints if step >= EARLY_DIP_STEPS]
+        if len(late) >= self.late_checkpoints:
+            return ""
+        return (
+            f"needs at least {self.late_checkpoints} checkpoints from step {EARLY_DIP_STEPS} on, and the recipe has {len(late)} "
+            f"(steps: {recipe.steps}, evaluate_every: {recipe.evaluate_every}); choose more steps or a smaller evaluate_every"
+        )
 
 
 def read_ensemble(runs: Sequence[RunRecord], recipe: Recipe, *, momentum: float) -> dict[str, Measurement]:
-    """Return the measurement of every measure, over the seeds of one arm.
+    """Return the measurement of every measure that runs of the recipe have, over the seeds of one arm.
 
     `runs` holds one record for each seed, in the order of the seeds; `momentum` is the beta1 that the arm gives its optimizer.
     Each measurement has one sample for each seed. Its value is their mean, and `expected` is the mean of the closed form.
     """
     measurements = {}
     for name, measure in MEASURES.items():
-        samples = tuple(measure.of(run) for run in runs)
+        if measure.recipe_problem(recipe):
+            continue
+        samples = tuple(measure.function(run) for run in runs)
         expected = float(np.mean([measure.closed_form(run, recipe, momentum) for run in runs])) if measure.closed_form else None
         measurements[name] = Measurement(mean_and_sd(samples)[0], measure.unit, expected=expected, samples=samples)
     return measurements
@@ -124,7 +138,10 @@ MEASURES: Mapping[str, Measure] = {
         random_walk_growth,
     ),
     "embedding_least_rise": Measure(
-        "x start", f"smallest rise of the embedding norm between two checkpoints, from step {EARLY_DIP_STEPS} on", _least_rise
+        "x start",
+        f"smallest rise of the embedding norm between two checkpoints, from step {EARLY_DIP_STEPS} on",
+        _least_rise,
+        late_checkpoints=2,
     ),
     "embedding_dip": Measure(
         "x first",

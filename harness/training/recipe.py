@@ -26,3 +26,8 @@ class Recipe:
     warmup_steps: int = 200
     final_fraction: float = 1.0
     evaluate_every: int = 100
+
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """The steps of the checkpoints: 0, every step that `evaluate_every` divides, and the last step."""
+        return tuple(step for step in range(self.steps + 1) if step % self.evaluate_every == 0 or step == self.steps)

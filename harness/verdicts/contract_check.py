@@ -12,9 +12,9 @@ from harness.environment import commands
 from harness.errors import error_line
 from harness.fingerprint.ask import ask
 from harness.fingerprint.equivalence import equivalence
-from harness.fingerprint.finding import Finding, Findings, reason
+from harness.fingerprint.finding import FAILED, Finding, Findings, reason
 from harness.policy import SAME_STRENGTH
-from harness.spec.contract import FIELDS, UNSPECIFIED, Declared
+from harness.spec.contract import FIELDS, UNSPECIFIED, Declared, can_declare
 from harness.subject.roles import Subjects
 
 
@@ -22,14 +22,14 @@ from harness.subject.roles import Subjects
 class FieldCheck:
     """One field of the contract of the optimizer in a role: the declared value and the measured values.
 
-    `says` is the finding's text. `met` is True if the measurement agrees with the declaration.
+    `text` is the finding's text. `met` is True if the measurement agrees with the declaration.
     """
 
     role: str
     field: str
     declared: str
     measured: tuple[str, ...]
-    says: str
+    text: str
     met: bool
 
     @classmethod
@@ -50,20 +50,56 @@ def check_field(role: str, name: str, subjects: Subjects) -> FieldCheck:
     """Measure one field of the optimizer in `role`, and compare it with the declared value."""
     path, declared = subjects.by_role[role], subjects.contract(role)[name]
     finding = _finding(path, name, str(declared))
-    return FieldCheck(role, name, _shown(declared), finding.values, finding.says, _met(name, declared, finding))
+    return FieldCheck(role, name, _shown(declared), finding.values, finding.text, _met(name, declared, finding))
 
 
-def sentence(promise: FieldCheck, subjects: Subjects) -> str:
-    """Return the failure message of a field that is not met: the declared value, the measured one, and the next command."""
-    path = subjects.by_role[promise.role]
-    measured = " or ".join(promise.measured) or "unknown"
-    declares = "its contract declares" if subjects.contract_file else f"the role {promise.role} promises"
-    reason_text = promise.says if promise.measured else reason(promise.says)
-    text = f"contract, {promise.field}: {declares} {promise.declared}, the measurement of {path} says {measured}: {reason_text}"
-    if subjects.contract_file or not subjects.under_test:
-        return text
-    draft = commands.harness_command(f"fingerprint {path} --write-contract decaygate.yaml")
-    return f"{text}\n  if that is meant, declare it: {draft}"
+def sentence(check: FieldCheck, subjects: Subjects) -> str:
+    """Return the failure message of a field that is not met: the declared value, the measured one, and what the author can do."""
+    path, measured = subjects.by_role[check.role], " or ".join(check.measured) or "no value"
+    text = check.text if check.measured else reason(check.text)
+    message = f"contract, {check.field}: {_expected(check, subjects)}, but the measurement of {path} gives {measured}: {text}"
+    return "\n  ".join([message, *_hints(check, subjects)])
+
+
+def _expected(check: FieldCheck, subjects: Subjects) -> str:
+    """Return where the expected value comes from: the contract's own line, or the usual value."""
+    if check.field in subjects.contract_fields:
+        return f"{subjects.contract_file} declares {check.declared}"
+    if subjects.contract_file:
+        return f"{subjects.contract_file} has no line for this field, so the usual value {check.declared} is assumed"
+    return f"without a contract, the role {check.role} promises {check.declared}"
+
+
+def _hints(check: FieldCheck, subjects: Subjects) -> list[str]:
+    """Return what the author can do if the optimizer is right: the line to declare, or that no contract can declare the value."""
+    if not subjects.under_test or FAILED in check.text:
+        return []
+    if check.field == "equivalent_to":
+        return [f"if the two optimizers may differ, remove this line from {subjects.contract_file}"]
+    value = next((value for value in check.measured if can_declare(check.field, value)), UNSPECIFIED)
+    measured = " or ".join(check.measured)
+    if value != UNSPECIFIED:
+        intention = "if this is intended"
+    elif _is_fault(check):
+        return [f"a contract cannot declare {measured}: it is a fault, so correct the optimizer"]
+    else:
+        cannot = f"a contract cannot declare {measured}, which is usually a fault; " if measured else ""
+        intention = f"{cannot}to promise nothing about this field"
+    if check.field in subjects.contract_fields:
+        place = f"change its line in {subjects.contract_file} to"
+    else:
+        place = f"add this line to {subjects.contract_file or 'a contract'}"
+    hints = [f"{intention}, {place}: {check.field}: {value}"]
+    if not subjects.contract_file:
+        command = f"fingerprint {subjects.by_role[check.role]} --write-contract decaygate.yaml"
+        hints.append(f"this command writes a draft of the contract: {commands.harness_command(command)}")
+    return hints
+
+
+def _is_fault(check: FieldCheck) -> bool:
+    """Return True if the measured value is a fault: a word of the field's table, or a strength that is not above 0."""
+    known = FIELDS[check.field]
+    return bool(check.measured) and (isinstance(known.usual, float) or bool(set(known.faults) & set(check.measured)))
 
 
 def _met(name: str, declared: Declared, finding: Finding) -> bool:
@@ -81,7 +117,7 @@ def _finding(path: str, name: str, declared: str) -> Finding:
     try:
         return _findings(path, declared if name == "equivalent_to" else "")[name]
     except Exception as error:  # an optimizer that raises does not meet the field, and the error is the reason
-        return Finding((), error_line(error))
+        return Finding((), f"{FAILED}{error_line(error)}")
 
 
 @cache

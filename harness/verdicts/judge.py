@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from harness import stats
 from harness.measurement import Measurement, Measurements
-from harness.policy import LEVEL, ROUNDING, SINGLE_SIGNAL
+from harness.policy import FLOAT32_SIGNAL, LEVEL, ROUNDING
 from harness.spec.relations import LOST_IN_TOLERANCE, NEAR, Problem, Relation, relation_of, stated_tolerance
 from harness.spec.scenario import Expectation
 
@@ -123,7 +123,7 @@ def _shown_tolerance(relation: Relation, tolerance: float) -> float | None:
 
 def _too_coarse(expectation: Expectation, measurement: Measurement) -> Problem | None:
     """Return the problem that the rounding of float32 hides the numbers that the claim itself states, or None."""
-    if not measurement.single:
+    if not measurement.computed_in_float32:
         return None
     stated, rounding = stated_tolerance(expectation, measurement), measurement.tolerance or 0.0
     if stated is not None and (rounding > stated or (stated != expectation.tolerance and _lost(stated, measurement))):
@@ -133,7 +133,7 @@ def _too_coarse(expectation: Expectation, measurement: Measurement) -> Problem |
 
 
 def _lost(stated: float, measurement: Measurement) -> bool:
-    return stated * SINGLE_SIGNAL > abs(measurement.effect or measurement.value)
+    return stated * FLOAT32_SIGNAL > abs(measurement.effect or measurement.value)
 
 
 def _finite(measurement: Measurement) -> bool:
@@ -152,5 +152,5 @@ def _unjudged(expectation: Expectation, measurement: Measurement, problem: Probl
         unit=measurement.unit,
         gated=gated,
         problem=problem.text,
-        too_coarse=measurement.single and problem.insensitive,
+        too_coarse=measurement.computed_in_float32 and problem.insensitive,
     )

@@ -6,16 +6,35 @@ from collections.abc import Sequence
 
 from harness.policy import LEVEL
 from harness.spec.relations import relation_of
+from harness.spec.scenario import Claim
 from harness.verdicts.judge import Verdict
 from harness.verdicts.outcome import ClaimOutcome
 
 
 def headline(outcome: ClaimOutcome, behaviours: Sequence[str] = ()) -> str:
     """Return the first line of a red claim's message: the claim, the optimizer's behaviour, and the numbers."""
-    says = f"{behaviours[0]}; " if behaviours else ""
+    behaviour = f"{behaviours[0]}; " if behaviours else ""
     if outcome.failure:
         return f"{outcome.claim.id}: {outcome.failure}"
-    return f"{outcome.claim.id}: {says}{sentence(outcome.deciding)}" if outcome.deciding else outcome.claim.id
+    return f"{outcome.claim.id}: {behaviour}{sentence(outcome.deciding)}" if outcome.deciding else outcome.claim.id
+
+
+def swap_not_tested(claim: Claim, failure: str) -> str:
+    """Return the message of a counterexample that could not be tested, because an arm of its study failed."""
+    first, second = claim.counterexample.swap
+    return (
+        f"{claim.id}: the counterexample, which exchanges the arms {first} and {second}, could not be tested, because the study "
+        f"failed: {failure}"
+    )
+
+
+def swap_not_noticed(claim: Claim) -> str:
+    """Return the message of a claim that holds although two of its arms are exchanged."""
+    first, second = claim.counterexample.swap
+    return (
+        f"{claim.id}: the claim holds although the records of the arms {first} and {second} are exchanged; expected: it fails. "
+        "Write expectations that tell these arms apart, or other arms in counterexample.swap"
+    )
 
 
 def sentence(verdict: Verdict) -> str:
@@ -37,7 +56,7 @@ def expected(verdict: Verdict) -> str:
     return relation_of(item).words.format(expected=target, tolerance=number(tolerance))
 
 
-def details(outcome: ClaimOutcome, *, place: str, behaviours: Sequence[str], rerun: str) -> str:
+def details(outcome: ClaimOutcome, *, file: str, behaviours: Sequence[str], rerun: str) -> str:
     """Return the lines after the headline: statement, convention, every expectation, sources, and the command to run again."""
     claim = outcome.claim
     lines = [
@@ -49,7 +68,7 @@ def details(outcome: ClaimOutcome, *, place: str, behaviours: Sequence[str], rer
     lines += [f"  measured     {'ok ' if verdict.holds else 'NO '} {_shown(verdict)}" for verdict in outcome.verdicts]
     lines += [f"  instead      {behaviour}" for behaviour in behaviours]
     lines += [f"  source       {item.source}, {item.section} {item.catalogue}".rstrip() for item in claim.sources]
-    return "\n".join([*lines, f"  scenario     {place}", f"  run again    {rerun}"])
+    return "\n".join([*lines, f"  scenario     {file}", f"  run again    {rerun}"])
 
 
 def number(value: float) -> str:

@@ -54,7 +54,8 @@ def decide(claim: Claim, result: Result) -> ClaimOutcome:
     failing = [verdict for verdict in verdicts if verdict.gated and not verdict.holds]
     if failing and all(verdict.too_coarse for verdict in failing):
         measure = f"{failing[0].expectation.measure} of {failing[0].expectation.arm}"
-        return ClaimOutcome(claim, "not_applicable", verdicts, reason=f"precision: float32: {measure} is lost in rounding")
+        reason = f"precision: float32: rounding to float32 hides the effect on {measure}"
+        return ClaimOutcome(claim, "not_applicable", verdicts, reason=reason)
     if failing:
         return ClaimOutcome(claim, "failed", verdicts)
     return ClaimOutcome(claim, "refuted_as_documented" if claim.established == "refuted" else "held", verdicts)
@@ -64,7 +65,7 @@ def expected_to_fail(outcome: ClaimOutcome, reason: str) -> ClaimOutcome:
     """Return the outcome of a claim that the author of the optimizer expects to fail. A claim that holds fails instead."""
     if outcome.status == "failed":
         return replace(outcome, status="expected_failure", reason=reason)
-    failure = f"no longer fails, as it was expected to ({reason}); take it out of the expected failures"
+    failure = f"passed, but the file of expected failures lists it ({reason}): remove its line"
     return replace(outcome, status="failed", failure=failure)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.catalog.loaded_scenario import LoadedScenario
-from harness.run import Result, Session, run, study_work
+from harness.run import Result, Session, run, study_chunks
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
 from harness.verdicts.contract_check import declared_fields
@@ -48,7 +48,7 @@ def result_of(request: pytest.FixtureRequest, session: Session) -> Callable[[Loa
         if loaded.id not in results:
             if loaded.scenario.kind == "study":
                 studies = _selected_studies(request)
-                session.chunk_cache.train_unclaimed([chunk for study in studies for chunk in study_work(study, session).chunks])
+                session.chunk_cache.train_unlocked([chunk for study in studies for chunk in study_chunks(study, session).all])
             results[loaded.id] = run(loaded, session)
         return results[loaded.id]
 
@@ -75,6 +75,6 @@ def _writer(config: pytest.Config) -> Callable[[str], None]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize the test of the contract: one case for each declared field of this run's optimizers."""
-    if "promised" in metafunc.fixturenames:
+    if "declared_field" in metafunc.fixturenames:
         cases = list(declared_fields(metafunc.config.stash[SETUP].subjects))
-        metafunc.parametrize("promised", cases, ids=[".".join(case) for case in cases])
+        metafunc.parametrize("declared_field", cases, ids=[".".join(case) for case in cases])

@@ -11,6 +11,7 @@ from harness.goldens.check import check_golden
 from harness.goldens.store import is_recording
 from harness.reporting.failure import failure_message, golden_failure_message
 from harness.run import Result, Session
+from harness.verdicts.messages import swap_not_noticed, swap_not_tested
 from harness.verdicts.outcome import decide, swapped
 from tests.claims import cases
 from tests.claims.cases import ClaimCase, LoadedScenario, outcome_of
@@ -39,13 +40,13 @@ def test_swapped_arms_fail_the_claim(case: ClaimCase, result_of: Callable[[Loade
     """A claim about training fails on the same runs if the two arms that it names are exchanged."""
     result = result_of(case.loaded)
     if result.failures:
-        pytest.fail(f"{case.claim.id}: nothing to exchange; {next(iter(result.failures.values()))}", pytrace=False)
+        pytest.fail(swap_not_tested(case.claim, next(iter(result.failures.values()))), pytrace=False)
 
     outcome = decide(case.claim, swapped(result, *case.claim.counterexample.swap))
     record_property("decaygate-swap", {"claim": case.claim.id, "status": outcome.status})
 
     if outcome.status != "failed":
-        pytest.fail(f"{case.claim.id}: holds with its arms exchanged too, so it says nothing about them", pytrace=False)
+        pytest.fail(swap_not_noticed(case.claim), pytrace=False)
 
 
 @pytest.mark.parametrize("loaded", cases.goldens())

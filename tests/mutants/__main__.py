@@ -11,14 +11,17 @@ from pathlib import Path
 
 from harness.environment.paths import ROOT
 from tests.mutants import collection
-from tests.mutants.expectations import noticed_by
+from tests.mutants.expectations import noticed_by, role_in_arms
 
 FILE = ROOT / "scenarios" / "mutants.yaml"
 HEAD = """\
-# The optimizers of tests/mutants: what each does, the thread of the real bug, and what notices it.
+# The optimizers of tests/mutants: what each does, the thread of the real bug, what notices it, and the role of its arms.
+# noticed_by:
 #   claims       a claim's counterexample may name it, and the kill matrix tries it
 #   fingerprint  only a question of the fingerprint notices it, and the fingerprint's self-tests try it
 #   nothing      it is right under its own contract; a claim about another optimizer may still name it
+# role: the role of the arms in which a counterexample can put it. Arms with role: any take all but `fixed`, and arms with
+#   role: fixed take all.
 # Made by `python -m tests.mutants` from the docstrings; a self-test compares it with the folder.
 mutants:
 """
@@ -44,7 +47,9 @@ def _classes_of(module: str) -> list[type]:
 def _block(make: type) -> str:
     keys = {"does": collection.does(make), "thread": collection.thread(make)}
     lines = [f"    {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in keys.items() if value]
-    return f"  {make.__name__}:\n{''.join(lines)}    noticed_by: {noticed_by(make.__name__)}\n"
+    role = role_in_arms(make.__name__)
+    lines += [f"    noticed_by: {noticed_by(make.__name__)}\n", *([f"    role: {role}\n"] if role else [])]
+    return f"  {make.__name__}:\n{''.join(lines)}"
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from harness.catalog.loaded_scenario import NoticedBy
 from harness.optimizers import averaging, low_precision, prodigy
 from harness.optimizers.conventions import CautiousAdamW, CorrectedAdamW, Lamb, Lion
 from harness.spec.contract import Contract
+from harness.spec.scenario import FIXED
 from tests.mutants import (
     checkpoints,
     collection,
@@ -620,3 +621,17 @@ def noticed_by(name: str) -> NoticedBy:
     if name in rights or name in (*ONLY_IN_AN_ARM, *HELPERS):
         return "nothing"
     raise LookupError(f"{name} has no expectation: tests/mutants/README.md describes where to write one")
+
+
+def role_in_arms(name: str) -> str:
+    """Return the role of the arms whose optimizer a class of this folder can replace: the role of the class without the fault.
+
+    The role `fixed` means an arm that names its optimizer itself. The result is empty if no claim can name the class.
+    """
+    if name in FINGERPRINT_ONLY:
+        return ""
+    for base in collection.CLASSES[name].__mro__:
+        if base in TWINS or base.__name__ in ONLY_IN_AN_ARM:
+            return TWINS[base].role if base in TWINS else FIXED
+    (role,) = [right.promise.role for right in CORRECT.values() if right.path.endswith(f":{name}")]
+    return role

@@ -31,7 +31,7 @@ RESULT_PROPERTY = {
 }
 DESELECTING_OPTIONS = ("keyword", "markexpr", "deselect", "lf", "stepwise", "claim")  # options that deselect collected tests
 COLLECTING_OPTIONS = ("ignore", "ignore_glob", "lf", "pyargs")  # pytest options that change which files are collected
-MOST_NAMES = 10
+MAX_NAMES = 10
 
 
 def skip_with_reason(record_property: Any, reason: str) -> NoReturn:
@@ -63,17 +63,17 @@ class Collected:
 
 @dataclass(frozen=True)
 class EndedTest:
-    """The end of a test: its outcome, the reason of a skip or xfail, and the properties that it recorded (`said`)."""
+    """The end of a test: its outcome, the reason of a skip or xfail, and the properties that it recorded."""
 
     outcome: str
     reason: str = ""
     expected_to_fail: bool = False
-    said: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def allowed(self) -> str:
+    def recorded_reason(self) -> str:
         """The reason that a skipped test recorded through `skip_with_reason`, or ""."""
-        return str(self.said.get(SKIP, "")).strip() if self.outcome == "skipped" else ""
+        return str(self.properties.get(SKIP, "")).strip() if self.outcome == "skipped" else ""
 
 
 def ended_test(report: pytest.TestReport) -> EndedTest:
@@ -143,6 +143,7 @@ def problems(
     ended = {nodeid: endings[nodeid] for nodeid in ordered if not _is_empty_parametrization(nodeid, collected)}
     passed = {nodeid: test for nodeid, test in ended.items() if test.outcome == "passed" and not test.expected_to_fail}
     skipped = {nodeid: test for nodeid, test in ended.items() if test.outcome == "skipped" and not test.expected_to_fail}
+    with_reason = [nodeid for nodeid, test in skipped.items() if test.recorded_reason]
     of_claims = tuple(RESULT_PROPERTY)
     return [
         *_line("is required but was not collected", collected.missing_tests),
@@ -152,7 +153,7 @@ def problems(
         *_line("was selected but did not run", [nodeid for nodeid in collected.selected if nodeid not in endings]),
         *_line(
             "was skipped without a reason given to skip_with_reason",
-            _with_reasons({nodeid: test.reason for nodeid, test in skipped.items() if not test.allowed}),
+            _with_reasons({nodeid: test.reason for nodeid, test in skipped.items() if not test.recorded_reason}),
         ),
         *_line(
             "is marked xfail, but expected failures belong in the file of --expected-failures",
@@ -168,14 +169,14 @@ def problems(
         ),
         *_line(
             "was skipped as not applicable, but every test of tests/claims applies to the shipped optimizers",
-            [nodeid for nodeid, test in skipped.items() if test.allowed and shipped and short_id(nodeid).startswith(of_claims)],
+            [nodeid for nodeid in with_reason if shipped and short_id(nodeid).startswith(of_claims)],
         ),
     ]
 
 
 def left_out(endings: Mapping[str, EndedTest]) -> dict[str, str]:
     """Return the tests that skipped themselves, each with the reason that it recorded."""
-    return {short_id(nodeid): test.allowed for nodeid, test in sorted(endings.items()) if test.allowed}
+    return {short_id(nodeid): test.recorded_reason for nodeid, test in sorted(endings.items()) if test.recorded_reason}
 
 
 def short_id(nodeid: str) -> str:
@@ -187,12 +188,12 @@ def short_id(nodeid: str) -> str:
 def _recorded_a_result(nodeid: str, test: EndedTest) -> bool:
     """Return True if a test of tests/claims recorded its result; other tests need not record one."""
     name = RESULT_PROPERTY.get(short_id(nodeid).partition("[")[0])
-    return name is None or name in test.said
+    return name is None or name in test.properties
 
 
 def _recorded_a_failure(test: EndedTest, expected: Collection[str]) -> bool:
     """Return True if the result that the test recorded must fail it."""
-    claim, swap, golden, contract = (test.said.get(name) for name in RESULT_PROPERTY.values())
+    claim, swap, golden, contract = (test.properties.get(name) for name in RESULT_PROPERTY.values())
     return any(
         (
             bool(claim) and claim["status"] not in ("held", "refuted_as_documented", "expected_failure"),
@@ -215,10 +216,10 @@ def _with_reasons(reasons: Mapping[str, str]) -> list[str]:
 
 
 def _line(fault: str, names: Iterable[str]) -> list[str]:
-    """Return a list of one line with the fault and at most MOST_NAMES tests; an empty list if there are no names."""
+    """Return a list of one line with the fault and at most MAX_NAMES tests; an empty list if there are no names."""
     listed = [short_id(name) for name in names]
-    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
-    return [f"{fault}: {', '.join(listed[:MOST_NAMES])}{more}"] if listed else []
+    more = f" and {len(listed) - MAX_NAMES} more" if len(listed) > MAX_NAMES else ""
+    return [f"{fault}: {', '.join(listed[:MAX_NAMES])}{more}"] if listed else []
 
 
 def _is_given_whole(config: pytest.Config, file: str) -> bool:

@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     golden_dir = None if subjects.shares_shipped_goldens else options.golden_dir
     golden = (golden_dir or ROOT / "golden").resolve()
     config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, subject_output, expected, bool(options.golden_dir))
-    GoldenExtension.place(golden, subjects.folder)
+    GoldenExtension.set_folder(golden, subjects.golden_subfolder)
     config.pluginmanager.register(Reporter(config), "decaygate-reporter")
 
 

@@ -199,7 +199,7 @@ class Reporter:
                 terminalreporter.write_line(line, bold=True)
             return
         terminalreporter.section("claims about weight decay")
-        for row in summary_table.rows(ledger.lines):
+        for row in summary_table.rows(ledger.claims):
             terminalreporter.write_line(row.text, red=row.red)
         for line in self.subject_output[:20]:
             terminalreporter.write_line(f"the subject {line}")
@@ -217,7 +217,7 @@ class Reporter:
             roles = " or ".join(self.setup.subjects.under_test)
             count = f"{not_involved} of the suite's {len(self._all_claims())} claims"
             lines.append(f"{count} do not involve the role {roles}: not selected")
-        folder = self.setup.golden / self.setup.subjects.folder
+        folder = self.setup.golden / self.setup.subjects.golden_subfolder
         if self.selection["unrecorded"]:
             lines.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
         if self.selection["long"]:
@@ -245,10 +245,10 @@ class Reporter:
 
     def _left_out_goldens(self) -> dict[str, GoldenRecord]:
         """Return a record of each golden that was not compared because it does not apply to this subject or is not recorded."""
-        reasons = dict.fromkeys(
-            self.selection["inapplicable_goldens"], "its claims do not apply, or it is of another kind of run"
-        )
-        reasons |= dict.fromkeys(self.selection["unrecorded"], f"nothing is recorded of {self.setup.subjects.folder}")
+        inapplicable = "no claim of its scenario applies to this optimizer, or it was recorded in another role"
+        reasons = dict.fromkeys(self.selection["inapplicable_goldens"], inapplicable)
+        unrecorded = f"no golden is recorded for {self.setup.subjects.golden_subfolder}"
+        reasons |= dict.fromkeys(self.selection["unrecorded"], unrecorded)
         return {scenario: GoldenRecord(scenario, "not_applicable", {}, reason) for scenario, reason in reasons.items()}
 
     def _all_claims(self) -> list[str]:

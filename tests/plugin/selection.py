@@ -85,7 +85,9 @@ class Selection:
     def _is_unrecorded(self, item: pytest.Item) -> bool:
         """Return True if the item is a golden test of a user's subject that has no goldens and no named folder for them."""
         recording = self.config.getoption("--snapshot-update", default=False)
-        expects_goldens = not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.folder).exists()
+        expects_goldens = (
+            not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.golden_subfolder).exists()
+        )
         expects_goldens = expects_goldens or self.setup.golden_dir_named
         return bool(golden_of(item)) and not recording and not expects_goldens
 

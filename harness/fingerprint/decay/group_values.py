@@ -25,6 +25,7 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, default_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
 from harness.subject.stepping import step_once
 
 STEPS, CHANGED_AT = 7, 3
@@ -59,27 +60,26 @@ def _group_count(runner: SubjectRunner) -> int:
 def _ask(runner: SubjectRunner) -> Finding:
     given, count = len(default_sequence(runner).starts), _group_count(runner)
     if count != given:
-        does = "keeps" if count < given else "makes"
-        return Finding(
-            (), f"unknown: the optimizer {does} {count} groups of the {given} that it is given", {"kept": float(count)}
-        )
+        return Finding((), f"unknown: the optimizer was given {given} groups, and has {count}", {"kept": float(count)})
     on, off = WEIGHT_DECAY, 0.0
     mixed = _run(runner, on, (on, off))
     both, neither = _run(runner, on, (on, on)), _run(runner, on, (off, off))
     numbers = {"own_value": _gap(mixed, both, 1), "change": _gap(mixed, _run(runner, on, (on, off), (off, off)), 0)}
     constructor_effect = _gap(mixed, _run(runner, off, (on, off)), 0)
     if not any((numbers["own_value"], _gap(mixed, neither, 0), constructor_effect)):
-        return Finding((), "unknown: weight_decay changes nothing in any group", numbers)
+        return Finding((), "unknown: weight_decay has no effect in any group", numbers)
     if constructor_effect and not numbers["own_value"] and not _gap(mixed, neither, 0):
-        return Finding(("constructor",), "a group's own weight_decay changes nothing, the constructor's counts", numbers)
+        return Finding(("constructor",), "a group's own weight_decay has no effect; the constructor's is used", numbers)
     if not numbers["own_value"] or constructor_effect:
-        return Finding((), "unknown: neither all of the groups' own weight decays nor the constructor's alone count", numbers)
+        return Finding(
+            (), "unknown: the optimizer uses neither each group's own weight_decay nor the constructor's alone", numbers
+        )
     if not numbers["change"]:
-        return Finding(("captured",), f"a group's weight_decay changed after {CHANGED_AT} steps changes nothing", numbers)
+        return Finding(("captured",), f"a change of a group's weight_decay after {CHANGED_AT} steps has no effect", numbers)
     effect = numbers["own_value"]
     return Finding(
-        ("own",), f"each group's own, also when changed midway (its own 0 instead of {on:g} moves w by {effect:.2g})", numbers
+        ("own",), f"each group's own is used, also after a change (0 instead of {on:g} changes w by {effect:.2g})", numbers
     )
 
 
-QUESTION = Question("groups", "decay", "Whose weight_decay counts?", _ask, usual=("own",), role="rule", in_sentence=True)
+QUESTION = Question("groups", "decay", FIELDS["groups"].asks, _ask, usual=("own",), purpose="rule", in_sentence=True)

@@ -10,30 +10,33 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.replay import Step
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
 
 WHERE = {
+    "before": "to the weight before the update",
+    "after": "to the updated weight",
+    "proximal": "to the updated weight, as a division by 1 + scale x weight_decay",
     "inside": "in the update itself",
-    "before": "on the weight of before the update",
-    "after": "on the updated weight",
-    "proximal": "as a division of the updated weight by 1 + the decay",
 }
 
 
 def _ask_coupling(runner: SubjectRunner) -> Finding:
     rule = decay_rule(runner)
-    return Finding(rule.coupling, rule.says, {"effect": rule.replayed_run.effect})
+    return Finding(rule.coupling, rule.text, {"effect": rule.replayed_run.effect})
 
 
 def _ask_order(runner: SubjectRunner) -> Finding:
     rule = decay_rule(runner)
     if not rule.order:
-        return Finding((), "unknown: " + ("there is no decay" if rule.coupling == ("none",) else "the decay has no known form"))
+        return Finding(
+            (), "unknown: " + ("there is no weight decay" if rule.coupling == ("none",) else "weight decay has no known form")
+        )
     if "decoupled" not in rule.coupling:
-        return Finding(("inside",), "the decay is part of the update")
+        return Finding(("inside",), "weight decay is part of the update")
     order = scale.fitting_orders(runner)
-    says = " or ".join(WHERE[word] for word in order) + (", the same thing here" if len(order) > 1 else "")
+    text = " or ".join(WHERE[word] for word in order) + (", with the same result here" if len(order) > 1 else "")
     fit = scale.fit_scale(runner)
-    return Finding(order, f"decay acts {says}" + (f", {fit.form.says}" if fit and fit.form.says else ""))
+    return Finding(order, f"weight decay is applied {text}" + (f"; {fit.form.text}" if fit and fit.form.text else ""))
 
 
 def _ask_mask(runner: SubjectRunner) -> Finding:
@@ -45,26 +48,28 @@ def _ask_mask(runner: SubjectRunner) -> Finding:
     moved = sum(int(step.moved.sum()) for step in steps)
     share = {"decaying": moved / total}
     if all(bool((step.moved | (step.gradient == 0) | (step.weight == 0)).all()) for step in steps):
-        coordinates = "all" if moved == total else "all with a gradient"
-        return Finding(
-            ("none",), f"{coordinates} of the coordinates decay ({moved} of {total} over {len(steps)} tensor-steps)", share
-        )
+        coordinates = "all coordinates" if moved == total else "all coordinates with a gradient"
+        return Finding(("none",), f"{coordinates} decay ({moved} of {total}, counted in {len(steps)} steps of one tensor)", share)
     if all(bool((step.moved == _cautious_mask(step)).all()) for step in steps):
-        return Finding(("cautious",), f"{moved} of {total} coordinates decay: those that the update shrinks as well", share)
+        return Finding(("cautious",), f"{moved} of {total} coordinates decay: those that the update moves toward zero", share)
     if not any(bool((step.moved & _cautious_mask(step)).any()) for step in steps):
         return Finding(
-            (), f"unknown: {moved} of {total} coordinates decay: those that the update grows (cautious inverted)", share
+            (),
+            f"unknown: {moved} of {total} coordinates decay: those that the update moves away from zero (cautious inverted)",
+            share,
         )
-    return Finding((), f"unknown: {moved} of {total} coordinates decay, by neither update nor zero gradients", share)
+    return Finding(
+        (), f"unknown: {moved} of {total} coordinates decay; neither the update nor zero gradients explain which", share
+    )
 
 
 def _mask_unless_decoupled(rule: DecayRule) -> Finding:
     """Return the finding about the mask of a decay that is not decoupled."""
     if rule.coupling == ("none",):
-        return Finding((), "unknown: there is no decay")
+        return Finding((), "unknown: there is no weight decay")
     if rule.added is None:
-        return Finding((), "unknown: the decay is none that could be told coordinate by coordinate")
-    return Finding(("none",), "every coordinate's gradient takes its part of the decay")
+        return Finding((), "unknown: for this coupling the decay of a single coordinate cannot be measured")
+    return Finding(("none",), "weight decay is added to the gradient of every coordinate")
 
 
 def _cautious_mask(step: Step) -> Tensor:
@@ -75,13 +80,11 @@ def _cautious_mask(step: Step) -> Tensor:
 COUPLING = Question(
     "coupling",
     "decay",
-    "How does the decay reach the weight?",
+    FIELDS["coupling"].asks,
     _ask_coupling,
     usual=("decoupled",),
-    role="rule",
+    purpose="rule",
     in_sentence=True,
 )
-ORDER = Question(
-    "order", "decay", "Where does the decay stand to the update?", _ask_order, usual=("before",), role="rule", in_sentence=True
-)
-MASK = Question("mask", "decay", "Which coordinates decay?", _ask_mask, usual=("none",), role="rule", in_sentence=True)
+ORDER = Question("order", "decay", FIELDS["order"].asks, _ask_order, usual=("before",), purpose="rule", in_sentence=True)
+MASK = Question("mask", "decay", FIELDS["mask"].asks, _ask_mask, usual=("none",), purpose="rule", in_sentence=True)

@@ -38,7 +38,7 @@ USUAL_STRENGTHS = (1.0, 2.0, 0.5, -1.0)  # strengths that are tried before an un
 # Where the search for an unknown strength starts.
 STRENGTH_GUESSES = tuple(sign * size for sign in (1, -1) for size in (0.03, 0.1, 0.2, 0.35, 0.7, 1.4, 3.0, 6.0, 10.0))
 TINY = (1e-6, 3e-6)  # factors of the starts, so that weights are far below any floor of RMS(w)
-INERT = "weight_decay changes nothing: the same path with and without it"
+INERT = "weight_decay has no effect: the weights are the same with and without it"
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class DecayRule:
     order: tuple[str, ...]
     shares: tuple[DecayFraction, ...]
     added: float | None
-    says: str
+    text: str
 
 
 @lru_cache(maxsize=8)
 def decay_rule(runner: SubjectRunner) -> DecayRule:
     """Return the decay rule of the runner's optimizer on the default sequence."""
     rule = infer_rule(runner, default_sequence(runner))
-    proportional = runner.first("update_depends_on_weight") == "proportional"
+    proportional = runner.first_value("update_depends_on_weight") == "proportional"
     return _order_below_floor(runner, rule) if rule.order == ("after",) and proportional else rule
 
 
@@ -102,14 +102,14 @@ def infer_rule(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
     if "coupled_l2" in coupling or not decoupled:
         order = (*(("inside",) if coupling and coupling[0] != "decoupled" else ()), *order)
     first_shares = next(iter(shares.values()), ())
-    says = _says(run, coupling, first_shares, order, added)
+    text = _describe(run, coupling, first_shares, order, added)
     return DecayRule(
         run,
         coupling,
         order,
         first_shares if decoupled else (),
         added,
-        says + (" where the gradient is not zero" if masked else ""),
+        text + ("; only where the gradient is not zero" if masked else ""),
     )
 
 
@@ -260,35 +260,33 @@ def _solve_strength(
     return strength
 
 
-def _says(
+def _describe(
     run: ReplayedRun, coupling: tuple[str, ...], shares: tuple[DecayFraction, ...], order: tuple[str, ...], added: float | None
 ) -> str:
     steps = len(run.sequence.lrs)
     if coupling == ("inside_sign",):
-        return f"inside the sign: with decay, too, each of {steps} steps is exactly lr long in every coordinate"
+        return f"inside the sign: with weight decay too, each of {steps} steps moves a coordinate by exactly lr or not at all"
     if coupling == ("through_norm",):
-        return (
-            f"through a norm: what decay changes of a step is one mix of w, update and gradient a tensor, at all of {steps} steps"
-        )
-    outside = f"the path of {steps} steps is that of the gradient plus {added or 0:.6g} x weight_decay x w added outside"
+        return f"through a norm: in each of {steps} steps the decay is one linear combination of w, update and gradient"
+    outside = f"adding {added or 0:.6g} x weight_decay x w to the gradient gives the same weights in all of {steps} steps"
     if coupling == ("coupled_l2",):
         return f"coupled: {outside}"
     if "coupled_l2" in coupling:
-        return f"coupled and decoupled are the same here: {outside}"
+        return f"coupled and decoupled give the same weights here: {outside}"
     base = "the updated w" if order and order[0] == "after" else "w"
     if coupling:
         misfit = max(share.residual for share in shares)
-        taken = f"{_range(shares)} of {base} and nothing else (residual {misfit:.0e} of it)"
-        return f"decoupled: {_when(shares, steps)} decay takes {taken}"
+        taken = f"{_range(shares)} x {base} and nothing else (residual {misfit:.0e} of it)"
+        return f"decoupled: {_when(shares, steps)} weight decay subtracts {taken}"
     if shares:
-        return f"unknown: a step's decay takes {_range(shares)} of {base}, but earlier decay lives on in the update"
+        return f"unknown: weight decay subtracts {_range(shares)} x {base}, but the update contains the decay of earlier steps"
     return _describe_unknown(run)
 
 
 def _when(shares: tuple[DecayFraction, ...], steps: int) -> str:
     """Return in words at which steps there is decay."""
     start = first_decaying_step(shares)
-    return f"from step {start + 1} of {steps} on" if start else f"at every of {steps} steps"
+    return f"from step {start + 1} of {steps} on" if start else f"in each of {steps} steps"
 
 
 def _range(shares: tuple[DecayFraction, ...]) -> str:
@@ -301,14 +299,14 @@ def _range(shares: tuple[DecayFraction, ...]) -> str:
 def _describe_unknown(run: ReplayedRun) -> str:
     """Return the text of the finding for a decay of no known form."""
     if all(_is_multiple(step, step.weight.sign()) for step in run.steps):
-        return "unknown: decay pulls every weight by the same length toward zero, whatever its size (L1)"
+        return "unknown: weight decay moves every weight toward zero by the same length, whatever its size (L1)"
     if all(_is_multiple(step, step.weight.sign() ** 2) for step in run.steps):
-        return "unknown: decay moves every weight by the same number, whatever its size or sign (weight_decay without w)"
+        return "unknown: weight decay adds the same number to every weight, whatever its size or sign (weight_decay without w)"
     if all(_is_combination(step) for step in run.steps):
-        return "unknown: a step's decay takes a share of w, and changes the length of the update, whose norm sees the decayed w"
+        return "unknown: weight decay subtracts a share of w, and the length of the update depends on the norm of the decayed w"
     taken = [-(step.decay / step.weight)[step.moved] for step in run.steps if step.moved.any()]
     low, high = min(float(part.min()) for part in taken), max(float(part.max()) for part in taken)
-    return f"unknown: a step's decay takes {low:.3g} to {high:.3g} of a weight, by neither weight, updated weight nor gradient"
+    return f"unknown: weight decay subtracts {low:.3g} to {high:.3g} of a weight, and fits no form of w, updated w and gradient"
 
 
 def _is_multiple(step: Step, direction: Tensor) -> bool:

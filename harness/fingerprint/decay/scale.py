@@ -45,6 +45,7 @@ from harness.fingerprint.measuring.gradient_sequence import (
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import constants
+from harness.spec.contract import FIELDS
 
 Betas = tuple[float, float]
 # Some optimizers compute lr x weight_decay in float32 and keep their weights in double.
@@ -55,7 +56,7 @@ ROUNDED_RATE = 8 * float(torch.finfo(torch.float32).eps)
 class Form:
     """Function that gives a share of the weight from x = scale x weight_decay; `undo` is its inverse, x from the share."""
 
-    says: str
+    text: str
     undo: Callable[[float], float]
     times: float = 1.0
 
@@ -64,9 +65,9 @@ PLAIN = Form("", lambda share: share)
 PROXIMAL = Form("", lambda share: share / (1 - share))
 FORMS = {
     "plain": PLAIN,
-    "twice": Form("twice a step: (1 - x)^2", lambda share: 1 - math.sqrt(1 - share), times=2.0),
-    "exponential": Form("as exp(-x) instead of 1 - x", lambda share: -math.log(1 - share)),
-    "divided": Form("as 1/(1 + x) instead of 1 - x", PROXIMAL.undo),
+    "twice": Form("w is multiplied by (1 - x)^2 instead of 1 - x", lambda share: 1 - math.sqrt(1 - share), times=2.0),
+    "exponential": Form("w is multiplied by exp(-x) instead of 1 - x", lambda share: -math.log(1 - share)),
+    "divided": Form("w is multiplied by 1/(1 + x) instead of 1 - x", PROXIMAL.undo),
 }
 
 
@@ -90,20 +91,20 @@ STARTING_RATES: Mapping[str, StartingRate] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """A multiplier of weight_decay: the contract's word (empty if it has none), its text, and its number at a step (`of`)."""
+    """What weight_decay is multiplied by: the contract's word (empty if it has none), its text, and its number at a step."""
 
     word: str
-    says: str
-    of: Multiplier
+    text: str
+    multiplier: Multiplier
 
 
-def _scales_from_start(says: str, start: StartingRate) -> tuple[Scale, ...]:
-    """Return the scales that depend on one of the starting rates, called `says` in their texts."""
+def _scales_from_start(name: str, start: StartingRate) -> tuple[Scale, ...]:
+    """Return the scales that depend on one of the starting rates, called `name` in their texts."""
     return (
-        Scale("schedule", f"lr / {says}", lambda rates, betas: rates.steps[-1] / start(rates)),
-        Scale("initial_lr", says, lambda rates, betas: start(rates)),
-        Scale("", f"lr^2 / {says}", lambda rates, betas: _over(rates, start(rates))),
-        Scale("previous_lr", f"the lr before, at first {says}", lambda rates, betas: (start(rates), *rates.steps)[-2]),
+        Scale("schedule", f"lr / {name}", lambda rates, betas: rates.steps[-1] / start(rates)),
+        Scale("initial_lr", name, lambda rates, betas: start(rates)),
+        Scale("", f"lr^2 / {name}", lambda rates, betas: _over(rates, start(rates))),
+        Scale("previous_lr", f"the previous lr, at first {name}", lambda rates, betas: (start(rates), *rates.steps)[-2]),
     )
 
 
@@ -120,9 +121,9 @@ def _bias_corrected(rates: Rates, betas: Betas) -> float:
 
 SCALES: tuple[Scale, ...] = (
     Scale("lr", "lr", lambda rates, betas: rates.steps[-1]),
-    Scale("constant", "nothing", lambda rates, betas: 1.0),
+    Scale("constant", "1", lambda rates, betas: 1.0),
     Scale("lr_squared_over_max", "lr^2 / largest lr so far", lambda rates, betas: _over(rates, max(rates.steps))),
-    *(scale for says, start in STARTING_RATES.items() for scale in _scales_from_start(says, start)),
+    *(scale for name, start in STARTING_RATES.items() for scale in _scales_from_start(name, start)),
     Scale("lr_squared_over_max", "lr^2 / largest of the group's lr", lambda rates, _: _over(rates, max(*rates.steps, rates.own))),
     Scale("lr_squared_over_max", "lr^2 / largest given lr", lambda rates, _: _over(rates, max(*rates.steps, rates.constructor))),
     Scale("bias_corrected_lr", "Adam's bias-corrected lr", _bias_corrected),
@@ -204,7 +205,7 @@ def _fit(shares: Sequence[MeasuredShare], form: Form, scale: Scale, betas: Betas
             x = form.undo(entry.share.taken)
         except (ValueError, ZeroDivisionError):  # the form cannot give this share
             return None
-        ratio = x / (scale.of(entry.rates, betas) * entry.weight_decay)
+        ratio = x / (scale.multiplier(entry.rates, betas) * entry.weight_decay)
         ratios.setdefault(entry.share.tensor, []).append(ratio)
     means = [sum(part) / len(part) for part in ratios.values()]
     spreads = [(max(part) - min(part)) / abs(mean) for part, mean in zip(ratios.values(), means, strict=True) if mean]
@@ -230,32 +231,32 @@ def _ask_scale(runner: SubjectRunner) -> Finding:
     words = (*inside, *((fit.scale.word,) if fit and fit.scale.word else ()))
     if fit and not inside:
         count = len(measured_shares(runner))
-        says = f"one factor times {_named(fit.scale)} fits all {count} measured shares (spread {fit.spread:.0e})"
-        return Finding(words, says if words else f"no scale that has a name: {says}", {"spread": fit.spread})
+        text = f"a constant x {_named(fit.scale)} x w fits the decay in all {count} measurements (spread {fit.spread:.0e})"
+        return Finding(words, text if words else f"the contract has no word for this scale: {text}", {"spread": fit.spread})
     if words:
         return Finding(
-            words, "whatever the update rule multiplies a gradient by" + (f", which is {fit.scale.says}" if fit else "")
+            words, "the factor by which the update rule multiplies a gradient" + (f", which is {fit.scale.text}" if fit else "")
         )
     if not rule.shares:
-        return Finding((), "unknown: " + ("there is no decay" if rule.coupling == ("none",) else "the decay has no known form"))
+        return Finding(
+            (), "unknown: " + ("there is no weight decay" if rule.coupling == ("none",) else "weight decay has no known form")
+        )
     shares = [share.taken for share in rule.shares]
-    return Finding(
-        (), f"unknown: the decay takes {min(shares):.4g} to {max(shares):.4g} of w, by none of the known learning rates"
-    )
+    return Finding((), f"unknown: weight decay subtracts {min(shares):.4g} to {max(shares):.4g} x w, which fits no known scale")
 
 
 def _named(scale: Scale) -> str:
-    return "weight_decay alone" if scale.word == "constant" else f"{scale.says} x weight_decay"
+    return "weight_decay" if scale.word == "constant" else f"{scale.text} x weight_decay"
 
 
 def _ask_strength(runner: SubjectRunner) -> Finding:
     rule, fit = decay_rule(runner), fit_scale(runner)
     if rule.added is not None:
-        return _strength(rule.added, f"the gradient takes {rule.added:.6g} x weight_decay x w")
+        return _strength(rule.added, f"{rule.added:.6g} x weight_decay x w is added to the gradient")
     if rule.coupling == ("none",):
-        return Finding((), "unknown: there is no decay")
+        return Finding((), "unknown: there is no weight decay")
     if not fit:
-        return Finding((), "unknown: no constant factor could be measured")
+        return Finding((), "unknown: no constant factor fits the decay")
     factor = fit.form.times * fit.strengths[0]
     if any(
         not math.isclose(fit.form.times * strength, factor, rel_tol=max(math.sqrt(runner.eps), ROUNDED_RATE))
@@ -264,25 +265,29 @@ def _ask_strength(runner: SubjectRunner) -> Finding:
         shown = ", ".join(f"{strength:.4g}" for strength in fit.strengths)
         return Finding((), f"unknown: the factor differs between tensors ({shown})", {"smallest": min(fit.strengths)})
     if fit.form in (FORMS["exponential"], FORMS["divided"]):
-        return Finding((), f"decay acts {fit.form.says}, which no constant factor is", {"first_order": factor})
+        return Finding(
+            (), f"{fit.form.text}, with x = {_named(fit.scale)}; no constant factor gives this", {"first_order": factor}
+        )
     return _strength(
-        factor, f"the decay is {factor:.6g} x {_named(fit.scale)} x w" + (f", {fit.form.says}" if fit.form.says else "")
+        factor,
+        f"the decay is {factor:.6g} x {_named(fit.scale)} x w"
+        + (f"; {fit.form.text}, with x = {_named(fit.scale)}" if fit.form.text else ""),
     )
 
 
-def _strength(factor: float, says: str) -> Finding:
-    return Finding((f"{factor:.6g}",), says, {"strength": factor})
+def _strength(factor: float, text: str) -> Finding:
+    return Finding((f"{factor:.6g}",), text, {"strength": factor})
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("scale", "decay", "What is weight_decay multiplied by?", _ask_scale, usual=("lr",), role="rule", in_sentence=True),
+    Question("scale", "decay", FIELDS["scale"].asks, _ask_scale, usual=("lr",), purpose="rule", in_sentence=True),
     Question(
         "strength",
         "decay",
-        "What is the decay, as a multiple of scale x weight_decay x w?",
+        FIELDS["strength"].asks,
         _ask_strength,
         usual=("1",),
-        role="rule",
+        purpose="rule",
         in_sentence=True,
     ),
 )

@@ -97,7 +97,7 @@ def _rows_differ(changed: Tensor) -> bool:
 
 
 def _ask_smallest(runner: SubjectRunner) -> Finding:
-    if runner.first("coupling") == "none":
+    if runner.first_value("coupling") == "none":
         return Finding((), "unknown: weight_decay changes nothing")
     numbers: dict[str, float] = {}
     words, parts = [], []
@@ -117,11 +117,11 @@ def _ask_smallest(runner: SubjectRunner) -> Finding:
     # Weights move in one precision, so the missing gradient is not the reason in the other.
     if "" in words and any(words):
         return Finding(("never",), "; ".join(parts), numbers)
-    says = "; ".join(parts)
-    says = f"lr x weight_decay moves {says}" if set(words) <= {"rounded", "accumulates"} and words else says
+    text = "; ".join(parts)
+    text = f"lr x weight_decay moves {text}" if set(words) <= {"rounded", "accumulates"} and words else text
     if words == ["rescaled", "rescaled"]:
-        says = "float32 and bfloat16 weights move at any lr x weight_decay: the update rule rescales it"
-    return Finding(tuple(dict.fromkeys(word for word in words if word)), says, numbers)
+        text = "float32 and bfloat16 weights move at any lr x weight_decay: the update rule rescales it"
+    return Finding(tuple(dict.fromkeys(word for word in words if word)), text, numbers)
 
 
 def _part(name: str, thresholds: dict[str, float], word: str) -> str:
@@ -143,10 +143,10 @@ def _ask_default(runner: SubjectRunner) -> Finding:
     used = built.param_groups[0].get("weight_decay", declared)
     if not isinstance(used, int | float):
         return Finding((), "unknown: neither the constructor nor its parameter groups name a weight_decay")
-    says = f"weight_decay is {used:g} when none is given"
+    text = f"weight_decay is {used:g} when none is given"
     if declared is not None and declared != used:
-        says += f", though the constructor's signature says {declared:g}"
-    return Finding((f"{float(used):.6g}",), says, {"default": float(used)})
+        text += f", though the constructor's signature says {declared:g}"
+    return Finding((f"{float(used):.6g}",), text, {"default": float(used)})
 
 
 def _without_decay(runner: SubjectRunner) -> dict[str, object]:

@@ -15,6 +15,7 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, ZERO_COLUMN, GradientSequence, draw_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
 
 STEPS = 20
 LR = 0.25
@@ -35,7 +36,7 @@ def _ask_zero_gradient(runner: SubjectRunner) -> Finding:
     if not bool(gaps[0].isfinite().all()):
         return Finding((), "unknown: a gradient of zero gives weights that are not finite")
     if not float(gaps[0].abs().max()):
-        return Finding((), "unknown: weight_decay changes nothing, with gradients or without")
+        return Finding((), "unknown: weight_decay has no effect, with gradients or without")
     coordinate, whole = bool(gaps[0][-1][:, ZERO_COLUMN].any()), bool(gaps[1][-1].any())
     not_finite = not bool(gaps[1].isfinite().all())
     word = "decays" if coordinate else "untouched"
@@ -45,10 +46,10 @@ def _ask_zero_gradient(runner: SubjectRunner) -> Finding:
     if coordinate and not all(towards):
         return _growth(low, high, mixed=any(towards))
     share = f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
-    does = f"decay takes {share} of it in {STEPS} steps" if coordinate else f"not changed in {STEPS} steps"
-    other = "" if coordinate == whole else f"; a whole tensor of them is {'' if whole else 'not '}decayed"
-    other = "; a whole tensor of them turns nan" if not_finite else other
-    return Finding((word,), f"a weight whose gradient is zero among others: {does}{other}", {"smallest": low, "largest": high})
+    does = f"weight decay removes {share} of it in {STEPS} steps" if coordinate else f"it does not change in {STEPS} steps"
+    other = "" if coordinate == whole else f"; a whole tensor of them {'decays' if whole else 'does not decay'}"
+    other = "; a whole tensor of them becomes NaN" if not_finite else other
+    return Finding((word,), f"a weight with zero gradient, beside others: {does}{other}", {"smallest": low, "largest": high})
 
 
 def _towards_zero(gaps: Tensor, starts: Tensor) -> list[bool]:
@@ -61,9 +62,9 @@ def _growth(low: float, high: float, *, mixed: bool) -> Finding:
     """Return the finding if the decay makes weights without gradient grow: all of them, or only some (`mixed`)."""
     numbers = {"smallest": low, "largest": high}
     if mixed:
-        return Finding((), "unknown: of weights whose gradient is zero among others, some grow and some shrink", numbers)
+        return Finding((), "unknown: of the weights with zero gradient, some grow and some shrink", numbers)
     share = f"{-high:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{-high:.3g} to {-low:.3g}"
-    return Finding(("grows",), f"a weight whose gradient is zero among others grows by {share} of it in {STEPS} steps", numbers)
+    return Finding(("grows",), f"a weight with zero gradient, beside others, grows by {share} of it in {STEPS} steps", numbers)
 
 
 def _ask_hidden(runner: SubjectRunner) -> Finding:
@@ -136,11 +137,11 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "zero_gradient",
         "decay",
-        "What happens to a weight whose gradient is exactly zero?",
+        FIELDS["zero_gradient"].asks,
         _ask_zero_gradient,
-        {"grows": "it grows: what weight decay takes has the wrong sign"},
+        {"grows": "it grows: weight decay has the wrong sign"},
         usual=("decays",),
-        role="rule",
+        purpose="rule",
         in_sentence=True,
     ),
     Question(
@@ -150,7 +151,7 @@ QUESTIONS: tuple[Question, ...] = (
         _ask_hidden,
         {"none": "a weight without gradient stays where it is", "yes": "every weight loses the same share at each step"},
         usual=("none",),
-        role="rule",
+        purpose="rule",
         in_sentence=True,
         without_decay=True,
         preconditions=(),
@@ -162,7 +163,7 @@ QUESTIONS: tuple[Question, ...] = (
         _ask_at_zero,
         {"stays": "no", "moves": "yes: what is subtracted is not a share of the weight"},
         usual=("stays",),
-        role="rule",
+        purpose="rule",
         without_decay=True,
     ),
 )

@@ -129,6 +129,6 @@ QUESTIONS = (
             "refused": "it raises",
         },
         ("skipped",),
-        role="handling",
+        purpose="handling",
     ),
 )

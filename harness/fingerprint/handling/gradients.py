@@ -38,6 +38,7 @@ from harness.fingerprint.measuring.self_comparison import (
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
 
 LAST_GRADIENT = 3  # the last step with a gradient, for the parameter that has one first and none later
 UNSEEN_ROW = 2  # the row of the embedding that is never looked up
@@ -52,11 +53,15 @@ def none_gradient(runner: SubjectRunner) -> Finding:
     moved = max(never, later)
     numbers = {"never_had_one": never, "had_one_before": later}
     if moved == 0:
-        return Finding(("untouched",), f"untouched without gradient, bit for bit, over {2 * STEPS} steps beside others", numbers)
-    which = "even one that never had a gradient" if never else "one that had gradients before"
+        return Finding(
+            ("untouched",), f"a parameter without gradient does not change in {2 * STEPS} steps, beside others that do", numbers
+        )
+    which = "even one that never had a gradient" if never else "one that had gradients in earlier steps"
     if max(_without_gradient(runner, 0.0)) > OWN_MOTION * moved:
-        return Finding(("moves",), f"a parameter without gradient moves by itself, by {moved:.2g} of it ({which})", numbers)
-    return Finding(("decays",), f"a parameter without gradient decays, by {moved:.2g} of it in some steps ({which})", numbers)
+        return Finding(
+            ("moves",), f"a parameter without gradient moves, also without weight decay, by {moved:.2g} of it ({which})", numbers
+        )
+    return Finding(("decays",), f"a parameter without gradient decays, by {moved:.2g} of it in a few steps ({which})", numbers)
 
 
 def unseen_rows(runner: SubjectRunner) -> Finding:
@@ -101,8 +106,8 @@ def sparse_gradient(runner: SubjectRunner) -> Finding:
     if is_stochastic(runner):
         return Finding((), f"sparse gradients are accepted; not known whether as when dense, because {CHANCE}", numbers)
     if all(weight[UNNAMED].equal(sparse[0][UNNAMED]) for weight in sparse):
-        says = f"sparse gradients change only the rows that they name: {distance:.2g} of the largest weight from the dense path"
-        return Finding(("named_rows_only",), says, numbers)
+        text = f"sparse gradients change only the rows that they name: {distance:.2g} of the largest weight from the dense path"
+        return Finding(("named_rows_only",), text, numbers)
     return Finding(
         ("differs",), f"sparse gradients are accepted; {distance:.2g} of the largest weight from the dense path", numbers
     )
@@ -226,11 +231,11 @@ QUESTIONS = (
     Question(
         "none_gradient",
         "parameters",
-        "What happens to a parameter whose gradient is None?",
+        FIELDS["none_gradient"].asks,
         none_gradient,
-        {"moves": "it moves, with or without weight decay: what earlier gradients left goes on"},
+        {"moves": "it moves, also without weight decay: the momentum of earlier gradients moves it"},
         ("untouched",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "unseen_rows",
@@ -265,7 +270,7 @@ QUESTIONS = (
         frozen,
         {"untouched": "nothing", "changed": "it changes"},
         ("untouched",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "nan_gradient",
@@ -279,7 +284,7 @@ QUESTIONS = (
             "refused": "the step raises",
         },
         ("isolated", "skips_step", "refused"),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "zero_start",

@@ -66,7 +66,7 @@ def add_param_group(runner: SubjectRunner) -> Finding:
     if word not in ("as_fresh", ""):
         return Finding(
             (word,),
-            f"a parameter that joins mid-run: {_SAYS[word]}",
+            f"a parameter that joins mid-run: {_TEXTS[word]}",
             {"gap": max_relative_difference(custom.path, _fresh(runner, 2, *settings["as_fresh"]))},
         )
     distances = [
@@ -111,7 +111,7 @@ def group_options(runner: SubjectRunner) -> Finding:
     if word == "own":
         distance = max_relative_difference(first.path, run_alone(runner, 1, lr=THIRD_LR, weight_decay=THIRD_DECAY).path)
     elif word:
-        return Finding((word,), f"in the second of two groups {_SAYS[word]}", {"gap": distance})
+        return Finding((word,), f"in the second of two groups {_TEXTS[word]}", {"gap": distance})
     return same_path_finding(
         runner, distance, what="a group with its own lr and weight_decay, held against one alone", same="own", neighbours=True
     )
@@ -238,7 +238,7 @@ def _value_changed(group: Mapping[str, Any], original: Mapping[str, Any], name: 
     )
 
 
-_SAYS = {
+_TEXTS = {
     "decay_of_constructor": "the constructor's weight_decay counts, and not its own",
     "lr_of_constructor": "the constructor's lr counts, and not its own",
     "constructor": "the constructor's lr and weight_decay count, and not its own",
@@ -256,14 +256,14 @@ QUESTIONS = (
         {
             "as_fresh": "as in a fresh optimizer, with its own lr and weight_decay, or the constructor's where it has none",
             "ignored": "it never moves",
-            "decay_of_constructor": _SAYS["decay_of_constructor"],
-            "lr_of_constructor": _SAYS["lr_of_constructor"],
-            "not_decayed": _SAYS["not_decayed"],
+            "decay_of_constructor": _TEXTS["decay_of_constructor"],
+            "lr_of_constructor": _TEXTS["lr_of_constructor"],
+            "not_decayed": _TEXTS["not_decayed"],
             "differs": "on another path",
             "refused": "it raises",
         },
         ("as_fresh",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "group_options",
@@ -271,9 +271,9 @@ QUESTIONS = (
         "Whose lr and weight_decay count in a group?",
         group_options,
         {"own": "its own", "differs": "none that is known", "refused": "it raises"}
-        | {word: says for word, says in _SAYS.items() if word != "not_decayed"},
+        | {word: text for word, text in _TEXTS.items() if word != "not_decayed"},
         ("own",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "exempt_first",
@@ -289,7 +289,7 @@ QUESTIONS = (
             "refused": "it raises",
         },
         ("decayed",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "empty_group",
@@ -303,7 +303,7 @@ QUESTIONS = (
             "refused": "no",
         },
         ("accepted",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "callers_groups",
@@ -316,7 +316,7 @@ QUESTIONS = (
             "values_changed": "what the caller had set is something else afterwards",
         },
         ("untouched", "defaults_written"),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "weight_decay_schedule",

@@ -37,10 +37,11 @@ from harness.fingerprint.measuring.self_comparison import (
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
 
 FLAGS = ("foreach", "fused", "capturable", "differentiable")  # options that select an implementation
 STEPS = 20
-SINGLE = float(torch.finfo(torch.float32).eps)
+FLOAT32_EPS = float(torch.finfo(torch.float32).eps)
 SHAPES = (((4, 3), (5,)), ((3, 4), (7,)))  # two groups, each with a matrix and a vector
 MATRICES = (((4, 3), (3, 3)), ((3, 4), (2, 5)))  # for optimizers that refuse vectors
 
@@ -55,7 +56,7 @@ def paths(runner: SubjectRunner) -> Finding:
     """Compare the path under each option with the path of steps one tensor at a time."""
     present = flags(runner)
     if not present:
-        return Finding(("absent",), f"there is one way to take a step: no option {', '.join(FLAGS)}")
+        return Finding(("absent",), f"the constructor has none of the options {', '.join(FLAGS)}")
     shapes, reference = _reference(runner, present)
     distances: dict[str, float] = {}
     refused: list[str] = []
@@ -65,7 +66,7 @@ def paths(runner: SubjectRunner) -> Finding:
         except Exception:
             refused.append(flag)
     if not distances:
-        return Finding(("refused",), f"every other way to take a step is refused here: {', '.join(refused)}")
+        return Finding(("refused",), f"every option that the constructor has raises an error here: {', '.join(refused)}")
     finding = _finding(runner, distances, refused)
     return (_mixed_precision_finding(runner, shapes, list(distances)) if "differs" not in finding.values else None) or finding
 
@@ -88,7 +89,7 @@ def _mixed_precision_finding(runner: SubjectRunner, shapes: Any, accepted: Seque
     if not shown or is_stochastic(runner):
         return None
     name = str(coarse).removeprefix("torch.")
-    return Finding(("differs",), f"beside {name} weights elsewhere than one tensor at a time: {shown}", distances)
+    return Finding(("differs",), f"beside {name} weights, other weights than by the for-loop: {shown}", distances)
 
 
 def _finding(runner: SubjectRunner, distances: Mapping[str, float], refused: Sequence[str]) -> Finding:
@@ -98,12 +99,12 @@ def _finding(runner: SubjectRunner, distances: Mapping[str, float], refused: Seq
     )
     worst, limit = max(distances.values()), tolerance(runner, STEPS)
     if worst <= limit:
-        return Finding(("agree",), f"over {STEPS} steps as one tensor at a time: {shown}", distances)
-    if worst <= limit * SINGLE / runner.eps:
-        return Finding(("agree_in_single",), f"as one tensor at a time, to the rounding of float32: {shown}", distances)
+        return Finding(("agree",), f"same weights as by the for-loop in {STEPS} steps: {shown}", distances)
+    if worst <= limit * FLOAT32_EPS / runner.eps:
+        return Finding(("agree_in_single",), f"same weights as by the for-loop, to float32 rounding: {shown}", distances)
     if is_stochastic(runner):
         return Finding((), f"not known, because {CHANCE}: {shown}", distances)
-    return Finding(("differs",), f"after {STEPS} steps elsewhere than one tensor at a time: {shown}", distances)
+    return Finding(("differs",), f"other weights than by the for-loop after {STEPS} steps: {shown}", distances)
 
 
 def _distance_text(distance: float) -> str:
@@ -160,16 +161,16 @@ QUESTIONS = (
     Question(
         "paths",
         "options",
-        "Do the ways to take a step (foreach, fused, capturable, differentiable) take the same one?",
+        FIELDS["paths"].asks,
         paths,
         {
-            "agree": "to rounding",
-            "agree_in_single": "to the rounding of float32, in which one of them keeps a number",
-            "differs": "one of them ends elsewhere",
-            "absent": "there is only one",
-            "refused": "the others are all refused here",
+            "agree": "yes, up to rounding",
+            "agree_in_single": "yes, up to the rounding of float32, in which one of them keeps a number",
+            "differs": "no: with one of these options the weights are different",
+            "absent": "the constructor has none of these options",
+            "refused": "every option that the constructor has raises an error here",
         },
         ("agree", "agree_in_single", "absent", "refused"),
-        role="handling",
+        purpose="handling",
     ),
 )

@@ -184,7 +184,7 @@ def _decays_add_up(runner: SubjectRunner) -> bool:
 
     They cannot if the update rule rescales the decay (it is not decoupled), or if no scale of the decay was found.
     """
-    coupling, scale = runner.known.get("coupling"), runner.known.get("scale")
+    coupling, scale = runner.findings.get("coupling"), runner.findings.get("scale")
     return (coupling is None or "decoupled" in coupling.values) and (scale is None or bool(scale.values))
 
 
@@ -239,7 +239,7 @@ QUESTIONS = (
             "depends_on_order": "on its place in the list",
         },
         ("independent",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "mixed_dtypes",
@@ -248,6 +248,6 @@ QUESTIONS = (
         mixed_dtypes,
         {"as_alone": "yes", "differs": "no", "refused": "it raises"},
         ("as_alone", "refused"),
-        role="handling",
+        purpose="handling",
     ),
 )

@@ -47,7 +47,7 @@ from harness.fingerprint.measuring.self_comparison import (
     track,
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.question import Question, Role
+from harness.fingerprint.question import Purpose, Question
 
 MEMORY = 64  # elements of the memory block whose first row is expanded to a matrix of SHAPE
 
@@ -82,7 +82,7 @@ def four_dim(runner: SubjectRunner) -> Finding:
         return same_path_finding(
             runner, distance, what="a 4-D tensor in channels_last, held against a contiguous one", same="as_usual"
         )
-    return Finding(finding.values, f"{finding.says}; channels_last too", {**finding.numbers, "channels_last_gap": distance})
+    return Finding(finding.values, f"{finding.text}; channels_last too", {**finding.numbers, "channels_last_gap": distance})
 
 
 @refusal_is_an_answer
@@ -115,8 +115,8 @@ def non_contiguous(runner: SubjectRunner) -> Finding:
         return Finding(("not_moved",), "a transposed parameter never moves")
     same_layout, other_layout = (max_relative_difference(run.path, plain.path) for run in runs)
     if same_layout <= tolerance(runner) < other_layout and not is_stochastic(runner):
-        says = f"a transposed parameter is as usual where its gradient is transposed too, and else {other_layout:.2g} away"
-        return Finding(("needs_alike_layout",), says, {"gap": same_layout, "gap_else": min(other_layout, INFINITE_DISTANCE)})
+        text = f"a transposed parameter is as usual where its gradient is transposed too, and else {other_layout:.2g} away"
+        return Finding(("needs_alike_layout",), text, {"gap": same_layout, "gap_else": min(other_layout, INFINITE_DISTANCE)})
     return same_path_finding(runner, max(same_layout, other_layout), what="a transposed parameter", same="as_usual")
 
 
@@ -218,19 +218,21 @@ _VALUES: Mapping[str, str] = {
 }
 
 
-def _question(name: str, asks: str, ask: Callable[[SubjectRunner], Finding], *usual: str, role: Role = "information") -> Question:
-    return Question(name, "parameters", asks, ask, _VALUES, ("as_usual", *usual), role)
+def _question(
+    name: str, asks: str, ask: Callable[[SubjectRunner], Finding], *usual: str, purpose: Purpose = "information"
+) -> Question:
+    return Question(name, "parameters", asks, ask, _VALUES, ("as_usual", *usual), purpose)
 
 
 QUESTIONS = (
-    _question("zero_dim", "What happens to a scalar parameter?", zero_dim, "refused", role="handling"),
-    _question("one_dim", "What happens to a vector?", one_dim, "refused", role="handling"),
+    _question("zero_dim", "What happens to a scalar parameter?", zero_dim, "refused", purpose="handling"),
+    _question("one_dim", "What happens to a vector?", one_dim, "refused", purpose="handling"),
     _question(
         "four_dim",
         "What happens to a 4-D parameter, also in the memory format channels_last?",
         four_dim,
         "refused",
-        role="handling",
+        purpose="handling",
     ),
     _question("empty", "What does a parameter without elements do to the others?", empty, "refused"),
     Question(
@@ -240,7 +242,7 @@ QUESTIONS = (
         non_contiguous,
         {**_VALUES, "needs_alike_layout": "as usual only where its gradient is laid out as it is, which autograd's are"},
         ("as_usual", "refused"),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "expanded",

@@ -51,7 +51,7 @@ from harness.subject.stepping import step_once
 LATER = range(STEPS, 2 * STEPS)
 OTHER_LR, OTHER_DECAY = 0.6 * LR, 2 * WEIGHT_DECAY
 THIRD = 0.4  # the factor from the other value to a third one
-SINGLE = float(torch.finfo(torch.float32).eps)
+FLOAT32_EPS = float(torch.finfo(torch.float32).eps)
 
 Paths = Sequence[list[Tensor]]  # one path for each parameter
 
@@ -167,7 +167,7 @@ def _continued(runner: SubjectRunner, continued: Sequence[Tracked], usual: Seque
         return Finding(("identical",), f"{what} takes the same path, bit for bit, over {STEPS} steps", numbers)
     if distance <= tolerance(runner):
         return Finding(("to_rounding",), f"{what} takes the same path to {distance:.1e}", numbers)
-    if distance <= tolerance(runner) * SINGLE / runner.eps:
+    if distance <= tolerance(runner) * FLOAT32_EPS / runner.eps:
         return Finding(("to_single_rounding",), f"{what} ends {distance:.1e} away, as if cast to float32 once", numbers)
     if is_stochastic(runner):
         return Finding((), f"{what}: not known, because {CHANCE}", numbers)
@@ -249,7 +249,9 @@ def _finding_on_value(runner: SubjectRunner, name: str, paths: Resumed) -> Findi
     numbers = {"effect": effect, "first": first, "all": whole}
     if effect <= SMALLEST_EFFECT * tolerance(runner):
         return Finding((), f"not known, because {name} changes nothing after loading that rounding does not hide", numbers)
-    limit = tolerance(runner) * (SINGLE / runner.eps if effect > SMALLEST_EFFECT * tolerance(runner) * SINGLE / runner.eps else 1)
+    limit = tolerance(runner) * (
+        FLOAT32_EPS / runner.eps if effect > SMALLEST_EFFECT * tolerance(runner) * FLOAT32_EPS / runner.eps else 1
+    )
     if whole <= limit:
         return Finding(("checkpoint",), f"after loading, the checkpoint's {name} counts from the first step on", numbers)
     if max(_largest_difference(paths.constructor, paths.third), _largest_difference(paths.constructor, paths.found)) <= limit:
@@ -285,11 +287,11 @@ def _copy_and_original(
     run_tracked(undisturbed, usual, LATER)
     disturbed = max(max_relative_difference(one.path, other.path) for one, other in zip(pair, usual, strict=True))
     if disturbed > tolerance(runner) and not is_stochastic(runner):
-        says = f"an optimizer that was {what} shares its state: the original ends {disturbed:.2g} away"
-        return Finding(("shares_state",), says, {"gap": disturbed})
+        text = f"an optimizer that was {what} shares its state: the original ends {disturbed:.2g} away"
+        return Finding(("shares_state",), text, {"gap": disturbed})
     finding = _continued(runner, copies, usual, what=f"an optimizer that was {what} with its weights")
     word = {"identical": "same", "to_rounding": "same", "to_single_rounding": "differs"}
-    return Finding(tuple(word.get(value, value) for value in finding.values), finding.says, finding.numbers)
+    return Finding(tuple(word.get(value, value) for value in finding.values), finding.text, finding.numbers)
 
 
 def _loaded(runner: SubjectRunner, dtype: torch.dtype) -> tuple[dict[str, torch.dtype], dict[str, torch.dtype]]:
@@ -344,7 +346,7 @@ QUESTIONS = (
             "refused": "it raises",
         },
         ("identical", "to_rounding", "to_single_rounding"),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "resume_weight_decay",
@@ -353,7 +355,7 @@ QUESTIONS = (
         resume_weight_decay,
         _WHOSE,
         ("checkpoint",),
-        role="handling",
+        purpose="handling",
     ),
     Question("resume_lr", "state", "Whose lr counts after loading a state dict?", resume_lr, _WHOSE, ("checkpoint",)),
     Question(
@@ -363,7 +365,7 @@ QUESTIONS = (
         pickled,
         _COPIED,
         ("same",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "deepcopy",
@@ -372,7 +374,7 @@ QUESTIONS = (
         deepcopied,
         _COPIED,
         ("same",),
-        role="handling",
+        purpose="handling",
     ),
     Question(
         "state_precision",

@@ -43,12 +43,13 @@ from harness.fingerprint.measuring.self_comparison import (
     zero_gradient,
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.question import Question, Role
+from harness.fingerprint.question import Purpose, Question
+from harness.spec.contract import FIELDS
 from harness.subject.loading import unwrap
 from harness.subject.stepping import set_lr, step_once
 
 CLIPPED = 0.05  # the part of the gradient's norm that clipping leaves
-SINGLE = float(torch.finfo(torch.float32).eps)
+FLOAT32_EPS = float(torch.finfo(torch.float32).eps)
 CLIP_EFFECT = 1e-3  # a larger relative change of the decay is an effect of clipping; rounding is far below it
 WARMUP = 8  # steps before the clipped one: a rectified optimizer takes other steps at its start
 BEFORE = 3  # steps before the learning rate is zero
@@ -97,7 +98,7 @@ def lr_tensor(runner: SubjectRunner) -> Finding:
     """Compare the path with lr as a 0-dim tensor with the path with lr as a number."""
     tensor = run_alone(runner, lr=torch.tensor(LR, dtype=runner.dtype))
     distance = max_relative_difference(tensor.path, run_alone(runner).path)
-    if tolerance(runner) < distance <= tolerance(runner) * SINGLE / runner.eps and not is_stochastic(runner):
+    if tolerance(runner) < distance <= tolerance(runner) * FLOAT32_EPS / runner.eps and not is_stochastic(runner):
         return Finding(
             ("same_in_single",), f"lr as a 0-dim tensor: the same path to float32's rounding, {distance:.1e}", {"gap": distance}
         )
@@ -109,16 +110,20 @@ def maximize(runner: SubjectRunner) -> Finding:
     """Compare maximize=True on the negative gradient with minimize on the gradient; the decay must shrink weights in both."""
     tracked = track(runner)
     if "maximize" not in {*unwrap(build(runner, [tracked])).param_groups[0], *_parameters(runner)}:
-        return Finding(("absent",), "there is no option maximize")
+        return Finding(("absent",), "the constructor has no option maximize")
     path = run_alone(runner, gradient=_negative, maximize=True).path
     distance = max_relative_difference(path, run_alone(runner).path)
     if distance > tolerance(runner):
         if max_relative_difference(path, run_alone(runner, gradient=_negative).path) <= tolerance(runner):
-            return Finding(("ignored",), "maximize=True changes nothing: the path is that of minimize", {"gap": distance})
+            return Finding(
+                ("ignored",), "maximize=True has no effect: the weights are the same as with maximize=False", {"gap": distance}
+            )
         decay = _decay_under_maximize(runner)
         if decay:
             return Finding((decay[0],), decay[1], {"gap": distance})
-    return same_path_finding(runner, distance, what="maximize on -g, held against minimize on g", same="as_minimize_of_minus_g")
+    return same_path_finding(
+        runner, distance, what="maximize with -g, compared with minimize with g", same="as_minimize_of_minus_g"
+    )
 
 
 @refusal_is_an_answer
@@ -148,7 +153,7 @@ def closure(runner: SubjectRunner) -> Finding:
         return Finding(("without_grad",), "the closure is called where gradients are off: loss.backward() would fail", numbers)
     if distance > tolerance(runner):
         finding = same_path_finding(runner, distance, what=f"a step whose closure is called {calls:.3g} times", same="as_plain")
-        return Finding(finding.values, finding.says, numbers)
+        return Finding(finding.values, finding.text, numbers)
     if any(loss is None or float(loss) != 0.5 + step for step, loss in enumerate(returned)):
         return Finding(("loss_lost",), "a step with a closure takes the plain step, and does not return the loss", numbers)
     return Finding(
@@ -248,7 +253,7 @@ def _decay_under_maximize(runner: SubjectRunner) -> tuple[str, str] | None:
     if max_relative_difference([maximizing], [usual]) <= tolerance(runner):
         return None
     if max_relative_difference([maximizing], [-usual]) <= 0.5:
-        return "decay_flipped", "with maximize=True weights grow by what they should decay"
+        return "decay_flipped", "with maximize=True weights grow by the amount by which they should shrink"
     return ("decay_lost", "with maximize=True weights do not decay") if not bool(maximizing.any()) else None
 
 
@@ -260,9 +265,9 @@ _Experiment = Callable[[SubjectRunner], Finding]
 
 
 def _question(
-    name: str, asks: str, ask: _Experiment, values: dict[str, str], *usual: str, role: Role = "information"
+    name: str, asks: str, ask: _Experiment, values: dict[str, str], *usual: str, purpose: Purpose = "information"
 ) -> Question:
-    return Question(name, "steps", asks, ask, values, usual, role)
+    return Question(name, "steps", asks, ask, values, usual, purpose)
 
 
 QUESTIONS = (
@@ -272,7 +277,7 @@ QUESTIONS = (
         gradient_kept,
         {"kept": "bit for bit", "changed": "it writes into it", "cleared": "it sets it to zero or None"},
         "kept",
-        role="handling",
+        purpose="handling",
     ),
     _question(
         "zero_lr",
@@ -286,7 +291,7 @@ QUESTIONS = (
             "not_finite": "weights become NaN or infinite",
         },
         "identity",
-        role="handling",
+        purpose="handling",
     ),
     _question(
         "lr_tensor",
@@ -304,20 +309,20 @@ QUESTIONS = (
     ),
     _question(
         "maximize",
-        "Is maximize minimize of the negative gradient?",
+        FIELDS["maximize"].asks,
         maximize,
         {
-            "as_minimize_of_minus_g": "yes, and weights still decay",
-            "absent": "there is no such option",
-            "ignored": "it is accepted and does nothing",
-            "decay_flipped": "weights grow by what they should decay",
-            "decay_lost": "weights do not decay",
-            "differs": "no",
-            "refused": "it raises",
+            "as_minimize_of_minus_g": "yes, and weights still shrink by weight decay",
+            "absent": "the constructor has no option maximize",
+            "ignored": "no: maximize=True has no effect",
+            "decay_flipped": "no: weights grow by the amount by which they should shrink",
+            "decay_lost": "no: weights do not decay",
+            "differs": "no, in another way",
+            "refused": "a step with maximize=True raises an error",
         },
         "as_minimize_of_minus_g",
         "absent",
-        role="handling",
+        purpose="handling",
     ),
     _question(
         "closure",
@@ -333,7 +338,7 @@ QUESTIONS = (
         },
         "as_plain",
         "refused",
-        role="handling",
+        purpose="handling",
     ),
     _question(
         "deterministic",
@@ -349,7 +354,7 @@ QUESTIONS = (
         micro_steps,
         {"once": "once a step", "differs": "not as with one backward pass"},
         "once",
-        role="handling",
+        purpose="handling",
     ),
     _question(
         "clip",
@@ -358,6 +363,6 @@ QUESTIONS = (
         {"gradient_only": "the gradient alone", "decay_too": "what weight decay takes as well"},
         "gradient_only",
         "decay_too",
-        role="handling",
+        purpose="handling",
     ),
 )

@@ -13,7 +13,7 @@ from harness.fingerprint.measuring.self_comparison import STEPS, has_warmup, run
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import FEW_STEPS, FINITE, MOVES, Precondition, Question
 
-NOT_FINITE = "unknown: weights stop being finite"
+NOT_FINITE = "unknown: weights become NaN or infinite"
 NOT_MOVING = "unknown: no weight moves at weight_decay 0"
 
 

@@ -28,12 +28,12 @@ class SubjectRunner:
     """One optimizer under measurement: its import path and its options.
 
     `dtype` is float64 unless the optimizer refuses it or computes in single precision; `eps` is its rounding unit;
-    `known` holds the findings so far, so that a question can build on another.
+    `findings` holds the findings so far, so that a question can build on another.
     """
 
     def __init__(self, path: str, options: Mapping[str, Any], dtype: torch.dtype = torch.float64) -> None:
         self.path, self.options, self.dtype = path, dict(options), dtype
-        self.known: dict[str, Finding] = {}
+        self.findings: dict[str, Finding] = {}
 
     @property
     def eps(self) -> float:
@@ -82,9 +82,9 @@ class SubjectRunner:
         except Exception as error:
             raise RunError(f"{self.path} refuses its arguments ({', '.join(['lr', *options])}): {error_line(error)}") from error
 
-    def first(self, question: str) -> str:
+    def first_value(self, question: str) -> str:
         """Return the first value of an earlier question's finding, or an empty string."""
-        finding = self.known.get(question)
+        finding = self.findings.get(question)
         return finding.values[0] if finding and finding.values else ""
 
     def run(

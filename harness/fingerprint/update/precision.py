@@ -32,6 +32,7 @@ from harness.fingerprint.measuring.gradient_sequence import WEIGHT_DECAY, Gradie
 from harness.fingerprint.measuring.preconditions import NOT_FINITE
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import FIELDS
 
 STEPS, LR = 6, 0.25
 FINE, COARSE = 1e-10, 1e-5
@@ -86,25 +87,31 @@ def _ask(runner: SubjectRunner) -> Finding:
 def _why_unknown(runner: SubjectRunner, base: list[Tensor], change: float) -> str:
     """Return the text of the finding if the update changes by more than any rounding can."""
     if all(torch.equal(path, again) for path, again in zip(base, _changed_gradients(0.0).run(runner, 0.0), strict=True)):
-        return f"unknown: gradients changed by {FINE:g} of themselves change the update by {change:.1g}, which no rounding does"
+        return (
+            f"unknown: a relative change of {FINE:g} in the gradients changes the update by {change:.1g}, too much for rounding"
+        )
     return f"unknown: repeated runs differ, on the same gradients and from the same seed, by {change:.1g} of the update"
 
 
 def _precision_of_update(base: list[Tensor], fine: float, coarse: float, numbers: dict[str, float]) -> Finding:
     """Return the finding about a run without decay."""
     if all(torch.equal(path[1:].float().double(), path[1:]) for path in base):
-        return Finding(("float32",), f"every float64 weight of {STEPS} steps is a float32 number", numbers)
+        return Finding(
+            ("float32",), f"the weights are rounded to float32: in {STEPS} steps each float64 weight is a float32 number", numbers
+        )
     if coarse < ANSWERS:
-        return Finding(("float64",), "weights are kept in double; the update keeps signs or few bits of the gradient", numbers)
+        return Finding(
+            ("float64",), "weights are kept in float64; the update uses only signs or few bits of the gradient", numbers
+        )
     if coarse / ALIKE < fine < coarse * ALIKE:
         return Finding(
-            ("float64",), f"gradients changed by {FINE:g} of themselves change the update by {fine * FINE:.1g}", numbers
+            ("float64",), f"a relative change of {FINE:g} in the gradients changes the update by {fine * FINE:.1g}", numbers
         )
     small, large = fine * FINE, coarse * COARSE
-    says = (
-        f"single inside: gradients changed by {FINE:g} ({COARSE:g}) of themselves change the update by {small:.1g} ({large:.1g})"
+    text = (
+        f"float32 inside: gradients changed by {FINE:g} ({COARSE:g}), relatively, change the update by {small:.1g} ({large:.1g})"
     )
-    return Finding(("float32",), says, numbers)
+    return Finding(("float32",), text, numbers)
 
 
 def _precision_of_decay(runner: SubjectRunner) -> Finding | None:
@@ -122,10 +129,10 @@ def _precision_of_decay(runner: SubjectRunner) -> Finding | None:
         return None
     if decay_rule(runner).coupling or not decay_rule(SubjectRunner(runner.path, runner.options, torch.float32)).coupling:
         return None
-    says = (
-        f"single decay: weights that start {FINE:g} ({COARSE:g}) apart end {1 + fine:.2g} ({1 + coarse:.2g}) times as far apart"
+    text = (
+        f"float32 decay: weights that start {FINE:g} ({COARSE:g}) apart end {1 + fine:.2g} ({1 + coarse:.2g}) times as far apart"
     )
-    return Finding(("float32",), says, {"fine": fine, "coarse": coarse})
+    return Finding(("float32",), text, {"fine": fine, "coarse": coarse})
 
 
 def _changed_starts(size: float) -> GradientSequence:
@@ -146,5 +153,5 @@ def _decay_response(base: list[Tensor], paths: list[Tensor]) -> float:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("precision", "precision", "In which precision are float64 weights updated?", _ask, usual=("float64",), role="rule"),
+    Question("precision", "precision", FIELDS["precision"].asks, _ask, usual=("float64",), purpose="rule"),
 )

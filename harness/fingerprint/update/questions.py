@@ -18,6 +18,7 @@ from harness.fingerprint.measuring.gradient_sequence import GradientSequence, de
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import rule_of, updates
+from harness.spec.contract import FIELDS
 
 LOUDER = 2.0**13  # factor of the gradients; multiplication by a power of two does not round
 # A relative change of the update. An eps in a denominator changes a scale-free update by less, and
@@ -72,8 +73,8 @@ def _ask_scale_free(runner: SubjectRunner) -> Finding:
     if each <= SCALE_FREE and whole <= SCALE_FREE:
         return Finding(("yes",), f"gradients times up to {LOUDER:g}, by coordinate, turn the way by {each:.1g} of it", numbers)
     if whole <= SCALE_FREE:
-        says = f"a tensor's gradients times {LOUDER:g} turn its way by {whole:.1g} of it, coordinates by themselves by {each:.2g}"
-        return Finding(("by_tensor",), says, numbers)
+        text = f"a tensor's gradients times {LOUDER:g} turn its way by {whole:.1g} of it, coordinates by themselves by {each:.2g}"
+        return Finding(("by_tensor",), text, numbers)
     return Finding(("no",), f"gradients times {LOUDER:g} change the way by {whole:.3g} of it", numbers)
 
 
@@ -98,17 +99,19 @@ def _ask_weight(runner: SubjectRunner) -> Finding:
 
 
 def _ask_rule(runner: SubjectRunner) -> Finding:
-    word, says = rule_of(updates(runner, default_sequence(runner)), runner)
+    word, text = rule_of(updates(runner, default_sequence(runner)), runner)
     if word != "other":
-        return Finding((word,), says)
+        return Finding((word,), text)
     orthogonal = _orthogonal(runner)
     if orthogonal:
         return Finding(("orthogonal",), orthogonal)
     words = {
-        name: runner.first(name) for name in ("element_wise", "scale_free", "update_depends_on_weight") if runner.first(name)
+        name: runner.first_value(name)
+        for name in ("element_wise", "scale_free", "update_depends_on_weight")
+        if runner.first_value(name)
     }
     known = ", ".join(f"{name.replace('_', ' ')}: {word.replace('_', ' ')}" for name, word in words.items())
-    return Finding(("other",), says if says.count(";") or not known else f"{says}; {known}")
+    return Finding(("other",), text if text.count(";") or not known else f"{text}; {known}")
 
 
 def _orthogonal(runner: SubjectRunner) -> str:
@@ -122,7 +125,7 @@ def _orthogonal(runner: SubjectRunner) -> str:
         [float((values[0] / values[-1]).nan_to_num(nan=math.inf)) for values in map(torch.linalg.svdvals, matrices)]
         for matrices in (path.diff(dim=0), [gradient for (gradient,) in gradients])
     )
-    if not (runner.first("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
+    if not (runner.first_value("element_wise") != "yes" and max(of_steps) <= 2.5 and min(of_gradients) >= 5):
         return ""
     return (
         f"orthogonal: singular values of a step are within a factor of {max(of_steps):.2g}, those of the gradients within "
@@ -163,5 +166,5 @@ QUESTIONS: tuple[Question, ...] = (
             "yes": "in some other way",
         },
     ),
-    Question("step_rule", "update", "What is the update without weight decay?", _ask_rule, usual=("adam",), in_sentence=True),
+    Question("step_rule", "update", FIELDS["step_rule"].asks, _ask_rule, usual=("adam",), in_sentence=True),
 )

@@ -57,22 +57,22 @@ def rule_of(tensors: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]
     """Return the contract's word for the rule that fits all tensors, or `other`, and the text of the finding."""
     steps = len(tensors[0].moved)
     if all(_keeps_signs(tensor) for tensor in tensors):
-        return "sign", f"each of {steps} steps is lr long in every coordinate that moves, whatever the gradient's size"
+        return "sign", f"each of {steps} steps moves a coordinate by exactly lr or not at all, whatever the size of the gradient"
     nearest = NEAR
-    for word, says, rules in (
+    for word, text, rules in (
         ("sgd", "-lr x gradient", [tensor.gradients for tensor in tensors]),
         ("adam", f"Adam's closed form with {_settings(tensors[0].group)}", [_adam(tensor) for tensor in tensors]),
         (
             "adam",
-            f"Adam's closed form with {_settings(tensors[0].group)} beside the uncorrected root",
+            f"Adam's closed form with {_settings(tensors[0].group)}, eps added before the bias correction",
             [_adam(tensor, hat=True) for tensor in tensors],
         ),
     ):
         fits = [_gap_and_share(tensor, rule) for tensor, rule in zip(tensors, rules, strict=True)]
         if all(gap <= tensor.tolerance for (gap, _), tensor in zip(fits, tensors, strict=True)):
             share = fits[0][1]
-            hidden = f", less {share:.3g} x lr x w" if abs(share) > HIDDEN * runner.eps else ""
-            return word, f"each of {steps} steps is {says}{hidden} (gap {max(gap for gap, _ in fits):.0e} lr)"
+            hidden = f", minus {share:.3g} x lr x w" if abs(share) > HIDDEN * runner.eps else ""
+            return word, f"each of {steps} steps is {text}{hidden} (gap {max(gap for gap, _ in fits):.0e} lr)"
         nearest = min(nearest, max(gap for gap, _ in fits)) if word == "adam" else nearest
     recursions = [_recursion(tensor) for tensor in tensors]
     if all(gap <= tensor.tolerance for (gap, _), tensor in zip(recursions, tensors, strict=True)):
@@ -80,9 +80,9 @@ def rule_of(tensors: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]
             _range([sign * float(coefficients[index]) for _, coefficients in recursions], runner)
             for index, sign in enumerate((1, -1, -1))
         )
-        last = f", {before} x the last one" if before else ""
-        return "momentum", f"each step is {momentum or '0'} x the one before - lr x ({factor} x gradient{last})"
-    near = f"; Adam's misses by {nearest:.0e} lr: another eps, or rounding" if nearest < NEAR else ""
+        last = f", {before} x the previous gradient" if before else ""
+        return "momentum", f"each step is {momentum or '0'} x the previous step - lr x ({factor} x gradient{last})"
+    near = f"; Adam's differs by {nearest:.0e} lr: another eps, or rounding" if nearest < NEAR else ""
     return "other", "no closed form fits all steps" + near
 
 

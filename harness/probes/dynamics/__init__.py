@@ -13,11 +13,17 @@ from harness.probes.probe import Probe
 
 @dataclass(frozen=True)
 class LoudQuietAxesSettings:
-    """What a scenario decides: `isotropic` decay, or decay `preconditioned` by the root of the second moment.
+    """Settings of the probe loud_quiet_axes.
 
-    `lr`, `weight_decay`, `steps`, `axes` (noise per axis, loudest first) belong to the noise. Its range is
-    lr * weight_decay = 1e-3 over 300 steps: the first-order rate needs |weight_decay * w| well under the noise. The known
-    preconditioner takes one step at `known_lr` * `known_weight_decay` = 0.1.
+    - `law`: the expected decay: `isotropic` (equal on all axes), or `preconditioned` (divided by the square root of Adam's second
+      moment).
+    - `lr`, `weight_decay`: learning rate and weight decay of the experiments silent and noise (no unit). Their product is 1e-3:
+      the closed form of `preconditioned` is true only while |weight_decay * w| is much smaller than the noise.
+    - `steps`: length of the experiment noise (steps).
+    - `replicas`: number of pairs of runs, with the gradients g and -g, in the experiment noise (pairs).
+    - `axes`: standard deviation of the gradient noise on each axis, the largest first (unit of a gradient).
+    - `known_lr`, `known_weight_decay`: learning rate and weight decay of the last step of the experiment known (no unit).
+    - `seed`: seed of the noise.
     """
 
     law: Literal["isotropic", "preconditioned"]
@@ -33,7 +39,15 @@ class LoudQuietAxesSettings:
 
 @dataclass(frozen=True)
 class NoisyQuadraticSettings:
-    """`law` names the point of rest; the second half of the steps is averaged, over `pairs` pairs of replicas."""
+    """Settings of the probe noisy_quadratic.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `law`: the closed form of the mean point of rest: `adamw` (each axis has another ridge penalty), or `ridge` (every axis has
+      the ridge penalty `weight_decay`).
+    - `steps`: length of the run (steps); the mean is over its second half.
+    - `pairs`: number of pairs of runs, with the noise xi and -xi (pairs).
+    - `seed`: seed of the noise.
+    """
 
     lr: float
     weight_decay: float
@@ -45,7 +59,12 @@ class NoisyQuadraticSettings:
 
 @dataclass(frozen=True)
 class NormScaledDecaySettings:
-    """`law` is what the subject is held to."""
+    """Settings of the probe norm_scaled_decay.
+
+    - `law`: the closed form that the measures are compared with: `adamw`, `adafactor` or `lamb`.
+    - `lr`, `weight_decay`: learning rate and weight decay of the first step (no unit); single measures double them.
+    - `seed`: seed of the initial weights and the gradient.
+    """
 
     law: Literal["adamw", "adafactor", "lamb"]
     lr: float = 0.05
@@ -55,9 +74,16 @@ class NormScaledDecaySettings:
 
 @dataclass(frozen=True)
 class NullSpaceSettings:
-    """What a scenario decides: the law of the null space, and how much of the start lies in it (in units of |w*|).
+    """Settings of the probe null_space.
 
-    lr * weight_decay is about 0.01: fitting takes some 10 steps and must be over long before the decay is.
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit). Their product is about 0.01: the data are
+      fitted after about 10 steps, and at that time the decay must have removed only a small part of the weights.
+    - `law`: the closed form in the null space: `plain` (SGD without momentum), or `heavy_ball` (the penalty goes through the
+      momentum buffer).
+    - `momentum`: momentum of the optimizer in the arm (no unit); only `heavy_ball` uses it.
+    - `null_norm`: norm of the part of the initial weights that is in the null space (in units of |w*|).
+    - `steps`: length of the run (steps).
+    - `seed`: seed of the features and the initial weights.
     """
 
     lr: float
@@ -71,10 +97,19 @@ class NullSpaceSettings:
 
 @dataclass(frozen=True)
 class RotationalEquilibriumSettings:
-    """What a scenario decides: the update's law and the rates; the noise is drawn for (replicas, inputs).
+    """Settings of the probe rotational_equilibrium; its noise has the shape (replicas, inputs).
 
-    `start_decay` is the weight decay at whose equilibrium the run starts, `weight_decay` unless given: arms with and without
-    decay can then start alike. lr * weight_decay is 1e-3 to 1e-2: the formulas with momentum are of first order in it.
+    - `law`: the update rule, which selects the gradients and the closed form: `sgd`, `heavy_ball` or `adamw`.
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit). Their product is 1e-3 to 1e-2, because the
+      formulas for `heavy_ball` and `adamw` are of first order in it.
+    - `momentum`: momentum of the optimizer in the arm (no unit); only `heavy_ball` uses it.
+    - `beta1`: coefficient of Adam's first moment in the arm (no unit); only `adamw` uses it.
+    - `start_decay`: weight decay at whose equilibrium norm the run starts (no unit); 0 means `weight_decay`. With it, an arm
+      without decay can start at the same norm as an arm with decay.
+    - `steps`: length of the run (steps).
+    - `replicas`: number of independent weight vectors (vectors); the standard error is over them.
+    - `inputs`: length of each weight vector (elements).
+    - `seed`: seed of the noise and the initial directions.
     """
 
     law: Literal["sgd", "heavy_ball", "adamw"]
@@ -96,10 +131,13 @@ class RotationalEquilibriumSettings:
 
 @dataclass(frozen=True)
 class ScaleInvarianceSettings:
-    """What a scenario decides: how the optimizer's step scales with the gradient, and lr * weight_decay.
+    """Settings of the probe scale_invariance.
 
-    Training with decay on a scale-invariant loss turns chaotic once the norm has fallen (the effective learning rate has then
-    risen), so steps are few and short.
+    - `law`: the dependence of a step on the size of the gradient: `sgd` (proportional), or `normalised` (none).
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the runs (steps). It is small: decay makes the norm of the weights smaller and so the effective learning
+      rate larger, and in a long run rounding errors would then grow to the size of the weights.
+    - `seed`: seed of the regression and the initial weight.
     """
 
     law: Literal["sgd", "normalised"]
@@ -111,9 +149,15 @@ class ScaleInvarianceSettings:
 
 @dataclass(frozen=True)
 class UnseenRowSettings:
-    """What a scenario decides: which law the row follows, and the learning rate's schedule.
+    """Settings of the probe unseen_row.
 
-    `decoupled` is prod(1 - lr_t * weight_decay); `normalised` is Adam's coupled penalty, lr a step.
+    - `lr`: learning rate, or the largest learning rate of the schedule (no unit).
+    - `weight_decay`: weight decay of the optimizer (no unit).
+    - `law`: the expected change of the row in step t: `decoupled` (it is multiplied by 1 - lr_t * weight_decay), or `normalised`
+      (Adam's coupled penalty: each element loses lr_t).
+    - `schedule`: `constant`, or `warmup_cosine` (10 % linear warm-up, then a cosine to 10 % of `lr`).
+    - `steps`: length of the training (steps).
+    - `seed`: seed of the initial weights.
     """
 
     lr: float
@@ -126,10 +170,18 @@ class UnseenRowSettings:
 
 @dataclass(frozen=True)
 class WeightSharingSettings:
-    """What a scenario decides: decay `isotropic`, or `preconditioned` by the root of the second moment.
+    """Settings of the probe weight_sharing; the gradient noise of each use has the standard deviation 1.
 
-    The noise has standard deviation 1 a use. lr * weight_decay = 1e-3 and 300 steps, below the usual range: the first-order
-    rate needs |weight_decay * w| well under 1 / sqrt(uses), and that is where the two laws part.
+    - `law`: the expected decay: `isotropic` (the same rate for any number of uses), or `preconditioned` (divided by the square
+      root of Adam's second moment).
+    - `lr`, `weight_decay`: learning rate and weight decay of the first experiment (no unit). Their product is 1e-3: the closed
+      form of `preconditioned` is true only while |weight_decay * w| is much smaller than 1 / sqrt(uses).
+    - `steps`: length of the first experiment (steps).
+    - `few`, `many`: the two numbers of uses of a weight in a step that are compared with one use (uses).
+    - `replicas`: number of pairs of runs, with the gradients g and -g (pairs).
+    - `unroll`: number of uses of the recurrent weight in an update of the second experiment (uses).
+    - `unroll_lr`, `unroll_weight_decay`: learning rate and weight decay of the second experiment (no unit).
+    - `seed`: seed of the noise.
     """
 
     law: Literal["isotropic", "preconditioned"]
@@ -148,15 +200,15 @@ class WeightSharingSettings:
 PROBES = (
     Probe(
         "harness.probes.dynamics.loud_quiet_axes",
-        "Return what is left of loud and quiet axes, and where the weight vector then points.",
+        "Return the decay of weights with large and with small gradients, and the direction of the weight vector after it.",
         LoudQuietAxesSettings,
         {
             "loud_multiplier": "decay of the loud weight in the step after a known history, in lr x weight_decay x w",
             "quiet_multiplier": "decay of the quiet weight in the step after a known history, in lr x weight_decay x w",
             "loud_cosine_before": "cosine between (loud, quiet) and the loud axis before that step",
             "loud_cosine_after": "cosine between (loud, quiet) and the loud axis after that step",
-            "silent_pace": "fall of a weight of 1 a step over 20 zero gradients, in units of lr",
-            "silent_ratio": "that fall at 100 times the weight decay, over the fall at the weight decay",
+            "silent_pace": "mean decrease per step of a weight of 1, over 20 steps with zero gradient, in units of lr",
+            "silent_ratio": "total decrease of that weight at 100 times the weight decay, over the decrease at the weight decay",
             "loud_remaining": "mean weight left on the loudest axis under noise, as a fraction of w0",
             "quiet_remaining": "mean weight left on the quietest axis under noise, as a fraction of w0",
             "noise_loud_cosine": "cosine between the mean (loudest, quietest) weights and the loudest axis after the noise",
@@ -165,7 +217,7 @@ PROBES = (
     ),
     Probe(
         "harness.probes.dynamics.noisy_quadratic",
-        "Return the mean point of rest on each axis, and the ridge penalty alpha that it amounts to.",
+        "Return the mean point of rest on each axis, and the ridge penalty alpha that has its minimum there.",
         NoisyQuadraticSettings,
         {
             "weight_quiet": "mean point of rest on the axis with sigma = 0.5 (weight)",
@@ -178,37 +230,37 @@ PROBES = (
     ),
     Probe(
         "harness.probes.dynamics.norm_scaled_decay",
-        "Return how first steps answer: without a gradient to weight decay and lr, with one to the size of the weights.",
+        "Return the effects of weight decay, learning rate and the norm of the weights on the first step.",
         NormScaledDecaySettings,
         {
-            "shrink": "share of the weight that the first step without gradient takes (of w)",
-            "decay_response": "that share at twice the weight decay, over it at the weight decay (ratio)",
-            "lr_response": "that share at twice the learning rate, over it at the learning rate (ratio)",
+            "shrink": "decrease of the weights in the first step without a gradient (fraction of w)",
+            "decay_response": "`shrink` at twice the weight decay, over `shrink` (ratio)",
+            "lr_response": "`shrink` at twice the learning rate, over `shrink` (ratio)",
             "update_response": (
-                "length of the first step without decay from weights three times as large, over the usual one (ratio)"
+                "length of the first step without decay at three times the weights, over the length at the weights (ratio)"
             ),
             "length_with_decay": "length of the first step with gradient and decay over that without decay (ratio)",
-            "turn": "what decay turns the first step with a gradient by (1 - cosine)",
-            "own_part": "what decay adds to the first step with a gradient, the worst of the weights (of lr x weight_decay x w)",
+            "turn": "angle between the first steps with and without decay, on the same gradient (1 - cosine)",
+            "own_part": "change of the first step by decay, at the weight furthest from 1 (of lr x weight_decay x w)",
         },
     ),
     Probe(
         "harness.probes.dynamics.null_space",
-        "Return what is left in the null space, and when the data are fitted and the rule is learnt.",
+        "Return the norm of the null-space part, and the steps after which the training loss and the test error are small.",
         NullSpaceSettings,
         {
             "null_norm": "norm of the weights' null-space part at the end, in units of |w*|",
             "null_deviation": "largest deviation of that norm from its law at any step, in units of |w*|",
-            "null_lost": "norm of what the null-space part has lost since the start, in units of |w*|",
+            "null_lost": "norm of the change of the null-space part since the start, in units of |w*|",
             "train_loss": "training loss at the end, as a fraction of the initial one",
             "test_error": "|w - w*|^2 at the end, in units of |w*|^2",
-            "fitted_at": "first step at which the training loss is under 1 % of the initial one (the last step if never)",
-            "learnt_at": "first step at which the test error is under 1 % of the initial one (the last step if never)",
+            "fitted_at": "first step at which the training loss is under 1 % of its initial value (the last step if none)",
+            "learnt_at": "first step at which the test error is under 1 % of its initial value (the last step if none)",
         },
     ),
     Probe(
         "harness.probes.dynamics.rotational_equilibrium",
-        "Return norm and turn per step in the second half of a run that starts at the predicted norm.",
+        "Return the norm and the turn per step in the second half of a run that starts at the predicted norm.",
         RotationalEquilibriumSettings,
         {
             "norm": "mean norm of the weights over the second half of the steps",
@@ -220,7 +272,7 @@ PROBES = (
     ),
     Probe(
         "harness.probes.dynamics.scale_invariance",
-        "Return how gradients, norms, the function and directions behave under decay before a normaliser.",
+        "Return measures of gradients, norms, loss and directions of weights before a normaliser, with and without decay.",
         ScaleInvarianceSettings,
         {
             "gradient_cosine": "largest |cosine| between weight and gradient over the run",
@@ -232,19 +284,19 @@ PROBES = (
             "idle_norm": "norm after 10 steps with zero gradients, as a fraction of the initial norm",
             "function_change": "change of the loss over those steps, normaliser without eps",
             "function_change_with_eps": "change of the loss over those steps, normaliser with eps 1e-5",
-            "smallest_penalised_drop": "smallest fall of loss + weight_decay/2 |w|^2 in one of those steps",
+            "smallest_penalised_drop": "smallest decrease of loss + weight_decay/2 |w|^2 in any of those steps",
             "rescaled_turn": "largest distance between the directions of (w0, lr, wd) and (3 w0, 3^p lr, wd / 3^p)",
         },
     ),
     Probe(
         "harness.probes.dynamics.unseen_row",
-        "Return what training leaves of embedding rows that it never looks up, with weight decay and without.",
+        "Return the changes of embedding rows that training never looks up, and of the others, with and without weight decay.",
         UnseenRowSettings,
         {
             "unseen_ratio": "norm of the rows never looked up, as a fraction of their initial norm",
             "unseen_turn": "distance between the directions of those rows before and after",
-            "half_life": "steps in which those rows halve, at their mean pace",
-            "early_pace": "mean fall of their weights' sizes over the first 20 steps, in units of lr per step",
+            "half_life": "steps in which those rows halve, at their mean rate of decay",
+            "early_pace": "mean decrease of |w| in those rows over the first 20 steps, in units of lr per step",
             "unseen_in_steps": "largest weight left in those rows, in units of lr",
             "unseen_change_without_decay": "largest change of a weight in those rows when weight decay is 0",
             "seen_ratio": "norm of the rows that are looked up, as a fraction of their initial norm",
@@ -253,7 +305,7 @@ PROBES = (
     ),
     Probe(
         "harness.probes.dynamics.weight_sharing",
-        "Return the decay rate of shared weights relative to a weight that is used once.",
+        "Return the decay rate of shared weights, relative to the rate of a weight that is used once in a step.",
         WeightSharingSettings,
         {
             "sum_few": "decay rate with few independent uses summed, relative to one use",

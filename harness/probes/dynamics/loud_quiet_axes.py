@@ -35,7 +35,7 @@ _STRONGER = 100.0  # weight decay of the second silent run, as a multiple of tha
 
 
 def run(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
-    """Return what is left of loud and quiet axes, and where the weight vector then points."""
+    """Return the decay of weights with large and with small gradients, and the direction of the weight vector after it."""
     return {**_known(make, settings), **_silent(make, settings), **_noise(make, settings)}
 
 
@@ -107,7 +107,7 @@ def _fall(make: Any, *, lr: float, weight_decay: float) -> float:
 
 
 def _noise(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
-    """Measure the mean weights under gradient noise: the fractions left, their direction, and the slope of the rates."""
+    """Measure the mean weights under gradient noise: the remaining fractions, their direction, and the slope of the rates."""
     pairs = _run_noise(make, settings).mean(0)  # (replica, axis), mean of g and -g
     remaining = pairs.mean(0)
     errors = pairs.std(0) / math.sqrt(settings.replicas)

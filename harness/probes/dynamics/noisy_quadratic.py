@@ -30,7 +30,7 @@ START = 1.5
 
 
 def run(make: Factory, settings: NoisyQuadraticSettings) -> dict[str, Measurement]:
-    """Return the mean point of rest on each axis, and the ridge penalty alpha that it amounts to."""
+    """Return the mean point of rest on each axis, and the ridge penalty alpha that has its minimum there."""
     means = _pair_means(_run(make, settings), settings)
     rest, error = means.mean(0), means.std(0) / settings.pairs**0.5
     closed, rival = _closed_form(settings), _closed_form(settings, rival=True)
@@ -73,7 +73,7 @@ def _pair_means(path: Tensor, settings: NoisyQuadraticSettings) -> Tensor:
 
 
 def _closed_form(settings: NoisyQuadraticSettings, *, rival: bool = False) -> Tensor:
-    """Return the point of rest on each axis by the law of the settings, or by the other law if `rival`."""
+    """Return the point of rest on each axis, [3], by the law of the settings, or by the other law if `rival`."""
     ridge = (settings.law == "ridge") != rival
     if ridge:
         return torch.full((len(NOISE),), MINIMUM / (1 + settings.weight_decay), dtype=torch.float64)

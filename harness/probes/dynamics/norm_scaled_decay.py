@@ -1,6 +1,6 @@
 """Probe of norm-scaled updates: the decay where the size of the weights scales the update.
 
-Is the decay still lr x weight_decay x w there? Three laws:
+The measures compare the decay with lr x weight_decay x w. Three laws:
 
 adamw      neither the update nor the decay depends on the norm of the weights
 adafactor  the update grows with RMS(w); the decay is added to it and is lr x weight_decay x w (torch's Adafactor)
@@ -25,7 +25,7 @@ LARGE = 3.0  # factor of all weights in the second start
 
 
 def run(make: Factory, settings: NormScaledDecaySettings) -> dict[str, Measurement]:
-    """Return how first steps answer: without a gradient to weight decay and lr, with one to the size of the weights."""
+    """Return the effects of weight decay, learning rate and the norm of the weights on the first step."""
     start = starting_weights(settings.seed)
     gradient = external_gradients(1, smallest=1e-2, largest=1.0, seed=settings.seed, zeros=False)[0][0]
     idle, lr, decay = torch.zeros_like(start), settings.lr, settings.weight_decay
@@ -52,7 +52,7 @@ def run(make: Factory, settings: NormScaledDecaySettings) -> dict[str, Measureme
 
 
 def _own_part(part: Tensor, start: Tensor, settings: NormScaledDecaySettings) -> Measurement:
-    """Measure the contribution of decay to the first step with a gradient, for the weight with the largest departure.
+    """Return the change that decay makes in the first step with a gradient, at the weight where it is furthest from 1.
 
     The unit is lr x weight_decay x w, so 1 means decoupled decay.
     """
@@ -65,7 +65,7 @@ def _own_part(part: Tensor, start: Tensor, settings: NormScaledDecaySettings) ->
 
 
 def _share(step: Tensor, start: Tensor) -> float:
-    """Return the share of the whole matrix that a step without a gradient takes."""
+    """Return the fraction by which a step without a gradient shrinks the matrix."""
     return float(-(step * start).sum() / (start * start).sum())
 
 

@@ -54,7 +54,7 @@ class _Problem:
 
 
 def run(make: Any, settings: NullSpaceSettings) -> dict[str, Measurement]:
-    """Return what is left in the null space, and when the data are fitted and the rule is learnt."""
+    """Return the norm of the null-space part, and the steps after which the training loss and the test error are small."""
     problem = _problem(settings)
     path = _train(make, settings, problem=problem)
     factors = _null_factors(settings)

@@ -33,7 +33,7 @@ _OFF = 1.02  # initial norm over the equilibrium norm in the run that measures t
 
 
 def run(make: Any, settings: RotationalEquilibriumSettings) -> dict[str, Measurement]:
-    """Return norm and turn per step in the second half of a run that starts at the predicted norm."""
+    """Return the norm and the turn per step in the second half of a run that starts at the predicted norm."""
     norms, turns = _run(make, settings, steps=settings.steps, start=1.0)
     half = settings.steps // 2
     measurements = {
@@ -62,18 +62,18 @@ def _predicted(settings: RotationalEquilibriumSettings, decay: float) -> float:
 
 
 def _norm_growth(settings: RotationalEquilibriumSettings) -> float:
-    """Return the final over the initial norm without decay, from equilibrium.
+    """Return the last norm over the initial norm of a run without decay that starts at the equilibrium norm.
 
-    |w|^4 grows linearly, or |w|^2 under adamw, which makes a random walk.
+    |w|^4 grows linearly. Under adamw |w|^2 does, because the weights make a random walk.
     """
     time = settings.lr * settings.reference * settings.steps
     return float((1 + 2 * time) ** 0.5 if settings.law == "adamw" else (1 + 4 * time) ** 0.25)
 
 
 def _lost_turn(settings: RotationalEquilibriumSettings) -> float:
-    """Return the loss of turn per step by the end of a run without decay, in radians.
+    """Return the decrease of the turn per step over a run without decay, in radians.
 
-    The norm has grown, and the steps have a constant length (adamw) or the length 1 / |w|.
+    The norm grows, and the steps have a constant length (adamw) or the length 1 / |w|.
     """
     return _predicted_turn(settings) * (1 - _norm_growth(settings) ** -(1 if settings.law == "adamw" else 2))
 
@@ -114,7 +114,7 @@ def _turn(turns: Tensor, settings: RotationalEquilibriumSettings) -> Measurement
 
 
 def _mean(values: Tensor) -> tuple[float, float]:
-    """Return the mean over (step, replica) and its standard error over replicas, which are independent."""
+    """Return the mean over (step, replica), and its standard error over the independent replicas."""
     replicas = values.mean(0)
     return float(replicas.mean()), float(replicas.std()) / math.sqrt(len(replicas))
 

@@ -28,7 +28,7 @@ _IDLE_STEPS = 10  # steps with zero gradients
 
 
 def run(make: Any, settings: ScaleInvarianceSettings) -> dict[str, Measurement]:
-    """Return how gradients, norms, the function and directions behave under decay before a normaliser."""
+    """Return measures of gradients, norms, loss and directions of weights before a normaliser, with and without decay."""
     losses, start = regression(settings.seed, steps=settings.steps)
     path = _train(make, losses, start=start, lr=settings.lr, weight_decay=settings.weight_decay)
     free = _train(make, losses, start=start, lr=settings.lr, weight_decay=0.0)

@@ -28,7 +28,7 @@ _EARLY = 20  # steps over which the pace of a fresh optimizer is measured
 
 
 def run(make: Any, settings: UnseenRowSettings) -> dict[str, Measurement]:
-    """Return what training leaves of embedding rows that it never looks up, with weight decay and without."""
+    """Return the changes of embedding rows that training never looks up, and of the others, with and without weight decay."""
     start = _start(settings)
     table, early = _train(make, settings, weight_decay=settings.weight_decay)
     undecayed, _ = _train(make, settings, weight_decay=0.0)
@@ -44,7 +44,7 @@ def run(make: Any, settings: UnseenRowSettings) -> dict[str, Measurement]:
 
 
 def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, start: Tensor) -> dict[str, Measurement]:
-    """Measure the norm and the direction of the unseen rows at the end, and the half-life that follows."""
+    """Return the norm and the direction of the unseen rows after all steps, and the half-life that follows from the norm."""
     ratio = float(row.norm() / start.norm())
     factor = math.prod(1 - rate * settings.weight_decay for rate in rates)
     log_shrink = -math.log(factor)
@@ -64,7 +64,7 @@ def _factor(settings: UnseenRowSettings, rates: list[float], *, row: Tensor, sta
 def _pace(
     settings: UnseenRowSettings, rates: list[float], *, row: Tensor, early: Tensor, start: Tensor
 ) -> dict[str, Measurement]:
-    """Measure the pace of the unseen rows over the early steps, and their distance from zero at the end."""
+    """Return the mean decrease of the unseen rows over the first _EARLY steps, and their largest weight after all steps."""
     fall, travel = float((start.abs() - early.abs()).mean()), sum(rates[:_EARLY])
     factor = math.prod(1 - rate * settings.weight_decay for rate in rates[:_EARLY])
     closed = float(start.abs().mean()) * (1 - factor) / travel

@@ -38,7 +38,7 @@ _UNROLL_STEPS = 10
 
 
 def run(make: Any, settings: WeightSharingSettings) -> dict[str, Measurement]:
-    """Return the decay rate of shared weights relative to a weight that is used once."""
+    """Return the decay rate of shared weights, relative to the rate of a weight that is used once in a step."""
     uses = (1, settings.few, settings.many)
     pairs = _run(make, settings, uses=uses).mean(0)  # (replica, reduction, uses)
     remaining = pairs.mean(0)

@@ -14,7 +14,12 @@ from harness.probes.probe import Probe
 
 @dataclass(frozen=True)
 class AccumulationSettings:
-    """`steps` is the length of the runs of the survivals and of `micro_batch_error`; the others have fixed lengths."""
+    """Settings of the probe accumulation.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the runs of the three survivals and of `micro_batch_error` (steps); the other runs have fixed lengths.
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -26,10 +31,15 @@ class AccumulationSettings:
 class CheckpointSettings:
     """Settings of the probe checkpoint.
 
-    `checkpoint` selects the state that is loaded for `loaded_factor`: a state of no steps, from the optimizer that it
-    names. `before_the_flag` is the subject's own state in the form of torch versions that had no group key for
-    decoupled decay. `law` is the closed form of the step after that load. With `copied`, only the two measures of
-    copies are read, so that a subject that cannot be copied fails no other claim.
+    - `lr`, `weight_decay`: learning rate and weight decay in the checkpoint (no unit).
+    - `checkpoint`: the state that is loaded for `loaded_factor`. No step has been taken in it. It is the state of the same
+      optimizer (`own`), of torch's Adam (`of_adam`) or of torch's AdamW (`of_adamw`). `before_the_flag` is the own state without
+      the group key for decoupled decay, as older torch versions wrote it.
+    - `law`: the closed form of the step after this state was loaded.
+    - `copied`: True to measure only copies of the optimizer (`deepcopy_error`, `pickle_error`). Then an optimizer that cannot be
+      copied fails only the claims about copies.
+    - `steps`: length of the run before the checkpoint, and of the run after it (steps).
+    - `seed`: seed of the weights and the gradients.
     """
 
     lr: float
@@ -43,11 +53,16 @@ class CheckpointSettings:
 
 @dataclass(frozen=True)
 class ExponentialLrSettings:
-    """`law` selects the exponent of the growth; `momentum` is the momentum that the subject is built with.
+    """Settings of the probe exponential_lr.
 
-    Choose a small lr * weight_decay (for mu = 0.9 the root in the probe's docstring is real up to 2.6e-3) and few
-    steps: a decayed run on a full-batch scale-invariant loss turns chaotic once its norm has fallen, and then
-    amplifies rounding to order 1.
+    - `law`: the exponent of the growing learning rate: `sgd` (2t + 1), or `sign` (t + 1).
+    - `lr`: constant learning rate of the run with decay (no unit).
+    - `weight_decay`: weight decay of that run (no unit). lr * weight_decay must be small: with momentum 0.9 the root in the
+      docstring of the probe is real up to 2.6e-3.
+    - `momentum`: momentum of the optimizer in the arm (no unit).
+    - `steps`: length of the runs (steps). It is small: decay makes the norm of the weights smaller and so the effective learning
+      rate larger, and in a long run rounding errors would then grow to the size of the weights.
+    - `seed`: seed of the regression and the initial weight.
     """
 
     law: Literal["sgd", "sign"]
@@ -60,7 +75,13 @@ class ExponentialLrSettings:
 
 @dataclass(frozen=True)
 class FlatBufferSettings:
-    """`steps` is the length of each run, with gradients and without."""
+    """Settings of the probe flat_buffer.
+
+    - `lr`: learning rate of the first half of the steps; the second half has half of it (no unit).
+    - `weight_decay`: weight decay of the optimizer (no unit).
+    - `steps`: length of each run, with gradients and without (steps).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float = 0.1
     weight_decay: float = 0.6
@@ -70,7 +91,12 @@ class FlatBufferSettings:
 
 @dataclass(frozen=True)
 class LayoutsSettings:
-    """`steps` is the length of the run of each layout."""
+    """Settings of the probe layouts.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the run of each layout (steps).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -80,7 +106,14 @@ class LayoutsSettings:
 
 @dataclass(frozen=True)
 class MissingGradientsSettings:
-    """`part` selects the measures: a subject that refuses a NaN, a closure or a scaler fails only that part."""
+    """Settings of the probe missing_gradients.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `part`: the measures of the arm. An optimizer that refuses a NaN, a gradient scaler or a closure then fails only the claims
+      about that part.
+    - `steps`: length of the runs that have no fixed length (steps).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -91,7 +124,12 @@ class MissingGradientsSettings:
 
 @dataclass(frozen=True)
 class ParameterGroupsSettings:
-    """`steps` is the length of a run; the groups that join late are added after half of it."""
+    """Settings of the probe parameter_groups.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the constructor (no unit); the groups have multiples of them.
+    - `steps`: length of a run (steps); groups that join late are added after half of the steps.
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -101,7 +139,12 @@ class ParameterGroupsSettings:
 
 @dataclass(frozen=True)
 class RepeatedParametersSettings:
-    """With `repeated`, the probe also lists one weight twice, which an optimizer may refuse."""
+    """Settings of the probe repeated_parameters.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `repeated`: True to measure also a weight that is listed twice, which an optimizer may refuse.
+    - `seed`: seed of the weights.
+    """
 
     lr: float
     weight_decay: float
@@ -111,7 +154,14 @@ class RepeatedParametersSettings:
 
 @dataclass(frozen=True)
 class SchedulesSettings:
-    """With `tensor_lr`, the probe also gives the learning rate as a float32 tensor, an option of torch's optimizers."""
+    """Settings of the probe schedules.
+
+    - `lr`: largest learning rate of the schedules (no unit).
+    - `weight_decay`: weight decay of the constructor, and of the first step of the schedule of the weight decay (no unit).
+    - `steps`: length of a schedule (steps).
+    - `seed`: seed of the weights and the gradients.
+    - `tensor_lr`: True to measure also a learning rate that is a float32 tensor, which torch's optimizers accept.
+    """
 
     lr: float
     weight_decay: float
@@ -123,80 +173,79 @@ class SchedulesSettings:
 PROBES = (
     Probe(
         "harness.probes.handling.accumulation",
-        "Return what accumulation, reduction, clipping and batch size do to decay.",
+        "Return the effects of gradient accumulation, reduction, clipping and batch size on decay.",
         AccumulationSettings,
         {
             "summed_survival": (
                 "share of the distance between two starts that remains when gradients are summed, at the worst coordinate"
             ),
-            "averaged_survival": "the same when the sum is divided by the four micro-batches (fraction)",
-            "clipped_survival": "the same when each gradient is clipped to a norm of 0.05 before the step (fraction)",
-            "reduction_effect": "distance of the summed and the averaged survival (fraction)",
-            "micro_batch_error": "four backward passes a step against their sum given at once (fraction of max |w|)",
-            "decayed_without_update": "calls after the first update in which weights decay though gradients move none (calls)",
-            "clipped_penalty_factor": "one step on the clipped gradient of the penalty, weight_decay 0 (fraction of w)",
-            "epoch_ratio": "left at 4 times batch and weight decay, over left at the batch, after the same epochs (ratio)",
+            "averaged_survival": "this share when the sum is divided by the number of micro-batches, four (fraction)",
+            "clipped_survival": "this share when each gradient is clipped to a norm of 0.05 before the step (fraction)",
+            "reduction_effect": "difference between the summed and the averaged survival (fraction)",
+            "micro_batch_error": "four backward passes per step against one gradient, their sum (fraction of max |w|)",
+            "decayed_without_update": "calls of step() after the first update that decay the weights without an update (calls)",
+            "clipped_penalty_factor": "factor of a step on the clipped gradient of a penalty, weight_decay 0 (fraction of w)",
+            "epoch_ratio": "remaining share at 4 times batch and weight decay, over that at 1 time, after equal epochs (ratio)",
         },
     ),
     Probe(
         "harness.probes.handling.checkpoint",
-        "Return how far a resumed (or a copied) run is from the uninterrupted one, and what a loaded decay does.",
+        "Return the distance of a resumed or copied run from the uninterrupted run, and the factor of a step after a load.",
         CheckpointSettings,
         {
-            "first_step_error": "first step after a resume against the uninterrupted run (fraction of max |w|)",
-            "resume_error": "end of the resumed run against the uninterrupted one (fraction of max |w|)",
-            "deepcopy_error": "end of a deep copy of the optimizer against the original (fraction of max |w|)",
-            "pickle_error": "end of a pickled and restored optimizer against the original (fraction of max |w|)",
-            "loaded_factor": "one step without gradient after the checkpoint of `checkpoint` was loaded (fraction of w)",
+            "first_step_error": "weights after the first resumed step against the uninterrupted run (fraction of max |w|)",
+            "resume_error": "last weights of the resumed run against those of the uninterrupted run (fraction of max |w|)",
+            "deepcopy_error": "last weights of a deep copy of the optimizer against the original's (fraction of max |w|)",
+            "pickle_error": "last weights of a pickled and restored optimizer against the original's (fraction of max |w|)",
+            "loaded_factor": "factor of a step without gradient after the state named by `checkpoint` was loaded (fraction of w)",
         },
     ),
     Probe(
         "harness.probes.handling.exponential_lr",
-        "Return how far a decayed run is from one without decay whose learning rate grows.",
+        "Return the distance of a run with decay from a run without decay whose learning rate grows.",
         ExponentialLrSettings,
         {
-            "direction_error": "largest distance between the directions of the decayed run and of the growing learning rate",
-            "norm_ratio": "norm of the decayed run over that of the growing learning rate, at the end",
-            "other_exponent_error": "that distance when the growth is that of the other law (2t+1 for t+1)",
-            "constant_lr_error": "that distance when the learning rate does not grow: what decay changes",
-            "lr_growth": "learning rate that decay stands for at the end, over the first",
+            "direction_error": "largest distance between the directions of the run with decay and the run with growing lr",
+            "norm_ratio": "last norm of the run with decay, over that of the run with the growing learning rate",
+            "other_exponent_error": "`direction_error` if the learning rate grows with the exponent of the other law",
+            "constant_lr_error": "`direction_error` if the learning rate does not grow: the effect of decay",
+            "lr_growth": "last learning rate of the run with the growing learning rate, over its first",
             "effective_lr_gain": "effective learning rate at the end with decay, over that without decay",
         },
     ),
     Probe(
         "harness.probes.handling.flat_buffer",
-        "Return how far pieces end from the parameters, what becomes of padding, and what is left of an exempt parameter.",
+        "Return the distance of sharded pieces from the parameters, the padding, and the remaining share of an exempt parameter.",
         FlatBufferSettings,
         {
             "sharded_error": (
-                "worst distance of padded pieces, for 1, 2, 4 and 7 ranks, from the parameters (of the decay's effect)"
+                "largest distance of padded pieces, for 1, 2, 4 and 7 ranks, from the parameters (of the decay's effect)"
             ),
-            "padding": "largest number that ever stands in the padding at the end (1)",
-            "exempt_left_in_one_buffer": "share of an exempt parameter that remains in one buffer with the others (of w0)",
-            "exempt_left_in_its_own": "share of an exempt parameter that remains in a buffer of its own group (of w0)",
+            "padding": "largest number in the padding at the end of the runs (no unit)",
+            "exempt_left_in_one_buffer": "remaining share of an exempt parameter in one buffer with the others (of w0)",
+            "exempt_left_in_its_own": "remaining share of an exempt parameter in a buffer of its own group (of w0)",
         },
     ),
     Probe(
         "harness.probes.handling.layouts",
-        "Return how far each layout is from the plain matrix.",
+        "Return the distance of the last weights in each memory layout from those of the plain matrix.",
         LayoutsSettings,
         {
             "vector_error": "a vector against the matrix of the same numbers (fraction of max |w|)",
-            "transposed_error": "a matrix that lies transposed in memory against the plain one (fraction of max |w|)",
-            "strided_error": "a matrix with gaps in memory against the plain one (fraction of max |w|)",
+            "transposed_error": "a matrix that is stored transposed against the plain matrix (fraction of max |w|)",
+            "strided_error": "a matrix with gaps in memory against the plain matrix (fraction of max |w|)",
             "channels_last_error": "an image in channels-last layout against the plain matrix (fraction of max |w|)",
             "scalar_error": "twelve 0-dim tensors against the matrix of the same numbers (fraction of max |w|)",
             "beside_empty_error": "a matrix beside an empty tensor against the matrix alone (fraction of max |w|)",
             "large_error": "417 copies in one tensor, without gradients, against the matrix (fraction of max |w|)",
             "many_error": "300 copies as tensors of one group, without gradients, against the matrix (fraction of max |w|)",
-            "scalar_factor": "one step without gradient of a 0-dim weight (fraction of w)",
-            "expanded_refused": "whether a step on an expanded tensor is refused (1: yes)",
+            "scalar_factor": "factor of one step without gradient on a 0-dim weight (fraction of w)",
+            "expanded_refused": "1 if a step on an expanded tensor is refused, else 0",
         },
     ),
     Probe(
         "harness.probes.handling.missing_gradients",
-        "Return what gradients that are missing, zeroed or bad do to a weight and to its neighbour, or what "
-        "the other parts read.",
+        "Return the effects of missing, zero and bad gradients, or those of skipped steps or of a closure.",
         MissingGradientsSettings,
         {
             "without_gradient_changed": "elements that change in a weight whose gradient is None (elements)",
@@ -206,7 +255,7 @@ PROBES = (
             "hooked_factor": "share of a weight that remains when a hook sets its gradients to zero (fraction of w)",
             "beside_bad_changed": "elements that change in a weight because its neighbour's gradient is NaN (elements)",
             "skipped_changed": "elements that change in a step that torch's GradScaler skips (elements)",
-            "after_skip_changed": "elements in which the run with the skipped step differs from one without it (elements)",
+            "after_skip_changed": "elements in which the run with the skipped step differs from the run without it (elements)",
             "unscaled_changed": "elements in which two scaled steps, one unscaled before it, differ from plain steps (elements)",
             "closure_changed": "elements in which step(closure) differs from backward and step() (elements)",
             "gradient_changed": "elements of .grad that a step changes (elements)",
@@ -214,51 +263,51 @@ PROBES = (
     ),
     Probe(
         "harness.probes.handling.parameter_groups",
-        "Return how far grouped parameters are from the same ones alone, reordered, or joined late.",
+        "Return the distance of grouped parameters from the same parameters alone, in another order, or in a late group.",
         ParameterGroupsSettings,
         {
             "alone_error": "parameters in four groups against each of them alone with its group's options (fraction of max |w|)",
             "order_error": ("the same groups in the opposite order (fraction of max |w|)"),
             "exempt_error": "the group whose weight decay is 0 against a weight decay of 1e-16 (fraction of max |w|)",
-            "place_error": "two of four groups filled, options set by place, against each parameter alone (fraction of max |w|)",
+            "place_error": "two of four groups empty, options set by index, against each parameter alone (fraction of max |w|)",
             "joined_error": (
-                "a group that joins halfway, with a weight decay of its own, against a fresh one (fraction of max |w|)"
+                "a group that joins halfway, with its own weight decay, against a new optimizer (fraction of max |w|)"
             ),
-            "joined_default_error": "the same for a group that names none and gets the constructor's (fraction of max |w|)",
-            "reused_factor": "one step of a second optimizer that is built from the dicts of a first one (fraction of w)",
-            "defaults_written": "whether the constructor wrote weight_decay into the caller's dict (1: yes)",
+            "joined_default_error": "the same for a group that gets the constructor's weight decay (fraction of max |w|)",
+            "reused_factor": "factor of one step of a second optimizer that is built from the dicts of the first (fraction of w)",
+            "defaults_written": "1 if the constructor wrote weight_decay into the caller's dict, else 0",
         },
     ),
     Probe(
         "harness.probes.handling.repeated_parameters",
-        "Return the factor of a step of a shared weight, of a normalised one, and with `repeated` of one listed twice.",
+        "Return the factor of a step for a shared weight, a normalised weight and, with `repeated`, a weight listed twice.",
         RepeatedParametersSettings,
         {
-            "tied_factor": "one step without gradient of a table that embedding and head share (fraction of w)",
-            "normalised_factor": "one step of a weight-normalised layer, length and direction decayed (fraction of w)",
-            "direction_decay_change": "the same with the direction alone decayed: largest change (fraction of w)",
-            "direction_factor": "what that step leaves of the direction itself (fraction of v)",
-            "repeated_factor": "one step without gradient of a weight that is listed twice, with `repeated` (fraction of w)",
-            "repeat_warnings": "warnings of the constructor that is given it, with `repeated` (warnings)",
-            "overlap_refused": "whether a weight in two groups is refused, with `repeated` (1: yes)",
+            "tied_factor": "factor of one step without gradient on a table that embedding and head share (fraction of w)",
+            "normalised_factor": "factor of one step on a weight-normalised layer, length and direction decayed (fraction of w)",
+            "direction_decay_change": "largest change of that layer's weight if only the direction is decayed (fraction of w)",
+            "direction_factor": "factor of the direction in that step (fraction of v)",
+            "repeated_factor": "factor of a step without gradient on a weight listed twice, with `repeated` (fraction of w)",
+            "repeat_warnings": "warnings of the constructor for a weight that is listed twice, with `repeated` (warnings)",
+            "overlap_refused": "1 if a weight in two groups is refused, else 0, with `repeated`",
         },
     ),
     Probe(
         "harness.probes.handling.schedules",
-        "Return how well decay follows torch's schedulers, a schedule of the weight decay, and a rate of zero.",
+        "Return the errors of decay under torch's schedulers, a schedule of the weight decay, and a learning rate of zero.",
         SchedulesSettings,
         {
             "scheduler_error": (
-                "worst departure from prod(1 - lr_t x weight_decay) under six of torch's schedulers (fraction of w)"
+                "largest distance from prod(1 - lr_t x weight_decay) under six of torch's schedulers (fraction of w)"
             ),
-            "decays_written": "groups whose weight_decay is another after a schedule of the learning rate (elements)",
-            "decay_schedule_error": "departure from prod(1 - lr x weight_decay_t) when each step has its own (fraction of w)",
+            "decays_written": "groups whose weight_decay has changed after a schedule of the learning rate (elements)",
+            "decay_schedule_error": "distance from prod(1 - lr x weight_decay_t) in a schedule of weight decay (fraction of w)",
             "moved_at_zero_lr": "weights with a gradient that a step at a learning rate of zero changes (elements)",
             "falling_survival": "share of the distance between two starts that a falling rate leaves, at the worst coordinate",
-            "rising_survival": "the same under the same rates backwards (fraction)",
-            "order_effect": "distance of the ends of the falling and the rising run (of a weight)",
-            "tensor_lr_factor": "one step at a learning rate given as a float32 tensor, with `tensor_lr` (fraction of w)",
-            "tensor_lr_error": "its distance from 1 - lr x weight_decay (fraction of w)",
+            "rising_survival": "this share with the same learning rates in reverse order (fraction)",
+            "order_effect": "distance between the last weights of the falling and the rising run (of a weight)",
+            "tensor_lr_factor": "factor of a step at a learning rate that is a float32 tensor, with `tensor_lr` (fraction of w)",
+            "tensor_lr_error": "distance of that factor from 1 - lr x weight_decay (fraction of w)",
         },
     ),
 )

@@ -36,7 +36,7 @@ CLIP = 0.05  # far below the norm of the gradients that are given
 
 
 def run(make: Factory, settings: AccumulationSettings) -> dict[str, Measurement]:
-    """Return what accumulation, reduction, clipping and batch size do to decay."""
+    """Return the effects of gradient accumulation, reduction, clipping and batch size on decay."""
     remaining = (1 - settings.lr * settings.weight_decay) ** settings.steps
     changes: dict[str, Callable[[Tensor], None]] = {
         "summed_survival": lambda weight: None,
@@ -86,13 +86,13 @@ def _survival(make: Factory, settings: AccumulationSettings, change: Callable[[T
 def _survival_tolerance(settings: AccumulationSettings) -> float:
     """Return the rounding error of a survival.
 
-    SGD's gradients carry weights of up to 4 to 40: each step rounds a difference of 1 by 40 EPS, four times.
+    Under SGD the gradients move weights of size 4 to sizes of up to 40: each step rounds a difference of 1 four times by 40 EPS.
     """
     return 160 * EPS * settings.steps
 
 
 def _micro_batches(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Compare gradients that backward passes accumulate with their sum given at once."""
+    """Return the distance between a run whose backward passes accumulate gradients and a run with the sum of the gradients."""
     (start,) = matrices(1, seed=settings.seed)
     rows = noise_gradients(settings.steps * MICRO_BATCHES, 1, seed=settings.seed)
     updates = [rows[first : first + MICRO_BATCHES] for first in range(0, len(rows), MICRO_BATCHES)]
@@ -110,9 +110,9 @@ def _micro_batches(make: Factory, settings: AccumulationSettings) -> Measurement
 
 
 def _decays_without_update(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Count the calls in which weights decay although the gradients alone would move none, from the first update on.
+    """Return the number of calls that decay the weights without an update, from the first update on.
 
-    A run without decay finds the calls that update; a run on zero gradients finds the calls that decay.
+    A run without decay shows which calls update. A run with zero gradients shows which calls decay.
     """
     (start,) = matrices(1, seed=settings.seed)
     calls = 2 * MICRO_BATCHES
@@ -137,7 +137,7 @@ def _changing_calls(
 
 
 def _sum(batches: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Add the gradients in the order in which backward accumulates them."""
+    """Return the sum of the gradients, added in the order in which backward accumulates them."""
     total = batches[0][0]
     for (gradient,) in batches[1:]:
         total = total + gradient
@@ -163,7 +163,7 @@ def _clipped_penalty(make: Factory, settings: AccumulationSettings) -> Measureme
 
 
 def _epoch_ratio(make: Factory, settings: AccumulationSettings) -> Measurement:
-    """Return the share left at k times the batch and weight decay, over the share left at the small batch, after equal epochs."""
+    """Return the remaining share at k times batch and weight decay, over the share at the small batch, after equal epochs."""
     left = []
     for factor in (1, MICRO_BATCHES):
         weights = parameters(matrices(1, seed=settings.seed))

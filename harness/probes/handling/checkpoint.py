@@ -35,13 +35,13 @@ from harness.subject.stepping import run_steps
 
 SHARES = (1.0, 0.5)  # (weight decay) of the two groups
 BUILT = (3.0, 2.5)  # (lr, weight decay) with which the loading optimizer is built, as multiples of the checkpoint's
-SINGLE = torch.finfo(torch.float32).eps
+FLOAT32_EPS = torch.finfo(torch.float32).eps
 ADAM_EPS, BETA1, MOMENTUM_DECAY = 1e-8, 0.9, 4e-3  # torch's defaults
 FLAG = "decoupled_weight_decay"  # torch's Adams select coupled or decoupled decay by this group key
 
 
 def run(make: Factory, settings: CheckpointSettings) -> dict[str, Measurement]:
-    """Return how far a resumed (or a copied) run is from the uninterrupted one, and what a loaded decay does."""
+    """Return the distance of a resumed or copied run from the uninterrupted run, and the factor of a step after a load."""
     rows = noise_gradients(2 * settings.steps, len(SHARES), seed=settings.seed)
     first, later = rows[: settings.steps], rows[settings.steps :]
     weights = parameters(matrices(len(SHARES), seed=settings.seed))
@@ -78,12 +78,12 @@ def _resume(
 
 
 def _resume_measurement(value: float, settings: CheckpointSettings, *, effect: float) -> Measurement:
-    """Return a distance whose tolerance is one float32 rounding of an update of size lr.
+    """Return the measurement of a distance; its tolerance is one float32 rounding of an update of size lr.
 
     Loading casts the state to the weight's dtype: a number that was kept in float32 (NAdam's product of momenta) is
     continued in float64.
     """
-    return Measurement(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * SINGLE / 2, effect=effect)
+    return Measurement(value, "fraction of max |w|", expected=0.0, tolerance=settings.lr * FLOAT32_EPS / 2, effect=effect)
 
 
 def _built(make: Factory, settings: CheckpointSettings, weights: Sequence[Tensor], lr: float = 1.0, decay: float = 1.0) -> Any:
@@ -112,7 +112,7 @@ def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: Checkpoint
 
 
 def _loaded(make: Factory, settings: CheckpointSettings) -> Measurement:
-    """Return the factor of one step without gradient after a checkpoint of no steps was loaded."""
+    """Return the factor of one step without gradient after the state of an optimizer that has taken no step was loaded."""
     weights = parameters(matrices(1, seed=settings.seed))
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)
     optimizer.load_state_dict(_state(optimizer, weights, settings))
@@ -123,8 +123,8 @@ def _loaded(make: Factory, settings: CheckpointSettings) -> Measurement:
     # The two laws differ by h |l - 1 / |w||, and 1 / |w| needs one more rounding of h / |w|.
     effect = min(decay, abs(decay - settings.lr / abs(before)))
     measurement = factor_measurement(after / before, expected, steps=2, effect=effect)
-    single = settings.law == "coupled_nadam"  # torch's NAdam keeps the product of its momenta in float32
-    return replace(measurement, tolerance=settings.lr * SINGLE) if single else measurement
+    float32_state = settings.law == "coupled_nadam"  # torch's NAdam keeps the product of its momenta in float32
+    return replace(measurement, tolerance=settings.lr * FLOAT32_EPS) if float32_state else measurement
 
 
 def _state(optimizer: Any, weights: Sequence[Tensor], settings: CheckpointSettings) -> Any:

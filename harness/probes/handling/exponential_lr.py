@@ -28,7 +28,7 @@ _OTHER = {"sgd": "sign", "sign": "sgd"}
 
 
 def run(make: Any, settings: ExponentialLrSettings) -> dict[str, Measurement]:
-    """Return how far a decayed run is from one without decay whose learning rate grows."""
+    """Return the distance of a run with decay from a run without decay whose learning rate grows."""
     root, ((loss,), start) = _root(settings), regression(settings.seed)
     decayed = _decayed(make, settings, loss=loss, start=start)
     growing = _growing(make, settings, loss=loss, start=decayed[0], law=settings.law)

@@ -1,7 +1,7 @@
 """Probe flat_buffer: steps on a flat, padded, sharded buffer compared with steps on the parameters in it.
 
 Sharded training lays parameters end to end, pads to a multiple of the number of ranks, and gives each rank an equal
-piece. Here one process plays all ranks: each piece has its own optimizer. Under an element-wise update rule, ranks,
+piece. Here one process steps all pieces, each with its own optimizer. Under an element-wise update rule, ranks,
 neighbours and padding must not change the result. Options of a single parameter are lost: in one buffer, two groups
 share one weight decay, and an exempt bias decays by (1 - lr x weight_decay)^T like all other weights. One buffer for
 each group keeps the exemption.
@@ -26,7 +26,7 @@ RANKS = (1, 2, 4, 7)  # 7 ranks need five padding elements
 
 
 def run(make: Factory, settings: FlatBufferSettings) -> dict[str, Measurement]:
-    """Return how far pieces end from the parameters, what becomes of padding, and what is left of an exempt parameter."""
+    """Return the distance of sharded pieces from the parameters, the padding, and the remaining share of an exempt parameter."""
     starts, gradients = _starts_and_gradients(settings)
     whole = _flat(_run(make, settings, starts, gradients))
     undecayed = _flat(_run(make, settings, starts, gradients, decay=0.0))
@@ -69,7 +69,7 @@ def _exempt(make: Factory, settings: FlatBufferSettings, starts: Sequence[Tensor
 
 
 def _starts_and_gradients(settings: FlatBufferSettings) -> tuple[list[Tensor], list[Tensor]]:
-    """Return starts of both signs, none near zero, and gradients [steps, *shape] whose sizes spread over four decades."""
+    """Return starts of both signs, none near zero, and gradients [steps, *shape] of sizes from 0.01 to 100."""
     generator = torch.Generator().manual_seed(settings.seed)
     starts, gradients = [], []
     for shape in SHAPES:

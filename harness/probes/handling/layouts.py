@@ -1,10 +1,10 @@
 """Probe layouts: decay of tensors that differ in shape or in their layout in memory.
 
-The same twelve numbers and gradients are held as a matrix, as scalars, as a vector, as a transposed matrix, as every
+The same twelve numbers and gradients are stored as a matrix, as scalars, as a vector, as a transposed matrix, as every
 second column of a wider matrix, and as a channels-last image. An element-wise optimizer must take all of them along
-the same path. An empty tensor must not stop the others. Copies of the matrix must decay like the matrix, in one large
-tensor or as a long list of tensors. An expanded tensor stores one number for several elements, and torch refuses to
-write into it.
+the same path. An empty tensor must not prevent the steps of the others. Copies of the matrix must decay like the
+matrix, in one large tensor or as a long list of tensors. An expanded tensor stores one number for several elements, and
+torch refuses to write into it.
 Source: the PyTorch documentation of torch.nn.Parameter and of tensor views.
 """
 
@@ -34,7 +34,7 @@ LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 def run(make: Factory, settings: LayoutsSettings) -> dict[str, Measurement]:
-    """Return how far each layout is from the plain matrix."""
+    """Return the distance of the last weights in each memory layout from those of the plain matrix."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
     (plain,) = _run(make, settings, [start.clone()], [[row] for row in rows])
     effect = settings.lr * settings.weight_decay
@@ -92,7 +92,7 @@ def _scalar(make: Factory, settings: LayoutsSettings) -> Measurement:
 
 
 def _expanded(make: Factory, settings: LayoutsSettings) -> Measurement:
-    """Return 1 if a step is refused on an expanded tensor, three elements that share one number in memory."""
+    """Return 1 if a step on an expanded tensor (three elements that share one number in memory) is refused, else 0."""
     # The number has 63 others behind it: a kernel that treats the three elements as neighbours
     # writes into them, and not into memory of other tensors.
     weight = torch.nn.Parameter(torch.ones(64, dtype=torch.float64)[:1].expand(3))

@@ -39,7 +39,7 @@ SCALE = 1024.0  # a power of two, so unscaling is exact
 
 
 def run(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurement]:
-    """Return what gradients that are missing, zeroed or bad do to a weight and to its neighbour, or what the other parts read."""
+    """Return the effects of missing, zero and bad gradients, or those of skipped steps or of a closure."""
     if settings.part == "skipped_step":
         return _skipped(make, settings)
     if settings.part == "bad_gradient":

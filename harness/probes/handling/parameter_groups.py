@@ -36,7 +36,7 @@ BARELY = 1e-16  # too small to change a bit of a float64 weight, but not the spe
 
 
 def run(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Measurement]:
-    """Return how far grouped parameters are from the same ones alone, reordered, or joined late."""
+    """Return the distance of grouped parameters from the same parameters alone, in another order, or in a late group."""
     starts = matrices(len(SHARES), seed=settings.seed)
     rows = noise_gradients(settings.steps, len(SHARES), seed=settings.seed)
     order = list(range(len(SHARES)))

@@ -45,7 +45,7 @@ class _Tied(nn.Module):
 
 
 def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
-    """Return the factor of a step of a shared weight, of a normalised one, and with `repeated` of one listed twice."""
+    """Return the factor of a step for a shared weight, a normalised weight and, with `repeated`, a weight listed twice."""
     measurements = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
     if not settings.repeated:
         return measurements

@@ -52,7 +52,7 @@ class _Driven(torch.optim.Optimizer):
 
 
 def run(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
-    """Return how well decay follows torch's schedulers, a schedule of the weight decay, and a rate of zero."""
+    """Return the errors of decay under torch's schedulers, a schedule of the weight decay, and a learning rate of zero."""
     errors, written = zip(*(_scheduled(make, settings, name) for name in SCHEDULERS), strict=True)
     decay = settings.lr * settings.weight_decay
     tolerance = 6 * EPS * settings.steps
@@ -69,7 +69,7 @@ def run(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
 
 
 def _scheduled(make: Factory, settings: SchedulesSettings, name: str) -> tuple[float, float]:
-    """Return the largest departure from the product of the factors, and the number of groups whose weight decay was rewritten."""
+    """Return the largest distance from the product of the factors, and the number of groups whose weight decay was rewritten."""
     weights, decays = parameters(matrices(2, seed=settings.seed)), [share * settings.weight_decay for share in SHARES]
     groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
     optimizer = make(groups, lr=settings.lr, weight_decay=settings.weight_decay)
@@ -90,7 +90,7 @@ def _departure(weight: Tensor, start: Tensor, expected: float) -> float:
 
 
 def _decay_schedule(make: Factory, settings: SchedulesSettings) -> float:
-    """Return the departure from the product of the factors when every step has its own weight decay."""
+    """Return the distance from the product of the factors when every step has its own weight decay."""
     weights = parameters(matrices(1, seed=settings.seed))
     start, expected = weights[0].detach().clone(), 1.0
     optimizer = make(weights, lr=settings.lr, weight_decay=settings.weight_decay)

@@ -16,7 +16,13 @@ Rule = Literal["adamw", "adam_l2", "sgd_l2"]
 
 @dataclass(frozen=True)
 class DifferentiableStepSettings:
-    """A run of `steps` steps with the learning rate halved midway; the subject gets `weight_decay` as a tensor with gradient."""
+    """Settings of the probe differentiable_step.
+
+    - `lr`: learning rate of the first half of the steps; the second half has half of it (no unit).
+    - `weight_decay`: weight decay (no unit); the optimizer gets it as a tensor that requires a gradient.
+    - `steps`: length of the run (steps).
+    - `seed`: seed of the gradients.
+    """
 
     lr: float = 0.1
     weight_decay: float = 0.6
@@ -26,7 +32,15 @@ class DifferentiableStepSettings:
 
 @dataclass(frozen=True)
 class ImplementationPathsSettings:
-    """`rule` selects the formula that the subject is compared with; `complex_weights` adds complex tensors, which some refuse."""
+    """Settings of the probe implementation_paths.
+
+    - `rule`: the update rule that the weights are compared with: `adamw`, `adam_l2` or `sgd_l2` (momentum 0.9).
+    - `lr`, `weight_decay`: learning rate and weight decay of the first parameter group (no unit); the second group has 0.75 and 2
+      times these values.
+    - `steps`: length of the run (steps).
+    - `complex_weights`: True if the run also has complex tensors, which some implementations refuse.
+    - `seed`: seed of the weights and the gradients.
+    """
 
     rule: Rule
     lr: float = 0.2
@@ -38,7 +52,15 @@ class ImplementationPathsSettings:
 
 @dataclass(frozen=True)
 class RoundingRemediesSettings:
-    """`copies` is the number of copies of every weight: many for a subject that draws random numbers, whose mean is judged."""
+    """Settings of the probe rounding_remedies.
+
+    - `copies`: number of copies of every weight (no unit). With more than 1 only the mean remaining share is measured, with its
+      standard error: an optimizer that rounds at random needs many copies.
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the run without gradient (steps).
+    - `noisy_steps`: length of the runs with gradients (steps).
+    - `seed`: seed of the gradients.
+    """
 
     copies: int = 1
     lr: float = 2.0e-3
@@ -52,8 +74,13 @@ class RoundingRemediesSettings:
 class RoundingThresholdSettings:
     """Settings of the probe rounding_threshold.
 
-    `lr_decay` is lr x weight_decay (at weight_decay 0.5); `factor_bits` the precision of 1 - lr_decay in bits; with
-    `finite` the weights are expected to stay finite, else none of them. `noisy_steps` adds two runs with gradients.
+    - `dtype`: number format of the weights.
+    - `lr_decay`: lr x weight_decay (no unit); the weight decay is 0.5 and lr is twice this number.
+    - `factor_bits`: precision of the factor 1 - lr_decay (bits of the significand).
+    - `steps`: length of the run without gradient (steps).
+    - `finite`: True if all weights are expected to be finite after the run; False if none is.
+    - `noisy_steps`: length of two further runs, with gradients (steps); 0 means that there are none.
+    - `seed`: seed of the gradients.
     """
 
     dtype: Literal["bfloat16", "float16", "float32"]
@@ -67,7 +94,12 @@ class RoundingThresholdSettings:
 
 @dataclass(frozen=True)
 class SparseGradientSettings:
-    """`refused` is the expected value of the measure `refused`; `untouched_left` is expected to be 1 in both cases."""
+    """Settings of the probe sparse_gradient.
+
+    - `refused`: True if a step on a sparse gradient is expected to raise an exception.
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the runs (steps).
+    """
 
     refused: bool
     lr: float = 0.1
@@ -77,7 +109,13 @@ class SparseGradientSettings:
 
 @dataclass(frozen=True)
 class StepInBackwardSettings:
-    """`passes` is the number of backward passes per update in the second experiment."""
+    """Settings of the probe step_in_backward.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizers (no unit).
+    - `steps`: length of the first experiment (steps).
+    - `passes`: number of backward passes in an update of the second experiment (passes).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float = 0.1
     weight_decay: float = 0.6
@@ -89,63 +127,63 @@ class StepInBackwardSettings:
 PROBES = (
     Probe(
         "harness.probes.numerics.differentiable_step",
-        "Return the two derivatives of the mean weight, over their closed forms.",
+        "Return the derivatives of the last weights by weight_decay and by the starting weights.",
         DifferentiableStepSettings,
         {
-            "by_decay": "derivative of the summed last weights by weight_decay, over its closed form (1)",
-            "by_start": "derivative of a last weight by its starting value: the product of the decay factors (1)",
+            "by_decay": "derivative of the sum of the last weights by weight_decay, over its closed form (no unit)",
+            "by_start": "mean derivative of a last weight by its starting value: the product of the decay factors (no unit)",
         },
     ),
     Probe(
         "harness.probes.numerics.implementation_paths",
-        "Return the worst distance from the rule over the float64, the float32 and the complex tensors.",
+        "Return the largest distance from the update rule of the float64, the float32 and the complex tensors.",
         ImplementationPathsSettings,
         {
-            "worst_double": "worst distance from the rule over float64 tensors (of the decay's effect)",
-            "worst_single": "worst distance from the rule over float32 tensors (of the decay's effect)",
-            "worst_complex": "worst distance from the rule over complex tensors, each part by itself (of the decay's effect)",
+            "worst_double": "largest distance from the rule over float64 tensors (of the decay's effect)",
+            "worst_single": "largest distance from the rule over float32 tensors (of the decay's effect)",
+            "worst_complex": "largest distance from the rule over complex tensors, as two real parts (of the decay's effect)",
         },
     ),
     Probe(
         "harness.probes.numerics.rounding_remedies",
-        "Return the mean of what is left, with its error, and how far runs with gradients lie from the rounded float32 run.",
+        "Return the mean remaining share of the weights, and the distance of runs with gradients from the rounded float32 run.",
         RoundingRemediesSettings,
         {
-            "left": "mean bfloat16 weight left after the steps without gradient (of w0)",
+            "left": "mean bfloat16 weight after the steps without gradient (of w0)",
             "differing": "bfloat16 weights that differ from the float32 run's, rounded, under gradients (share of weights)",
-            "felt": "what decay takes on average from bfloat16 weights under gradients, over what it takes in float32 (ratio)",
+            "felt": "mean effect of decay on bfloat16 weights under gradients, over the effect on float32 weights (ratio)",
         },
     ),
     Probe(
         "harness.probes.numerics.rounding_threshold",
-        "Return which share of the weights decays, how strongly, what many steps leave, and whether gradients change that.",
+        "Return the share of the weights that decay, their mean and extreme decay, and the share that decays under gradients.",
         RoundingThresholdSettings,
         {
-            "moved": "weights that decay moved at all (share of weights)",
-            "left": "mean of what the steps leave of the weights (of w0)",
-            "strength_least": "decay of the weight that lost least, over what lr x weight_decay asks for (ratio)",
-            "strength_mean": "mean decay over what lr x weight_decay asks for (ratio)",
-            "strength_most": "decay of the weight that lost most, over what lr x weight_decay asks for (ratio)",
-            "not_finite": "weights that are no numbers after the steps (share of weights)",
+            "moved": "weights that decay changed (share of weights)",
+            "left": "mean weight after the steps (of w0)",
+            "strength_least": "smallest decay of a weight, over the exact decay 1 - (1 - lr x weight_decay)^steps (ratio)",
+            "strength_mean": "mean decay of the weights, over that exact decay (ratio)",
+            "strength_most": "largest decay of a weight, over that exact decay (ratio)",
+            "not_finite": "weights that are NaN or infinite after the steps (share of weights)",
             "changed_by_decay": "weights that decay changes by the end of a run with gradients (share of weights)",
         },
     ),
     Probe(
         "harness.probes.numerics.sparse_gradient",
-        "Return whether a step on a sparse gradient is refused, and what is left of rows with and without a gradient.",
+        "Return 1 if a step on a sparse gradient is refused, and the changes of rows with and without a gradient.",
         SparseGradientSettings,
         {
-            "refused": "whether a step on a sparse gradient raises (1 if so)",
-            "untouched_left": "mean share that remains of the rows without a gradient (of w0)",
+            "refused": "1 if a step on a sparse gradient raises an exception, else 0",
+            "untouched_left": "mean remaining share of the rows without a gradient (of w0)",
             "unlike_dense": (
-                "largest distance of rows that no gradient named from their place under dense ones; 0 if refused (of w)"
+                "largest distance of the rows without a gradient from these rows under dense gradients; 0 if refused (of w)"
             ),
-            "named_moved": "mean change of the row that the gradient named (of w0)",
+            "named_moved": "mean change of the row with a gradient (of w0)",
         },
     ),
     Probe(
         "harness.probes.numerics.step_in_backward",
-        "Return how many elements differ between the two ways, and how often an update of several passes decays.",
+        "Return the elements that differ from one step over all parameters, and the decays of an update of several passes.",
         StepInBackwardSettings,
         {
             "differing": "elements that differ between steps in backward and one step over all parameters (elements)",

@@ -20,7 +20,7 @@ from harness.subject.stepping import set_lr, step_once
 
 
 def run(make: Factory, settings: DifferentiableStepSettings) -> dict[str, Measurement]:
-    """Return the two derivatives of the mean weight, over their closed forms."""
+    """Return the derivatives of the last weights by weight_decay and by the starting weights."""
     decay = torch.tensor(settings.weight_decay, dtype=torch.float64, requires_grad=True)
     start = torch.tensor([2.0, -0.3, 0.05, -4.0], dtype=torch.float64, requires_grad=True)
     path = _run(make, settings, start, decay)

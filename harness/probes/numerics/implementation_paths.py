@@ -2,7 +2,7 @@
 
 Two groups with their own lr and decay hold float64, transposed, float32 and, with `complex_weights`, complex tensors
 side by side, on given gradients. The rule is implemented again here, in float64 (Kingma and Ba; Loshchilov and Hutter
-2019; torch's documented algorithms); a complex number is treated as two real ones. A distance is the worst at any
+2019; torch's documented algorithms); a complex number is treated as two real ones. A distance is the largest at any
 step, over the largest change that decay makes to that tensor: it is 1 where decay is missing.
 """
 
@@ -39,7 +39,7 @@ class _TensorInput:
 
 
 def run(make: Factory, settings: ImplementationPathsSettings) -> dict[str, Measurement]:
-    """Return the worst distance from the rule over the float64, the float32 and the complex tensors."""
+    """Return the largest distance from the update rule of the float64, the float32 and the complex tensors."""
     tensors = _tensor_inputs(settings)
     paths = _measured_paths(make, tensors, settings)
     distances: dict[str, list[tuple[float, float]]] = {}
@@ -93,7 +93,7 @@ def _laid_out(kind: str, values: Tensor) -> Tensor:
 
 
 def _distance(tensor: _TensorInput, path: Tensor, settings: ImplementationPathsSettings) -> tuple[float, float]:
-    """Return the worst distance from the rule and its rounding tolerance, both over the decay's effect."""
+    """Return the largest distance from the rule and its rounding tolerance, both over the decay's effect."""
     expected = _path_of_rule(settings.rule, tensor, tensor.weight_decay)
     effect = float((expected - _path_of_rule(settings.rule, tensor, 0.0)).abs().max())
     eps = torch.finfo(path.dtype).eps

@@ -1,6 +1,6 @@
 """Probe rounding_remedies: master weights, compensated sums and stochastic rounding of bfloat16 weights.
 
-x = lr x weight_decay = 1e-3 is half of the least decay that moves a bfloat16 weight, so bfloat16 alone loses it. The
+x = lr x weight_decay = 1e-3 is half of the least decay that moves a bfloat16 weight, so plain bfloat16 weights do not decay. The
 weights fill a binade, in `copies` copies. Without a gradient, (1 - x)^T should be left on average: under stochastic
 rounding exactly in expectation (within the standard error of the mean), under the other remedies up to one rounding of
 the last weight, at most half a unit in the last place or 2^-8. With gradients, weights that are rounded from a float32
@@ -23,7 +23,7 @@ MANTISSAS = 128  # every bfloat16 number of a binade
 
 
 def run(make: Factory, settings: RoundingRemediesSettings) -> dict[str, Measurement]:
-    """Return the mean of what is left, with its error, and how far runs with gradients lie from the rounded float32 run."""
+    """Return the mean remaining share of the weights, and the distance of runs with gradients from the rounded float32 run."""
     start = (1 + torch.arange(MANTISSAS) / MANTISSAS).repeat_interleave(settings.copies)
     idle = torch.zeros(settings.steps, 1)
     ratio = _run(make, settings, start.bfloat16(), gradients=idle).double() / start.double()

@@ -1,4 +1,4 @@
-"""Probe rounding_threshold: the smallest lr x weight_decay that survives rounding, and its strength just above.
+"""Probe rounding_threshold: the smallest lr x weight_decay that changes a rounded weight, and its effect just above.
 
 The weights fill one binade evenly, m = 1, 1 + 1/n, ... with a zero gradient. A step computes w x fl(1 - x), where
 x = lr x weight_decay, and rounds to the weight's own precision, half to even. The unit in the last place is u = 2^-7
@@ -34,7 +34,7 @@ WEIGHTS = {"bfloat16": 128, "float16": 256, "float32": 2048}  # all bfloat16 num
 
 
 def run(make: Factory, settings: RoundingThresholdSettings) -> dict[str, Measurement]:
-    """Return which share of the weights decays, how strongly, what many steps leave, and whether gradients change that."""
+    """Return the share of the weights that decay, their mean and extreme decay, and the share that decays under gradients."""
     count = WEIGHTS[settings.dtype]
     start = [1 + index / count for index in range(count)]
     end = _run(make, settings, start, gradients=torch.zeros(settings.steps, count), decay=0.5).double()

@@ -19,7 +19,7 @@ ROWS, NAMED = 5, 1
 
 
 def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Measurement]:
-    """Return whether a step on a sparse gradient is refused, and what is left of rows with and without a gradient."""
+    """Return 1 if a step on a sparse gradient is refused, and the changes of rows with and without a gradient."""
     start = torch.tensor([[1.5, -0.2], [0.3, -2.0], [0.9, 4.0], [-0.05, 1.1], [-3.0, 0.6]], dtype=torch.float64)
     table = torch.nn.Parameter(start.clone())
     optimizer = make([table], lr=settings.lr, weight_decay=settings.weight_decay)
@@ -49,7 +49,7 @@ def run(make: Factory, settings: SparseGradientSettings) -> dict[str, Measuremen
 
 
 def _distance_to_dense(table: Tensor, dense: Tensor, settings: SparseGradientSettings, *, refused: bool) -> Measurement:
-    """Return the largest distance of rows that no gradient named from those under dense gradients; 0 if refused."""
+    """Return the largest distance of the rows without a gradient from these rows under dense gradients; 0 if refused."""
     others = [row for row in range(ROWS) if row != NAMED]
     ours, theirs = table.detach()[others], dense.detach()[others]
     distance = 0.0 if refused else float(((ours - theirs) / theirs).abs().max())

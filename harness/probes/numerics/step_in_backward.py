@@ -26,7 +26,7 @@ from harness.subject.stepping import step_once
 
 
 def run(make: Factory, settings: StepInBackwardSettings) -> dict[str, Measurement]:
-    """Return how many elements differ between the two ways, and how often an update of several passes decays."""
+    """Return the elements that differ from one step over all parameters, and the decays of an update of several passes."""
     together, apart = (_train(make, settings, in_backward=in_backward) for in_backward in (False, True))
     differing = sum(int((ours != theirs).sum()) for ours, theirs in zip(together, apart, strict=True))
     elements = sum(weight.numel() for weight in together)

@@ -17,7 +17,14 @@ RIVALS: tuple[Law, ...] = ("decoupled", "decay_after", "independent", "proximal"
 
 @dataclass(frozen=True)
 class ConstantGradientSettings:
-    """`law` names the normalised gradient s; `eps` is the one that the subject was built with (adamw only)."""
+    """Settings of the probe constant_gradient.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the first parameter group (no unit); the second group has 0.75 and 2
+      times these values. The learning rate is halved after half of the steps.
+    - `law`: the normalised gradient s of the closed form: `adamw` (g / (|g| + eps)), `sgd` (g) or `sign` (the sign of g).
+    - `steps`: length of the run (steps).
+    - `eps`: eps of the optimizer in the arm (unit of a gradient); only `adamw` uses it.
+    """
 
     lr: float
     weight_decay: float
@@ -28,7 +35,14 @@ class ConstantGradientSettings:
 
 @dataclass(frozen=True)
 class DecayRangeSettings:
-    """`hidden` is the decay that is expected at weight_decay 0; `lr` is a power of two, so that the points are exact."""
+    """Settings of the probe decay_range.
+
+    - `lr`: learning rate (no unit), a power of two, so that lr x weight_decay is exact at every measured value.
+    - `weight_decay`: weight decay of the first constructor call and of the effect sizes (no unit).
+    - `hidden`: the decay that is expected at a weight decay of 0 (no unit).
+    - `steps`: length of the run that is compared with torch's Adam (steps).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -39,9 +53,15 @@ class DecayRangeSettings:
 
 @dataclass(frozen=True)
 class FixedPointSettings:
-    """`law` names the point of rest; `linear_to_zero` is for adaptive subjects, which chatter at a constant lr.
+    """Settings of the probe fixed_point.
 
-    `momentum` and `eps` are those that the subject was built with; `eps` is read by finite_eps alone.
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `law`: the closed form of the point of rest; the docstring of the probe lists them.
+    - `schedule`: `constant`, or `linear_to_zero` for adaptive optimizers, which oscillate around the point of rest at a constant
+      learning rate.
+    - `steps`: length of the run (steps).
+    - `momentum`: momentum of the optimizer in the arm (no unit).
+    - `eps`: eps of the optimizer in the arm (unit of a gradient); only `finite_eps` uses it.
     """
 
     lr: float
@@ -55,7 +75,13 @@ class FixedPointSettings:
 
 @dataclass(frozen=True)
 class ImpulseResponseSettings:
-    """`rising` climbs linearly to `lr` and `falling` is the same learning rates in reverse."""
+    """Settings of the probe impulse_response.
+
+    - `lr`, `weight_decay`: learning rate (the largest of the schedule) and weight decay of the first parameter group (no unit);
+      the second group has 0.75 and 2 times these values.
+    - `schedule`: `constant`, `rising` (linear, up to `lr`), or `falling` (the same learning rates in reverse order).
+    - `steps`: length of the run (steps).
+    """
 
     lr: float
     weight_decay: float
@@ -65,7 +91,14 @@ class ImpulseResponseSettings:
 
 @dataclass(frozen=True)
 class ScaleFreenessSettings:
-    """`scale` is the largest factor, and 1 / scale the smallest."""
+    """Settings of the probe scale_freeness.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the first parameter group (no unit); the second group has 0.75 and 2
+      times these values. The learning rate is halved after half of the steps.
+    - `steps`: length of the run (steps).
+    - `scale`: largest factor of a gradient; the smallest factor is 1 / scale (no unit).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -76,7 +109,15 @@ class ScaleFreenessSettings:
 
 @dataclass(frozen=True)
 class SuperpositionSettings:
-    """`law` is what the subject is held to; `momentum` is the momentum that coupled_momentum assumes."""
+    """Settings of the probe superposition.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the first parameter group (no unit); the second group has 0.75 and 2
+      times these values. The learning rate is halved after half of the steps.
+    - `law`: the law whose path the weights are compared with.
+    - `steps`: length of the run (steps).
+    - `momentum`: momentum in the law coupled_momentum (no unit); the other laws do not use it.
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -88,7 +129,13 @@ class SuperpositionSettings:
 
 @dataclass(frozen=True)
 class SymmetrySettings:
-    """`law` says what the first step leaves of a weight without a gradient."""
+    """Settings of the probe symmetry.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `law`: the closed form of the first step on a weight without a gradient: `decoupled`, or `coupled_adam` (Adam with L2).
+    - `steps`: length of the run (steps).
+    - `seed`: seed of the weights, the gradients, the permutation and the rotation.
+    """
 
     lr: float
     weight_decay: float
@@ -99,7 +146,16 @@ class SymmetrySettings:
 
 @dataclass(frozen=True)
 class TwoInitsSettings:
-    """`law` names the survival P_T that the subject is held to; gradients span `smallest` to `largest` in size."""
+    """Settings of the probe two_inits.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the first parameter group (no unit); the second group has 0.75 and 2
+      times these values. The learning rate is halved after 10 steps.
+    - `law`: the closed form of P_T, the share of the difference that remains after T steps.
+    - `steps`: length of the run (steps).
+    - `momentum`: momentum of the optimizer in the arm (no unit); only `coupled_momentum` uses it.
+    - `smallest`, `largest`: sizes of the gradients: each coordinate has its own size between them (unit of a gradient).
+    - `seed`: seed of the weights and the gradients.
+    """
 
     lr: float
     weight_decay: float
@@ -113,7 +169,14 @@ class TwoInitsSettings:
 
 @dataclass(frozen=True)
 class ZeroGradientSettings:
-    """`law` is the closed form that the subject is held to; `momentum` is read by coupled_momentum alone."""
+    """Settings of the probe zero_gradient.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the first parameter group (no unit); the second group has 0.75 and 2
+      times these values. The learning rate is halved after half of the steps.
+    - `law`: the closed form that the weights are compared with.
+    - `steps`: length of the run (steps).
+    - `momentum`: momentum of the optimizer in the arm (no unit); only `coupled_momentum` uses it.
+    """
 
     lr: float
     weight_decay: float
@@ -125,10 +188,10 @@ class ZeroGradientSettings:
 PROBES = (
     Probe(
         "harness.probes.rule.constant_gradient",
-        "Return the worst departure from the closed form at any step, the bound reached and what it depends on.",
+        "Return the largest distance from the closed form, the bound that the weights reach, and its dependence on the gradient.",
         ConstantGradientSettings,
         {
-            "worst_error": "worst departure from the closed form over steps, coordinates and groups (fraction of max |w|)",
+            "worst_error": "largest distance from the closed form over steps, coordinates and groups (fraction of max |w|)",
             "limit_slope": "slope of log |w_T| against log |g| (0: the gradient's size does not matter; 1: in proportion)",
             "limit_times_decay": "largest |w_T|, times the weight decay (1: the weights end on the box of half-width 1 / lambda)",
             "weak_gradient_growth": "|w_T| / |w_0| where an outward gradient is 40 times weaker than lambda |w_0| (ratio)",
@@ -136,13 +199,13 @@ PROBES = (
     ),
     Probe(
         "harness.probes.rule.decay_range",
-        "Return which values are refused and the factor of a step at the others; of what takes no weight decay, only that.",
+        "Return the values of weight_decay that are refused and the factor of a step at the others, or that all are refused.",
         DecayRangeSettings,
         {
-            "weight_decay_refused": "whether the constructor refuses the argument weight_decay (1: yes)",
-            "negative_refused": "whether a negative weight decay is refused (1: yes)",
-            "nan_refused": "whether a weight decay of NaN is refused (1: yes)",
-            "infinite_refused": "whether an infinite weight decay is refused (1: yes)",
+            "weight_decay_refused": "1 if the constructor refuses the argument weight_decay, else 0",
+            "negative_refused": "1 if a negative weight decay is refused, else 0",
+            "nan_refused": "1 if a weight decay of NaN is refused, else 0",
+            "infinite_refused": "1 if an infinite weight decay is refused, else 0",
             "infinite_lost": "weights that are not finite after one step at an infinite weight decay (elements)",
             "half_factor": "one step at lr x weight_decay 0.5 (fraction of w)",
             "whole_factor": "one step at lr x weight_decay 1 (fraction of w)",
@@ -151,7 +214,7 @@ PROBES = (
             "past_factor": "one step at lr x weight_decay 2.5 (fraction of w)",
             "warnings": "warnings during these steps (warnings)",
             "zero_factor": "one step at a weight decay of 0 (fraction of w)",
-            "adam_error": "end at a weight decay of 0 against torch's Adam (fraction of max |w|)",
+            "adam_error": "last weights at a weight decay of 0 against those of torch's Adam (fraction of max |w|)",
         },
     ),
     Probe(
@@ -160,9 +223,9 @@ PROBES = (
         FixedPointSettings,
         {
             "alpha": "ridge penalty whose minimum is the point of rest, mean over the axes (penalty)",
-            "alpha_spread": "largest minus smallest of it over the axes; 0 for a ridge (penalty)",
+            "alpha_spread": "largest minus smallest alpha over the axes; 0 for a ridge penalty (penalty)",
             "worst_error": "largest distance of an axis from the law's point of rest (weight)",
-            "last_move": "largest move of the last step: is it at rest (weight)",
+            "last_move": "largest move of a weight in the last step; it is small at rest (weight)",
             "weight_flat": "point of rest on the axis a = 0.1, w* = 3 (weight)",
             "weight_steep": "point of rest on the axis a = 5, w* = 3 (weight)",
             "weight_small": "point of rest on the axis a = 1, w* = 0.4 (weight)",
@@ -170,69 +233,69 @@ PROBES = (
     ),
     Probe(
         "harness.probes.rule.impulse_response",
-        "Return the shares of the start and of the gradients in the final weights, and the kernel's time constant.",
+        "Return the shares of the start and of the gradients in the final weights, and the time constant of the decay.",
         ImpulseResponseSettings,
         {
-            "worst_error": "worst departure of a share from the closed form, over steps and groups (fraction of the share)",
+            "worst_error": "largest distance of a share from the closed form, over steps and groups (fraction of the share)",
             "initial_share": "share of the start in the final weights, P_T (fraction)",
             "total_share": "shares of all gradients and of the start together (fraction)",
             "early_share": "share of the gradients of the first half of the run (fraction)",
-            "timescale": "steps over which the trace of an update falls by e, fitted over the run (steps)",
+            "timescale": "steps over which the share of an update falls to 1 / e, fitted over the run (steps)",
         },
     ),
     Probe(
         "harness.probes.rule.scale_freeness",
-        "Return how far scaling the gradients moves the path, as a fraction of what it travels.",
+        "Return the distance between the paths with scaled and unscaled gradients, as a fraction of the largest move.",
         ScaleFreenessSettings,
         {
-            "change": "worst distance between the paths under scaled and plain gradients (fraction of the way)",
-            "change_scaled_up": "the same over coordinates whose gradients were made larger (fraction of the way)",
-            "change_scaled_down": "the same over coordinates whose gradients were made smaller (fraction of the way)",
+            "change": "largest distance between the paths with scaled and unscaled gradients (fraction of the largest move)",
+            "change_scaled_up": "this distance over coordinates with larger scaled gradients (fraction of the largest move)",
+            "change_scaled_down": "this distance over coordinates with smaller scaled gradients (fraction of the largest move)",
         },
     ),
     Probe(
         "harness.probes.rule.superposition",
-        "Return the residual under the law, and under each rival law, so that a subject that fails can be named.",
+        "Return the distance from the law of the settings and from each other law, which names the law of a subject that fails.",
         SuperpositionSettings,
         {
-            "residual": "worst distance at any step from the law held to (fraction of the decay's effect)",
+            "residual": "largest distance at any step from the law of the settings (fraction of the decay's effect)",
             **{
-                f"residual_{law}": f"worst distance at any step from the law {law} (fraction of the decay's effect)"
+                f"residual_{law}": f"largest distance at any step from the law {law} (fraction of the decay's effect)"
                 for law in RIVALS
             },
         },
     ),
     Probe(
         "harness.probes.rule.symmetry",
-        "Return how far mirrored, permuted and turned runs are from the run itself, and what becomes of zero.",
+        "Return the distances of mirrored, permuted and rotated runs from the run itself, and the moves of weights at zero.",
         SymmetrySettings,
         {
-            "mirrored_error": "weights and gradients of the other sign against the same path mirrored (fraction of max |w|)",
-            "permuted_error": "elements in another order against the same path reordered (fraction of max |w|)",
-            "turned_error": "weights without gradient turned before the steps against turned after them (fraction of max |w|)",
-            "zero_moved": "elements that leave zero without a gradient (elements)",
-            "quiet_factor": "what the first step without a gradient leaves of a weight (fraction of w)",
-            "update_response": "which way a step without decay goes along the gradient (-1 down, 1 up)",
+            "mirrored_error": "run with weights and gradients of the other sign, against minus the run (fraction of max |w|)",
+            "permuted_error": "run with permuted elements, against the permuted last weights of the run (fraction of max |w|)",
+            "turned_error": "weights without gradient rotated before the steps, against rotated after them (fraction of max |w|)",
+            "zero_moved": "elements that start at zero, have no gradient and change (elements)",
+            "quiet_factor": "factor of the first step on a weight without a gradient (fraction of w)",
+            "update_response": "direction of a step without decay along the gradient (-1 down, 1 up)",
         },
     ),
     Probe(
         "harness.probes.rule.two_inits",
-        "Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step.",
+        "Return the remaining share of a difference after one decay time, its spread over coordinates, and the largest error.",
         TwoInitsSettings,
         {
             "survival": "share of the difference that remains after one decay time, mean over coordinates (fraction of d)",
-            "survival_spread": "largest minus smallest of it over coordinates with gradients of different sizes (fraction of d)",
-            "worst_error": "worst departure from the law over steps, coordinates and groups (fraction of d)",
+            "survival_spread": "largest minus smallest share over coordinates with gradients of different sizes (fraction of d)",
+            "worst_error": "largest distance from the law over steps, coordinates and groups (fraction of d)",
         },
     ),
     Probe(
         "harness.probes.rule.zero_gradient",
-        "Return the factors, the worst departure from the law, and what a step's shrink responds to.",
+        "Return the factors of steps, the largest distance from the law, and the response of a step's shrink to the settings.",
         ZeroGradientSettings,
         {
             "first_factor": "w after the first step over w before (factor a step)",
             "last_factor": "w after the last step over w before, at half the learning rate (factor a step)",
-            "worst_error": "worst departure from the law over steps, weights and groups (fraction of w)",
+            "worst_error": "largest distance from the law over steps, weights and groups (fraction of w)",
             "magnitude_slope": "slope of log |first step| against log |w| (1: in proportion to w; 0: constant)",
             "lr_response": "shrink of the first step at twice the lr, over that at the lr (ratio)",
             "schedule_response": "shrink of the last step, when the schedule has halved the lr, over that of the first (ratio)",

@@ -28,7 +28,7 @@ WEAK = (2, 2)  # row and column of w_0 = 0.3, g = -0.003: the gradient pushes ou
 
 
 def run(make: Factory, settings: ConstantGradientSettings) -> dict[str, Measurement]:
-    """Return the worst departure from the closed form at any step, the bound reached and what it depends on."""
+    """Return the largest distance from the closed form, the bound that the weights reach, and its dependence on the gradient."""
     lrs = halved_midway(settings.lr, settings.steps)
     start, gradient = _grid()
     groups = [GroupInput(start, lambda step, weight: gradient, *factors) for factors in GROUP_FACTORS]

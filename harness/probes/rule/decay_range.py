@@ -34,7 +34,7 @@ REFUSABLE = {"negative": -1.0, "nan": math.nan, "infinite": math.inf}
 
 
 def run(make: Factory, settings: DecayRangeSettings) -> dict[str, Measurement]:
-    """Return which values are refused and the factor of a step at the others; of what takes no weight decay, only that."""
+    """Return the values of weight_decay that are refused and the factor of a step at the others, or that all are refused."""
     refused = _refused(make, settings, settings.weight_decay)
     if refused:
         return {"weight_decay_refused": _flag(refused)}
@@ -89,7 +89,7 @@ def _infinite_lost(make: Factory, settings: DecayRangeSettings) -> float:
 
 
 def _adam_error(make: Factory, settings: DecayRangeSettings) -> Measurement:
-    """Compare the optimizer with torch's Adam, both at a weight decay of 0 and on the same gradients."""
+    """Return the distance from torch's Adam, both at a weight decay of 0 and on the same gradients."""
     rows, ends = noise_gradients(settings.steps, 1, seed=settings.seed), []
     for build in (make, torch.optim.Adam):
         weights = parameters(matrices(1, seed=settings.seed))

@@ -115,12 +115,12 @@ def _alpha(settings: FixedPointSettings) -> float | None:
 
 
 def _remainder(settings: FixedPointSettings, closed: Tensor) -> float:
-    """Return how far from rest a linear subject still is after all steps, plus rounding.
+    """Return the largest distance of a linear subject from its point of rest after all steps, plus rounding.
 
     Each step multiplies the error by the spectral radius r of the step's 2 x 2 matrix of (w, buffer). After T steps the
     error is at most T r^T times the initial error, because two equal roots give T r^(T-1). At rest the rounding of a step,
-    4 eps |w|, sums to 4 eps |w| / (1 - r). An adaptive subject only comes near its law. The result for it is the rounding
-    of the steps alone, so a claim about it must state a distance.
+    4 eps |w|, sums to 4 eps |w| / (1 - r). An adaptive subject does not reach the point of rest exactly. The result for it is the
+    rounding of the steps alone, so a claim about it must state a distance.
     """
     rounding = 4 * EPS * float(closed.abs().max())
     if settings.law not in LINEAR or settings.schedule == "linear_to_zero":
@@ -147,7 +147,7 @@ def _radius(settings: FixedPointSettings, curvature: float) -> float:
 
 
 def _nearest_rival(settings: FixedPointSettings, closed: Tensor) -> float:
-    """Return the smallest distance, on the worst axis, to the point of rest of another ridge law: the effect to resolve."""
+    """Return the smallest distance, at the axis where it is largest, to the point of rest of another ridge law."""
     distances: list[float] = []
     for law in LINEAR:
         rival = closed_form(FixedPointSettings(settings.lr, settings.weight_decay, law, momentum=settings.momentum))

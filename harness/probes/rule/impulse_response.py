@@ -1,4 +1,4 @@
-"""Probe of single gradients: how long a weight remembers each of them under decay.
+"""Probe of single gradients: the share of each gradient in the weights after further steps with decay.
 
 Coordinate i receives a gradient of 1 at step i and 0 at every other step. Closed form under SGD with learning rates h_j and
 decay l: w_T[i] = -h_i prod_{j>i} (1 - h_j l). The share of the gradient of step i is c_i = h_i l prod_{j>i} (1 - h_j l), the
@@ -21,7 +21,7 @@ from harness.subject.stepping import GroupInput, run_groups
 
 
 def run(make: Factory, settings: ImpulseResponseSettings) -> dict[str, Measurement]:
-    """Return the shares of the start and of the gradients in the final weights, and the kernel's time constant."""
+    """Return the shares of the start and of the gradients in the final weights, and the time constant of the decay."""
     lrs = _schedule(settings)
     impulses = torch.eye(settings.steps + 1, dtype=torch.float64)[:-1, None, :]  # the last column never receives a gradient
     start = torch.zeros(1, settings.steps + 1, dtype=torch.float64)
@@ -81,7 +81,7 @@ def _measurements(
 
 
 def _timescale(shares: Tensor, lrs: list[float]) -> float:
-    """Return the number of steps over which the trace of an update falls by e: -1 / slope of log (share / its lr) against age."""
+    """Return the steps over which the share of an update falls to 1 / e: -1 / slope of log (share / its lr) against age."""
     age = -torch.arange(len(shares), dtype=torch.float64)
     age, logs = age - age.mean(), (shares.abs() / torch.tensor(lrs, dtype=torch.float64)).log()
     return float(-(age * age).sum() / (age * (logs - logs.mean())).sum())

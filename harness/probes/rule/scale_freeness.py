@@ -29,7 +29,7 @@ from harness.subject.stepping import GroupInput, run_groups
 
 
 def run(make: Factory, settings: ScaleFreenessSettings) -> dict[str, Measurement]:
-    """Return how far scaling the gradients moves the path, as a fraction of what it travels."""
+    """Return the distance between the paths with scaled and unscaled gradients, as a fraction of the largest move."""
     lrs = halved_midway(settings.lr, settings.steps)
     factors = torch.logspace(-1, 1, ROWS * COLUMNS, base=settings.scale, dtype=torch.float64).reshape(ROWS, COLUMNS)
     plain, scaled = (_run(make, settings, lrs=lrs, factors=scale) for scale in (None, factors))

@@ -2,7 +2,7 @@
 
 Two runs receive the same external gradients, one of them without decay; D_t are the increments of that one. Closed form of
 the decoupled law that decays before the update: w_T = P_T w_0 + sum_t (P_T / P_{t+1}) D_t with P_t = prod_{s<t} (1 - h_s l).
-Decay after the update has P_T / P_t in place of P_T / P_{t+1}. The rival laws are in harness/decay_laws/closed_forms.py.
+Decay after the update has P_T / P_t in place of P_T / P_{t+1}. The other laws are in harness/decay_laws/closed_forms.py.
 Coupled L2 under SGD follows its own law (coupled_momentum: the buffer is linear in w); coupled L2 under an adaptive
 optimizer follows none.
 
@@ -27,7 +27,7 @@ from harness.subject.stepping import GroupInput, run_groups
 
 
 def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Measurement]:
-    """Return the residual under the law, and under each rival law, so that a subject that fails can be named."""
+    """Return the distance from the law of the settings and from each other law, which names the law of a subject that fails."""
     lrs = halved_midway(settings.lr, settings.steps)
     free, decayed = (_run(make, settings, lrs=lrs, weight_decay=decay) for decay in (0.0, settings.weight_decay))
     laws = dict.fromkeys((settings.law, *RIVALS))
@@ -36,7 +36,7 @@ def run(make: Factory, settings: SuperpositionSettings) -> dict[str, Measurement
     residuals = {law: _distance(decayed, paths[law], effects=effects) for law in laws}
     between = [_distance(paths[settings.law], paths[law], effects=effects) for law in laws if law != settings.law]
     tolerance = _rounding(free, decayed, effects=effects, settings=settings)
-    effect = min((distance for distance in between if distance > tolerance), default=0.0)  # the nearest rival law
+    effect = min((distance for distance in between if distance > tolerance), default=0.0)  # the nearest other law
     unit = "fraction of the decay's effect"
     residual = Measurement(residuals[settings.law], unit, expected=0.0, tolerance=tolerance, effect=effect)
     return {"residual": residual} | {f"residual_{law}": Measurement(residuals[law], unit, tolerance=tolerance) for law in RIVALS}

@@ -29,7 +29,7 @@ ADAM_EPS = 1e-8
 
 
 def run(make: Factory, settings: SymmetrySettings) -> dict[str, Measurement]:
-    """Return how far mirrored, permuted and turned runs are from the run itself, and what becomes of zero."""
+    """Return the distances of mirrored, permuted and rotated runs from the run itself, and the moves of weights at zero."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
     zeros = [torch.zeros_like(start)] * settings.steps
     end = _end(make, settings, start, rows)

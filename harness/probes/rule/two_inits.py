@@ -1,4 +1,4 @@
-"""Probe of two starts: how much of the difference between them survives. It needs no run without decay.
+"""Probe of two starts: the share of their difference that remains. It needs no run without decay.
 
 The same optimizer receives the same external gradients from w_0 and from w_0 + d. Closed form, if the update does not depend
 on w and decay is linear in w: (w_T(w_0 + d) - w_T(w_0)) / d = P_T = prod(1 - h_t l) in every coordinate, for all gradients.
@@ -25,7 +25,7 @@ EARLY = 10  # steps before the lr changes: much of the difference is left then, 
 
 
 def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Measurement]:
-    """Return the surviving share after one decay time, its spread over coordinates and the worst departure at any step."""
+    """Return the remaining share of a difference after one decay time, its spread over coordinates, and the largest error."""
     lrs = halved(settings.lr, settings.steps, after=EARLY)
     paths = _run(make, settings, lrs=lrs)
     ratios = [(path[:, 4:] - path[:, :4]) / APART for path in paths]

@@ -38,7 +38,7 @@ ADAM_EPS = 1e-8
 
 
 def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Measurement]:
-    """Return the factors, the worst departure from the law, and what a step's shrink responds to."""
+    """Return the factors of steps, the largest distance from the law, and the response of a step's shrink to the settings."""
     lrs, decay = halved_midway(settings.lr, settings.steps), settings.weight_decay
     paths, law = _observe(make, lrs, decay=decay), _expect(settings, lrs, decay=decay)
     doubled = [2 * settings.lr]
@@ -46,7 +46,7 @@ def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Measurement]
     measurements = _factors(paths, law, settings=settings)
     measurements["magnitude_slope"] = _slope(paths, law, shrink=expected)
     # Two shrinks enter the ratio, each with a rounding error of 2 eps; the tolerance allows four
-    # such errors. The rivals are 1 apart.
+    # such errors. The values of the other laws are 1 apart.
     tolerance = 8 * EPS / abs(expected)
     for name, lr, scale in (("lr_response", doubled, 1.0), ("decay_response", lrs[:1], 2.0)):
         value = _ratio(_shrink(_observe(make, lr, decay=scale * decay)), shrink)
@@ -56,7 +56,7 @@ def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Measurement]
 
 
 def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: float) -> dict[str, Measurement]:
-    """Measure three steps of two groups: as built, with `weight_decay` doubled in the group, at a learning rate of zero."""
+    """Return the factors of three steps of two groups: as built, with `weight_decay` doubled, at a learning rate of zero."""
     weights = [torch.nn.Parameter(_start()) for _ in range(2)]
     decays = (settings.weight_decay, 0.0)
     groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
@@ -154,7 +154,7 @@ def _last_factor(settings: ZeroGradientSettings) -> tuple[float, float]:
 
 
 def _slope(paths: list[Tensor], law: list[Tensor], *, shrink: float) -> Measurement:
-    """Measure the slope of log |step| against log |w| in the first group: 1 for a pull in proportion to w, 0 if constant."""
+    """Return the slope of log |step| against log |w| in the first group: 1 for a pull in proportion to w, 0 if constant."""
     # The error of log |step| is eps / shrink. The error of the slope is at most that over the
     # spread of log |w|, which exceeds 4. Under coupled Adam eps bends the line by
     # ADAM_EPS / |l w|; the slope of the law has the same bend.

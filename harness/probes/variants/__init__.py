@@ -14,7 +14,18 @@ from harness.probes.probe import Probe
 
 @dataclass(frozen=True)
 class AveragedWeightsSettings:
-    """`keep`, `pull` and `every` are b, p and k of the probe's formulas; an arm's constructor options must agree with them."""
+    """Settings of the probe averaged_weights; b, k and p are the symbols of its formulas.
+
+    - `law`: the closed form: `ema` (moving average), `equal` (plain mean), `lookahead`, `schedule_free_y` or `schedule_free_z`
+      (decay at the point y or z of Schedule-Free).
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the run (steps); `lookahead` needs a multiple of `every`.
+    - `keep`: b, the share of the old average that a step keeps (no unit); `ema` and `schedule_free_y` use it.
+    - `every`: k, the number of steps between two updates of Lookahead's slow weights (steps).
+    - `pull`: p, the share of the way that the slow weights move toward the fast weights (no unit).
+
+    If the optimizer itself computes the average, these values must be those of the arm's constructor options.
+    """
 
     law: Literal["ema", "equal", "lookahead", "schedule_free_y", "schedule_free_z"]
     lr: float = 0.1
@@ -27,7 +38,12 @@ class AveragedWeightsSettings:
 
 @dataclass(frozen=True)
 class CautiousMaskSettings:
-    """With `cautious`, the expected decay follows the mask; without it, decay is expected everywhere."""
+    """Settings of the probe cautious_mask.
+
+    - `cautious`: True if decay is expected only where update and weight have one sign; False if it is expected in every case.
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `steps`: length of the runs (steps); the last step is measured.
+    """
 
     cautious: bool
     lr: float = 0.05
@@ -37,7 +53,12 @@ class CautiousMaskSettings:
 
 @dataclass(frozen=True)
 class EstimatedRateSettings:
-    """A run of `steps` steps; `d0` is the first estimate of the arm's subject."""
+    """Settings of the probe estimated_rate.
+
+    - `lr`, `weight_decay`: learning rate and weight decay of the optimizer (no unit).
+    - `d0`: first estimate of the learning rate (no unit); it must be that of the arm's constructor options.
+    - `steps`: length of the run (steps).
+    """
 
     lr: float = 1.0
     weight_decay: float = 0.2
@@ -48,34 +69,34 @@ class EstimatedRateSettings:
 PROBES = (
     Probe(
         "harness.probes.variants.averaged_weights",
-        "Return what is left of the averaged weights, the lag of the average, and what swapping changes.",
+        "Return the remaining shares of the averaged and of the trained weights, their ratio, and the error of swapping them.",
         AveragedWeightsSettings,
         {
-            "averaged_left": "share of the averaged weights that remains after the steps without gradient, the worst one (of w0)",
-            "trained_left": "share of the trained weights that remains at the end of the run (of w0)",
+            "averaged_left": "remaining share of the averaged weights, at the weight furthest from the closed form (of w0)",
+            "trained_left": "remaining share of the trained weights at the end of the run (of w0)",
             "lag": "averaged weight over trained weight at the end (ratio)",
-            "swap_error": "worst change by showing the average and putting the trained weights back, twice (of w0)",
+            "swap_error": "largest change of a weight after swapping in the average and swapping back, twice (of w0)",
         },
     ),
     Probe(
         "harness.probes.variants.cautious_mask",
-        "Return what the decay's own part of the last step is in each case, and at a weight of zero.",
+        "Return the part of the last step that weight decay causes, in each case.",
         CautiousMaskSettings,
         {
-            "shrinking": "decay's part where gradient and update shrink the weight (of lr x weight_decay x w)",
-            "growing": "decay's part where gradient and update grow the weight (of lr x weight_decay x w)",
-            "idle": "decay's part where there has been no gradient (of lr x weight_decay x w)",
-            "turned_to_grow": "decay's part where only the last gradient grows the weight (of lr x weight_decay x w)",
-            "turned_to_shrink": "decay's part where only the last gradient shrinks the weight (of lr x weight_decay x w)",
+            "shrinking": "part of the step due to decay where gradient and update shrink w (of lr x weight_decay x w)",
+            "growing": "part of the step due to decay where gradient and update grow w (of lr x weight_decay x w)",
+            "idle": "part of the step due to decay where all gradients were zero (of lr x weight_decay x w)",
+            "turned_to_grow": "part of the step due to decay where only the last gradient grows w (of lr x weight_decay x w)",
+            "turned_to_shrink": "part of the step due to decay where only the last gradient shrinks w (of lr x weight_decay x w)",
         },
     ),
     Probe(
         "harness.probes.variants.estimated_rate",
-        "Return the worst distance of the decay from d x lr x weight_decay, its first value, and how much it grows.",
+        "Return the largest distance of the decay from d x lr x weight_decay, the decay of the first step, and its growth.",
         EstimatedRateSettings,
         {
-            "worst_error": "worst distance of a step's decay from d x lr x weight_decay (of w)",
-            "first_decay": "share of the weight that the first step's decay takes (of w)",
+            "worst_error": "largest distance of a step's decay from d x lr x weight_decay (of w)",
+            "first_decay": "decrease of the weight in the first step (of w)",
             "growth": "decay of the last step over that of the first (ratio)",
         },
     ),

@@ -38,7 +38,7 @@ class _Weights(torch.nn.Module):
 
 
 def run(make: Factory, settings: AveragedWeightsSettings) -> dict[str, Measurement]:
-    """Return what is left of the averaged weights, the lag of the average, and what swapping changes."""
+    """Return the remaining shares of the averaged and of the trained weights, their ratio, and the error of swapping them."""
     start = torch.tensor([[1.5, -0.2, 4.0], [-3.0, 0.05, 0.7]], dtype=torch.float64)
     model = _Weights(start)
     optimizer = make(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)

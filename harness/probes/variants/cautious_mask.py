@@ -32,7 +32,7 @@ SIZES = (1.7, 0.3, -0.4, -3.1)
 
 
 def run(make: Factory, settings: CautiousMaskSettings) -> dict[str, Measurement]:
-    """Return what the decay's own part of the last step is in each case, and at a weight of zero."""
+    """Return the part of the last step that weight decay causes, in each case."""
     last_steps = [_last_step(make, settings, decay=decay) for decay in (settings.weight_decay, 0.0)]
     (before, decayed), (_, undecayed) = last_steps
     shrink = settings.lr * settings.weight_decay

@@ -18,7 +18,7 @@ from harness.subject.stepping import step_once
 
 
 def run(make: Factory, settings: EstimatedRateSettings) -> dict[str, Measurement]:
-    """Return the worst distance of the decay from d x lr x weight_decay, its first value, and how much it grows."""
+    """Return the largest distance of the decay from d x lr x weight_decay, the decay of the first step, and its growth."""
     busy = torch.nn.Parameter(torch.tensor([[2.0, -1.0, 0.5]], dtype=torch.float64))
     idle = torch.nn.Parameter(torch.tensor([[1.5, -0.3, -4.0]], dtype=torch.float64))
     optimizer = make([busy, idle], lr=settings.lr, weight_decay=settings.weight_decay)

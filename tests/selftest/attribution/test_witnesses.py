@@ -15,7 +15,7 @@ from harness.catalog.loaded_scenario import LoadedScenario
 from harness.environment.paths import ROOT
 from harness.goldens.file_format import parse
 from harness.goldens.values import GoldenValue as Recorded
-from harness.run import Result, Session, study_work
+from harness.run import Result, Session, study_chunks
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
@@ -70,7 +70,7 @@ def test_a_witness_trains_the_named_arms_under_its_own_study_id(tmp_path: Path, 
     runs: list[str] = []
 
     def record(loaded: LoadedScenario, here: Session) -> Result:
-        chunk_names = [chunk.name for chunk in study_work(loaded, here).ensemble]
+        chunk_names = [chunk.name for chunk in study_chunks(loaded, here).ensemble]
         runs.append(f"{here.subjects.path('decoupled')} {' '.join(loaded.scenario.arms)}: {chunk_names[0]}")
         return Result({}, {}, {})
 

@@ -70,12 +70,15 @@ def test_a_claim_depends_on_the_promises_of_its_role(row: LoadedScenario) -> Non
     assert not_applicable_reason(row, claim, under("decoupled", {})) == ""
     assert (
         not_applicable_reason(row, claim, under("decoupled", {"step_rule": "sign"}))
-        == "needs step_rule: adam, the contract says sign"
+        == "needs step_rule: adam, but the contract has step_rule: sign"
     )
-    assert not_applicable_reason(row, claim, under("decoupled", {"strength": 2.0})) == "needs strength: 1, the contract says 2"
+    assert (
+        not_applicable_reason(row, claim, under("decoupled", {"strength": 2.0}))
+        == "needs strength: 1, but the contract has strength: 2"
+    )
     assert (
         not_applicable_reason(row, claim, under("decoupled", {"order": "unspecified"}))
-        == "needs order: before, the contract says unspecified"
+        == "needs order: before, but the contract has order: unspecified"
     )
     assert not_applicable_reason(row, claim, under("decoupled", {"none_gradient": "decays", "precision": "float32"})) == ""
 

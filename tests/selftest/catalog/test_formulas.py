@@ -38,7 +38,7 @@ def test_a_tiny_decay_over_many_steps_keeps_its_digits() -> None:
 @pytest.mark.parametrize("name", list(FORMULAS))
 def test_a_formula_takes_exactly_its_arguments(name: str) -> None:
     """Arguments are given by name. A missing or an unknown one raises TypeError."""
-    arguments = dict.fromkeys(inspect.signature(FORMULAS[name].of).parameters, 0.5)
+    arguments = dict.fromkeys(inspect.signature(FORMULAS[name].function).parameters, 0.5)
     fewer = dict(list(arguments.items())[1:])
 
     assert all(math.isfinite(measurement.value) for measurement in evaluate(name, arguments).values())

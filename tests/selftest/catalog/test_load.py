@@ -63,18 +63,26 @@ def test_each_kind_has_its_own_measures(tmp_path: Path) -> None:
     assert measures_of(scenarios["time"].scenario) == ["steps"]
 
 
+PROBE_KEYS = "required: arms, claims, golden_rtol, kind, probe, settings, title; optional: long"
+STUDY_KEYS = "required: arms, claims, golden, golden_rtol, kind, model, recipe, seeds, task, title; optional: long"
+ROW_KEYS = "required: lr, weight_decay; optional: law, schedule, seed, steps"
+CLAIM_KEYS = (
+    "required: convention, counterexample, documented, established, expect, id, sources, statement; "
+    "optional: instead, needs, when"
+)
+ONE_TARGET = "needs exactly one of the keys value (a number) and than (the measure of an arm)"
 PROBE_REFUSALS = [
     ("probe: unseen_row", "probe: unseen_rwo", "probe: unknown probe 'unseen_rwo'; did you mean 'unseen_row'? (known: "),
-    ("probe: unseen_row\n", "", "the key 'probe' is missing (expected: arms, claims, golden_rtol, kind, long, probe, settings, "),
-    ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (expected: arms, claims, golden_rtol, "),
-    ("settings: {lr: 0.01, weight_decay: 3.0, steps: 300}\n", "", "the key 'settings' is missing (expected: arms, claims, "),
-    ("kind: probe\n", "", "the key 'kind' is missing (known: arithmetic, probe, study) (line 1)"),
-    ("steps: 300", "step: 300", "settings.step: unknown key 'step'; did you mean 'steps'? (known: "),
-    ("weight_decay: 3.0, ", "", "settings: the key 'weight_decay' is missing (expected: "),
+    ("probe: unseen_row\n", "", f"missing key: probe; {PROBE_KEYS} (line 1)"),
+    ("golden_rtol: 1.0e-9\n", "", f"missing key: golden_rtol; {PROBE_KEYS} (line 1)"),
+    ("settings: {lr: 0.01, weight_decay: 3.0, steps: 300}\n", "", f"missing key: settings; {PROBE_KEYS} (line 1)"),
+    ("kind: probe\n", "", "missing key: kind; its value is one of arithmetic, probe, study (line 1)"),
+    ("steps: 300", "step: 300", f"settings: unknown key: step (did you mean 'steps'?); {ROW_KEYS} (line 4)"),
+    ("weight_decay: 3.0, ", "", f"settings: missing key: weight_decay; {ROW_KEYS} (line 4)"),
     ("schedule: warmup_cosine", "schedule: cosine", "arms.sgd_l2.settings.schedule: unknown value 'cosine'"),
     ("kind: probe", "kind: prob", "kind: unknown value 'prob'; did you mean 'probe'? (known: arithmetic, probe, study) (line 2)"),
-    ("golden_rtol:", "seeds: [1]\ngolden_rtol:", "seeds: belongs to kind: study, got kind: probe (line 5)"),
-    ("golden_rtol:", "formula: decay_time\ngolden_rtol:", "formula: belongs to kind: arithmetic, got kind: probe (line 5)"),
+    ("golden_rtol:", "seeds: [1]\ngolden_rtol:", "seeds: this key is for kind: study, and the scenario has kind: probe; remove "),
+    ("golden_rtol:", "formula: a\ngolden_rtol:", "formula: this key is for kind: arithmetic, and the scenario has kind: probe; "),
     (
         "role: decoupled",
         "role: decopled",
@@ -83,14 +91,18 @@ PROBE_REFUSALS = [
     (
         "role: decoupled",
         "role: fixed",
-        "arms.adamw: an arm has either a role (decoupled, coupled, sgd, any) or role: fixed and subject: module:attribute"
+        "arms.adamw: expected a role (decoupled, coupled, sgd, any), or role: fixed with subject: module:attribute; got neither"
         " (line 7)",
     ),
-    ("role: decoupled", 'role: decoupled, subject: "a:B"', "arms.adamw: an arm has either a role"),
+    (
+        "role: decoupled",
+        'role: decoupled, subject: "a:B"',
+        "arms.adamw: expected a role (decoupled, coupled, sgd, any), or role: fixed with subject: module:attribute; got both",
+    ),
     (
         "role: decoupled",
         "role: decoupled, lr: 1.0",
-        "arms.adamw.lr: belongs to kind: study, got kind: probe (line 7)",
+        "arms.adamw.lr: this key is for kind: study, and the scenario has kind: probe; remove the key (line 7)",
     ),
     (
         "{arm: adamw, measure: unseen_ratio,",
@@ -108,48 +120,52 @@ PROBE_REFUSALS = [
         "claims[0].expect[0].relation: unknown relation 'equal' (known: at_least, at_most, close_to, differs",
     ),
     ("equals_closed_form", "at_least, value: no", "claims[0].expect[0].value: expected number, got 'no' (bool) (line 18)"),
-    ("equals_closed_form", "at_least", "claims[0].expect[0]: at_least compares with either 'value' or 'than' (line 18)"),
+    ("equals_closed_form", "at_least", f"claims[0].expect[0]: at_least {ONE_TARGET}, got neither (line 18)"),
     (
         "equals_closed_form",
         "at_least, value: 1.0, than: {arm: sgd_l2, measure: unseen_ratio}",
-        "claims[0].expect[0]: at_least compares with either 'value' or 'than' (line 18)",
+        f"claims[0].expect[0]: at_least {ONE_TARGET}, got both (line 18)",
     ),
     (
         "equals_closed_form",
         "at_least, than: {arm: sgd, measure: unseen_ratio}",
         "claims[0].expect[0]: arm: unknown arm 'sgd'; did you mean 'sgd_l2'? (known: adamw, sgd_l2) (line 18)",
     ),
-    ("equals_closed_form", "close_to, value: 1.0", "claims[0].expect[0]: close_to needs the key 'tolerance' (line 18)"),
-    ("equals_closed_form", "differs_from, value: 1.0", "claims[0].expect[0]: differs_from needs the key 'tolerance' (line 18)"),
+    ("equals_closed_form", "close_to, value: 1.0", "claims[0].expect[0]: close_to needs the key tolerance: add it (line 18)"),
+    (
+        "equals_closed_form",
+        "differs_from, value: 1.0",
+        "claims[0].expect[0]: differs_from needs the key tolerance: add it (line ",
+    ),
     (
         "equals_closed_form",
         "within_fraction_of_closed_form",
-        "claims[0].expect[0]: within_fraction_of_closed_form needs the key 'fraction' (line 18)",
+        "claims[0].expect[0]: within_fraction_of_closed_form needs the key fraction: add it (line 18)",
     ),
     (
         "equals_closed_form",
         "equals_closed_form, tolerance: 0.1",
-        "claims[0].expect[0]: equals_closed_form does not read the key 'tolerance' (line 18)",
+        "claims[0].expect[0]: equals_closed_form does not use the key tolerance: remove it (line 18)",
     ),
     (
         "equals_closed_form",
         "equals_closed_form, value: 0.1",
-        "claims[0].expect[0]: equals_closed_form does not read the key 'value'",
+        "claims[0].expect[0]: equals_closed_form does not use the key value: remove it",
     ),
     (
         "equals_closed_form",
         "at_least, value: 0.1, tolerance: 0.1",
-        "claims[0].expect[0]: at_least does not read the key 'tolerance'",
+        "claims[0].expect[0]: at_least does not use the key tolerance: remove it",
     ),
-    ("equals_closed_form", "at_most, value: 0.1, fraction: 0.1", "claims[0].expect[0]: at_most does not read the key 'fraction'"),
+    ("equals_closed_form", "at_most, value: 0.1, fraction: 0.1", "claims[0].expect[0]: at_most does not use the key fraction: "),
     ("id: an_unseen_row_shrinks", "id: AnUnseenRow", "claims[0]: id: expected snake_case, got 'AnUnseenRow' (line 10)"),
-    ("id: an_unseen_row_shrinks", "name: x", "claims[0].name: unknown key 'name' (known: "),
+    ("id: an_unseen_row_shrinks", "name: x", f"claims[0]: unknown key: name; {CLAIM_KEYS} (line 10)"),
     (
         "source: a_page",
         "source: a_pag",
         "claims[0].sources[0]: unknown source 'a_pag'; did you mean 'a_page'? (known: a_page) (line 13)",
     ),
-    ("established: holds", "established: holds_when", "claims[0]: established: holds_when needs the key 'when' (line 10)"),
+    ("established: holds", "established: holds_when", "claims[0]: established: holds_when needs the key 'when', which says "),
     (
         "established: holds",
         "established: refuted",
@@ -163,29 +179,34 @@ PROBE_REFUSALS = [
     (
         "\n      - {source: a_page, section: one}",
         " []",
-        "claims[0]: a claim has at least one source and one expectation (line 10)",
+        "claims[0]: sources: expected at least one source, got none (line 10)",
     ),
     ("convention: a factor a step", 'convention: " "', "claims[0]: convention: expected a sentence, got an empty text (line 10)"),
-    ("    convention: a factor a step\n", "", "claims[0]: the key 'convention' is missing (expected: "),
+    ("    convention: a factor a step\n", "", f"claims[0]: missing key: convention; {CLAIM_KEYS} (line 10)"),
     (
         ", mutants: [DecayForgotten]",
         "",
-        "claims[0].counterexample: expected exactly one of the keys mutants, swap and settings (line 19)",
+        "claims[0].counterexample: expected the key mutants in a scenario of kind: probe, got none (line 19)",
     ),
     (
         "mutants: [DecayForgotten]",
         "mutants: [DecayForgotten], swap: [adamw, sgd_l2]",
-        "claims[0].counterexample: expected exactly one of the keys mutants, swap and settings (line 19)",
+        "claims[0].counterexample: expected the key mutants in a scenario of kind: probe, got mutants and swap (line 19)",
     ),
     (
         "counterexample: {arm: adamw, ",
         "counterexample: {",
-        "claims[0].counterexample: arm: unknown arm 'None' (known: adamw, sgd_l2) (line 19)",
+        "claims[0].counterexample: missing key: arm; its value is one of adamw, sgd_l2 (line 19)",
     ),
     (
-        "arm: adamw, mutants: [DecayForgotten]",
-        "swap: [adamw, adam]",
-        "claims[0].counterexample: swap: expected two of the arms adamw, sgd_l2 (line 19)",
+        "counterexample: {arm: adamw, ",
+        "counterexample: {arm: adam, ",
+        "claims[0].counterexample: arm: unknown arm 'adam'; did you mean 'adamw'? (known: adamw, sgd_l2) (line 19)",
+    ),
+    (
+        "counterexample: {arm: adamw, ",
+        "counterexample: {arm: sgd_l2, ",
+        "claims[0].counterexample: arm: no expectation of the claim reads the arm 'sgd_l2'; choose one of adamw (line 19)",
     ),
 ]
 
@@ -202,16 +223,22 @@ def test_a_wrong_probe_scenario_is_refused(tmp_path: Path, old: str, new: str, m
 STUDY_REFUSALS = [
     ("task: verb_forms", "task: verbs", "task: unknown task 'verbs'; did you mean 'verb_forms'? (known: verb_forms) (line 3)"),
     ("model: gpt", "model: gtp", "model: unknown model 'gtp'; did you mean 'gpt'? (known: gpt) (line 4)"),
-    ("model: gpt\n", "", "the key 'model' is missing (expected: arms, claims, golden, golden_rtol, kind, long, model, recipe, "),
-    ("recipe: {steps: 200}\n", "", "the key 'recipe' is missing (expected: arms, claims, "),
-    ("seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n", "", "the key 'seeds' is missing (expected: arms, claims, "),
-    ("recipe: {steps: 200}", "recipe: {stpes: 200}", "recipe.stpes: unknown key 'stpes'; did you mean 'steps'? (known: "),
-    ("golden_rtol: 1.0e-9\n", "", "the key 'golden_rtol' is missing (expected: arms, claims, "),
+    ("model: gpt\n", "", f"missing key: model; {STUDY_KEYS} (line 1)"),
+    ("recipe: {steps: 200}\n", "", f"missing key: recipe; {STUDY_KEYS} (line 1)"),
+    ("seeds: [0, 1, 2, 3, 4, 5, 6, 7]\n", "", f"missing key: seeds; {STUDY_KEYS} (line 1)"),
+    (
+        "recipe: {steps: 200}",
+        "recipe: {stpes: 200}",
+        "recipe: unknown key: stpes (did you mean 'steps'?); optional: batch_size, ",
+    ),
+    ("recipe: {steps: 200}", "recipe: {steps: 0}", "recipe.steps: expected 1 or more, got 0 (line 1)"),
+    ("recipe: {steps: 200}", "recipe: {evaluate_every: 0}", "recipe.evaluate_every: expected 1 or more, got 0 (line 1)"),
+    ("golden_rtol: 1.0e-9\n", "", f"missing key: golden_rtol; {STUDY_KEYS} (line 1)"),
     ("golden_rtol: 1.0e-9", "golden_rtol: 0.1", "golden_rtol: expected more than 0 and at most 1e-06, got 0.1 (line 1)"),
     (
         "recipe: {steps: 200}",
         "recipe: {schedule: cosine, warmup_steps: 50}",
-        "recipe.warmup_steps: a cosine needs at least 100, got 50",
+        "recipe.warmup_steps: expected 100 or more with schedule: cosine, got 50",
     ),
     (
         "seeds: [0, 1, 2, 3, 4, 5, 6, 7]",
@@ -223,21 +250,22 @@ STUDY_REFUSALS = [
         "seeds: [0, 1, 2, 3, 4, 5, 6, 6]",
         "seeds: expected at least 8 different seeds, got 7 (line 1)",
     ),
-    ("pilot: 4.0", "pilot: 2.9", "claims[0].expect[0]: pilot: a gate needs an effect of 3.0 or more, got 2.9 (line 25)"),
+    ("pilot: 4.0", "pilot: 2.9", "claims[0].expect[0]: pilot: expected an effect of 3.0 or more, got 2.9 (line 25)"),
     (
         ", pilot: 4.0",
         "",
-        "claims[0]: a claim of a study has at least one expectation with the key 'pilot' (3.0 or more) (line 17)",
+        "claims[0]: expect: a claim of a study needs the key pilot (3.0 or more) in one expectation, got none (line 17)",
     ),
     (
         "relation: less_than, than: {arm: no_decay, measure: gap}",
         "relation: equals_closed_form",
-        "claims[0].expect[0]: equals_closed_form is for a single number, and a measure of a study is a mean over seeds (line 25)",
+        "claims[0].expect[0]: relation: equals_closed_form needs a single number, and a measure of a study is a mean over seeds; "
+        "choose one of within_fraction_of_closed_form, close_to, differs_from, at_least, at_most, greater_than, less_than (line ",
     ),
     (
         "{role: decoupled, lr: 3.0e-3, weight_decay: 0.0}",
         "{role: decoupled, lr: 3.0e-3}",
-        "arms.no_decay: the key 'weight_decay' is missing (expected: batch_seed_offset, lr, options, role, ",
+        "arms.no_decay: missing key: weight_decay; required: lr, weight_decay; optional: batch_seed_offset, options, role, ",
     ),
     (
         "{arm: no_decay, measure: gap}\narms",
@@ -252,9 +280,19 @@ STUDY_REFUSALS = [
     (
         "lr: 3.0e-3, weight_decay: 0.0",
         "settings: {lr: 1.0}",
-        "arms.no_decay.settings: belongs to kind: probe or arithmetic, got ",
+        "arms.no_decay.settings: this key is for kind: probe or arithmetic, and the scenario has kind: study; remove the key",
     ),
-    ("recipe:", "probe: unseen_row\nrecipe:", "probe: belongs to kind: probe, got kind: study (line 5)"),
+    ("recipe:", "probe: unseen_row\nrecipe:", "probe: this key is for kind: probe, and the scenario has kind: study; remove "),
+    (
+        "swap: [control, no_decay]",
+        "swap: [control, no_deacy]",
+        "claims[0].counterexample: swap: expected two of the arms control, no_decay, got control, no_deacy (line 26)",
+    ),
+    (
+        "swap: [control, no_decay]",
+        "arm: control, mutants: [DecayForgotten]",
+        "claims[0].counterexample: expected the key swap in a scenario of kind: study, got mutants (line 26)",
+    ),
 ]
 
 
@@ -264,6 +302,55 @@ def test_a_wrong_study_is_refused(tmp_path: Path, old: str, new: str, message: s
     error = refusal(tmp_path, training=replaced_once(STUDY, old, new))
 
     assert error.startswith(f"scenarios/studies/training.yaml: {message}")
+
+
+LATE = "needs at least 2 checkpoints from step 200 on, and the recipe has 1 (steps: 200, evaluate_every: 100); choose more steps"
+
+
+@pytest.mark.parametrize(
+    ("old", "where"),
+    [
+        ("{arm: no_decay, measure: gap}\narms", "golden.gates: measure: embedding_least_rise"),
+        ("{arm: control, measure: gap,", "claims[0].expect[0]: measure: embedding_least_rise"),
+        ("than: {arm: no_decay, measure: gap}", "claims[0].expect[0]: measure: embedding_least_rise"),
+    ],
+)
+def test_a_measure_without_its_checkpoints_is_refused(tmp_path: Path, old: str, where: str) -> None:
+    """A rise needs two checkpoints. Only a study that names the measure is refused."""
+    text = replaced_once(STUDY, old, old.replace("measure: gap", "measure: embedding_least_rise"))
+
+    error = refusal(tmp_path, training=text)
+
+    assert error.startswith(f"scenarios/studies/training.yaml: {where} {LATE}")
+    assert load(write(tmp_path / "longer", training=replaced_once(text, "{steps: 200}", "{steps: 201}")))
+
+
+def test_all_wrong_keys_of_one_mapping_have_one_line(tmp_path: Path) -> None:
+    """Missing keys have one line, and unknown keys another; each lists the required and the optional keys once."""
+    text = replaced_once(
+        PROBE, "    convention: a factor a step\n    documented: as claimed\n", "    colour: red\n    wehn: later\n"
+    )
+
+    with pytest.raises(ScenarioError) as caught:
+        load(write(tmp_path, row=text))
+
+    assert str(caught.value).splitlines() == [
+        f"scenarios/probes/row.yaml: claims[0]: unknown keys: colour, wehn (did you mean 'when'?); {CLAIM_KEYS} (line 14)",
+        f"scenarios/probes/row.yaml: claims[0]: missing keys: convention, documented; {CLAIM_KEYS} (line 10)",
+    ]
+
+
+def test_a_mistake_in_shared_settings_is_reported_once(tmp_path: Path) -> None:
+    """Each arm reads the settings of the scenario; each mistake still has one line."""
+    text = replaced_once(PROBE, "{lr: 0.01, weight_decay: 3.0, steps: 300}", "{lr: 0.01, setps: 300, colour: red}")
+
+    with pytest.raises(ScenarioError) as caught:
+        load(write(tmp_path, row=text))
+
+    assert str(caught.value).splitlines() == [
+        f"scenarios/probes/row.yaml: settings: unknown keys: setps (did you mean 'steps'?), colour; {ROW_KEYS} (line 4)",
+        f"scenarios/probes/row.yaml: settings: missing key: weight_decay; {ROW_KEYS} (line 4)",
+    ]
 
 
 def test_a_study_may_have_five_gates(tmp_path: Path) -> None:
@@ -285,18 +372,27 @@ def test_a_study_may_have_five_gates(tmp_path: Path) -> None:
             "formula: decay_tim",
             "formula: unknown formula 'decay_tim'; did you mean 'decay_time'? (known: ",
         ),
-        ("lr: 1.0e-3, weight_decay: 0.1", "lr: 1.0e-3", "arms.usual.settings: expected lr, weight_decay, got lr (line 6)"),
+        (
+            "lr: 1.0e-3, weight_decay: 0.1",
+            "lr: 1.0e-3",
+            "arms.usual.settings: expected the keys lr, weight_decay, got lr (line 6)",
+        ),
         (
             "usual: {settings: {lr: 1.0e-3, weight_decay: 0.1}}",
             "usual: {}",
-            "arms.usual: the key 'settings' is missing (expected: settings) (line 6)",
+            "arms.usual: missing key: settings; required: settings (line 6)",
         ),
         (
             "usual: {settings",
             "usual: {role: sgd, settings",
-            "arms.usual.role: belongs to kind: probe or study, got kind: arithmetic",
+            "arms.usual.role: this key is for kind: probe or study, and the scenario has kind: arithmetic; remove the key",
         ),
-        ("golden_rtol: 1.0e-12\n", "", "the key 'golden_rtol' is missing (expected: arms, claims, formula, "),
+        ("golden_rtol: 1.0e-12\n", "", "missing key: golden_rtol; required: arms, claims, formula, golden_rtol, kind, title; "),
+        (
+            "counterexample: {arm: usual, settings: {lr: 1.0e-2, weight_decay: 0.1}}",
+            "counterexample: {arm: usual, settings: {lr: 1.0e-2}}",
+            "claims[0].counterexample: settings: expected the keys lr, weight_decay, got lr (line 17)",
+        ),
         ("measure: steps", "measure: years", "claims[0].expect[0]: measure: unknown measure 'years' (known: steps) (line 16)"),
     ],
 )
@@ -354,7 +450,7 @@ def test_the_file_name_of_a_scenario_is_snake_case(tmp_path: Path) -> None:
         ("", "scenarios/sources.yaml: the file is empty"),
         (
             replaced_once(SOURCES, "author: an author, ", ""),
-            "scenarios/sources.yaml: sources.a_page: the key 'author' is missing",
+            "scenarios/sources.yaml: sources.a_page: missing key: author; required: author, title, where",
         ),
         (
             replaced_once(SOURCES, "a_page", "b_page"),
@@ -379,6 +475,53 @@ def test_an_unknown_mutant_is_refused(tmp_path: Path) -> None:
         "scenarios/probes/row.yaml: claims[0].counterexample.mutants[1]: unknown mutant 'DecayForgoten'; "
         f"did you mean 'DecayForgotten'? (known: DecayForgotten, NormOfAll) (line {line_of(text, 'DecayForgoten]')})"
     )
+
+
+MUTANTS_WITH_ROLES = replaced_once(MUTANTS, "noticed_by: claims", "noticed_by: claims, role: decoupled") + (
+    "  SgdForgets: {does: Forget it., noticed_by: claims, role: sgd}\n"
+    "  LambdIgnored: {does: Ignore lambd., noticed_by: claims, role: fixed}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "mutant", "wanted"),
+    [
+        ("role: decoupled", "SgdForgets", "decoupled"),
+        ("role: sgd", "DecayForgotten", "sgd"),
+        ("role: coupled", "LambdIgnored", "coupled"),
+        ("role: any", "LambdIgnored", "decoupled, coupled or sgd"),
+    ],
+)
+def test_a_mutant_for_another_role_is_refused(tmp_path: Path, role: str, mutant: str, wanted: str) -> None:
+    """Its constructor does not take the options of the arm, or the claim fails because of its update rule."""
+    text = replaced_once(replaced_once(PROBE, "role: decoupled", role), "DecayForgotten", mutant)
+
+    error = refusal(tmp_path, row=text, mutants=MUTANTS_WITH_ROLES)
+
+    own = {"SgdForgets": "sgd", "DecayForgotten": "decoupled", "LambdIgnored": "fixed"}[mutant]
+    assert error.startswith(
+        f"scenarios/probes/row.yaml: claims[0].counterexample.mutants[0]: '{mutant}' is for arms with role: {own}, and the arm "
+        f"'adamw' has {role}; choose a mutant for role: {wanted} ("
+    )
+    assert error.endswith("vocabulary prints the role of each) (line 19)")
+
+
+@pytest.mark.parametrize(
+    ("role", "mutant"),
+    [
+        ("role: decoupled", "DecayForgotten"),
+        ("role: sgd", "SgdForgets"),
+        ("role: any", "SgdForgets"),
+        ('role: fixed, subject: "torch.optim:ASGD"', "LambdIgnored"),
+    ],
+)
+def test_a_mutant_of_the_arms_role_is_accepted(tmp_path: Path, role: str, mutant: str) -> None:
+    """An arm of any role takes the mutants of all three roles. An arm that names its optimizer takes all mutants."""
+    text = replaced_once(replaced_once(PROBE, "role: decoupled", role), "DecayForgotten", mutant)
+
+    loaded = load(write(tmp_path, row=text, mutants=MUTANTS_WITH_ROLES))
+
+    assert loaded["row"].scenario.claims[0].counterexample.mutants == (mutant,)
 
 
 def test_a_long_list_of_known_mutants_is_not_printed(tmp_path: Path) -> None:
@@ -406,7 +549,7 @@ def test_a_mutant_for_the_fingerprint_only_is_refused(tmp_path: Path) -> None:
         ("", "scenarios/mutants.yaml: the file is empty"),
         (
             replaced_once(MUTANTS, "does: Forget the decay., ", ""),
-            "scenarios/mutants.yaml: mutants.DecayForgotten: the key 'does' is",
+            "scenarios/mutants.yaml: mutants.DecayForgotten: missing key: does; required: does, noticed_by; optional: ",
         ),
         (
             replaced_once(MUTANTS, "noticed_by: claims", "noticed_by: claim"),
@@ -439,7 +582,7 @@ def test_a_scenario_without_claims_or_arms_is_refused(tmp_path: Path, key: str) 
 
     error = refusal(tmp_path, time=text)
 
-    assert error == f"scenarios/arithmetic/time.yaml: a scenario has at least one {key.removesuffix('s')} (line 1)"
+    assert error == f"scenarios/arithmetic/time.yaml: {key}: expected at least one {key.removesuffix('s')}, got none (line 1)"
 
 
 def test_a_folder_without_scenarios_is_refused(tmp_path: Path) -> None:
@@ -482,11 +625,11 @@ def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None
     wanted = [
         "id: expected snake_case",
         "unknown value 'true'",
-        "unknown key 'relaton'",
+        "unknown key: relaton (did you mean 'relation'?)",
         "unknown relation 'equal'",
-        "unknown key 'titel'",
+        "unknown key: titel (did you mean 'title'?)",
         "unknown mutant 'DecayForgot'",
-        "unknown key 'stpes'",
+        "unknown key: stpes (did you mean 'steps'?)",
     ]
     assert {word: sum(word in line for line in lines) for word in wanted} == dict.fromkeys(wanted, 1)
     assert len(lines) == len(wanted)
@@ -494,10 +637,11 @@ def test_every_problem_of_every_file_is_reported_at_once(tmp_path: Path) -> None
 
 def test_a_mistake_that_is_made_everywhere_is_cut_short(tmp_path: Path) -> None:
     """Thirty lines show what it is; the last line counts the others."""
-    mistakes = "".join(f"  key_{index}: 1\n" for index in range(40))
+    expectation = "      - {arm: adamw, measure: unseen_ratio, relation: equals_closed_form}\n"
+    mistakes = "".join(expectation.replace("adamw", f"arm_{index}") for index in range(40))
 
     with pytest.raises(ScenarioError) as refused:
-        load(write(tmp_path, row=PROBE + mistakes.replace("  ", "")))
+        load(write(tmp_path, row=replaced_once(PROBE, expectation, mistakes)))
 
     lines = str(refused.value).splitlines()
     assert lines[-1] == "... and 10 more problems"

@@ -72,7 +72,8 @@ def test_vocabulary_prints_every_name_that_a_scenario_can_use(capsys: pytest.Cap
     for name in (*PROBES, *MEASURES, "decay_time", "within_fraction_of_closed_form", "loshchilov_hutter_2019"):
         assert name in output
     for name, mutant in load_mutants().items():
-        assert any(line.startswith(f"  {name}") and mutant.does in line and mutant.thread in line for line in output.splitlines())
+        mark = "fingerprint only" if mutant.noticed_by == "fingerprint" else mutant.role
+        assert f"  {name} ({mark}): {mutant.does} {mutant.thread}".rstrip() in output.splitlines()
 
 
 def test_vocabulary_prints_the_settings_and_measures_of_a_probe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.environment import gpu_slots
-from harness.environment.gpu_slots import MIB_PER_WORKER, MOST_WORKERS_PER_GPU, slot_of_worker, visible_gpus
+from harness.environment.gpu_slots import MAX_WORKERS_PER_GPU, MIB_PER_WORKER, slot_of_worker, visible_gpus
 from harness.environment.paths import ROOT
 
 TABLE = "0, GPU-aaa, 81000\n1, GPU-bbb, 7000\n2, GPU-ccc, 100\n"
@@ -66,7 +66,7 @@ def test_workers_fill_the_gpus_round_robin(monkeypatch: pytest.MonkeyPatch) -> N
     names = chosen(monkeypatch, TABLE, cpus=64)
 
     assert names[:5] == ["GPU-aaa", "GPU-bbb", "GPU-ccc", "GPU-aaa", "GPU-bbb"]
-    assert names[5:] == ["GPU-aaa"] * (MOST_WORKERS_PER_GPU - 2)
+    assert names[5:] == ["GPU-aaa"] * (MAX_WORKERS_PER_GPU - 2)
 
 
 def test_there_are_never_more_workers_than_cpus(monkeypatch: pytest.MonkeyPatch) -> None:

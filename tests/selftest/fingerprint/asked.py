@@ -17,20 +17,20 @@ MUTANTS = "tests.mutants.decay_rule:"
 COSTLY = "smallest_decay"  # a bisection; it has its own test module, and no other question depends on it
 
 
-def findings_of(path: str, options: Mapping[str, Any] | None = None, *, single: bool = False) -> dict[str, Finding]:
+def findings_of(path: str, options: Mapping[str, Any] | None = None, *, in_float32: bool = False) -> dict[str, Finding]:
     """Return the finding of each question except the costly one; as in a fingerprint, later ones can use earlier findings.
 
-    `single` measures in single precision even if the optimizer takes float64.
+    `in_float32` measures in float32 even if the optimizer takes float64.
     """
-    runner = SubjectRunner(path, options or {}, torch.float32 if single else torch.float64)
-    for question in QUESTIONS[1:] if single else QUESTIONS:
+    runner = SubjectRunner(path, options or {}, torch.float32 if in_float32 else torch.float64)
+    for question in QUESTIONS[1:] if in_float32 else QUESTIONS:
         if question.name == COSTLY:
             continue
         finding = question.ask(runner)
         if question.name == "precision" and finding.values == ("float32",):
             runner = SubjectRunner(path, runner.options, torch.float32)
-        runner.known[question.name] = finding
-    return runner.known
+        runner.findings[question.name] = finding
+    return runner.findings
 
 
 def finding_of(question: str, path: str, options: Mapping[str, Any] | None = None) -> Finding:

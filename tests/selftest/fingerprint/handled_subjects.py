@@ -33,8 +33,8 @@ def finding_on(question: str, path: str, given: Mapping[str, Any] | None = None,
     with capture_output([]):
         finding = asked.ask(SubjectRunner(path, given or {}, dtype))
     assert set(finding.values) <= possible_words(asked), f"{question} answers {finding.values}"
-    assert 10 < len(finding.says) < LONGEST_LINE, finding.says
-    assert "\n" not in finding.says
+    assert 10 < len(finding.text) < LONGEST_LINE, finding.text
+    assert "\n" not in finding.text
     return finding
 
 

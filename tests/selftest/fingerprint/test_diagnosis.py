@@ -15,7 +15,7 @@ MOMENTUM = {"momentum": 0.9}
 DECOUPLED = "decoupled weight decay, times the current learning rate, before the update"
 COUPLED = "coupled L2 (weight_decay x w is added to the gradient, so the update rule rescales it)"
 NONE = "no weight decay at all: weight_decay changes nothing"
-BOTH = "weight decay that is coupled L2 and decoupled at once, without momentum to tell them"
+BOTH = "weight decay that is both coupled L2 and decoupled (without momentum they are equal)"
 UNKNOWN = "weight decay of no known form ("
 
 DIAGNOSES: list[tuple[str, str, dict[str, Any], str]] = [
@@ -67,7 +67,8 @@ DIAGNOSES: list[tuple[str, str, dict[str, Any], str]] = [
         "ExponentialDecay",
         "decoupled",
         {},
-        "decoupled weight decay (decay acts as exp(-x) instead of 1 - x, which no constant factor is), "
+        "decoupled weight decay "
+        "(w is multiplied by exp(-x) instead of 1 - x, with x = lr x weight_decay; no constant factor gives this), "
         "times the current learning rate, before the update",
     ),
     (
@@ -112,9 +113,9 @@ def test_a_fault_of_unknown_form_is_described_by_its_numbers(name: str) -> None:
 @pytest.mark.parametrize(("name", "role"), [(ELSEWHERE[0], "decoupled"), (ELSEWHERE[1], "coupled")])
 def test_a_fault_of_the_update_is_not_blamed_on_the_decay(name: str, role: str) -> None:
     """The decay is right, and the update rule is not Adam's."""
-    says = "has the weight decay that is asked for, so it differs in its update: it takes steps of a rule of its own"
+    expected = "has the weight decay that is asked for, so it differs in its update: it takes steps of a rule of its own"
 
-    assert of(f"{PLANTED}:{name}", role) == f"{PLANTED}:{name} {says}"
+    assert of(f"{PLANTED}:{name}", role) == f"{PLANTED}:{name} {expected}"
 
 
 def test_every_planted_fault_is_diagnosed_here() -> None:

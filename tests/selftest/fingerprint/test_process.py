@@ -69,8 +69,8 @@ def test_lines_after_a_hang_have_no_values_and_a_reason(project: Path) -> None:
     fingerprint = measured("mine:Sleeps", "precision", "coupling", "scale")
 
     assert fingerprint.line("coupling").values == ()
-    assert "mine:Sleeps" in fingerprint.line("scale").says
-    assert any("did not come back" in line.says for line in fingerprint.lines)
+    assert "mine:Sleeps" in fingerprint.line("scale").text
+    assert any("did not come back" in line.text for line in fingerprint.lines)
 
 
 def test_the_lines_before_a_crash_are_kept(project: Path) -> None:
@@ -87,7 +87,7 @@ def test_every_line_gives_the_error_of_a_step_that_raises(project: Path) -> None
     fingerprint = measured("mine:Raises", "coupling", "scale", "order")
 
     assert [line.values for line in fingerprint.lines] == [(), (), ()]
-    assert all("ValueError" in line.says and "\n" not in line.says for line in fingerprint.lines)
+    assert all("ValueError" in line.text and "\n" not in line.text for line in fingerprint.lines)
 
 
 def test_an_optimizer_that_cannot_be_found_is_refused(project: Path) -> None:

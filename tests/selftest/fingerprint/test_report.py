@@ -55,7 +55,7 @@ def test_the_sentence_gives_rule_decay_scale_and_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "says"),
+    ("lines", "expected"),
     [
         ([line("coupling", "none")], "with no weight decay at all: weight_decay changes nothing."),
         (
@@ -64,19 +64,19 @@ def test_the_sentence_gives_rule_decay_scale_and_order() -> None:
         ),
         (
             [line("coupling", "coupled_l2", "decoupled")],
-            "with weight decay that is coupled L2 and decoupled at once, without momentum to tell them.",
+            "with weight decay that is both coupled L2 and decoupled (without momentum they are equal).",
         ),
         ([line("coupling")], "with weight decay of no known form (says coupling). Not known: coupling."),
         ([line("strength", "2")], "with decoupled weight decay of twice the strength, times the current learning rate"),
         ([line("order", "before", "after")], "times the current learning rate, before the update or after the update."),
-        ([line("mask", "cautious")], "before the update, only where the update shrinks the weight too."),
+        ([line("mask", "cautious")], "before the update, only where the update moves the weight toward zero."),
         ([line("repeated", "twice", usual=("once",))], "before the update. Unusual: repeated (twice)."),
         ([line("scale", "previous_lr")], "times the learning rate of the step before"),
     ],
 )
-def test_the_sentence_gives_every_difference_from_adamw(lines: list[FingerprintLine], says: str) -> None:
+def test_the_sentence_gives_every_difference_from_adamw(lines: list[FingerprintLine], expected: str) -> None:
     """An unknown answer is a difference too."""
-    assert says in sentence(changed(*lines))
+    assert expected in sentence(changed(*lines))
 
 
 def test_lines_are_grouped_by_section_and_marked() -> None:
@@ -104,6 +104,9 @@ def test_the_json_holds_the_sentence_and_all_findings() -> None:
     assert parsed["schema"] == 1
     assert parsed["sentence"] == sentence(changed(line("repeated", "twice", usual=("once",))))
     assert [finding["question"] for finding in parsed["findings"] if finding["unusual"]] == ["repeated"]
+    keys = ["question", "section", "asks", "values", "says", "usual", "numbers", "unusual"]
+    assert all(list(finding) == keys for finding in parsed["findings"])
+    assert parsed["findings"][0]["says"] == f"says {parsed['findings'][0]['question']}"
 
 
 def test_a_draft_is_a_contract_of_the_measured_values(tmp_path: Path) -> None:
@@ -119,8 +122,9 @@ def test_a_draft_is_a_contract_of_the_measured_values(tmp_path: Path) -> None:
     ("changes", "field", "declared", "evidence"),
     [
         (line("scale", "constant"), "scale", "constant", "Measured: says scale"),
-        (line("scale", "previous_lr"), "scale", "lr", "Measured: previous_lr, which is a fault and cannot be declared"),
-        (line("order"), "order", "unspecified", "Not known: says order"),
+        (line("scale", "previous_lr"), "scale", "lr", "Measured: previous_lr, a fault that no contract can declare."),
+        (line("strength", "-1"), "strength", 1.0, "Measured: -1, a fault that no contract can declare."),
+        (line("order"), "order", "unspecified", "No value could be measured: says order"),
         (line("coupling", "coupled_l2", "decoupled"), "coupling", "decoupled", "Measured: says coupling"),
         (line("strength", "0.5"), "strength", 0.5, "Measured: says strength"),
     ],

@@ -108,9 +108,9 @@ def test_a_float32_number_whose_rounding_hides_decay_is_no_gate(tmp_path: Path) 
     """A gate needs an effect of 30 tolerances. Other numbers are information: an author cannot change the probe."""
     measurements = {
         "adamw": {
-            "seen": Measurement(1.0, "u", tolerance=1e-4, effect=7e-3, single=True),
-            "lost": Measurement(1.0, "u", tolerance=1e-4, effect=5e-3, single=True),
-            "unknown": Measurement(1.0, "u", single=True),
+            "seen": Measurement(1.0, "u", tolerance=1e-4, effect=7e-3, computed_in_float32=True),
+            "lost": Measurement(1.0, "u", tolerance=1e-4, effect=5e-3, computed_in_float32=True),
+            "unknown": Measurement(1.0, "u", computed_in_float32=True),
         }
     }
 

@@ -90,7 +90,7 @@ def test_some_seeds_of_a_pool_can_be_read_as_a_run(tmp_path: Path) -> None:
     ("change", "why"),
     [
         (lambda text: text.replace('"study"', '"scenario"'), "expected an object with the keys"),
-        (lambda text: text.replace('"control.gap": [0.25', '"control.gap": [NaN'), "NaN is never"),
+        (lambda text: text.replace('"control.gap": [0.25', '"control.gap": [NaN'), "expected a finite number, got NaN (line 1"),
         (lambda text: text.replace('"control.gap": [0.25', '"control.gap": ["0.25"'), "control.gap: expected 24 numbers"),
         (lambda text: text.replace('"control.gap": [0.25, ', '"control.gap": ['), "control.gap: expected 24 numbers, got 23"),
         (lambda text: text.replace("control.gap", "control.gop"), "control.gop: expected <arm>.<measure>"),
@@ -108,6 +108,22 @@ def test_a_broken_pool_file_is_refused_with_key_and_reason(change: Callable[[str
         parse(broken)
 
     assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("literal", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN"])
+def test_a_number_that_is_not_finite_is_refused_with_its_line(literal: str, tmp_path: Path) -> None:
+    """JSON has no infinity, but a reader of JSON gets one from 1e999. A text in quotes is not a number."""
+    pool, _ = drawn(tmp_path)
+    text = dump(replace(pool, study="1e999 NaN"))
+    path = tmp_path / "pool.json"
+    path.write_text(text.replace('"no_decay.gap": [0.85', f'"no_decay.gap": [{literal}'), encoding="utf-8")
+
+    with pytest.raises(PoolError) as caught:
+        read(path)
+
+    line = text[: text.index('"no_decay.gap": [0.85')].count("\n") + 1
+    assert str(caught.value) == f"{path}: expected a finite number, got {literal} (line {line})"
+    assert parse(text).study == "1e999 NaN"
 
 
 def test_a_pool_with_a_sample_that_is_not_finite_is_not_written(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from harness.environment.paths import ROOT
 from tests.mutants import __main__ as writer
 from tests.mutants.collection import CLASSES, MODULES, does, path, thread
 from tests.mutants.decay_rule import Stepwise
-from tests.mutants.expectations import FINGERPRINT_ONLY, noticed_by
+from tests.mutants.expectations import FINGERPRINT_ONLY, noticed_by, role_in_arms
 
 FOLDER = ROOT / "tests" / "mutants"
 
@@ -51,9 +51,9 @@ def test_a_class_has_a_docstring_of_one_line(name: str) -> None:
 
 
 def test_the_file_for_scenarios_lists_exactly_the_classes() -> None:
-    """Names, descriptions and threads are equal: run `python -m tests.mutants` after a change."""
-    listed = {name: (entry.does, entry.thread, entry.noticed_by) for name, entry in load_mutants().items()}
-    classes = {name: (does(make), thread(make), noticed_by(name)) for name, make in CLASSES.items()}
+    """Names, descriptions, threads and roles are equal: run `python -m tests.mutants` after a change."""
+    listed = {name: (entry.does, entry.thread, entry.noticed_by, entry.role) for name, entry in load_mutants().items()}
+    classes = {name: (does(make), thread(make), noticed_by(name), role_in_arms(name) or "any") for name, make in CLASSES.items()}
 
     assert listed == classes
     assert writer.FILE.read_text(encoding="utf-8") == writer.text()
@@ -71,6 +71,22 @@ def test_a_class_without_an_expectation_is_refused() -> None:
     """The message names the page that describes where to write one."""
     with pytest.raises(LookupError, match=r"Nothing has no expectation: tests/mutants/README\.md"):
         noticed_by("Nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("CoupledL2", "decoupled"),
+        ("AdamDecayTwice", "coupled"),
+        ("SgdTwin", "sgd"),
+        ("LambdIgnored", "fixed"),
+        ("ReorderingAdamW", "decoupled"),
+        ("NormOfAll", ""),
+    ],
+)
+def test_the_role_of_a_class_is_that_of_its_twin(name: str, role: str) -> None:
+    """A twin without weight_decay can only be in an arm that names it, and no claim can name a class for the fingerprint."""
+    assert role_in_arms(name) == role
 
 
 def test_path_gives_the_import_path_of_a_class() -> None:

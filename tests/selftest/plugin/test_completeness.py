@@ -15,7 +15,7 @@ from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.subject.roles import DEFAULTS, Subjects
 from tests.plugin.completeness import (
-    MOST_NAMES,
+    MAX_NAMES,
     SKIP,
     Collected,
     EndedTest,
@@ -40,7 +40,7 @@ RECORDED: dict[str, dict[str, Any]] = {
     CONTRACT: {"decaygate-contract": {"field": "order", "met": True}},
     SELF: {},
 }
-RIGHT = {nodeid: EndedTest("passed", said=recorded) for nodeid, recorded in RECORDED.items()}
+RIGHT = {nodeid: EndedTest("passed", properties=recorded) for nodeid, recorded in RECORDED.items()}
 CALL = Collected(tuple(RIGHT), tuple(RIGHT))
 
 
@@ -55,8 +55,8 @@ def test_a_run_in_which_each_test_recorded_a_result_is_green() -> None:
     """Refuted claims, expected failures and recorded goldens are no faults. A failed test is red without a fault."""
     assert faults_of({}) == []
     for status in ("refuted_as_documented", "expected_failure"):
-        assert faults_of({CLAIM: EndedTest("passed", said={"decaygate": {"status": status}})}) == []
-    assert faults_of({GOLDEN: EndedTest("passed", said={"decaygate-golden": {"status": "recorded"}})}) == []
+        assert faults_of({CLAIM: EndedTest("passed", properties={"decaygate": {"status": status}})}) == []
+    assert faults_of({GOLDEN: EndedTest("passed", properties={"decaygate-golden": {"status": "recorded"}})}) == []
     assert faults_of(dict.fromkeys(RIGHT, EndedTest("failed"))) == []
 
 
@@ -66,12 +66,12 @@ def test_a_skip_without_a_recorded_reason_is_a_fault(nodeid: str) -> None:
     fault = f"was skipped without a reason given to skip_with_reason: {short_id(nodeid)} (flaky)"
 
     assert faults_of({nodeid: EndedTest("skipped", "flaky")}) == [fault]
-    assert faults_of({nodeid: EndedTest("skipped", "flaky", said={SKIP: " "})}) == [fault]
+    assert faults_of({nodeid: EndedTest("skipped", "flaky", properties={SKIP: " "})}) == [fault]
 
 
 def test_a_claim_may_skip_itself_only_for_a_users_optimizer() -> None:
     """Every claim applies to the shipped optimizers. A self-test may skip itself in any run."""
-    skipped = EndedTest("skipped", "float32", said={SKIP: "float32 cannot"})
+    skipped = EndedTest("skipped", "float32", properties={SKIP: "float32 cannot"})
     fault = "was skipped as not applicable, but every test of tests/claims applies to the shipped optimizers"
 
     assert faults_of({CLAIM: skipped}, shipped=False) == []
@@ -84,7 +84,7 @@ def test_a_claim_may_skip_itself_only_for_a_users_optimizer() -> None:
 @pytest.mark.parametrize("outcome", ["skipped", "passed"])
 def test_an_xfail_mark_is_a_fault(nodeid: str, outcome: str) -> None:
     """It is a fault whether the test fails or passes: expected failures belong in a file, each with its reason."""
-    faults = faults_of({nodeid: EndedTest(outcome, "later", expected_to_fail=True, said=RECORDED[nodeid])})
+    faults = faults_of({nodeid: EndedTest(outcome, "later", expected_to_fail=True, properties=RECORDED[nodeid])})
 
     fault = "is marked xfail, but expected failures belong in the file of --expected-failures"
     assert faults == [f"{fault}: {short_id(nodeid)} (later)"]
@@ -111,12 +111,12 @@ def test_a_pass_with_a_recorded_failure_is_a_fault(nodeid: str, recorded: dict[s
     """Some hook between the comparison and the report removed the failure."""
     fault = f"was reported as passed although the test recorded a failing result: {short_id(nodeid)}"
 
-    assert faults_of({nodeid: EndedTest("passed", said=recorded)}) == [fault]
+    assert faults_of({nodeid: EndedTest("passed", properties=recorded)}) == [fault]
 
 
 def test_a_field_that_is_expected_to_fail_must_not_be_met() -> None:
     """Its test passes while the field is not met. Once the field is met, a pass is a fault."""
-    unmet = EndedTest("passed", said={"decaygate-contract": {"field": "order", "met": False}})
+    unmet = EndedTest("passed", properties={"decaygate-contract": {"field": "order", "met": False}})
     fault = f"was reported as passed although the test recorded a failing result: {short_id(CONTRACT)}"
 
     assert faults_of({CONTRACT: unmet}, expected=("contract.order",)) == []
@@ -155,7 +155,7 @@ def test_a_test_with_an_empty_parameter_list_may_be_skipped() -> None:
 
 
 def test_a_fault_lists_ten_tests_and_counts_the_others() -> None:
-    names = tuple(f"{FOLDER}test_claims.py::test_golden[g{n}]" for n in range(MOST_NAMES + 3))
+    names = tuple(f"{FOLDER}test_claims.py::test_golden[g{n}]" for n in range(MAX_NAMES + 3))
 
     (line,) = problems(Collected(names, names), {}, shipped=True)
 
@@ -183,10 +183,10 @@ def report(outcome: str, longrepr: Any = None, **more: Any) -> pytest.TestReport
 
 def test_an_ended_test_is_read_from_any_process() -> None:
     """In a report from an xdist worker the tuple with a skip's reason may have become a list."""
-    assert ended_test(report("passed")) == EndedTest("passed", said={"a": 1})
+    assert ended_test(report("passed")) == EndedTest("passed", properties={"a": 1})
     for kind in (tuple, list):
         assert ended_test(report("skipped", kind(("file", 3, "Skipped: flaky")))).reason == "flaky"
-    assert ended_test(report("skipped", wasxfail="")) == EndedTest("skipped", expected_to_fail=True, said={"a": 1})
+    assert ended_test(report("skipped", wasxfail="")) == EndedTest("skipped", expected_to_fail=True, properties={"a": 1})
 
 
 def test_the_guide_explains_each_fault() -> None:

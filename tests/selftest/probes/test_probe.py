@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -32,8 +34,20 @@ def test_a_declared_line_is_the_docstring_of_run(probe: Probe) -> None:
     """The line that `vocabulary` prints is the first line of the docstring of `run`."""
     documented = str(importlib.import_module(probe.module).run.__doc__).partition("\n")[0]
 
-    assert probe.says == documented
+    assert probe.description == documented
     assert probe.measures
+
+
+@pytest.mark.parametrize("probe", PROBES.values(), ids=PROBES)
+def test_each_setting_is_explained_in_the_docstring(probe: Probe) -> None:
+    """The docstring has a list, and each item begins with the names of one or more settings."""
+    lines = str(probe.settings.__doc__).splitlines()
+    items = [line.strip().partition(":")[0] for line in lines if line.strip().startswith("- `")]
+
+    explained = [name for item in items for name in re.findall(r"`(\w+)`", item)]
+
+    assert lines[0].startswith(f"Settings of the probe {probe.name}")
+    assert sorted(explained) == sorted(field.name for field in fields(probe.settings))
 
 
 @pytest.mark.parametrize(

@@ -128,22 +128,22 @@ def test_a_claim_that_does_not_apply_is_a_line_with_its_reason(tmp_path: Path) -
     """It is counted as not applicable, and not as a claim that ran."""
     loaded = load(write(tmp_path))["row"]
 
-    line = ledger.not_applicable(loaded, loaded.scenario.claims[0], "needs step_rule: adam, the contract says sign")
+    line = ledger.not_applicable(loaded, loaded.scenario.claims[0], "needs step_rule: adam, but the contract has step_rule: sign")
     counts = Ledger((line.id, "it_is_so"), ("it_is_so",), (line, LINE)).counts()
 
     assert (line.status, line.measured, line.message) == (
         "not_applicable",
         None,
-        "needs step_rule: adam, the contract says sign",
+        "needs step_rule: adam, but the contract has step_rule: sign",
     )
     assert (counts["ran"], counts["not_applicable"], counts["held"]) == (1, 1, 1)
 
 
 def test_the_sentence_counts_the_contract_fields_that_are_met() -> None:
     """The count follows the claims. It is left out if no field was checked."""
-    promises = tuple(FieldCheck("decoupled", name, "x", ("x",), "", met) for name, met in (("scale", True), ("order", False)))
+    field_checks = tuple(FieldCheck("decoupled", name, "x", ("x",), "", met) for name, met in (("scale", True), ("order", False)))
 
-    sentence = replace(ledger_of("held", expected=1), promises=promises).sentence()
+    sentence = replace(ledger_of("held", expected=1), field_checks=field_checks).sentence()
 
     assert sentence == "1 of 1 claims ran: 1 held, 0 failed; 1 of 2 fields of the contract met"
 
@@ -253,6 +253,25 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
         "margin": 1.0,
         "message": "",
     }
+
+
+def test_results_hold_the_contract_fields() -> None:
+    """The text of the finding has the key `says`."""
+    check = FieldCheck("decoupled", "order", "before", ("after",), "decay acts on the updated weight", met=False)
+    checked = replace(ledger_of("held"), field_checks=(check,))
+
+    content = results(checked, subjects=Subjects(DEFAULTS), environment={}, subject_output=(), tests={})
+
+    assert content["contract"] == [
+        {
+            "role": "decoupled",
+            "field": "order",
+            "declared": "before",
+            "measured": ("after",),
+            "says": "decay acts on the updated weight",
+            "met": False,
+        }
+    ]
 
 
 def test_results_refuse_a_number_that_is_not_finite(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def test_the_role_completes_a_declared_contract(tmp_path: Path) -> None:
             "order: befor",
             "order: unknown value 'befor'; did you mean 'before'? (known: after, before, inside, proximal, unspecified)",
         ),
-        ("scale: previous_lr", "scale: 'previous_lr' is a fault (the learning rate of the step before), which a contract cannot"),
+        ("scale: previous_lr", "scale: 'previous_lr' is a fault (the learning rate of the previous step); a contract cannot"),
+        ("strength: -1", "strength: expected a number above 0, got -1 (below 0 weights grow, which is a fault; "),
         ("strength: twice", "strength: expected number, got 'twice' (str)"),
         ("order: 3", "order: expected text, got '3' (int)"),
         ("order: before\norder: after", "order: the key is given twice"),
@@ -86,7 +87,7 @@ def test_every_promise_of_a_role_can_be_declared(role: str) -> None:
 def test_every_field_can_be_left_unspecified() -> None:
     """A claim that needs a certain value does not apply then; a claim that accepts any value does."""
     assert all(check(name, UNSPECIFIED) == "" for name in FIELDS)
-    assert unmet_need({"scale": "lr"}, {"scale": UNSPECIFIED}) == "needs scale: lr, the contract says unspecified"
+    assert unmet_need({"scale": "lr"}, {"scale": UNSPECIFIED}) == "needs scale: lr, but the contract has scale: unspecified"
     assert unmet_need({"scale": "any"}, {"scale": UNSPECIFIED}) == ""
 
 
@@ -97,6 +98,9 @@ def test_the_page_and_the_json_show_the_whole_table() -> None:
     assert (ROOT / "docs" / "guide" / "contract.md").read_text(encoding="utf-8") == page
     for name, field in FIELDS.items():
         assert f"\n## {name}\n" in page
-        assert table[name]["values"] == dict(field.values)
-        for value in (*field.values, *field.faults):
-            assert f"| `{value}` |" in page or f"| ({value}) |" in page
+        assert table[name]["values"] == {value: entry.means for value, entry in field.values.items()}
+        assert table[name]["faults"] == {value: entry.means for value, entry in field.faults.items()}
+        for value, entry in {**field.values, **field.faults}.items():
+            assert f"| `{value}` | {entry.means} | `{entry.example}` |" in page
+            assert bool(entry.declare_if) == (value in field.values)
+        assert bool(field.takes) == (not field.values)

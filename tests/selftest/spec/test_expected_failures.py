@@ -11,7 +11,7 @@ from harness.spec.expected_failures import load
 from harness.spec.scenario import Claim, Counterexample
 from harness.verdicts.outcome import ClaimOutcome, expected_to_fail
 
-CLAIMS = {"adamw_decays": "", "sgd_decays": "needs step_rule: sgd, the contract says sign", "momentum_decays": ""}
+CLAIMS = {"adamw_decays": "", "sgd_decays": "needs step_rule: sgd, but the contract has step_rule: sign", "momentum_decays": ""}
 CLAIM = Claim("adamw_decays", "", (), "", "", "holds", (), Counterexample())
 
 
@@ -33,7 +33,8 @@ def test_the_reason_of_each_claim_is_read(tmp_path: Path) -> None:
         ("adamw_decay: why", "known.yaml: adamw_decay: unknown claim 'adamw_decay'; did you mean 'adamw_decays'?"),
         (
             "sgd_decays: why",
-            "known.yaml: sgd_decays: cannot fail here: needs step_rule: sgd, the contract says sign; remove the line",
+            "known.yaml: sgd_decays: cannot fail here: needs step_rule: sgd, but the contract has step_rule: sign; "
+            "remove the line",
         ),
         ("adamw_decays: ' '", "known.yaml: adamw_decays: expected a reason, got an empty text"),
         ("adamw_decays:", "known.yaml: adamw_decays: expected text, got"),
@@ -60,4 +61,4 @@ def test_a_claim_that_no_longer_fails_is_red(status: str) -> None:
     outcome = expected_to_fail(ClaimOutcome(CLAIM, status), "fixed in 2.0")
 
     assert outcome.status == "failed"
-    assert outcome.failure == "no longer fails, as it was expected to (fixed in 2.0); take it out of the expected failures"
+    assert outcome.failure == "passed, but the file of expected failures lists it (fixed in 2.0): remove its line"

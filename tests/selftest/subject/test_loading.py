@@ -130,9 +130,9 @@ def test_two_subjects_in_one_role_are_refused() -> None:
 
 def test_a_subject_has_its_own_golden_folder() -> None:
     """The folder is named by the import path. The shipped subjects share `default`."""
-    assert Subjects(DEFAULTS).folder == "default"
-    assert Subjects({**DEFAULTS, "sgd": "a.b:C"}, ("sgd",)).folder == "a.b.C"
-    assert Subjects({**DEFAULTS, "sgd": "a.b:C", "coupled": "d:E"}, ("coupled", "sgd")).folder == "d.E+a.b.C"
+    assert Subjects(DEFAULTS).golden_subfolder == "default"
+    assert Subjects({**DEFAULTS, "sgd": "a.b:C"}, ("sgd",)).golden_subfolder == "a.b.C"
+    assert Subjects({**DEFAULTS, "sgd": "a.b:C", "coupled": "d:E"}, ("coupled", "sgd")).golden_subfolder == "d.E+a.b.C"
 
 
 # --- finding and building -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from pathlib import Path
 from harness.goldens.store import GoldenExtension
 
 def pytest_configure(config):
-    GoldenExtension.place(Path(__file__).parent / "golden", "default")
+    GoldenExtension.set_folder(Path(__file__).parent / "golden", "default")
 """
 
 # A test whose numbers have the key `killed` kills its process in the writer of goldens: after the

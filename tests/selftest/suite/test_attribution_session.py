@@ -83,5 +83,5 @@ def test_a_recording_makes_no_attribution(home: Path) -> None:
     ended = run(home, "--snapshot-update", FAULT="1")
 
     assert ended.code == 1
-    assert "not recorded: claim " in ended.said
-    assert "moved: " not in ended.said
+    assert "not recorded: claim " in ended.output
+    assert "moved: " not in ended.output

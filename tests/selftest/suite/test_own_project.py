@@ -93,7 +93,7 @@ def test_a_run_in_a_project_leaves_its_files_unchanged(project: Path, tmp_path_f
     selection = "(zero_gradient or test_contract) and not test_golden"
     ended = session(project, "-k", selection, "-n", "2", report=str(report), PYTHONWARNINGS="error")
 
-    assert ended.code == 0, ended.said
+    assert ended.code == 0, ended.output
     statuses = {claim["status"] for claim in ended.results["claims"]}
     assert statuses <= {"held", "refuted_as_documented", "not_applicable"}
     assert ended.claims()["decay_follows_the_current_learning_rate"]["status"] == "held"
@@ -109,8 +109,10 @@ def test_without_a_contract_another_step_rule_is_red(project: Path) -> None:
     ended = session(project, "--optimizer=optim.lion:Lion", "-k", "test_contract")
 
     assert ended.code == 1
-    assert "contract, step_rule: the role decoupled promises adam, the measurement of optim.lion:Lion says sign: " in ended.said
-    assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.said
+    assert "contract, step_rule: without a contract, the role decoupled promises adam, but " in ended.output
+    assert " but the measurement of optim.lion:Lion gives sign: " in ended.output
+    assert "if this is intended, add this line to a contract: step_rule: sign" in ended.output
+    assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.output
 
 
 def test_an_optimizer_that_forgets_its_decay_is_red(project: Path) -> None:
@@ -118,8 +120,9 @@ def test_an_optimizer_that_forgets_its_decay_is_red(project: Path) -> None:
     ended = session(project, "--optimizer=optim.lion:Forgets", "-k", "coupling or each_step_takes")
 
     assert ended.code == 1
-    assert "coupling: the role decoupled promises decoupled, the measurement of optim.lion:Forgets says none: " in ended.said
-    assert "behaves like no weight decay at all" in ended.said
+    assert "coupling: without a contract, the role decoupled promises decoupled, but " in ended.output
+    assert " but the measurement of optim.lion:Forgets gives none: " in ended.output
+    assert "behaves like no weight decay at all" in ended.output
 
 
 def test_an_expected_failure_is_green_until_it_holds(project: Path) -> None:
@@ -131,13 +134,15 @@ def test_an_expected_failure_is_green_until_it_holds(project: Path) -> None:
     forgets = session(project, "--optimizer=optim.lion:Forgets", *options)
     copy = session(project, "--optimizer=optim.lion:Copy", *options)
 
-    assert forgets.code == 0, forgets.said
+    assert forgets.code == 0, forgets.output
     assert forgets.claims()[ROW]["status"] == "expected_failure"
     assert "fixed in 2.0" in forgets.claims()[ROW]["message"]
-    assert "1 expected failures" in forgets.said
+    assert "1 expected failures" in forgets.output
     assert copy.code == 1
-    assert f"{ROW}: no longer fails, as it was expected to (fixed in 2.0); take it out" in copy.said
-    assert "contract, coupling: no longer fails, as it was expected to (the same); take it out" in copy.said
+    assert f"{ROW}: passed, but the file of expected failures lists it (fixed in 2.0): remove its line" in copy.output
+    assert (
+        "coupling: passed, but the file of expected failures lists contract.coupling (the same): remove its line" in copy.output
+    )
 
 
 def test_an_optimizer_that_hangs_is_tried_only_once(project: Path) -> None:
@@ -145,8 +150,8 @@ def test_an_optimizer_that_hangs_is_tried_only_once(project: Path) -> None:
     ended = session(project, "--optimizer=optim.lion:Hangs", "-k", "zero_gradient and test_claim", DECAYGATE_TIME_LIMIT="0.3")
 
     assert ended.code == 1
-    assert "optim.lion:Hangs: step 1 did not come back within 0.3 s" in ended.said
-    assert "optim.lion:Hangs did not come back before, and is not tried again" in ended.said
+    assert "optim.lion:Hangs: step 1 did not come back within 0.3 s" in ended.output
+    assert "optim.lion:Hangs did not come back before, and is not tried again" in ended.output
 
 
 def test_an_equivalent_optimizer_uses_the_shipped_goldens(project: Path) -> None:
@@ -158,11 +163,12 @@ def test_an_equivalent_optimizer_uses_the_shipped_goldens(project: Path) -> None
     copy = session(project, "--optimizer=optim.lion:Copy", *options, "--snapshot-update")
     forgets = session(project, "--optimizer=optim.lion:Forgets", *options)
 
-    assert copy.code == 0, copy.said
-    assert "1 snapshot passed" in copy.said
+    assert copy.code == 0, copy.output
+    assert "1 snapshot passed" in copy.output
     assert forgets.code == 1
-    assert "golden two_inits: " in forgets.said
-    assert "declares torch.optim:AdamW, the measurement of optim.lion:Forgets says another: up to " in forgets.said
+    assert "golden two_inits: " in forgets.output
+    assert "contract.yaml declares torch.optim:AdamW, but " in forgets.output
+    assert " but the measurement of optim.lion:Forgets gives another: the weights differ " in forgets.output
     assert content(ROOT / "golden") == goldens
 
 

@@ -24,12 +24,12 @@ BODY = "result = result_of(loaded)\n"
 
 @dataclass(frozen=True)
 class Sabotage:
-    """An edit of one file of the suite, and the text that a run must then print."""
+    """An edit of one file of the suite, and the message that a run must then print."""
 
     file: str
     old: str
     new: str
-    says: str
+    message: str
 
 
 def mark(test: str, decorator: str) -> tuple[str, str]:
@@ -143,8 +143,8 @@ def test_a_sabotage_is_red_and_reported(name: str, tmp_path: Path) -> None:
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     for sabotage in TRIES[name]:
-        assert sabotage.says in ended.said
-        assert sabotage.says.startswith("NOT GREEN") <= bool(ended.results["tests"]["faults"])
+        assert sabotage.message in ended.output
+        assert sabotage.message.startswith("NOT GREEN") <= bool(ended.results["tests"]["faults"])
 
 
 def test_a_deleted_golden_is_reported_in_every_run(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_skip_is_red_with_two_workers(tmp_path: Path) -> None:
     ended = session(tmp_path, "-m", "arithmetic", "-n", "2", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert TRIES["a_skipped_golden"][0].says in ended.said
+    assert TRIES["a_skipped_golden"][0].message in ended.output
     assert ended.results["tests"]["selected"] == ended.results["tests"]["ran"] > len(IDS)
 
 
@@ -201,7 +201,7 @@ def test_two_modules_of_one_name_cannot_share_a_golden(tmp_path: Path) -> None:
     ended = session(tmp_path, "-k", "test_golden", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "NOT GREEN: has the same golden file as another test: test_claims.py::test_golden[" in ended.said
+    assert "NOT GREEN: has the same golden file as another test: test_claims.py::test_golden[" in ended.output
 
 
 ALWAYS_BREAKS = """
@@ -224,7 +224,7 @@ def test_expected_failures_do_not_excuse_a_golden(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(ALWAYS_BREAKS, encoding="utf-8")
     goldens = ("-k", "test_golden and unseen_row", "--optimizer=mine:Adam", f"--golden-dir={tmp_path / 'golden'}")
     recorded = session(tmp_path, *goldens, "--snapshot-update")
-    assert recorded.code == pytest.ExitCode.OK, recorded.said
+    assert recorded.code == pytest.ExitCode.OK, recorded.output
     (tmp_path / "mine.py").write_text(ALWAYS_BREAKS.replace("broken = False", "broken = True"), encoding="utf-8")
     claims = [claim.id for claim in load()["unseen_row"].scenario.claims if "sgd" not in claim.id and "adam_l2" not in claim.id]
     (tmp_path / "known.yaml").write_text("".join(f"{claim}: it breaks\n" for claim in claims), encoding="utf-8")
@@ -232,12 +232,12 @@ def test_expected_failures_do_not_excuse_a_golden(tmp_path: Path) -> None:
     ended = session(tmp_path, *goldens, f"--expected-failures={tmp_path / 'known.yaml'}")
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "was not obtained" in ended.said
+    assert "was not obtained" in ended.output
     assert [golden["status"] for golden in ended.results["golden"]] == ["failed"]
     (tmp_path / "known.yaml").write_text("golden.unseen_row: it moved\n", encoding="utf-8")
     refused = session(tmp_path, *goldens, f"--expected-failures={tmp_path / 'known.yaml'}")
     assert refused.code == pytest.ExitCode.USAGE_ERROR
-    assert "golden.unseen_row" in refused.said
+    assert "golden.unseen_row" in refused.output
 
 
 def test_the_options_in_pyproject_leave_no_test_out() -> None:

@@ -56,16 +56,16 @@ SHRINKS = "unseen_row_shrinks_by_the_product_of_decay_factors"
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a session: its exit code, its output of both streams (`said`), and its results.json, or {} without one."""
+    """The end of a session: its exit code, its output of both streams, and its results.json, or {} without one."""
 
     code: int
-    said: str
+    output: str
     results: Mapping[str, Any]
 
     @property
     def lines(self) -> list[str]:
         """The lines of the output."""
-        return self.said.splitlines()
+        return self.output.splitlines()
 
     def claims(self) -> dict[str, Any]:
         """Return the claims of results.json by id."""
@@ -224,7 +224,7 @@ def test_a_claim_is_selected_by_its_exact_id(home: Path) -> None:
 
     assert ended.code == pytest.ExitCode.OK
     assert sorted(ended.claims()) == sorted(chosen)
-    assert "2 passed" in ended.said
+    assert "2 passed" in ended.output
 
 
 def test_a_users_right_optimizer_is_green_in_all_probes(home: Path) -> None:
@@ -255,7 +255,7 @@ def test_an_empty_golden_folder_that_was_named_is_red(home: Path) -> None:
     ended = session(home, "-k", "test_golden and usual_rate or test_golden and zero_gradient", "-m", "probe", *options)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "golden zero_gradient: nothing is recorded in " in ended.said
+    assert "golden zero_gradient: nothing is recorded in " in ended.output
 
 
 def test_the_output_of_a_subject_is_reported(home: Path) -> None:
@@ -303,7 +303,7 @@ def test_an_optimizer_that_raises_is_red_in_one_line(home: Path) -> None:
     line = f"{SHRINKS}: arm adamw: mine:Breaks raised ValueError at step 3: no third step"
     assert ended.code == pytest.ExitCode.TESTS_FAILED
     assert line in ended.lines
-    assert "Traceback" not in ended.said
+    assert "Traceback" not in ended.output
     assert (ended.claims()[SHRINKS]["status"], ended.claims()[SHRINKS]["measured"]) == ("failed", None)
 
 
@@ -352,7 +352,7 @@ def test_two_workers_give_the_same_results_as_one_process(home: Path) -> None:
     parallel = session(home, "-n", "2", root=root)
 
     assert (serial.code, parallel.code) == (pytest.ExitCode.OK, pytest.ExitCode.OK)
-    assert "claims.txt" not in serial.said + parallel.said
+    assert "claims.txt" not in serial.output + parallel.output
     assert parallel.claims() == serial.claims()
     assert len(serial.claims()) == serial.results["expected"] > 5
     assert {key: parallel.results[key] for key in ("counts", "environment")} == {

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.catalog.load import load
 from harness.environment.paths import ROOT
-from harness.run import Session, study_work
+from harness.run import Session, study_chunks
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import Chunk, ChunkCache
 from harness.training.progress import Progress
@@ -27,7 +27,7 @@ determinism.fix_torch()
 from tests.selftest.suite.test_sharing import cut
 from harness.training.chunk_cache import ChunkCache
 store, chunks = cut(Path(sys.argv[1]), Path(sys.argv[2]))
-store.train_unclaimed(chunks)
+store.train_unlocked(chunks)
 """
 
 
@@ -36,18 +36,18 @@ def cut(scenarios: Path, folder: Path) -> tuple[ChunkCache, list[Chunk]]:
     folder.mkdir(exist_ok=True)
     store = ChunkCache(folder)
     session = Session(Subjects(DEFAULTS), "cpu", store, Progress(folder, print), subject_output=[])
-    return store, [_counted(piece, folder) for piece in study_work(load(scenarios)["training"], session).chunks]
+    return store, [_counted(piece, folder) for piece in study_chunks(load(scenarios)["training"], session).all]
 
 
 def _counted(chunk: Chunk, folder: Path) -> Chunk:
     """Return a chunk that trains `chunk` and adds its name to the file `trained`."""
 
-    def produce(path: Path) -> None:
+    def train(path: Path) -> None:
         with (folder / "trained").open("a", encoding="utf-8") as file:
             file.write(f"{chunk.name}\n")
-        chunk.produce(path)
+        chunk.train(path)
 
-    return Chunk(chunk.name, chunk.cost, produce)
+    return Chunk(chunk.name, chunk.cost, train)
 
 
 def _scenarios(folder: Path) -> Path:

@@ -8,14 +8,14 @@ import pytest
 
 from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
-from harness.run import Session, run, study_work
+from harness.run import Session, run, study_chunks
 from harness.subject.loading import WatchedOptimizer
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
 
-MOST_PROBE_STEPS = 33_000  # optimizer steps of all probes
-MOST_RUN_STEPS = 250_000  # steps times runs of all studies
+MAX_PROBE_STEPS = 33_000  # optimizer steps of all probes
+MAX_RUN_STEPS = 250_000  # steps times runs of all studies
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def test_all_probes_stay_within_their_steps(session: Session) -> None:
 
     assert len(results) >= 35
     assert not any(result.failures for result in results)
-    assert 1_000 < WatchedOptimizer.steps_taken - before <= MOST_PROBE_STEPS
+    assert 1_000 < WatchedOptimizer.steps_taken - before <= MAX_PROBE_STEPS
 
 
 def test_all_training_stays_within_its_run_steps(session: Session) -> None:
     """The limit is for all chunks of all studies together, trajectories included."""
-    cost = sum(chunk.cost for loaded in _default_run("study") for chunk in study_work(loaded, session).chunks)
+    cost = sum(chunk.cost for loaded in _default_run("study") for chunk in study_chunks(loaded, session).all)
 
-    assert 0 < cost < MOST_RUN_STEPS
+    assert 0 < cost < MAX_RUN_STEPS

@@ -26,7 +26,7 @@ from harness.training.chunk_cache import Chunk, ChunkCache
 
 folder, behaviour = Path(sys.argv[1]), sys.argv[2]
 
-def produce(path):
+def train(path):
     with open(folder / "trainings", "a") as log:
         log.write(f"{os.getpid()}\\n")
     path.write_text("half of it")
@@ -39,7 +39,7 @@ def produce(path):
     path.write_text(f"trained by {os.getpid()}")
 
 try:
-    print(ChunkCache(folder).get_or_train(Chunk("shared", 1, produce)).read_text())
+    print(ChunkCache(folder).get_or_train(Chunk("shared", 1, train)).read_text())
 except RunError as error:
     print(f"RunError: {error}")
 """
@@ -60,9 +60,9 @@ def training_processes(folder: Path) -> list[str]:
     return (folder / "trainings").read_text(encoding="utf-8").split()
 
 
-def chunk(name: str, cost: int = 1, produce: Callable[[Path], None] | None = None) -> Chunk:
-    """Return a chunk whose result is its name, if `produce` does not say otherwise."""
-    return Chunk(name, cost, produce or (lambda path: path.write_text(name, encoding="utf-8") and None))
+def chunk(name: str, cost: int = 1, train: Callable[[Path], None] | None = None) -> Chunk:
+    """Return a chunk whose result is its name, if `train` does not say otherwise."""
+    return Chunk(name, cost, train or (lambda path: path.write_text(name, encoding="utf-8") and None))
 
 
 def fail(path: Path) -> None:
@@ -118,11 +118,11 @@ def test_a_second_request_reads_the_result(tmp_path: Path) -> None:
     """The chunk is trained at the first request only."""
     calls: list[Path] = []
 
-    def produce(path: Path) -> None:
+    def train(path: Path) -> None:
         calls.append(path)
         path.write_text("result", encoding="utf-8")
 
-    paths = [ChunkCache(tmp_path).get_or_train(chunk("a", produce=produce)) for _ in range(3)]
+    paths = [ChunkCache(tmp_path).get_or_train(chunk("a", train=train)) for _ in range(3)]
 
     assert {path.read_text(encoding="utf-8") for path in paths} == {"result"}
     assert len(calls) == 1
@@ -130,7 +130,7 @@ def test_a_second_request_reads_the_result(tmp_path: Path) -> None:
 
 def test_a_failure_is_raised_at_every_request(tmp_path: Path) -> None:
     """A chunk that failed counts as finished, and the half of its result that was written is not used."""
-    cache, broken = ChunkCache(tmp_path), chunk("a", produce=fail)
+    cache, broken = ChunkCache(tmp_path), chunk("a", train=fail)
 
     for _ in range(2):
         with pytest.raises(RunError, match=r"^it broke at step 3$"):
@@ -144,7 +144,7 @@ def test_a_bug_of_the_harness_is_not_kept_as_a_failure(tmp_path: Path) -> None:
     """The exception is raised unchanged, the lock is released, and the next request trains the chunk."""
     cache = ChunkCache(tmp_path)
     with pytest.raises(ZeroDivisionError):
-        cache.get_or_train(chunk("a", produce=crash))
+        cache.get_or_train(chunk("a", train=crash))
 
     path = cache.get_or_train(chunk("a"))
 
@@ -160,20 +160,20 @@ def test_the_most_expensive_chunk_is_trained_first(tmp_path: Path) -> None:
 
     chunks = [chunk(name, cost, add_to_order(name)) for name, cost in (("b", 1), ("d", 5), ("c", 9), ("a", 5))]
 
-    ChunkCache(tmp_path).train_unclaimed(chunks)
+    ChunkCache(tmp_path).train_unlocked(chunks)
 
     assert order == ["c", "a", "d", "b"]
 
 
 def test_a_chunk_that_another_worker_trains_is_skipped(tmp_path: Path) -> None:
-    """`train_unclaimed` does not wait for it and trains the other chunks."""
+    """`train_unlocked` does not wait for it and trains the other chunks."""
     holder = start_worker(tmp_path, "hangs")
     assert holder.stdout is not None
     holder.stdout.readline()
     cache, chunks = ChunkCache(tmp_path), [chunk("shared", 9), chunk("other")]
 
     started = time.monotonic()
-    cache.train_unclaimed(chunks)
+    cache.train_unlocked(chunks)
 
     assert time.monotonic() - started < 5
     assert cache.progress(chunks) == (1, 2)
@@ -182,11 +182,11 @@ def test_a_chunk_that_another_worker_trains_is_skipped(tmp_path: Path) -> None:
     holder.communicate()
 
 
-def test_train_unclaimed_keeps_a_failure_and_continues(tmp_path: Path) -> None:
+def test_train_unlocked_keeps_a_failure_and_continues(tmp_path: Path) -> None:
     """The worker trains the other chunks too. `get_or_train` raises the failure later."""
     cache, chunks = ChunkCache(tmp_path), [chunk("a", 9, fail), chunk("b")]
 
-    cache.train_unclaimed(chunks)
+    cache.train_unlocked(chunks)
 
     assert cache.progress(chunks) == (2, 2)
     with pytest.raises(RunError, match="it broke"):
@@ -197,13 +197,13 @@ def test_a_result_is_visible_only_when_it_is_complete(tmp_path: Path) -> None:
     """While the result is being written, its file does not exist under its final name."""
     half_written, checked = threading.Event(), threading.Event()
 
-    def produce(path: Path) -> None:
+    def train(path: Path) -> None:
         path.write_text("half", encoding="utf-8")
         half_written.set()
         checked.wait(10)
         path.write_text("whole", encoding="utf-8")
 
-    thread = threading.Thread(target=lambda: ChunkCache(tmp_path).get_or_train(chunk("a", produce=produce)))
+    thread = threading.Thread(target=lambda: ChunkCache(tmp_path).get_or_train(chunk("a", train=train)))
     thread.start()
     half_written.wait(10)
     visible = (tmp_path / "a.done").exists()

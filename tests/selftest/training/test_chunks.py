@@ -10,11 +10,11 @@ import torch
 
 from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
-from harness.run import Session, study_work
+from harness.run import Session, study_chunks
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training import chunks
 from harness.training.chunk_cache import Chunk, ChunkCache
-from harness.training.chunks import StudyWork
+from harness.training.chunks import StudyChunks
 from harness.training.progress import Progress
 from tests.selftest.scenario_files import STUDY, replaced_once, write
 
@@ -29,25 +29,25 @@ def loaded(tmp_path: Path) -> LoadedScenario:
     return load(write(tmp_path, training=text))["training"]
 
 
-def cut(loaded: LoadedScenario, folder: Path) -> StudyWork:
-    """Return the study's work for the shipped subjects."""
+def cut(loaded: LoadedScenario, folder: Path) -> StudyChunks:
+    """Return the study's chunks for the shipped subjects."""
     progress = Progress(folder, print)
-    return study_work(loaded, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), progress, subject_output=[]))
+    return study_chunks(loaded, Session(Subjects(DEFAULTS), "cpu", ChunkCache(folder), progress, subject_output=[]))
 
 
 def trained(chunk: Chunk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Return the arguments with which a chunk calls `train`, without training."""
     seen: dict[str, Any] = {}
     monkeypatch.setattr(chunks, "train", lambda recipe, runs, **rest: (seen.update(rest, recipe=recipe, runs=runs), [])[1])
-    chunk.produce(folder / "product")
+    chunk.train(folder / "product")
     return seen
 
 
 def test_a_study_has_chunks_of_two_seeds_and_a_trajectory(loaded: LoadedScenario, tmp_path: Path) -> None:
     """A chunk holds all arms; its cost is steps x seeds x arms."""
-    work = cut(loaded, tmp_path)
+    chunks_of_study = cut(loaded, tmp_path)
 
-    assert [(chunk.name, chunk.cost) for chunk in work.chunks] == [
+    assert [(chunk.name, chunk.cost) for chunk in chunks_of_study.all] == [
         *((f"training.chunk{index}", 200 * 2 * 2) for index in range(5)),
         ("training.trajectory", 100 * 1 * 2),
     ]

@@ -225,11 +225,12 @@ def test_gains_are_in_a_group_without_weight_decay() -> None:
 
 def test_a_record_has_the_norms_and_checkpoints_of_a_run() -> None:
     """Each of the 15 tensors takes a step of length lr, so the norm of an update is lr times the square root of 15."""
-    run = run_all([arm(NormalizedSgd, weight_decay=0.0)], Recipe(steps=STEPS, evaluate_every=8))[0]
+    recipe = Recipe(steps=STEPS, evaluate_every=8)
+    run = run_all([arm(NormalizedSgd, weight_decay=0.0)], recipe)[0]
     np.testing.assert_allclose(run.update_norm, run.learning_rates * math.sqrt(15), rtol=1e-12)
     assert set(run.matrix_norms) >= {"embedding", "position", "0.qkv", "1.mlp_out"}
     assert len(run.matrix_norms) == 10
-    assert run.checkpoints.tolist() == [0, 8, 16, 20]
+    assert run.checkpoints.tolist() == list(recipe.checkpoints) == [0, 8, 16, 20]
     assert run.embedding_norm[0] == 1.0
     assert run.loss.shape == (STEPS,)
     assert all(((values >= 0.0) & (values <= 1.0)).all() and len(values) == 4 for values in run.accuracy.values())

@@ -41,7 +41,7 @@ def run(**changed: Any) -> RunRecord:
 
 def value(measure: str, **changed: Any) -> float:
     """Return one measure of the run with these changes."""
-    return MEASURES[measure].of(run(**changed))
+    return MEASURES[measure].function(run(**changed))
 
 
 def series(*values: float) -> np.ndarray:
@@ -81,6 +81,25 @@ def test_the_least_rise_ignores_the_early_dip() -> None:
     assert value("embedding_least_rise", embedding_norm=series(1.0, 0.5, 0.6, 0.9, 1.0)) == pytest.approx(0.1)
     assert value("embedding_least_rise", embedding_norm=series(1.0, 0.5, 0.6, 0.9, 0.85)) == pytest.approx(-0.05)
     assert value("embedding_least_rise", embedding_norm=series(1.0, 0.5, 0.6, 0.65, 1.0)) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        (Recipe(steps=400), ""),
+        (Recipe(steps=250, evaluate_every=200), ""),
+        (Recipe(steps=200), "has 1 (steps: 200, evaluate_every: 100)"),
+        (Recipe(steps=8, evaluate_every=4), "has 0 (steps: 8, evaluate_every: 4)"),
+    ],
+)
+def test_the_least_rise_needs_two_late_checkpoints(recipe: Recipe, problem: str) -> None:
+    """A study without them does not have the measure; it has all others."""
+    assert problem in MEASURES["embedding_least_rise"].recipe_problem(recipe)
+    assert bool(MEASURES["embedding_least_rise"].recipe_problem(recipe)) == bool(problem)
+    assert not MEASURES["gap"].recipe_problem(recipe)
+    assert set(MEASURES) - set(read_ensemble([run(), run()], recipe, momentum=0.9)) == (
+        {"embedding_least_rise"} if problem else set()
+    )
 
 
 def test_the_early_dip_is_relative_to_the_norm_after_step_1() -> None:
@@ -182,5 +201,5 @@ def test_an_ensemble_has_every_measure_with_all_seeds() -> None:
 
 def test_a_measure_has_a_unit_and_a_description() -> None:
     """`python -m harness vocabulary` prints both. Two measures have a closed form."""
-    assert all(measure.unit and measure.says for measure in MEASURES.values())
+    assert all(measure.unit and measure.description for measure in MEASURES.values())
     assert {name for name, measure in MEASURES.items() if measure.closed_form} == {"embedding_growth", "unseen_row"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.fingerprint.finding import FAILED
 from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, Contract, complete
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.verdicts.contract_check import FieldCheck, check_field, declared_fields, sentence
@@ -14,7 +15,7 @@ ADAMW, AFTER = "torch.optim:AdamW", "tests.mutants.decay_rule:DecayAfterUpdate"
 def subjects(path: str, declared: Contract, *, file: str = "mine.yaml") -> Subjects:
     """Return the subjects of a run with one optimizer and its contract."""
     contracts = {**PROMISES, "decoupled": complete(declared, "decoupled")}
-    return Subjects({**DEFAULTS, "decoupled": path}, ("decoupled",), contracts, file)
+    return Subjects({**DEFAULTS, "decoupled": path}, ("decoupled",), contracts, file, tuple(declared) if file else ())
 
 
 def test_every_declared_field_is_checked() -> None:
@@ -52,25 +53,25 @@ def test_adamw_meets_the_promises_of_its_role(name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "declared", "name", "measured"),
     [
-        (AFTER, {}, "order", "after"),
-        ("torch.optim:Adam", {}, "coupling", "coupled_l2"),
-        ("tests.mutants.decay_rule:DecayHalved", {}, "strength", "0.5"),
+        (AFTER, {"order": "before"}, "order", "after"),
+        ("torch.optim:Adam", {"coupling": "decoupled"}, "coupling", "coupled_l2"),
+        ("tests.mutants.decay_rule:DecayHalved", {"strength": 1.0}, "strength", "0.5"),
         (ADAMW, {"step_rule": "sign"}, "step_rule", "adam"),
         (ADAMW, {"precision": "float32"}, "precision", "float64"),
-        ("tests.mutants.shapes:MaximizeFlipsDecay", {}, "maximize", "decay_flipped"),
+        ("tests.mutants.shapes:MaximizeFlipsDecay", {"maximize": "as_minimize_of_minus_g"}, "maximize", "decay_flipped"),
     ],
 )
 def test_a_wrong_declaration_is_not_met_and_names_both_values(path: str, declared: Contract, name: str, measured: str) -> None:
     """The message names the declared value, the measured one, and the text of the finding with its number."""
     run_subjects = subjects(path, declared)
-    promise = check_field("decoupled", name, run_subjects)
+    check = check_field("decoupled", name, run_subjects)
 
-    assert not promise.met
-    assert measured in promise.measured
-    message = sentence(promise, run_subjects)
-    beginning = f"contract, {name}: its contract declares {promise.declared}"
-    assert message.startswith(f"{beginning}, the measurement of {path} says {measured}")
-    assert promise.says in message
+    assert not check.met
+    assert measured in check.measured
+    message = sentence(check, run_subjects)
+    beginning = f"contract, {name}: mine.yaml declares {check.declared}"
+    assert message.startswith(f"{beginning}, but the measurement of {path} gives {measured}")
+    assert check.text in message
 
 
 def test_a_field_that_an_optimizer_cannot_break_is_met() -> None:
@@ -87,10 +88,66 @@ def test_an_unusual_value_that_is_declared_is_met() -> None:
     assert check_field("decoupled", "strength", subjects("tests.mutants.decay_rule:DecayHalved", {"strength": 0.5})).met
 
 
-def test_without_a_contract_the_message_names_the_next_command() -> None:
-    """The command drafts a contract. The shipped subjects need none."""
-    promise = FieldCheck("decoupled", "order", "before", ("after",), "says", False)
+@pytest.mark.parametrize(
+    ("declared", "file", "beginning", "hints"),
+    [
+        (
+            {"order": "before"},
+            "mine.yaml",
+            "mine.yaml declares before, but",
+            ["if this is intended, change its line in mine.yaml to: order: after"],
+        ),
+        (
+            {"mask": "none"},
+            "mine.yaml",
+            "mine.yaml has no line for this field, so the usual value before is assumed, but",
+            ["if this is intended, add this line to mine.yaml: order: after"],
+        ),
+        (
+            {},
+            "",
+            "without a contract, the role decoupled promises before, but",
+            ["if this is intended, add this line to a contract: order: after", "this command writes a draft of the contract: "],
+        ),
+    ],
+)
+def test_the_message_names_the_line_to_declare(declared: Contract, file: str, beginning: str, hints: list[str]) -> None:
+    """It says whether the contract has this line already. Without a contract, a command drafts one."""
+    check = FieldCheck("decoupled", "order", "before", ("after",), "text", False)
 
-    assert "--write-contract" in sentence(promise, subjects(AFTER, {}, file=""))
-    assert "--write-contract" not in sentence(promise, subjects(AFTER, {}))
-    assert "--write-contract" not in sentence(promise, Subjects(DEFAULTS))
+    first, *others = sentence(check, subjects(AFTER, declared, file=file)).splitlines()
+
+    assert first == f"contract, order: {beginning} the measurement of {AFTER} gives after: text"
+    assert len(others) == len(hints)
+    assert all(line.startswith(f"  {hint}") for line, hint in zip(others, hints, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "measured", "text", "hint"),
+    [
+        ("scale", ("previous_lr",), "text", "a contract cannot declare previous_lr: it is a fault, so correct the optimizer"),
+        ("strength", ("-1",), "text", "a contract cannot declare -1: it is a fault, so correct the optimizer"),
+        (
+            "zero_gradient",
+            ("grows",),
+            "text",
+            "a contract cannot declare grows, which is usually a fault; to promise nothing about this field, "
+            "add this line to mine.yaml: zero_gradient: unspecified",
+        ),
+        ("order", (), "unknown: text", "to promise nothing about this field, add this line to mine.yaml: order: unspecified"),
+        ("equivalent_to", ("another",), "text", "if the two optimizers may differ, remove this line from mine.yaml"),
+        ("order", (), f"unknown: {FAILED}it raised", ""),
+    ],
+)
+def test_no_message_advises_to_declare_a_fault(name: str, measured: tuple[str, ...], text: str, hint: str) -> None:
+    """For an unknown value it names the line that promises nothing, and for an optimizer that raised it names no line."""
+    check = FieldCheck("decoupled", name, "x", measured, text, False)
+
+    assert sentence(check, subjects(AFTER, {"mask": "none"})).splitlines()[1:] == ([f"  {hint}"] if hint else [])
+
+
+def test_the_message_about_a_shipped_optimizer_has_no_hint() -> None:
+    """Its contract is the role's, which a user cannot change."""
+    check = FieldCheck("decoupled", "order", "before", ("after",), "text", False)
+
+    assert sentence(check, Subjects(DEFAULTS)).splitlines()[1:] == []

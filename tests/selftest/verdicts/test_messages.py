@@ -9,7 +9,7 @@ import pytest
 from harness.measurement import Measurement
 from harness.run import Result
 from harness.spec.scenario import Citation, Claim, Counterexample, Expectation, Other
-from harness.verdicts.messages import details, expected, headline, number, sentence
+from harness.verdicts.messages import details, expected, headline, number, sentence, swap_not_noticed, swap_not_tested
 from harness.verdicts.outcome import ClaimOutcome, decide
 
 SAMPLES = (0.9, 1.0, 1.1, 1.2)
@@ -55,6 +55,20 @@ def test_every_relation_has_its_words(expectation: Expectation, text: str) -> No
     """The sentence names the measure, the arm, the measured number with its unit, and the expected number."""
     assert sentence_of(expectation) == f"m of a is 1.25 steps, expected {text}"
     assert expected(outcome(expectation).verdicts[0]) == text
+
+
+def test_messages_of_exchanged_arms_name_claim_and_arms() -> None:
+    """One says that the study failed, and why. The other says what was expected and what to write."""
+    claim = replace(outcome().claim, counterexample=Counterexample(swap=("control", "no_decay")))
+
+    assert swap_not_tested(claim, "arm control, seed 3: training loss is nan at step 7") == (
+        "it_is_so: the counterexample, which exchanges the arms control and no_decay, could not be tested, because the study "
+        "failed: arm control, seed 3: training loss is nan at step 7"
+    )
+    assert swap_not_noticed(claim) == (
+        "it_is_so: the claim holds although the records of the arms control and no_decay are exchanged; expected: it fails. "
+        "Write expectations that tell these arms apart, or other arms in counterexample.swap"
+    )
 
 
 def test_a_pure_number_has_no_unit() -> None:
@@ -114,7 +128,7 @@ def test_the_details_hold_verdicts_sources_and_next_command() -> None:
         Expectation("a", "e", "at_least", value=3.0),
     )
 
-    text = details(mixed, place="scenarios/x.yaml", behaviours=["x:Adam behaves like coupled L2"], rerun="pytest -k it_is_so")
+    text = details(mixed, file="scenarios/x.yaml", behaviours=["x:Adam behaves like coupled L2"], rerun="pytest -k it_is_so")
 
     assert text.splitlines() == [
         "  claim        the statement",
@@ -138,4 +152,4 @@ def test_established_is_followed_by_the_condition_or_correction(when: str, inste
     plain = outcome(Expectation("a", "m", "at_least", value=3.0))
     changed = replace(plain, claim=replace(plain.claim, when=when, instead=instead))
 
-    assert f"  established  {text}" in details(changed, place="", behaviours=[], rerun="").splitlines()
+    assert f"  established  {text}" in details(changed, file="", behaviours=[], rerun="").splitlines()

@@ -25,7 +25,7 @@ SUBJECTS = [
 def test_whose_weight_decay_counts(path: str, word: str) -> None:
     finding = finding_of(group_values.QUESTION.name, path)
     assert " ".join(finding.values) == word
-    assert word or finding.says.startswith("unknown")
+    assert word or finding.text.startswith("unknown")
 
 
 def test_a_groups_own_value_has_an_effect_far_above_rounding() -> None:
@@ -37,4 +37,4 @@ def test_a_groups_own_value_has_an_effect_far_above_rounding() -> None:
 def test_an_optimizer_that_merges_its_groups_is_unknown() -> None:
     finding = finding_of(group_values.QUESTION.name, path("GroupsFlattened"))
     assert finding.values == ()
-    assert "keeps 1 groups of the 2" in finding.says
+    assert "was given 2 groups, and has 1" in finding.text

@@ -171,10 +171,10 @@ TRUTH = [
     )
     for name, options, row in rows
 ]
-# In single precision these get the same answers as in double: the first float64 row of each
+# In float32 these get the same answers as in float64: the first float64 row of each
 # combination of ANSWERS.
 ANSWERS = ("coupling", "scale", "order")
-IN_SINGLE = list(
+IN_FLOAT32 = list(
     {
         tuple(row.values[2][name] for name in ANSWERS): row for row in reversed(TRUTH) if row.values[2]["precision"] == "float64"
     }.values()
@@ -186,12 +186,12 @@ def test_every_subject_gets_its_true_answers(path: str, options: dict[str, Any],
     answers = findings_of(path, options)
 
     assert {name: " ".join(answers[name].values) for name in truth} == truth
-    assert {name: finding.says for name, finding in answers.items() if not 0 < len(finding.says) < 140} == {}
+    assert {name: finding.text for name, finding in answers.items() if not 0 < len(finding.text) < 140} == {}
 
 
-@pytest.mark.parametrize(("path", "options", "truth"), IN_SINGLE)
-def test_the_answers_are_the_same_in_single_precision(path: str, options: dict[str, Any], truth: Row) -> None:
-    answers = findings_of(path, options, single=True)
+@pytest.mark.parametrize(("path", "options", "truth"), IN_FLOAT32)
+def test_the_answers_are_the_same_in_float32(path: str, options: dict[str, Any], truth: Row) -> None:
+    answers = findings_of(path, options, in_float32=True)
 
     assert {name: " ".join(answers[name].values) for name in truth if name in answers} == {
         name: value for name, value in truth.items() if name in answers
@@ -206,7 +206,7 @@ def test_every_mutant_has_a_row() -> None:
 def test_an_optimizer_without_the_argument_has_no_decay(name: str) -> None:
     finding = finding_of("coupling", f"torch.optim:{name}")
 
-    assert (finding.values, finding.says) == (("none",), REFUSED)
+    assert (finding.values, finding.text) == (("none",), REFUSED)
     assert finding_of("groups", f"torch.optim:{name}").values == ()
 
 
@@ -224,10 +224,10 @@ def test_the_names_of_questions_are_unique() -> None:
 
 
 def test_a_usual_finding_gives_its_numbers() -> None:
-    says = findings_of("torch.optim:AdamW")["coupling"].says
+    text = findings_of("torch.optim:AdamW")["coupling"].text
 
-    assert says.startswith("decoupled: at every of 20 steps decay takes 0.045 to 0.12 of w and nothing else (residual ")
+    assert text.startswith("decoupled: in each of 20 steps weight decay subtracts 0.045 to 0.12 x w and nothing else (residual ")
 
 
 def test_an_inverted_mask_is_described() -> None:
-    assert "cautious inverted" in finding_of("mask", path("OnceCautious")).says
+    assert "cautious inverted" in finding_of("mask", path("OnceCautious")).text

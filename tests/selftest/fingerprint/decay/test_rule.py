@@ -45,13 +45,13 @@ class RatioOfDecayedClamped(AdamWTwin):
 def test_a_norm_of_the_decayed_weight_does_not_rescale_the_decay() -> None:
     rule = decay_rule(SubjectRunner(f"{__name__}:RatioOfDecayedClamped", {}))
     assert rule.coupling == ()
-    assert "whose norm sees the decayed w" in rule.says
+    assert "depends on the norm of the decayed w" in rule.text
 
 
 def test_a_fit_of_a_few_coordinates_is_no_share_of_the_weight() -> None:
     runner = SubjectRunner(f"{__name__}:DecaysByCurvature", {}, torch.float32)
     assert decay_rule(runner).coupling == ()
-    assert decay_rule(runner).says.startswith("unknown: a step's decay takes")
+    assert decay_rule(runner).text.startswith("unknown: weight decay subtracts")
 
 
 def rule_of(path: str, **options: Any) -> DecayRule:
@@ -84,21 +84,21 @@ def test_an_unknown_strength_in_the_gradient_is_solved_for() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("SignDecay", "the same length toward zero"),
-        ("DecayInsideMoments", "by neither weight, updated weight nor gradient"),
-        ("DecayForgotten", "changes nothing"),
+        ("SignDecay", "toward zero by the same length"),
+        ("DecayInsideMoments", "fits no form of w, updated w and gradient"),
+        ("DecayForgotten", "has no effect"),
     ],
 )
 def test_a_decay_of_no_known_form_is_described(name: str, words: str) -> None:
-    assert words in rule_of(MUTANTS + name).says
+    assert words in rule_of(MUTANTS + name).text
 
 
 def test_a_constant_shift_is_described() -> None:
-    assert "without w" in rule_of(path("ConstantShift")).says
+    assert "without w" in rule_of(path("ConstantShift")).text
 
 
 def test_a_decay_with_a_momentum_of_its_own_is_described() -> None:
-    assert "earlier decay lives on" in rule_of(path("SgdDecayBuffer")).says
+    assert "contains the decay of earlier steps" in rule_of(path("SgdDecayBuffer")).text
 
 
 def test_a_trust_ratio_that_excludes_the_decay_is_decoupled() -> None:
@@ -111,7 +111,7 @@ def test_tiny_weights_distinguish_before_and_after_under_a_norm() -> None:
     orders = []
     for name in ("LambDecoupledFloored", "LambDecoupledFlooredAfter", "LambDecoupled"):
         runner = SubjectRunner(path(name), {})
-        runner.known["update_depends_on_weight"] = type("Found", (), {"values": ("proportional",)})()
+        runner.findings["update_depends_on_weight"] = type("Found", (), {"values": ("proportional",)})()
         orders.append(decay_rule(runner).order)
     assert orders == [("before",), ("after",), ("before", "after")]
 
@@ -119,14 +119,16 @@ def test_tiny_weights_distinguish_before_and_after_under_a_norm() -> None:
 def test_a_mask_by_the_gradient_is_found_in_coupled_decay() -> None:
     rule = rule_of(MUTANTS + "SgdDecayOnlyWhereGradient", momentum=0.9)
     assert rule.coupling == ("coupled_l2",)
-    assert rule.says.endswith("where the gradient is not zero")
+    assert rule.text.endswith("; only where the gradient is not zero")
 
 
 def test_a_step_without_decay_has_a_share_of_zero() -> None:
     shares = rule_of(path("DecaySkipsFirstStep")).shares
     assert [share.taken for share in shares if share.number == 0] == [0.0, 0.0]
     assert all(share.taken > 0.04 for share in shares if share.number)
-    assert rule_of(path("DecaySkipsFirstStep")).says.startswith("decoupled: from step 2 of 20 on decay takes 0.045 to 0.12")
+    assert rule_of(path("DecaySkipsFirstStep")).text.startswith(
+        "decoupled: from step 2 of 20 on weight decay subtracts 0.045 to 0.12"
+    )
 
 
 def test_three_steps_are_enough_for_the_rule() -> None:

@@ -97,27 +97,27 @@ STARTING_RATES = [
     ("OverConstructor", "schedule", "lr / the constructor's lr"),
     ("OverGroup", "schedule", "lr / the group's first lr"),
     ("OverFirstStep", "schedule", "lr / the first step's lr"),
-    ("ByConstructor", "initial_lr", "times the constructor's lr"),
-    ("ByGroup", "initial_lr", "times the group's first lr"),
-    ("SingleRate", "lr", "times lr x"),
-    ("tensors_only", "lr", "times lr x"),
+    ("ByConstructor", "initial_lr", "a constant x the constructor's lr x "),
+    ("ByGroup", "initial_lr", "a constant x the group's first lr x "),
+    ("SingleRate", "lr", "a constant x lr x "),
+    ("tensors_only", "lr", "a constant x lr x "),
 ]
 
 
-@pytest.mark.parametrize(("name", "word", "says"), STARTING_RATES)
-def test_the_starting_rate_of_a_scale_is_found(name: str, word: str, says: str) -> None:
+@pytest.mark.parametrize(("name", "word", "text"), STARTING_RATES)
+def test_the_starting_rate_of_a_scale_is_found(name: str, word: str, text: str) -> None:
     """The lr of the constructor, of the group and of the first step differ. A scale without a word has a strength too."""
     scale, strength = (finding_of(question, f"{__name__}:{name}") for question in ("scale", "strength"))
 
     assert " ".join(scale.values) == word
-    assert says in scale.says
+    assert text in scale.text
     assert strength.values == ("1",)
 
 
 def test_no_scale_is_a_multiple_of_another_over_both_runs() -> None:
     runs = [(LRS, (LRS[0], LRS[0])), (OTHER_LRS, OTHER_INITIAL_LRS)]
     rates = [Rates(lrs[: step + 1], *built) for lrs, built in runs for step in range(len(lrs))]
-    rows = [[scale.of(step_rates, (0.9, 0.999)) for step_rates in rates] for scale in SCALES]
+    rows = [[scale.multiplier(step_rates, (0.9, 0.999)) for step_rates in rates] for scale in SCALES]
 
     for number, row in enumerate(rows):
         for earlier in rows[:number]:
@@ -147,12 +147,12 @@ def test_the_strength_is_measured(name: str, factor: float) -> None:
 def test_an_exponential_decay_has_a_form_and_no_constant_factor() -> None:
     strength = finding_of("strength", MUTANTS + "ExponentialDecay")
     assert strength.values == ()
-    assert "exp(-x)" in strength.says
+    assert "exp(-x)" in strength.text
     assert strength.numbers["first_order"] == pytest.approx(1.0)
 
 
 def test_a_decay_applied_twice_is_described() -> None:
-    assert "(1 - x)^2" in finding_of("order", MUTANTS + "DecayTwice").says
+    assert "(1 - x)^2" in finding_of("order", MUTANTS + "DecayTwice").text
 
 
 def test_proximal_decay_is_decay_after_with_another_form() -> None:
@@ -165,7 +165,7 @@ def test_proximal_decay_is_decay_after_with_another_form() -> None:
 def test_factors_that_differ_between_tensors_are_shown() -> None:
     strength = finding_of("strength", path("DecayByFanIn"))
     assert strength.values == ()
-    assert "0.5, 0.4" in strength.says
+    assert "0.5, 0.4" in strength.text
 
 
 def test_bias_correction_is_found_with_the_groups_own_betas() -> None:

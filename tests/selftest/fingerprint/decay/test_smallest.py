@@ -26,7 +26,7 @@ def test_plain_rounding_loses_a_decay_below_half_a_unit(path: str) -> None:
 def test_stochastic_rounding_is_found() -> None:
     finding = finding_of(SMALLEST, path("StochasticRounding"))
     assert finding.values == ("rounded", "stochastic")  # float32, bfloat16
-    assert "by chance" in finding.says
+    assert "by chance" in finding.text
 
 
 def test_compensated_rounding_is_found() -> None:
@@ -65,7 +65,7 @@ def test_no_answer_if_nothing_moves_or_weights_are_nan() -> None:
     assert finding_of(SMALLEST, MUTANTS + "DecayOnlyWhereGradient").values == ()
     not_finite = finding_of(SMALLEST, "torch.optim:AdamW", {"eps": 0.0})
     assert (not_finite.values, not_finite.numbers) == ((), {})
-    assert "gives nan" in not_finite.says
+    assert "gives nan" in not_finite.text
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ class SparesHalfPrecision(AdamWTwin):
 def test_a_precision_that_never_decays_is_not_called_rounded() -> None:
     finding = finding_of(SMALLEST, f"{__name__}:SparesHalfPrecision")
     assert finding.values == ("never",)
-    assert "no bfloat16 weight without gradient moves" in finding.says
+    assert "no bfloat16 weight without gradient moves" in finding.text
     assert "never" not in QUESTIONS[0].usual

@@ -45,7 +45,7 @@ def test_the_decay_over_all_steps_is_the_product_of_its_factors() -> None:
 def test_an_early_return_for_a_tensor_without_gradient_is_found() -> None:
     finding = finding_of("zero_gradient", f"{__name__}:SkipsSilentTensors")
     assert finding.values == ("decays",)
-    assert finding.says.endswith("a whole tensor of them is not decayed")
+    assert finding.text.endswith("a whole tensor of them does not decay")
 
 
 def test_a_mask_on_zero_gradients_is_found() -> None:
@@ -103,25 +103,25 @@ class DrawsItsFirstStep(AdamWTwin):
 def test_a_weight_that_moves_without_decay_gives_no_answer() -> None:
     finding = finding_of("weight_at_zero", f"{__name__}:DrawsItsFirstStep")
     assert finding.values == ()
-    assert "moves at weight_decay 0 too" in finding.says
+    assert "moves at weight_decay 0 too" in finding.text
 
 
 def test_equal_shares_are_given_as_one_number() -> None:
-    assert "decay takes 0.826 of it in 20 steps" in finding_of("zero_gradient", "torch.optim:AdamW").says
+    assert "weight decay removes 0.826 of it in 20 steps" in finding_of("zero_gradient", "torch.optim:AdamW").text
 
 
 @pytest.mark.parametrize("question", [question.name for question in QUESTIONS])
 def test_weights_that_are_not_finite_give_no_answer(question: str) -> None:
     finding = finding_of(question, "torch.optim:AdamW", {"eps": 0.0})
     assert finding.values == ()
-    assert finding.says.startswith("unknown")
+    assert finding.text.startswith("unknown")
 
 
 @pytest.mark.parametrize("name", ["WrongSign", "SgdWrongSign"])
 def test_growth_is_not_called_decay(name: str) -> None:
     finding = finding_of("zero_gradient", MUTANTS + name)
     assert finding.values == ("grows",)
-    assert "grows by" in finding.says
+    assert "grows by" in finding.text
 
 
 def test_a_shift_that_grows_half_of_the_weights_is_unknown() -> None:

@@ -28,4 +28,4 @@ def test_state_that_belongs_to_no_parameter_is_compared() -> None:
 @pytest.mark.parametrize("name", ["AdamW", "Adam", "SGD", "Adagrad"])
 def test_a_fused_step_is_skipped_as_well(name: str) -> None:
     """Fused optimizers undo the scale inside the step, so they are measured separately."""
-    assert "fused too" in finding_on("grad_scaler", f"torch.optim:{name}").says
+    assert "fused too" in finding_on("grad_scaler", f"torch.optim:{name}").text

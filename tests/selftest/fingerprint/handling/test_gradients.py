@@ -20,7 +20,7 @@ def test_decay_without_gradient_is_measured_for_both_cases() -> None:
 
 def test_the_share_that_an_unseen_row_loses_is_reported() -> None:
     """It is the learning rate, 0.2, times the weight decay, 0.3."""
-    assert "6 % a step" in finding_on("unseen_rows", "torch.optim:AdamW").says
+    assert "6 % a step" in finding_on("unseen_rows", "torch.optim:AdamW").text
 
 
 def test_a_decay_of_the_wrong_sign_is_no_decay() -> None:
@@ -28,7 +28,7 @@ def test_a_decay_of_the_wrong_sign_is_no_decay() -> None:
     finding = finding_on("unseen_rows", MUTANTS + "WrongSign")
 
     assert finding.values == ("moves",)
-    assert "grow whose gradient is always zero, to 1.34 of it" in finding.says
+    assert "grow whose gradient is always zero, to 1.34 of it" in finding.text
 
 
 def test_sparse_gradients_may_be_the_only_accepted_ones() -> None:
@@ -36,7 +36,7 @@ def test_sparse_gradients_may_be_the_only_accepted_ones() -> None:
     finding = finding_on("sparse_gradient", "torch.optim:SparseAdam")
 
     assert finding.values == ("accepted",)
-    assert "dense ones refused" in finding.says
+    assert "dense ones refused" in finding.text
 
 
 def test_sparse_gradients_are_accepted_under_decoupled_decay() -> None:

@@ -27,4 +27,4 @@ def test_no_answer_on_whose_decay_counts_if_none_counts(question: str) -> None:
     finding = finding_on(question, MUTANTS + "DecayForgotten")
 
     assert finding.values == ()
-    assert "not known" in finding.says
+    assert "not known" in finding.text

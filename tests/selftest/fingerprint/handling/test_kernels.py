@@ -34,13 +34,13 @@ def test_a_list_that_decays_once_per_precision_is_reported() -> None:
     finding = finding_on("paths", path("ForeachDecaysEachPrecision"))
 
     assert finding.values == ("differs",)
-    assert finding.says.startswith("beside float32 weights")
+    assert finding.text.startswith("beside float32 weights")
     assert finding.numbers["foreach"] > 0.1
 
 
 def test_capturable_is_reported_as_refused_without_a_gpu() -> None:
     """torch allows it on accelerators only."""
-    assert "capturable refused" in finding_on("paths", "torch.optim:AdamW").says
+    assert "capturable refused" in finding_on("paths", "torch.optim:AdamW").text
 
 
 def test_flags_are_those_that_the_constructor_takes() -> None:

@@ -14,7 +14,7 @@ from tests.selftest.fingerprint.handled_subjects import MUTANTS, finding_on
 
 def test_only_the_inert_option_is_reported() -> None:
     """The mutant never reads max_norm; it reads betas and eps."""
-    assert finding_on("inert_options", path("InertOption")).says.endswith(": max_norm")
+    assert finding_on("inert_options", path("InertOption")).text.endswith(": max_norm")
 
 
 def test_an_option_that_needs_another_is_not_inert() -> None:
@@ -22,7 +22,7 @@ def test_an_option_that_needs_another_is_not_inert() -> None:
     finding = finding_on("inert_options", "torch.optim:SGD")
 
     assert finding.values == ("none",)
-    assert "dampening, nesterov" in finding.says
+    assert "dampening, nesterov" in finding.text
 
 
 class TakesTwoModes(AdamWTwin):
@@ -63,5 +63,5 @@ def test_defaults_are_those_of_the_signature() -> None:
     """The finding has them as text, and the numbers by name."""
     finding = finding_on("default_options", "torch.optim:AdamW")
 
-    assert "betas=(0.9, 0.999)" in finding.says
+    assert "betas=(0.9, 0.999)" in finding.text
     assert finding.numbers["weight_decay"] == 0.01

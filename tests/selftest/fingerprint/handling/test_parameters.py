@@ -52,11 +52,11 @@ def test_two_decays_are_counted_under_momentum_too() -> None:
 def test_two_large_decays_count_as_two(name: str, word: str) -> None:
     """Decays that the update rule rescales are not counted, once the coupling is known."""
     runner = SubjectRunner(f"{__name__}:{name}", {})
-    runner.known["coupling"] = finding_of("coupling", runner.path)
+    runner.findings["coupling"] = finding_of("coupling", runner.path)
 
     finding = QUESTIONS["repeated"].ask(runner)
 
-    assert " ".join(finding.values) == word, finding.says
+    assert " ".join(finding.values) == word, finding.text
 
 
 @pytest.mark.parametrize("question", COMPARISONS_WITH_OTHERS)
@@ -66,7 +66,7 @@ def test_runs_of_right_optimizers_that_may_differ_are_no_fault(question: str, na
     finding = finding_on(question, path(name))
 
     assert finding.values in ((), ("depends_on_others",))
-    assert finding.values or "not known, because" in finding.says
+    assert finding.values or "not known, because" in finding.text
 
 
 @pytest.mark.parametrize("question", sorted(set(QUESTIONS) - {"default_options"}))

@@ -28,7 +28,7 @@ def test_a_fused_kernel_that_ignores_strides_is_reported(name: str, question: st
 
 def test_a_refusal_quotes_the_optimizers_own_message() -> None:
     """The arguments of the call are left out."""
-    assert "Muon only supports 2D parameters" in finding_on("one_dim", "torch.optim:Muon").says
+    assert "Muon only supports 2D parameters" in finding_on("one_dim", "torch.optim:Muon").text
 
 
 @pytest.mark.parametrize(("name", "given"), TORCH.items())

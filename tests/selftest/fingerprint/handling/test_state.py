@@ -16,12 +16,12 @@ def test_no_answer_on_resumed_decay_if_groups_have_none() -> None:
     """Rprop takes no weight_decay, and its groups have none."""
     finding = finding_on("resume_weight_decay", "torch.optim:Rprop")
 
-    assert (finding.values, finding.says) == ((), "not known, because the groups hold no weight_decay")
+    assert (finding.values, finding.text) == ((), "not known, because the groups hold no weight_decay")
 
 
 def test_a_state_that_loading_casts_is_reported() -> None:
     """The line gives its name and its precision before and after."""
-    assert "mu_product float32 to float64 (float64 weights)" in finding_on("state_precision", "torch.optim:NAdam").says
+    assert "mu_product float32 to float64 (float64 weights)" in finding_on("state_precision", "torch.optim:NAdam").text
 
 
 def test_lost_state_leaves_the_weight_decay_unknown() -> None:

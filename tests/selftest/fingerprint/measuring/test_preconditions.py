@@ -55,18 +55,18 @@ def findings_of(name: str, *questions: str) -> dict[str, Finding]:
 @pytest.mark.parametrize("name", ["NeverMoves", "LearnsWhereItDecays"])
 def test_no_update_rule_is_named_if_no_weight_moves(name: str) -> None:
     for finding in findings_of(name, *UPDATE).values():
-        assert (finding.values, finding.says) == ((), NOT_MOVING)
+        assert (finding.values, finding.text) == ((), NOT_MOVING)
 
 
 @pytest.mark.parametrize("name", ["Spoiled", "SpoiledByDecay"])
 def test_no_decay_is_found_if_weights_become_nan(name: str) -> None:
     for finding in findings_of(name, *DECAY, "none_gradient", "empty_group", "state_dict").values():
-        assert (finding.values, finding.says) == ((), NOT_FINITE)
+        assert (finding.values, finding.text) == ((), NOT_FINITE)
 
 
 def test_nan_without_decay_hides_the_precision_and_the_rule() -> None:
     findings = findings_of("Spoiled", "precision", *UPDATE)
-    assert {(finding.values, finding.says) for finding in findings.values()} == {((), NOT_FINITE)}
+    assert {(finding.values, finding.text) for finding in findings.values()} == {((), NOT_FINITE)}
     assert findings_of("SpoiledByDecay", "step_rule")["step_rule"].values == ("adam",)
 
 

@@ -110,7 +110,7 @@ def test_questions_on_few_steps_are_not_asked_during_warmup() -> None:
     }
 
     assert self_comparison.has_warmup(SubjectRunner(path, {}))
-    assert {finding.says for finding in findings.values()} == {"not known, because no weight moves in the first 5 steps"}
+    assert {finding.text for finding in findings.values()} == {"not known, because no weight moves in the first 5 steps"}
     assert len(findings) == 4
 
 
@@ -123,7 +123,7 @@ def test_a_long_exception_is_cut_to_one_line() -> None:
     """The finding has no value and at most 139 characters."""
     ((_, finding),) = ask(f"{__name__}:complains_at_length", {}, ["coupling"])
 
-    assert (finding.values, len(finding.says)) == ((), 139)
+    assert (finding.values, len(finding.text)) == ((), 139)
 
 
 class KeepsItsLrTensor(AdamWTwin):
@@ -158,7 +158,7 @@ def test_an_optimizer_that_needs_a_closure_is_reported_so() -> None:
         question.name: finding for question, finding in ask("torch.optim:LBFGS", {}, ["step_rule", "coupling", "rejects"])
     }
 
-    assert "its step needs a closure" in findings["step_rule"].says
+    assert "its step needs a closure" in findings["step_rule"].text
     assert findings["coupling"].values == ("none",)
     assert findings["rejects"].values == ("all",)
 
@@ -175,7 +175,7 @@ def test_an_optimizer_without_weight_decay_is_measured() -> None:
         "state_dict": "identical",
         "repeated": "twice",
     }
-    assert "decay" not in findings["repeated"].says
+    assert "decay" not in findings["repeated"].text
 
 
 def test_an_error_is_a_refusal_only_if_a_plain_run_succeeds() -> None:
@@ -188,7 +188,7 @@ def test_an_error_is_a_refusal_only_if_a_plain_run_succeeds() -> None:
     finding = broken_question(ADAMW)
 
     assert finding.values == ("refused",)
-    assert finding.says.startswith("refused: ValueError: no such thing xxx")
-    assert len(finding.says) <= self_comparison.ERROR_LENGTH + len("refused: ")
+    assert finding.text.startswith("refused: ValueError: no such thing xxx")
+    assert len(finding.text) <= self_comparison.ERROR_LENGTH + len("refused: ")
     with pytest.raises(RunError, match="its step needs a closure"):
         broken_question(SubjectRunner("torch.optim:LBFGS", {}))

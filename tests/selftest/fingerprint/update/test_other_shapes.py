@@ -19,7 +19,7 @@ class SignsForVectors(AdamWTwin):
 
 
 @pytest.mark.parametrize(
-    ("path", "word", "says"),
+    ("path", "word", "text"),
     [
         ("torch.optim:AdamW", "same", "1-D: as a matrix; 4-D: as a matrix"),
         (f"{__name__}:SignsForVectors", "differs", "1-D: update sign, the same decay; 4-D: as a matrix"),
@@ -27,20 +27,20 @@ class SignsForVectors(AdamWTwin):
         ("torch.optim:Adafactor", "differs", "1-D: update other, the same decay; 4-D: update other, the same decay"),
     ],
 )
-def test_each_shape_is_compared_with_a_matrix(path: str, word: str, says: str) -> None:
+def test_each_shape_is_compared_with_a_matrix(path: str, word: str, text: str) -> None:
     finding = finding_of(QUESTION.name, path)
     assert finding.values == (word,)
-    assert finding.says == says
+    assert finding.text == text
 
 
 def test_a_refused_shape_has_the_reason_of_its_refusal() -> None:
     finding = finding_of(QUESTION.name, "torch.optim:Muon")
     assert finding.values == ("refused",)
-    assert finding.says.startswith(
+    assert finding.text.startswith(
         "1-D: refused (ValueError: Muon only supports 2D parameters wh...); 4-D: refused (ValueError: Muon"
     )
-    assert len(finding.says) < 140
+    assert len(finding.text) < 140
 
 
 def test_another_strength_for_another_shape_is_found() -> None:
-    assert "decay decoupled of 0.0075 x w" in finding_of(QUESTION.name, path("DecayByFanIn")).says
+    assert "decay decoupled of 0.0075 x w" in finding_of(QUESTION.name, path("DecayByFanIn")).text

@@ -66,17 +66,17 @@ def test_torch_updates_float64_weights_in_double(name: str) -> None:
 def test_a_rule_of_signs_or_few_bits_is_judged_by_its_weights(path: str) -> None:
     finding = finding_of(QUESTION.name, path)
     assert finding.values == ("float64",)
-    assert "signs or few bits" in finding.says
+    assert "signs or few bits" in finding.text
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("SingleInside", "is a float32 number"), ("SingleUpdate", "single inside"), ("RefusesDouble", "float64 is refused")],
+    [("SingleInside", "is a float32 number"), ("SingleUpdate", "float32 inside"), ("RefusesDouble", "float64 is refused")],
 )
 def test_single_precision_is_found(name: str, words: str) -> None:
     finding = finding_of(QUESTION.name, path(name))
     assert finding.values == ("float32",)
-    assert words in finding.says
+    assert words in finding.text
 
 
 def test_a_refusal_of_both_precisions_is_not_called_single() -> None:
@@ -88,7 +88,7 @@ def test_a_refusal_of_both_precisions_is_not_called_single() -> None:
 def test_a_single_decay_is_found_beside_an_update_in_double(name: str) -> None:
     finding = finding_of(QUESTION.name, f"{__name__}:{name}")
     assert finding.values == ("float32",)
-    assert finding.says.startswith("single decay")
+    assert finding.text.startswith("float32 decay")
 
 
 @pytest.mark.parametrize("path", [MUTANTS + "SignDecay", MUTANTS + "DecayInsideMoments", "torch.optim:Adam", path("Lars")])
@@ -100,4 +100,4 @@ def test_a_decay_in_double_is_not_called_single(path: str) -> None:
 def test_repeated_runs_that_differ_are_not_called_single(name: str) -> None:
     finding = finding_of(QUESTION.name, f"{__name__}:{name}")
     assert finding.values == ()
-    assert finding.says.startswith("unknown: repeated runs differ")
+    assert finding.text.startswith("unknown: repeated runs differ")

@@ -47,13 +47,13 @@ def test_the_questions_have_the_names_of_contract_and_report() -> None:
 def test_a_norm_over_all_tensors_is_not_element_wise() -> None:
     finding = finding_of("element_wise", f"{__name__}:ClipsAllTogether")
     assert finding.values == ("no",)
-    assert "of another tensor" in finding.says
+    assert "of another tensor" in finding.text
 
 
 def test_a_rule_for_whole_matrices_is_not_element_wise() -> None:
     finding = finding_of("element_wise", "torch.optim:Muon")
     assert finding.values == ("no",)
-    assert "of its own tensor" in finding.says
+    assert "of its own tensor" in finding.text
 
 
 @pytest.mark.parametrize(("name", "word"), [("AdamW", "yes"), ("SGD", "no"), ("Muon", "by_tensor"), ("Adafactor", "by_tensor")])
@@ -80,7 +80,7 @@ def test_a_step_that_depends_on_the_weight_is_found(path: str, word: str) -> Non
 def test_a_rule_without_a_name_is_described_by_its_properties() -> None:
     finding = findings_of("torch.optim:NAdam")["step_rule"]
     assert finding.values == ("other",)
-    assert finding.says.endswith("element wise: yes, scale free: yes, update depends on weight: no")
+    assert finding.text.endswith("element wise: yes, scale free: yes, update depends on weight: no")
 
 
 class OrthogonalFromFourOn(AdamWTwin):
@@ -98,7 +98,7 @@ def test_a_rule_for_larger_matrices_only_is_orthogonal() -> None:
 
 
 def test_muon_is_orthogonal_and_adam_is_not() -> None:
-    assert "singular values of a step are within a factor of" in finding_of("step_rule", "torch.optim:Muon").says
+    assert "singular values of a step are within a factor of" in finding_of("step_rule", "torch.optim:Muon").text
     assert finding_of("step_rule", "torch.optim:Adamax").values == ("other",)
 
 

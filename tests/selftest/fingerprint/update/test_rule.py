@@ -48,9 +48,9 @@ class EpsInsideTheRoot(AdamWTwin):
 
 def test_adam_with_eps_under_the_root_is_another_rule() -> None:
     runner = SubjectRunner(f"{__name__}:EpsInsideTheRoot", {})
-    word, says = rule_of(updates(runner, draw_sequence()), runner)
+    word, text = rule_of(updates(runner, draw_sequence()), runner)
     assert word == "other"
-    assert says.startswith("no closed form fits all steps; Adam's misses by ")
+    assert text.startswith("no closed form fits all steps; Adam's differs by ")
 
 
 class OwnRateForEachTensor(SgdTwin):
@@ -63,8 +63,8 @@ class OwnRateForEachTensor(SgdTwin):
 
 def test_both_places_of_adams_eps_are_distinguished() -> None:
     runner = SubjectRunner(f"{__name__}:EpsBesideUncorrectedRoot", {"eps": 1e-4})
-    word, says = rule_of(updates(runner, draw_sequence()), runner)
-    assert (word, "beside the uncorrected root" in says) == ("adam", True)
+    word, text = rule_of(updates(runner, draw_sequence()), runner)
+    assert (word, "eps added before the bias correction" in text) == ("adam", True)
 
 
 class BetasByName(AdamWTwin):
@@ -89,9 +89,9 @@ def test_betas_are_read_under_either_name() -> None:
 
 def test_a_rate_that_differs_between_tensors_is_a_range() -> None:
     runner = SubjectRunner(f"{__name__}:OwnRateForEachTensor", {"momentum": 0.9})
-    word, says = rule_of(updates(runner, draw_sequence()), runner)
+    word, text = rule_of(updates(runner, draw_sequence()), runner)
     ends = sorted(1 / float(one.norm()) for one in draw_sequence().gradients[0])
-    assert (word, f"({ends[0]:.4g} to {ends[1]:.4g} x gradient)" in says) == ("momentum", True)
+    assert (word, f"({ends[0]:.4g} to {ends[1]:.4g} x gradient)" in text) == ("momentum", True)
 
 
 @pytest.mark.parametrize(("path", "options", "word"), RULES)
@@ -102,15 +102,15 @@ def test_a_rule_gets_its_word(path: str, options: Mapping[str, Any], word: str) 
 
 def test_the_momentum_is_measured() -> None:
     runner = SubjectRunner("torch.optim:SGD", {"momentum": 0.7})
-    assert rule_of(updates(runner, draw_sequence()), runner)[1] == "each step is 0.7 x the one before - lr x (1 x gradient)"
+    assert rule_of(updates(runner, draw_sequence()), runner)[1] == "each step is 0.7 x the previous step - lr x (1 x gradient)"
 
 
 def test_a_hidden_decay_does_not_hide_the_rule() -> None:
     """Its share of the weight is in the text of the finding."""
     runner = SubjectRunner("tests.mutants.decay_rule:HiddenDecay", {})
-    word, says = rule_of(updates(runner, draw_sequence()), runner)
+    word, text = rule_of(updates(runner, draw_sequence()), runner)
     assert word == "adam"
-    assert "less 0.0001 x lr x w" in says
+    assert "minus 0.0001 x lr x w" in text
 
 
 @pytest.mark.parametrize("path", ["torch.optim:AdamW", "torch.optim:SGD"])
