@@ -33,4 +33,12 @@ class Measurement:
     information: bool = False
 
 
+@dataclass(frozen=True)
+class Unmeasured:
+    """A measure whose experiment raised, and the message of the exception in one line."""
+
+    reason: str
+
+
 Measurements = Mapping[str, Measurement]  # measure name -> measurement, of one arm
+Measured = Mapping[str, Measurement | Unmeasured]  # the same with the measures that could not be measured

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from harness.catalog import formulas
 from harness.catalog.loaded_scenario import Loaded, LoadedScenario, LoadedStudy, formula_arguments, recipe_of, settings_of
 from harness.errors import RunError, one_line
-from harness.measurement import Measurement, Measurements
+from harness.measurement import Measurement, Measurements, Unmeasured
 from harness.probes import PROBES
-from harness.spec.scenario import ArithmeticScenario, Arm, ProbeScenario, Scenario, StudyScenario
+from harness.spec.scenario import ArithmeticScenario, Arm, ProbeArm, ProbeScenario, Scenario, StudyScenario
 from harness.subject import loading
 from harness.subject.float32 import in_float32, widen_tolerances
 from harness.subject.output import capture_output
@@ -41,7 +42,10 @@ class Session:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one scenario, by arm: the measurements, the float64 run of an arm of a study, the failure message."""
+    """The result of one scenario, by arm: the measurements, the float64 run of an arm of a study, the failure message.
+
+    `failures` also has the measures of an arm that could not be measured, by `arm.measure`.
+    """
 
     measurements: Mapping[str, Measurements]
     trajectory: Mapping[str, RunRecord]
@@ -78,6 +82,12 @@ def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
     return config.subject or subjects.path(config.role)
 
 
+def options_of(arm: ProbeArm, subjects: Subjects) -> Mapping[str, Any]:
+    """Return the options of the optimizer in an arm of a probe, with the constants of the arm if the contract takes them."""
+    takes = not subjects.is_under_test(arm.role) or subjects.contract(arm.role)["adam_options"] == "taken"
+    return {**(arm.constants if takes else {}), **arm.options}
+
+
 def _probe(scenario: ProbeScenario, session: Session) -> Result:
     by_arm, failures = dict[str, Measurements](), dict[str, str]()
     probe = PROBES[scenario.probe]
@@ -85,12 +95,16 @@ def _probe(scenario: ProbeScenario, session: Session) -> Result:
         path = path_of(scenario, name, session.subjects)
         try:
             with capture_output(session.subject_output):
-                make = loading.make_factory(path, arm.options, training=False)
+                make = loading.make_factory(path, options_of(arm, session.subjects), training=False)
                 float32 = session.subjects.computes_in_float32(arm.role)
-                measurements = probe.run(in_float32(make) if float32 else make, settings_of(scenario, name))
-            by_arm[name] = widen_tolerances(measurements) if float32 else measurements
+                measured = probe.run(in_float32(make) if float32 else make, settings_of(scenario, name))
         except Exception as error:
             failures[name] = f"arm {name}: {_failure_message(error, path)}"
+            continue
+        measurements = {key: value for key, value in measured.items() if isinstance(value, Measurement)}
+        by_arm[name] = widen_tolerances(measurements) if float32 else measurements
+        unmeasured = {key: value.reason for key, value in measured.items() if isinstance(value, Unmeasured)}
+        failures |= {f"{name}.{key}": f"arm {name}, {key}: {reason}" for key, reason in unmeasured.items()}
     return Result(by_arm, {}, failures)
 
 

@@ -45,7 +45,10 @@ def main() -> int:
         f"{name}: {problem}" for kind in ("mutants", "others") for name, row in rows[kind].items() for problem in row["problems"]
     ]
     wrong += [
-        f"{name} is a right optimizer, and red in: {', '.join(row['red'])}" for name, row in rows["right"].items() if row["red"]
+        f"{name} is a right optimizer, and red in: {', '.join(row['red'])}"
+        for kind in ("right", "styles")
+        for name, row in rows.get(kind, {}).items()
+        if row["red"]
     ]
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0

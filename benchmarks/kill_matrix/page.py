@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from harness.catalog.load import load
-from harness.spec.contract import FIELDS, UNSPECIFIED, complete
+from harness.spec.contract import complete
+from harness.spec.fields import FIELDS, UNSPECIFIED
 from harness.tables import markdown_table
 from tests.mutants.expectations import BY_NAME
 
@@ -44,14 +45,20 @@ arithmetic claim is a wrong setting; every session tries both.
 - **The fingerprint** gives the faulty answer for each mutant whose fault changes the answer to one of its questions, with the
   exceptions [below](#answers-of-the-fingerprint).
 
-`pytest tests/selftest/benchmarks/test_kill_matrix.py`, a part of `make test`, measures every row again and compares it with the
-recorded row.
+`pytest tests/selftest/benchmarks/test_kill_matrix.py`, a part of `make test`, measures a tenth of the rows again, and those of
+mutants whose source has changed, and compares them with the recorded rows.
 """
 MUTANTS = """The last two columns are the test that must be red because of this fault, and what made it red: the measured value
 for a field of the contract, the deciding `arm.measure` for a claim.
 """
 OTHERS = """These optimizers are right or harmless, but some claim about torch must fail for them, because torch behaves
 differently. They are counterexamples, and are not counted as faults.
+"""
+QUARTER = 0.25
+STYLES = """{count} right optimizers as people write them: other defaults, refusals, guards, wrappers and rules. Each is tested
+under the contract that the fingerprint drafts for it, as `fingerprint --write-contract` does. {green} pass every test that
+applies; the others fail {excused} tests for the reasons in the table. Of the claims of probes that apply to the usual optimizer
+of the role, {least} apply to the one with the fewest and {median} to half of them; to {few} of them less than a quarter apply.
 """
 TRUTH = """For each question, the columns count:
 
@@ -77,6 +84,8 @@ def page(by_kind: Mapping[str, Rows], how: str) -> str:
         *_mutant_table(mutants),
         "\n## Right optimizers\n",
         *_right_table(right),
+        "\n## Right optimizers in many styles\n",
+        *_styles(by_kind.get("styles", {})),
         "\n## Optimizers without a fault that a claim excludes\n",
         OTHERS,
         *_mutant_table(others),
@@ -133,6 +142,29 @@ def _right_table(rows: Rows) -> list[str]:
         excused = "; ".join(f"{claim}: {why}" for claim, why in row["expected"].items()) or "-"
         lines.append((name, row["role"], declares, ", ".join(row["red"]) or "-", excused))
     return markdown_table(("optimizer", "role", "declares", "red", "may fail"), lines, "lllll")
+
+
+def _styles(rows: Rows) -> list[str]:
+    """Return the summary and the table of the right optimizers that are tested under their drafted contracts."""
+    if not rows:
+        return ["None was measured."]
+    shares = sorted(row["ran"] / row["of"] for row in rows.values())
+    green = sum(not row["red"] and not row["expected"] for row in rows.values())
+    excused = sum(len(row["expected"]) for row in rows.values())
+    summary = STYLES.format(
+        count=len(rows),
+        green=green,
+        excused=excused,
+        least=f"{shares[0]:.0%}",
+        median=f"{shares[len(shares) // 2]:.0%}",
+        few=sum(share < QUARTER for share in shares),
+    )
+    lines = []
+    for path, row in rows.items():
+        declares = ", ".join(f"{key}: {value}" for key, value in row["contract"].items()) or "what the role promises"
+        excuse = "; ".join(f"{claim}: {why}" for claim, why in row["expected"].items()) or "-"
+        lines.append((path.rpartition(".")[2], row["does"], row["role"], declares, f"{row['ran']} of {row['of']}", excuse))
+    return [summary, *markdown_table(("optimizer", "does", "role", "draft declares", "claims", "may fail"), lines, "llllll")]
 
 
 COLUMNS = ("found", "none", "wrong", "unknown")

@@ -14,22 +14,26 @@ from pathlib import Path
 
 from harness.environment import determinism
 from tests.mutants.expectations import BY_NAME, MUTANTS, OTHERS, RIGHT
-from tests.mutants.trial import MatrixRow, mutant_row, right_row
+from tests.mutants.styles import STYLES
+from tests.mutants.styles.style import Style
+from tests.mutants.trial import MatrixRow, mutant_row, right_row, style_row
 
+BY_PATH: Mapping[str, Style] = {style.path: style for style in STYLES}
 Rows = Mapping[str, Mapping[str, MatrixRow]]
 
 
 def every_name() -> list[tuple[str, str]]:
-    """Return (kind, name) of every optimizer: the mutants, the others (harmless), and the right optimizers."""
+    """Return (kind, name) of every optimizer: mutants, others (harmless), right ones, and right ones by drafted contract."""
     names = [("mutants", mutant.name) for mutant in MUTANTS] + [("others", other.name) for other in OTHERS]
-    return names + [("right", name) for name in RIGHT]
+    names += [("right", name) for name in RIGHT]
+    return names + [("styles", path) for path in BY_PATH]
 
 
 def measured(names: Sequence[tuple[str, str]], processes: int) -> Rows:
     """Return the row of each optimizer, by kind and name; a pool of `processes` processes measures them."""
     with multiprocessing.get_context("spawn").Pool(processes, determinism.fix_environment) as pool:
         rows = pool.starmap(_row, names, chunksize=1)
-    by_kind: dict[str, dict[str, MatrixRow]] = {"mutants": {}, "others": {}, "right": {}}
+    by_kind: dict[str, dict[str, MatrixRow]] = {"mutants": {}, "others": {}, "right": {}, "styles": {}}
     for (kind, name), row in zip(names, rows, strict=True):
         by_kind[kind][name] = row
     return by_kind
@@ -39,6 +43,8 @@ def _row(kind: str, name: str) -> MatrixRow:
     warnings.simplefilter("ignore")
     determinism.fix_torch()
     with tempfile.TemporaryDirectory() as folder:
+        if kind == "styles":
+            return style_row(BY_PATH[name], Path(folder))
         return right_row(RIGHT[name], Path(folder)) if kind == "right" else mutant_row(BY_NAME[name], Path(folder))
 
 

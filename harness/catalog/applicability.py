@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.spec import contract
-from harness.spec.contract import OPTIONAL_NEEDS, PROMISES, Needs
+from harness.spec.contract import PROMISES, RULE_NEEDS, Needs
+from harness.spec.fields import UNSPECIFIED
 from harness.spec.scenario import Claim
 from harness.subject.roles import ANY, Subjects
 
@@ -12,12 +13,14 @@ from harness.subject.roles import ANY, Subjects
 def needs(claim: Claim, role: str) -> Needs:
     """Return the contract fields that a claim depends on in an arm of `role`, each with the values that it accepts.
 
-    These are the fields that the claim names, and for all roles but `any` the other promises of the role.
+    These are the fields that the claim names, and, for all roles but `any`, the decay and the update rule that the role promises.
+    A field about which the role promises nothing, as Adam's constants for SGD, does not count.
     """
     stated = {name: value for name, value in claim.needs.items() if isinstance(value, str | float | int | tuple)}
     if role == ANY:
         return stated
-    return {**{name: value for name, value in PROMISES[role].items() if name not in OPTIONAL_NEEDS}, **stated}
+    stated = {name: value for name, value in stated.items() if PROMISES[role][name] != UNSPECIFIED}
+    return {**{name: value for name, value in PROMISES[role].items() if name in RULE_NEEDS}, **stated}
 
 
 def reads_subject(loaded: LoadedScenario, claim: Claim, subjects: Subjects) -> bool:

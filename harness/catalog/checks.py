@@ -17,8 +17,9 @@ from harness.environment import commands
 from harness.errors import Problems, ScenarioError
 from harness.policy import MAX_GATES, MAX_GOLDEN_RTOL, MIN_PILOT, MIN_SEEDS
 from harness.probes import PROBES
-from harness.spec.contract import ANY, FIELDS
+from harness.spec.contract import ANY
 from harness.spec.contract import check as contract_problem
+from harness.spec.fields import FIELDS
 from harness.spec.relations import RELATIONS, key_problem, relation_of
 from harness.spec.scenario import (
     FIXED,
@@ -169,10 +170,12 @@ def _check_texts(parts: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError
 def _check_needs(needs: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError]:
     for name, needed in needs.items():
         if name not in FIELDS:
-            yield where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field')}")
+            yield where.fail(f"needs: {unknown(name, tuple(FIELDS), what='contract field', command='contract')}")
             continue
         for value in needed if isinstance(needed, tuple) else (needed,):
             problem = "" if value == ANY or not isinstance(value, str) else contract_problem(name, value)
+            if isinstance(value, bool):  # a need that no contract can meet
+                problem = f'{str(value).lower()} is a bool to YAML; write the value of the field in quotes, as in "yes"'
             if problem:
                 yield where.fail(f"needs.{name}: {problem}")
 

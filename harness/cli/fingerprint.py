@@ -12,7 +12,7 @@ from harness.environment import commands
 from harness.errors import UsageError
 from harness.fingerprint import report
 from harness.fingerprint.process import measure
-from harness.spec.contract import FIELDS
+from harness.spec.fields import FIELDS
 
 
 def fingerprint(given: argparse.Namespace) -> int:

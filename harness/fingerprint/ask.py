@@ -13,10 +13,11 @@ import torch
 
 from harness.errors import RunError, UsageError, error_line, one_line
 from harness.fingerprint import decay, handling, update
-from harness.fingerprint.finding import FAILED, Finding
+from harness.fingerprint.finding import FAILED, Finding, Findings
 from harness.fingerprint.measuring.preconditions import unmet
-from harness.fingerprint.measuring.subject_runner import NEEDS_CLOSURE, NeedsClosureError, SubjectRunner
+from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.contract import IN_FLOAT32
 
 QUESTIONS: tuple[Question, ...] = (*update.QUESTIONS, *decay.QUESTIONS, *handling.QUESTIONS)
 LONGEST_LINE = 139  # most characters in the line of a finding
@@ -36,11 +37,22 @@ def ask(path: str, given: Mapping[str, Any], names: Collection[str] = ()) -> Ite
         if question.name not in wanted and question.section not in SECTIONS_READ_LATER:
             continue
         finding = _in_one_line(_answer(question, runner))
-        if question.name == "precision" and finding.values == ("float32",):
+        if question.name == "precision" and set(finding.values) & set(IN_FLOAT32):
             runner = SubjectRunner(path, given, torch.float32)
         runner.findings[question.name] = finding
         if question.name in wanted:
             yield question, finding
+
+
+_FINDINGS: dict[tuple[str, str], Findings] = {}  # by import path and options
+
+
+def findings(path: str, options: Mapping[str, Any]) -> Findings:
+    """Return the finding of every question. A process measures an optimizer with the same options once."""
+    key = (path, repr(sorted(options.items())))
+    if key not in _FINDINGS:
+        _FINDINGS[key] = {question.name: finding for question, finding in ask(path, options)}
+    return _FINDINGS[key]
 
 
 def _answer(question: Question, runner: SubjectRunner) -> Finding:
@@ -48,8 +60,6 @@ def _answer(question: Question, runner: SubjectRunner) -> Finding:
     try:
         reason = unmet(runner, question)
         return Finding((), reason) if reason else question.ask(runner)
-    except NeedsClosureError:
-        return Finding((), f"unknown: {NEEDS_CLOSURE}")
     except Exception as error:
         names_optimizer = isinstance(error, RunError | UsageError)  # their messages begin with the optimizer's path
         message = one_line(error) if names_optimizer else error_line(error)

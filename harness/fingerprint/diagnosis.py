@@ -17,10 +17,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.fingerprint import phrases
-from harness.fingerprint.ask import QUESTIONS, ask
+from harness.fingerprint.ask import QUESTIONS, findings
 from harness.fingerprint.finding import Findings
-from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS, Contract
+from harness.spec.contract import IN_FLOAT32, Contract, meets
 
 MAX_FINDINGS = 2  # unusual findings in one sentence
 
@@ -30,19 +29,19 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
 
     `path` is the optimizer's import path, `options` are those of the claim, and `declared` is the full contract.
     """
-    findings, unusual = _measured(path, options)
-    values = {name: finding.values for name, finding in findings.items()}
+    measured, unusual = _measured(path, options, declared)
+    values = {name: finding.values for name, finding in measured.items()}
     wrong = [
         question.name
         for question in QUESTIONS
-        if question.purpose == "rule" and not _as_declared(_declared_value(question, declared), values[question.name])
+        if question.purpose == "rule" and not _as_declared(declared[question.name], values[question.name])
     ]
     handling = "; ".join(unusual[:MAX_FINDINGS])
     if wrong:
-        text = phrases.decay(findings)
+        text = phrases.decay(measured)
         single = (
             ", computed in single precision, where the claims need float64"
-            if "precision" in wrong and values["precision"] == ("float32",)
+            if "precision" in wrong and set(values["precision"]) & set(IN_FLOAT32)
             else ""
         )
         unknown_groups = wrong == ["groups"] and not values["groups"]
@@ -50,26 +49,24 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
     # The claim's own options, such as a momentum, can change the update rule: another rule then
     # explains nothing.
     if not options and not _as_declared(declared["step_rule"], values["step_rule"]):
-        rule = phrases.step(findings)
+        rule = phrases.step(measured)
         return f"{path} has the weight decay that is asked for, so it differs in its update: it takes {rule}"
     reason = f"but {handling}" if handling else "so it differs in something else: a case that this claim tries"
     return f"{path} has the weight decay that is asked for, {reason}"
 
 
-def _measured(path: str, options: Mapping[str, Any]) -> tuple[Findings, list[str]]:
-    """Return the finding of every question, and the lines of the unusual findings about handling."""
-    findings, unusual = {}, []
-    for question, finding in ask(path, options):
-        findings[question.name] = finding
-        known = bool(question.usual and finding.values)
-        if question.purpose == "handling" and known and not set(finding.values) & set(question.usual):
+def _measured(path: str, options: Mapping[str, Any], declared: Contract) -> tuple[Findings, list[str]]:
+    """Return the finding of every question, and the lines about handling that is not as declared."""
+    measured, unusual = findings(path, options), []
+    for question in QUESTIONS:
+        finding = measured[question.name]
+        if (
+            question.purpose == "handling"
+            and finding.values
+            and not meets(question.name, declared[question.name], finding.values)
+        ):
             unusual.append(finding.text)
-    return findings, unusual
-
-
-def _declared_value(question: Question, declared: Contract) -> object:
-    """Return the declared value, or the usual one for a question that is no field of the contract."""
-    return declared.get(question.name) if question.name in FIELDS else question.usual[0]
+    return measured, unusual
 
 
 def _as_declared(declared: object, measured: tuple[str, ...]) -> bool:

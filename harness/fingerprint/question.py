@@ -1,13 +1,14 @@
-"""Question of the fingerprint: one experiment, the words that it can answer with, and its purpose."""
+"""Question of the fingerprint: the experiment that measures one field of the contract, and its purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
+from harness.spec.fields import FIELDS
 
 Purpose = Literal["rule", "handling", "information"]
 Precondition = Literal["moves", "finite_with_decay", "few_steps"]
@@ -28,11 +29,9 @@ PRECONDITIONS_OF_SECTION: Mapping[str, tuple[Precondition, ...]] = {
 
 @dataclass(frozen=True)
 class Question:
-    """One experiment and the words of its answers.
+    """One experiment, which measures the field `name` of the contract.
 
-    `asks` is the text that a reader sees. `ask(runner)` returns a Finding and may raise anything: the caller reports the error
-    of a subject that breaks. `values` explains each word, unless the contract's table of fields does. `usual` are the words
-    that need no attention; others are marked in the printed fingerprint.
+    `ask(runner)` returns a Finding and may raise anything: the caller reports the error of a subject that breaks.
     `purpose`: a `rule` describes the decay itself; `handling` is about cases in which a right decay can still go wrong.
     `in_sentence`: the closing sentence of a fingerprint mentions the answer. `without_decay`: the question also applies to an
     optimizer that takes no weight_decay. `preconditions` must hold before the question is asked; None means those of the
@@ -41,14 +40,23 @@ class Question:
 
     name: str
     section: str
-    asks: str
     ask: Callable[[SubjectRunner], Finding]
-    values: Mapping[str, str] = field(default_factory=dict)
-    usual: tuple[str, ...] = ()
     purpose: Purpose = "information"
     in_sentence: bool = False
     without_decay: bool = False
     preconditions: tuple[Precondition, ...] | None = None
+
+    @property
+    def asks(self) -> str:
+        """The text of the question."""
+        return FIELDS[self.name].asks
+
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """The values that meet the usual promise of the field; others are marked in the printed fingerprint."""
+        known = FIELDS[self.name]
+        shown = f"{known.usual:g}" if isinstance(known.usual, float) else known.usual
+        return (shown, *known.met_by) if shown else ()
 
     @property
     def needs(self) -> tuple[Precondition, ...]:

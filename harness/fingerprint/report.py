@@ -9,7 +9,8 @@ from typing import Any
 from harness.fingerprint import phrases
 from harness.fingerprint.finding import reason
 from harness.fingerprint.process import Fingerprint, FingerprintLine
-from harness.spec.contract import FIELDS, UNSPECIFIED, can_declare, role_of
+from harness.spec.contract import Contract, can_declare, complete, meets, role_of
+from harness.spec.fields import FIELDS, RULE, UNSPECIFIED
 
 SCHEMA = 1
 
@@ -65,25 +66,42 @@ def _finding(line: FingerprintLine) -> dict[str, Any]:
 
 
 def draft(fingerprint: Fingerprint) -> str:
-    """Return a contract of the measured values, each field with its evidence, for its author to review."""
+    """Return a contract of the measured values, with their evidence, for its author to review.
+
+    It has a line for each field of the decay itself and of the update rule, and for every other field whose measured value is
+    not the one that the contract would have without the line.
+    """
     measured = {name: _declarable(name, fingerprint.line(name)) for name in FIELDS}
-    role = role_of({name: value for name, (value, _) in measured.items()})
+    rule = {name: measured[name][0] for name in RULE}
+    role = role_of(rule)
     lines = [
         f"# Draft of a contract for {fingerprint.path} (role: {role}). Each field has a question, a measurement and a value.",
         "# Keep the values that you intend, correct the others, and commit this file.",
         "# A field without a line has its usual value.",
     ]
-    for name, (value, evidence) in measured.items():
-        declaration = f"{name}: {value}" if value else f"# {name}: torch.optim:AdamW"
-        lines += ["", f"# {FIELDS[name].asks}", f"# {evidence}", declaration]
-    return "\n".join(lines) + "\n"
+    for name in [*RULE, *_unusual(fingerprint, complete(rule, role))]:
+        value, evidence = measured[name]
+        lines += ["", f"# {FIELDS[name].asks}", f"# {evidence}", f"{name}: {value}"]
+    equivalent = "# equivalent_to: torch.optim:AdamW"
+    hint = "# Not measured. If there is one, give its import path and remove the # from the next line."
+    return "\n".join([*lines, "", f"# {FIELDS['equivalent_to'].asks}", hint, equivalent]) + "\n"
+
+
+def _unusual(fingerprint: Fingerprint, assumed: Contract) -> list[str]:
+    """Return the fields other than those of the rule whose measured value is not the assumed one."""
+    lines = {line.question: line for line in fingerprint.lines}
+    return [
+        name
+        for name in FIELDS
+        if name not in RULE
+        and assumed[name] != ""
+        and not meets(name, assumed[name], lines[name].values if name in lines else ())
+    ]
 
 
 def _declarable(name: str, line: FingerprintLine | None) -> tuple[str, str]:
     """Return the value that a contract may declare for a field, and the evidence; a fault cannot be declared."""
     usual = FIELDS[name].usual
-    if line is None and usual == "":
-        return "", "Not measured. If there is one, give its import path and remove the # from the next line."
     if line is None:
         return UNSPECIFIED, "Not measured."
     if not line.values:

@@ -15,8 +15,9 @@ from typing import Any
 
 from harness.catalog.loaded_scenario import LoadedScenario, settings_of
 from harness.goldens.values import Exact, GoldenValue, Information, with_sensitivity
+from harness.measurement import Measurement
 from harness.probes import PROBES
-from harness.run import Session, path_of
+from harness.run import Session, options_of, path_of
 from harness.spec.scenario import ProbeScenario, StudyArm, StudyScenario
 from harness.subject import loading
 from harness.subject.loading import Factory
@@ -75,11 +76,11 @@ def _without_decay(scenario: ProbeScenario, arm: str, session: Session) -> Mappi
     settings, path = scenario.arms[arm], path_of(scenario, arm, session.subjects)
     try:
         with capture_output(session.subject_output):
-            make = undecayed(loading.make_factory(path, settings.options, training=False))
+            make = undecayed(loading.make_factory(path, options_of(settings, session.subjects), training=False))
             measurements = PROBES[scenario.probe].run(make, settings_of(scenario, arm))
     except Exception:  # for example a division by a weight decay of zero
         return {}
-    return {measure: measurement.value for measure, measurement in measurements.items()}
+    return {measure: measured.value for measure, measured in measurements.items() if isinstance(measured, Measurement)}
 
 
 def undecayed(make: Factory) -> Factory:

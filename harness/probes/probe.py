@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.measurement import Measurements
+from harness.errors import RunError, error_line, one_line
+from harness.measurement import Measured, Measurement, Measurements, Unmeasured
 from harness.subject.loading import Factory
+
+Experiment = Callable[[], Measurement | Measurements]
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,28 @@ class Probe:
         """The name that a scenario uses: the last part of `module`."""
         return self.module.rpartition(".")[2]
 
-    def run(self, make: Factory, settings: object) -> Measurements:
-        """Return the probe's measurements of one optimizer; `settings` is an instance of `self.settings`.
+    def run(self, make: Factory, settings: object) -> Measured:
+        """Return what the probe measured of one optimizer; `settings` is an instance of `self.settings`.
 
         The first call imports the module, and torch with it. The module builds its optimizers with
         `make(params, lr=..., weight_decay=...)` and uses only torch's public interface to step them.
         """
-        measurements: Measurements = importlib.import_module(self.module).run(make, settings)
-        return measurements
+        measured: Measured = importlib.import_module(self.module).run(make, settings)
+        return measured
+
+
+def collect(experiments: Mapping[str | tuple[str, ...], Experiment]) -> dict[str, Measurement | Unmeasured]:
+    """Return the measurements of independent experiments, each of which gives the measure, or the measures, of its key.
+
+    The measures of an experiment that raises are Unmeasured: an optimizer that refuses one case is still measured in the others.
+    """
+    measured = dict[str, Measurement | Unmeasured]()
+    for key, experiment in experiments.items():
+        names = (key,) if isinstance(key, str) else key
+        try:
+            result = experiment()
+        except Exception as error:
+            measured |= dict.fromkeys(names, Unmeasured(one_line(error) if isinstance(error, RunError) else error_line(error)))
+        else:
+            measured |= {names[0]: result} if isinstance(result, Measurement) else dict(result)
+    return measured

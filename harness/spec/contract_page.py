@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
-from harness.spec.contract import FIELDS, FOLLOWERS, PROMISES, UNSPECIFIED, Contract, Declared, Field
+from harness.spec.contract import FOLLOWERS, PROMISES, Contract
+from harness.spec.fields import FIELDS, SECTIONS, UNSPECIFIED, Declared, Field, Value
 from harness.tables import markdown_table
 
 
@@ -16,7 +18,7 @@ def _lines(contract: Contract) -> str:
 _FOLLOWERS = "\n".join(
     markdown_table(
         ("declared", "other fields without a line"),
-        [(f"`coupling: {value}`", _lines(others)) for value, others in FOLLOWERS.items()],
+        [(f"`{name}: {value}`", _lines(others)) for name, values in FOLLOWERS.items() for value, others in values.items()],
         "ll",
     )
 )
@@ -50,7 +52,7 @@ optimizer:
 | `coupled` | those of torch's Adam | `coupling: coupled_l2`, and no such `step_rule` |
 | `decoupled` | those of torch's AdamW | anything else, or if there is no contract |
 
-`--optimizer ROLE=MODULE:ATTRIBUTE` sets the role directly. Some values of `coupling` change the usual values of other fields:
+`--optimizer ROLE=MODULE:ATTRIBUTE` sets the role directly. Some values change the usual values of other fields:
 
 {_FOLLOWERS}
 
@@ -67,7 +69,11 @@ one number of a weight tensor.
 
 def markdown() -> str:
     """Return the page docs/guide/contract.md."""
-    return _HEAD + "".join(f"\n{_section(name, field)}" for name, field in FIELDS.items())
+    parts = [
+        f"\n## {title}\n\n" + "\n".join(_field(name, field) for name, field in fields.items())
+        for title, fields in SECTIONS.items()
+    ]
+    return _HEAD + "".join(parts)
 
 
 def as_json() -> str:
@@ -84,18 +90,30 @@ def as_json() -> str:
     return json.dumps({"schema": 1, "fields": table}, indent=1) + "\n"
 
 
-def _section(name: str, field: Field) -> str:
-    lines = [f"## {name}", "", f"{field.asks} Usual value: {_usual(name)}.", ""]
+def _field(name: str, field: Field) -> str:
+    lines = [f"### {name}", "", f"{field.asks} Usual value: {_usual(name)}.", ""]
     if field.takes:
         lines.append(field.takes)
     if field.values:
-        rows = [(f"`{value}`", entry.means, f"`{entry.example}`", entry.declare_if) for value, entry in field.values.items()]
-        lines += markdown_table(("value", "meaning", "example", "declare it if"), rows, "llll")
+        lines += _value_table("value", field.values)
+    if field.met_by:
+        lines += ["", f"These measured values also meet the usual value: {', '.join(f'`{value}`' for value in field.met_by)}."]
     if field.faults:
-        faults = [(f"`{value}`", entry.means, f"`{entry.example}`") for value, entry in field.faults.items()]
         lines += ["", "Faults, which the measurement can find and a contract cannot declare:", ""]
-        lines += markdown_table(("fault", "meaning", "example"), faults, "lll")
+        lines += _value_table("fault", field.faults)
     return "\n".join(lines) + "\n"
+
+
+def _value_table(title: str, values: Mapping[str, Value]) -> list[str]:
+    """Return the table of values; it leaves out a column that is empty for all of them."""
+    columns = {
+        title: [f"`{value}`" for value in values],
+        "meaning": [entry.means for entry in values.values()],
+        "example": [f"`{entry.example}`" if "=" in entry.example else entry.example for entry in values.values()],
+        "declare it if": [entry.declare_if for entry in values.values()],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    return markdown_table(tuple(shown), list(zip(*shown.values(), strict=True)), "l" * len(shown))
 
 
 def _usual(name: str) -> str:

@@ -114,9 +114,14 @@ class Arm:
 
 @dataclass(frozen=True)
 class ProbeArm(Arm):
-    """An arm of a probe, with settings of its own that override the scenario's."""
+    """An arm of a probe, with settings of its own that override the scenario's.
+
+    `constants` are options that the optimizer gets if its contract has `adam_options: taken`. They are the betas and the eps on
+    which the closed form of the probe depends, so that an optimizer may have other defaults.
+    """
 
     settings: Raw | None = None
+    constants: Mapping[str, Plain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

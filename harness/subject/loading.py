@@ -6,6 +6,7 @@ A subject is named by its import path, `module:attribute`. It is a class, or a f
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import sys
@@ -66,9 +67,16 @@ def make_factory(path: str, options: Mapping[str, Any], *, training: bool, const
         except (Exception, SystemExit) as error:
             given = ", ".join(["lr", "weight_decay", *keywords])
             raise RunError(f"{path} refuses its arguments ({given}): {error_line(error)}") from error
-        return optimizer if training else WatchedOptimizer(optimizer, path)
+        return into_training_mode(optimizer) if training else WatchedOptimizer(into_training_mode(optimizer), path)
 
     return make
+
+
+def into_training_mode(optimizer: Any) -> Any:
+    """Return the optimizer after a call of its method train(), if it has one: schedule-free optimizers step in this mode only."""
+    if callable(getattr(optimizer, "train", None)):
+        optimizer.train()
+    return optimizer
 
 
 class WatchedOptimizer:
@@ -78,6 +86,7 @@ class WatchedOptimizer:
 
     def __init__(self, optimizer: Any, path: str) -> None:
         self._optimizer, self._path, self._steps = optimizer, path, 0
+        self.needs_closure = _has_required_argument(optimizer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._optimizer, name)
@@ -87,10 +96,35 @@ class WatchedOptimizer:
         """The optimizer without its wrapper."""
         return self._optimizer
 
+    def watch_copy(self, copied: Any) -> WatchedOptimizer:
+        """Return a copy of the optimizer, made by the caller, in a wrapper of its own."""
+        return WatchedOptimizer(copied, self._path)
+
     def step(self, *args: Any, **options: Any) -> Any:
-        """Take the optimizer's step. Raises RunError in one line if the optimizer raises or exceeds its time limit."""
+        """Take the optimizer's step. Raises RunError in one line if the optimizer raises or exceeds its time limit.
+
+        A step that needs a closure gets one that gives the same gradients again. It needs one if it has a required argument, or
+        if the first call without a closure raises and the call with one does not.
+        """
         self._steps += 1
         WatchedOptimizer.steps_taken += 1
+        if args or options:
+            return self._call(*args, **options)
+        closure = _closure_of_given_gradients(self._optimizer)
+        if self.needs_closure:
+            return self._call(closure)
+        try:
+            return self._call()
+        except RunError:
+            if self._steps > 1:
+                raise
+            with contextlib.suppress(RunError):
+                result = self._call(closure)
+                self.needs_closure = True
+                return result
+            raise
+
+    def _call(self, *args: Any, **options: Any) -> Any:
         try:
             with time_limit(self._path, f"step {self._steps}"):
                 return self._optimizer.step(*args, **options)
@@ -98,6 +132,31 @@ class WatchedOptimizer:
             raise
         except (Exception, SystemExit) as error:
             raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {one_line(error)}") from error
+
+
+def _has_required_argument(optimizer: Any) -> bool:
+    """Return True if step() has a required argument: a closure, which computes the loss and the gradients again."""
+    try:
+        parameters = inspect.signature(optimizer.step).parameters.values()
+    except (TypeError, ValueError, AttributeError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(parameter.default is parameter.empty and parameter.kind in positional for parameter in parameters)
+
+
+def _closure_of_given_gradients(optimizer: Any) -> Callable[[], Any]:
+    """Return a closure that sets every gradient to its present value, whatever was written into it, and returns a loss of 0."""
+    import torch
+
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    given = [None if weight.grad is None else weight.grad.detach().clone() for weight in weights]
+
+    def closure() -> torch.Tensor:
+        for weight, gradient in zip(weights, given, strict=True):
+            weight.grad = None if gradient is None else gradient.clone()
+        return torch.zeros(())
+
+    return closure
 
 
 def unwrap(optimizer: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import SubjectError
-from harness.spec.contract import PROMISES, Contract, complete, role_of
+from harness.spec.contract import IN_FLOAT32, PROMISES, Contract, complete, role_of
 from harness.subject.loading import try_to_build
 from harness.subject.output import capture_output
 
@@ -46,8 +46,8 @@ class Subjects:
         return self.declared[(self.under_test or ("decoupled",))[0] if role == ANY else role]
 
     def computes_in_float32(self, role: str) -> bool:
-        """Return True if an arm of this role runs an optimizer whose contract declares float32."""
-        return self.is_under_test(role) and self.contract(role)["precision"] == "float32"
+        """Return True if an arm of this role runs an optimizer whose contract declares float32, of weights or settings."""
+        return self.is_under_test(role) and self.contract(role)["precision"] in IN_FLOAT32
 
     @property
     def equivalent_to(self) -> str:

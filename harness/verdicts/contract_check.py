@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from harness.environment import commands
 from harness.errors import error_line
-from harness.fingerprint.ask import ask
+from harness.fingerprint.ask import findings
 from harness.fingerprint.equivalence import equivalence
-from harness.fingerprint.finding import FAILED, Finding, Findings, reason
-from harness.policy import SAME_STRENGTH
-from harness.spec.contract import FIELDS, UNSPECIFIED, Declared, can_declare
+from harness.fingerprint.finding import FAILED, Finding, reason
+from harness.spec.contract import can_declare, meets
+from harness.spec.fields import FIELDS, RULE, UNSPECIFIED, Declared
 from harness.subject.roles import Subjects
 
 
@@ -50,7 +48,17 @@ def check_field(role: str, name: str, subjects: Subjects) -> FieldCheck:
     """Measure one field of the optimizer in `role`, and compare it with the declared value."""
     path, declared = subjects.by_role[role], subjects.contract(role)[name]
     finding = _finding(path, name, str(declared))
-    return FieldCheck(role, name, _shown(declared), finding.values, finding.text, _met(name, declared, finding))
+    met = meets(name, declared, finding.values) or _cannot_be_answered(name, finding, subjects)
+    return FieldCheck(role, name, _shown(declared), finding.values, finding.text, met)
+
+
+def _cannot_be_answered(name: str, finding: Finding, subjects: Subjects) -> bool:
+    """Return True if a field of handling without a line has no value, for a reason that another field shows.
+
+    Such reasons are that there is no decay, that the optimizer draws random numbers, or that parameters depend on each other.
+    """
+    asked = name in RULE or name in subjects.contract_fields or FAILED in finding.text
+    return not finding.values and not asked
 
 
 def sentence(check: FieldCheck, subjects: Subjects) -> str:
@@ -102,27 +110,12 @@ def _is_fault(check: FieldCheck) -> bool:
     return bool(check.measured) and (isinstance(known.usual, float) or bool(set(known.faults) & set(check.measured)))
 
 
-def _met(name: str, declared: Declared, finding: Finding) -> bool:
-    if isinstance(declared, float | int):
-        return any(math.isclose(float(value), declared, rel_tol=SAME_STRENGTH) for value in finding.values)
-    met_by = FIELDS[name].met_by if declared == FIELDS[name].usual else ()
-    return bool({declared, *met_by} & set(finding.values))
-
-
 def _shown(value: Declared) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _finding(path: str, name: str, declared: str) -> Finding:
     try:
-        return _findings(path, declared if name == "equivalent_to" else "")[name]
+        return equivalence(path, declared) if name == "equivalent_to" else findings(path, {})[name]
     except Exception as error:  # an optimizer that raises does not meet the field, and the error is the reason
         return Finding((), f"{FAILED}{error_line(error)}")
-
-
-@cache
-def _findings(path: str, reference: str) -> Findings:
-    if reference:
-        return {"equivalent_to": equivalence(path, reference)}
-    wanted = [name for name in FIELDS if name != "equivalent_to"]
-    return {question.name: finding for question, finding in ask(path, {}, wanted)}

@@ -93,6 +93,8 @@ def _missing_measure(claim: Claim, result: Result) -> str:
     pairs += [(item.than.arm, item.than.measure) for item in claim.expect if item.than]
     for arm, measure in pairs:
         measurements = result.measurements[arm]
+        if f"{arm}.{measure}" in result.failures:
+            return result.failures[f"{arm}.{measure}"]
         if measure not in measurements:
             others = ", ".join(f"{name} is {measurement.value:g}" for name, measurement in measurements.items())
             return f"arm {arm}: {measure} could not be measured ({others})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import re
 from collections.abc import Mapping
 
@@ -19,6 +21,7 @@ from tests.mutants import (
     numerics,
     options,
     other_optimizers,
+    outside_step,
     parameters,
     schedules,
     shapes,
@@ -33,6 +36,7 @@ MODULES = (
     gradients,
     shapes,
     options,
+    outside_step,
     groups,
     numerics,
     timing,
@@ -58,6 +62,12 @@ def path_of(make: type) -> str:
     """Return the import path of an optimizer, through torch.optim or harness.optimizers if the package exports it."""
     exporting = [package.__name__ for package in (torch.optim, optimizers) if getattr(package, make.__name__, None) is make]
     return f"{exporting[0] if exporting else make.__module__}:{make.__name__}"
+
+
+def source_hash(make: type) -> str:
+    """Return a hash of the source of a class and of its base classes in this project, so that a changed one is tried again."""
+    bases = [base for base in make.__mro__ if base.__module__.startswith(("tests.", "harness."))]
+    return hashlib.sha256("".join(inspect.getsource(base) for base in bases).encode()).hexdigest()[:12]
 
 
 def does(make: type) -> str:

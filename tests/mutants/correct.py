@@ -87,6 +87,8 @@ class ReorderingAdamW(torch.optim.AdamW):
                 group["params"] = params
 
 
+SIMPLE_SQUARE: Contract = {"complex": "differs"}  # of a second moment that is g x g, also for complex gradients
+MATRICES_ONLY: Contract = dict.fromkeys(("zero_dim", "one_dim", "four_dim", "complex"), "refused")
 _COUPLED_OTHER: Contract = {"coupling": "coupled_l2", "step_rule": "other"}
 _OTHER: Contract = {"step_rule": "other"}
 _HERE = "tests.mutants.correct"
@@ -97,45 +99,89 @@ CORRECT: Mapping[str, Right] = {
     # torch
     "torch_adamw": Right("torch.optim:AdamW"),
     "torch_adamw_foreach": Right(f"{_HERE}:adamw_foreach"),
-    "torch_adamw_fused": Right(f"{_HERE}:adamw_fused", Promise(expected={"gaps_in_memory_do_not_change_decay": _FUSED_GAPS})),
+    "torch_adamw_fused": Right(
+        f"{_HERE}:adamw_fused",
+        Promise(
+            contract={"non_contiguous": "needs_alike_layout", "expanded": "writes_beyond", "complex": "refused"},
+            expected={"gaps_in_memory_do_not_change_decay": _FUSED_GAPS},
+        ),
+    ),
     "torch_adam": Right("torch.optim:Adam", Promise("coupled")),
     "torch_adam_decoupled": Right(f"{_HERE}:adam_with_the_flag"),
     "torch_amsgrad": Right(f"{_HERE}:amsgrad", Promise(contract=_OTHER)),
-    "torch_nadam_decoupled": Right("tests.mutants.other_optimizers:NAdamWTwin", Promise(contract=_OTHER)),
+    "torch_nadam_decoupled": Right(
+        "tests.mutants.other_optimizers:NAdamWTwin", Promise(contract={**_OTHER, "state_precision": "cast"})
+    ),
     "torch_radam_decoupled": Right(f"{_HERE}:radamw", Promise(contract=_OTHER)),
     "torch_sgd": Right("torch.optim:SGD", Promise("sgd")),
     "torch_sgd_nesterov": Right(
         f"{_HERE}:sgd_with_nesterov", Promise("sgd", {"coupling": "coupled_l2", "step_rule": "momentum"})
     ),
-    "torch_adafactor": Right("torch.optim:Adafactor", Promise(contract=_OTHER)),
+    "torch_adafactor": Right("torch.optim:Adafactor", Promise(contract={**_OTHER, "empty": "refused", "complex": "refused"})),
     "torch_adagrad": Right("torch.optim:Adagrad", Promise("coupled", _COUPLED_OTHER)),
     "torch_adamax": Right("torch.optim:Adamax", Promise("coupled", _COUPLED_OTHER)),
     "torch_rmsprop": Right("torch.optim:RMSprop", Promise("coupled", _COUPLED_OTHER)),
-    "torch_muon": Right("torch.optim:Muon", Promise(contract={"step_rule": "orthogonal"})),
+    "torch_muon": Right("torch.optim:Muon", Promise(contract={"step_rule": "orthogonal", **MATRICES_ONLY})),
     # implementations without torch's code
-    "clean_room_adamw": Right("harness.optimizers.numpy_reference:AdamW"),
-    "clean_room_adam": Right("harness.optimizers.numpy_reference:Adam", Promise("coupled")),
-    "clean_room_sgd": Right("harness.optimizers.numpy_reference:SGD", Promise("sgd")),
+    "clean_room_adamw": Right(
+        "harness.optimizers.numpy_reference:AdamW", Promise(contract={"complex": "refused", "state_precision": "cast"})
+    ),
+    "clean_room_adam": Right(
+        "harness.optimizers.numpy_reference:Adam", Promise("coupled", {"complex": "refused", "state_precision": "cast"})
+    ),
+    "clean_room_sgd": Right(
+        "harness.optimizers.numpy_reference:SGD", Promise("sgd", {"complex": "refused", "state_precision": "cast"})
+    ),
     "reordering_adamw": Right(f"{_HERE}:ReorderingAdamW"),
     # published conventions
-    "independent_adamw": Right("harness.optimizers:IndependentAdamW", Promise(contract={"scale": "schedule"})),
-    "corrected_adamw": Right("harness.optimizers:CorrectedAdamW", Promise(contract={"scale": "lr_squared_over_max"})),
-    "cautious_adamw": Right("harness.optimizers:CautiousAdamW", Promise(contract={"mask": "cautious"})),
+    "independent_adamw": Right("harness.optimizers:IndependentAdamW", Promise(contract={"scale": "schedule", **SIMPLE_SQUARE})),
+    "corrected_adamw": Right(
+        "harness.optimizers:CorrectedAdamW", Promise(contract={"scale": "lr_squared_over_max", **SIMPLE_SQUARE})
+    ),
+    "cautious_adamw": Right("harness.optimizers:CautiousAdamW", Promise(contract={"mask": "cautious", "complex": "refused"})),
     "proximal_sgd": Right("harness.optimizers:ProximalSGD", Promise(contract={"order": "proximal", "step_rule": "sgd"})),
-    "lion": Right("harness.optimizers:Lion", Promise(contract={"step_rule": "sign"})),
-    "sign_sgd": Right("harness.optimizers:SignSGD", Promise(contract={"step_rule": "sign"})),
+    "lion": Right("harness.optimizers:Lion", Promise(contract={"step_rule": "sign", "complex": "refused"})),
+    "sign_sgd": Right("harness.optimizers:SignSGD", Promise(contract={"step_rule": "sign", "complex": "refused"})),
     "sgdw": Right("tests.mutants.other_optimizers:SgdwTwin", Promise(contract={"step_rule": "momentum"})),
     "lamb": Right("harness.optimizers:Lamb", Promise(contract={"coupling": "through_norm"})),
     # right under their own contract, mutants under another
-    "adamw_decaying_after": Right(f"{_FORMULA}:DecayAfterUpdate", Promise(contract={"order": "after"})),
-    "proximal_adamw": Right(f"{_FORMULA}:ProximalDecay", Promise(contract={"order": "proximal"})),
-    "adamw_by_weight_decay_alone": Right(f"{_FORMULA}:DecayNotTimesLr", Promise(contract={"scale": "constant"})),
-    "adamw_of_half_strength": Right(f"{_FORMULA}:DecayHalved", Promise(contract={"strength": 0.5})),
-    "adamw_with_one_weight_decay": Right(f"{_FORMULA}:DefaultDecayForAllGroups", Promise(contract={"groups": "constructor"})),
-    "adamw_sparing_idle_weights": Right(f"{_FORMULA}:DecayOnlyWhereGradient", Promise(contract={"zero_gradient": "untouched"})),
-    "adamw_decaying_without_gradient": Right(
-        "tests.mutants.gradients:DecayWithoutGradient", Promise(contract={"none_gradient": "decays"})
+    "adamw_decaying_after": Right(f"{_FORMULA}:DecayAfterUpdate", Promise(contract={"order": "after", **SIMPLE_SQUARE})),
+    "proximal_adamw": Right(f"{_FORMULA}:ProximalDecay", Promise(contract={"order": "proximal", **SIMPLE_SQUARE})),
+    "adamw_by_weight_decay_alone": Right(
+        f"{_FORMULA}:DecayNotTimesLr", Promise(contract={"scale": "constant", **SIMPLE_SQUARE, "zero_lr": "decays"})
     ),
-    "adam_by_another_name": Right(f"{_FORMULA}:CoupledL2", Promise("coupled", {"coupling": "coupled_l2"})),
+    "adamw_of_half_strength": Right(f"{_FORMULA}:DecayHalved", Promise(contract={"strength": 0.5, **SIMPLE_SQUARE})),
+    "adamw_with_one_weight_decay": Right(
+        f"{_FORMULA}:DefaultDecayForAllGroups",
+        Promise(
+            contract={
+                "groups": "constructor",
+                **SIMPLE_SQUARE,
+                "add_param_group": "decay_of_constructor",
+                "group_options": "decay_of_constructor",
+                "exempt_first": "exempt_decays",
+                "weight_decay_schedule": "ignored",
+                "clip": "unspecified",
+                "resume_weight_decay": "constructor",
+            }
+        ),
+    ),
+    "adamw_sparing_idle_weights": Right(
+        f"{_FORMULA}:DecayOnlyWhereGradient",
+        Promise(
+            contract={
+                "zero_gradient": "untouched",
+                **SIMPLE_SQUARE,
+                "unseen_rows": "untouched",
+                "smallest_decay": "unspecified",
+                "idle_tensor": "untouched",
+            }
+        ),
+    ),
+    "adamw_decaying_without_gradient": Right(
+        "tests.mutants.gradients:DecayWithoutGradient",
+        Promise(contract={"none_gradient": "decays", **SIMPLE_SQUARE, "frozen": "changed"}),
+    ),
+    "adam_by_another_name": Right(f"{_FORMULA}:CoupledL2", Promise("coupled", {"coupling": "coupled_l2", **SIMPLE_SQUARE})),
     "sgd_with_decoupled_decay": Right(f"{_FORMULA}:SgdDecayOutsideMomentum", Promise(contract={"step_rule": "sgd"})),
 }

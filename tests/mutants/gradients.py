@@ -213,3 +213,12 @@ class SgdDecayClipped(decay_rule.SgdTwin):
     def pull(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
         both = super().pull(w, grad, group, state)
         return both / max(1.0, float(both.norm())) if group["weight_decay"] else both
+
+
+class ClosureDemanded(decay_rule.AdamWTwin):
+    """Refuse a step without a closure."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if closure is None:
+            raise TypeError("step() needs a closure")
+        return super().step(closure)

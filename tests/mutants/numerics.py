@@ -122,7 +122,7 @@ class DecayDetached(DifferentiableTwin):
     """Detach weight_decay from the graph: no gradient reaches it through the step."""
 
     def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
-        w.mul_(1 - group["lr"] * torch.as_tensor(group["weight_decay"]).detach())
+        w.mul_(1 - group["lr"] * torch.as_tensor(group["weight_decay"], dtype=w.dtype).detach())
 
 
 class DifferentiableIgnored(DifferentiableTwin):
@@ -403,3 +403,11 @@ class DecayByRootOfEstimate(Prodigy):
 
     def decay(self, weight: Tensor, group: Group) -> None:
         weight.mul_(1 - math.sqrt(group["d"]) * group["lr"] * group["weight_decay"])
+
+
+class SettingsInSingle(decay_rule.AdamWTwin):
+    """Round the learning rate and weight_decay to float32 before they are used."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        rounded = {name: float(torch.tensor(group[name], dtype=torch.float32)) for name in ("lr", "weight_decay")}
+        super().update(w, grad, {**group, **rounded}, state)

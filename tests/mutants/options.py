@@ -89,3 +89,10 @@ class DecaySwallowed(UndecayedSgdTwin):
 
     def __init__(self, params: Any, lr: float = 1e-3, **unused: Any) -> None:
         super().__init__(params, lr)
+
+
+class ConstantsIgnored(decay_rule.AdamWTwin):
+    """Take betas and eps, and step with 0.9, 0.999 and 1e-8 for ever."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, {**group, "betas": (0.9, 0.999), "eps": 1e-8}, state)

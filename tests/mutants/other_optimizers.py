@@ -191,6 +191,17 @@ class LrInBuffer(SgdwTwin):
         weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(moved)
 
 
+class SgdwByDifference(SgdwTwin):
+    """Take the last move of the weight, decay and all, for the momentum."""
+
+    def update(self, weight: Tensor, gradient: Tensor, group: Group) -> None:
+        state = self.state[weight]
+        before = weight.clone()
+        momentum = group["momentum"] * (weight - state["last"]) if "last" in state else 0.0
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(momentum - group["lr"] * gradient)
+        state["last"] = before
+
+
 # --- Muon -----------------------------------------------------------------------------------------
 
 

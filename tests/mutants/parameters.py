@@ -96,3 +96,11 @@ class OverlapAccepted(decay_rule.AdamWTwin):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         self.param_groups.append({**self.defaults, **param_group, "params": list(param_group["params"])})
+
+
+class IdleTensorSkipped(decay_rule.AdamWTwin):
+    """Skip a tensor whose whole gradient is zero, and its decay with it."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if bool(grad.any()):
+            super().update(w, grad, group, state)

@@ -223,6 +223,17 @@ class DifferentiableTakesAnotherTensor(numerics.DifferentiableTwin):
         return (first, v) if group["differentiable"] else (m, v)
 
 
+class FirstStepLost(decay_rule.AdamWTwin):
+    """Fill the moments at the first call, and leave the weights and their decay."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if "t" in state:
+            super().update(w, grad, group, state)
+            return
+        state["t"] = 1
+        self.moments(grad, grad, group, state)
+
+
 # --- in a wrapper ---------------------------------------------------------------------------------
 
 

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.catalog import applicability
 from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
-from harness.fingerprint.ask import ask
+from harness.fingerprint import report
+from harness.fingerprint.ask import QUESTIONS, findings
+from harness.fingerprint.process import Fingerprint, FingerprintLine
 from harness.run import Session, run
-from harness.spec.contract import FIELDS
+from harness.spec import contract
+from harness.spec.fields import RULE
 from harness.spec.scenario import Claim
 from harness.subject import roles
+from harness.subject.loading import resolve
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
@@ -26,10 +32,11 @@ from harness.verdicts.outcome import ClaimOutcome, decide
 from tests.mutants import collection
 from tests.mutants.correct import Promise, Right
 from tests.mutants.expectations import UNKNOWN, Mutant
+from tests.mutants.styles.style import Style
 
 MatrixRow = dict[str, Any]
 CONTRACT = "contract."
-ASKED = ("hidden_decay", "weight_at_zero", *(name for name in FIELDS if name != "equivalent_to"))
+ASKED = ("hidden_decay", "weight_at_zero", *RULE, "none_gradient", "paths", "maximize")  # the columns of the matrix
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ def kills(mutant: Mutant, folder: Path) -> Kills:
     as_subject = trial(mutant.path, mutant.promise, folder) if mutant.promise else Trial((), {})
     others = [(loaded, claim) for loaded, claim in _naming(mutant) if claim.id not in as_subject.ran]
     in_arms = {claim.id: in_arm(loaded, claim, mutant.path, folder) for loaded, claim in others}
-    answers = {question.name: finding.values for question, finding in ask(mutant.path, {}, [*ASKED, *mutant.truth])}
+    measured = findings(mutant.path, {})
+    answers = {question: measured[question].values for question in dict.fromkeys([*ASKED, *mutant.truth])}
     return Kills(as_subject.red, {claim: red for claim, red in in_arms.items() if red}, answers)
 
 
@@ -124,6 +132,7 @@ def mutant_row(mutant: Mutant, folder: Path) -> MatrixRow:
     return {
         "path": mutant.path,
         "does": collection.does(mutant.make),
+        "source": collection.source_hash(mutant.make),
         "bug": mutant.bug,
         "id": mutant.id,
         "role": mutant.promise.role if mutant.promise else "",
@@ -142,7 +151,8 @@ def mutant_row(mutant: Mutant, folder: Path) -> MatrixRow:
 def right_row(right: Right, folder: Path) -> MatrixRow:
     """Return a right optimizer's row of the kill matrix."""
     found, promise = trial(right.path, right.promise, folder), right.promise
-    answers = {question.name: " or ".join(finding.values) for question, finding in ask(right.path, {}, ASKED)}
+    measured = findings(right.path, {})
+    answers = {question: " or ".join(measured[question].values) for question in ASKED}
     return {
         "path": right.path,
         "role": promise.role,
@@ -151,6 +161,49 @@ def right_row(right: Right, folder: Path) -> MatrixRow:
         "expected": {name: why for name, why in promise.expected.items() if name in found.red},
         "told": answers,
     }
+
+
+def drafted(path: str) -> Promise:
+    """Return the role and the contract that are drafted for an optimizer from its fingerprint."""
+    measured = findings(path, {})
+    lines = [
+        FingerprintLine(question.name, question.section, question.asks, found.values, found.text, question.usual)
+        for question in QUESTIONS
+        if (found := measured[question.name])
+    ]
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "contract.yaml"
+        file.write_text(report.draft(Fingerprint(path, {}, tuple(lines))), encoding="utf-8")
+        declared = contract.load(file, root=Path(folder))
+    role = contract.role_of(declared)
+    assumed = contract.complete({}, role)
+    return Promise(role, {name: value for name, value in declared.items() if value != assumed[name]})
+
+
+def style_row(style: Style, folder: Path) -> MatrixRow:
+    """Return the row of a right optimizer that is tested under its drafted contract.
+
+    `ran` is the number of claims of probes that apply; `of` is the number that apply to the usual optimizer of its role.
+    """
+    promise = drafted(style.path)
+    found = trial(style.path, promise, folder)
+    return {
+        "path": style.path,
+        "does": " ".join((resolve(style.path).__doc__ or "").split()),
+        "role": promise.role,
+        "contract": dict(promise.contract),
+        "red": sorted(set(found.red) - set(style.expected)),
+        "expected": {name: why for name, why in style.expected.items() if name in found.red},
+        "ran": len(found.ran),
+        "of": claims_of_role(promise.role),
+    }
+
+
+@cache
+def claims_of_role(role: str) -> int:
+    """Return the number of claims of probes that apply to the usual optimizer of a role."""
+    subjects = replace(roles.choose_subjects([f"{role}={DEFAULTS[role]}"], []), contract_file="contract.yaml")
+    return sum(len(claims) for _, claims in _applicable(subjects))
 
 
 def in_arm(loaded: LoadedScenario, claim: Claim, path: str, folder: Path) -> Evidence | None:

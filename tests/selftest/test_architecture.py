@@ -73,6 +73,15 @@ TESTED_IN = {
 }
 # Modules that a file tests without importing them, through another module.
 REACHED_THROUGH = {
+    "spec.fields.decay": "spec/test_contract.py",
+    "spec.fields.decay_without_gradient": "spec/test_contract.py",
+    "spec.fields.field": "spec/test_contract.py",
+    "spec.fields.groups": "spec/test_contract.py",
+    "spec.fields.options": "spec/test_contract.py",
+    "spec.fields.parameters": "spec/test_contract.py",
+    "spec.fields.state": "spec/test_contract.py",
+    "spec.fields.steps": "spec/test_contract.py",
+    "spec.fields.update": "spec/test_contract.py",
     "fingerprint.phrases": "fingerprint/test_diagnosis.py",
     "reporting.failure": "suite/test_session.py",
     "fingerprint.worker": "fingerprint/test_process.py",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
-from harness.run import Result, Session, path_of, run
+from harness.run import Result, Session, options_of, path_of, run
+from harness.spec.contract import PROMISES, complete
+from harness.spec.scenario import ProbeArm
 from harness.subject.roles import DEFAULTS, Subjects
 from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
@@ -28,6 +31,12 @@ class Breaks(torch.optim.AdamW):
         print("a step")
         return super().step(closure)
 
+class NoScalars(torch.optim.AdamW):
+    def step(self, closure=None):
+        if any(weight.ndim == 0 for group in self.param_groups for weight in group["params"]):
+            raise ValueError("no scalars")
+        return super().step(closure)
+
 class Odd(torch.optim.AdamW):
     @property
     def param_groups(self):
@@ -36,6 +45,18 @@ class Odd(torch.optim.AdamW):
     def param_groups(self, value):
         pass
 """
+
+
+LAYOUTS = """\
+title: Layouts
+kind: probe
+probe: layouts
+settings: {lr: 0.1, weight_decay: 0.6}
+golden_rtol: 1.0e-9
+arms:
+  adamw: {role: decoupled}
+claims:
+""" + PROBE.partition("claims:\n")[2].replace("unseen_ratio", "transposed_error")
 
 
 @pytest.fixture
@@ -113,3 +134,25 @@ def test_a_fixed_arm_keeps_its_subject(tmp_path: Path) -> None:
 
     assert path_of(scenario, "adamw", subjects) == "torch.optim:NAdam"
     assert path_of(scenario, "sgd_l2", subjects) == "a:B"
+
+
+@pytest.mark.parametrize(("declared", "betas"), [("taken", (0.5, 0.7)), ("fixed", None)])
+def test_constants_are_given_where_the_contract_takes_them(declared: str, betas: tuple[float, float] | None) -> None:
+    """An option of the arm counts before a constant. An optimizer that is not under test gets the constants always."""
+    contract = complete({"adam_options": declared}, "decoupled")
+    subjects = Subjects({**DEFAULTS, "decoupled": "mine:Mine"}, ("decoupled",), {**PROMISES, "decoupled": contract})
+    arm = ProbeArm("decoupled", constants={"betas": (0.5, 0.7), "eps": 1.0}, options={"eps": 2.0})
+
+    given = options_of(arm, subjects)
+
+    assert given == ({"eps": 2.0} if betas is None else {"betas": betas, "eps": 2.0})
+    assert options_of(replace(arm, role="coupled"), subjects) == {"betas": (0.5, 0.7), "eps": 2.0}
+
+
+def test_a_refused_case_is_the_failure_of_its_measure(tmp_path: Path, mine: str) -> None:
+    """The other measures of the arm are there."""
+    result = ran(tmp_path, f"{mine}:NoScalars", subject_output=[], row=LAYOUTS)
+
+    assert list(result.failures) == ["adamw.scalar_error", "adamw.scalar_factor"]
+    assert result.failures["adamw.scalar_error"].startswith("arm adamw, scalar_error: breaking:NoScalars raised ValueError")
+    assert "transposed_error" in result.measurements["adamw"]

@@ -25,7 +25,6 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, default_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
 from harness.subject.stepping import step_once
 
 STEPS, CHANGED_AT = 7, 3
@@ -52,9 +51,11 @@ def _gap(first: Sequence[Tensor], second: Sequence[Tensor], tensor: int) -> floa
 
 
 def _group_count(runner: SubjectRunner) -> int:
-    """Return the number of groups in an optimizer that was given one group for each tensor."""
-    weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in default_sequence(runner).starts]
-    return len(runner.make([{"params": [weight]} for weight in weights], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
+    """Return the number of groups in an optimizer that was given one group of two parameters for each tensor."""
+    pairs = [
+        [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for _ in range(2)] for start in default_sequence(runner).starts
+    ]
+    return len(runner.make([{"params": pair} for pair in pairs], lr=LRS[0], weight_decay=WEIGHT_DECAY).param_groups)
 
 
 def _ask(runner: SubjectRunner) -> Finding:
@@ -82,4 +83,4 @@ def _ask(runner: SubjectRunner) -> Finding:
     )
 
 
-QUESTION = Question("groups", "decay", FIELDS["groups"].asks, _ask, usual=("own",), purpose="rule", in_sentence=True)
+QUESTION = Question("groups", "decay", _ask, purpose="rule", in_sentence=True)

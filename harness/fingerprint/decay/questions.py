@@ -10,7 +10,6 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.replay import Step
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
 
 WHERE = {
     "before": "to the weight before the update",
@@ -77,14 +76,6 @@ def _cautious_mask(step: Step) -> Tensor:
     return step.update * step.weight <= 0
 
 
-COUPLING = Question(
-    "coupling",
-    "decay",
-    FIELDS["coupling"].asks,
-    _ask_coupling,
-    usual=("decoupled",),
-    purpose="rule",
-    in_sentence=True,
-)
-ORDER = Question("order", "decay", FIELDS["order"].asks, _ask_order, usual=("before",), purpose="rule", in_sentence=True)
-MASK = Question("mask", "decay", FIELDS["mask"].asks, _ask_mask, usual=("none",), purpose="rule", in_sentence=True)
+COUPLING = Question("coupling", "decay", _ask_coupling, purpose="rule", in_sentence=True)
+ORDER = Question("order", "decay", _ask_order, purpose="rule", in_sentence=True)
+MASK = Question("mask", "decay", _ask_mask, purpose="rule", in_sentence=True)

@@ -24,10 +24,11 @@ Plain gradient descent meets the conditions of both, and gets both words.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
 from harness.fingerprint.measuring.gradient_sequence import GradientSequence, default_sequence
@@ -95,7 +96,7 @@ def infer_rule(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
     if not run.visible:
         return DecayRule(run, ("none",), (), (), None, INERT)
     shares = {order: fractions for order in ("before", "after") if (fractions := _shares(run, order))}
-    decoupled = bool(shares) and all(_holds_no_decay(step) for step in run.steps if run.replayed)
+    decoupled = bool(shares) and all(_holds_no_decay(step) for step in run.steps if run.replayed) and _multiplies_up(run, shares)
     added, masked = _added(runner, run, solve=not decoupled)
     coupling = _coupling(runner, run, added, has_shares=bool(shares), decoupled=decoupled)
     order = tuple(shares) if decoupled else ()
@@ -158,6 +159,24 @@ def _masked(step: Step, expected: Tensor) -> bool:
 def _holds_no_decay(step: Step) -> bool:
     """Return True if no earlier decay is stored in the update: on the same weights, a run without decay takes the same update."""
     return float((step.update - step.update_without_decay_history).abs().max()) <= step.tolerance
+
+
+def _multiplies_up(run: ReplayedRun, shares: Mapping[str, Sequence[DecayFraction]]) -> bool:
+    """Return True if weights without gradient end at the product of 1 - the share of each step, or the run has no such weights.
+
+    If the state holds earlier weights, as heavy-ball momentum written as w - w_previous does, each step takes its share, and
+    earlier shares go on to act.
+    """
+    fractions = next(iter(shares.values()))
+    for tensor, (path, plain) in enumerate(zip(run.decayed, run.plain, strict=True)):
+        silent = torch.stack([gradients[tensor] == 0 for gradients in run.sequence.gradients]).all(dim=0)
+        before, after = path[0][silent], path[-1][silent]
+        if not silent.any() or not bool((plain[:, silent] == plain[0][silent]).all()) or after.equal(before):
+            continue
+        expected = before * math.prod(1 - share.taken for share in fractions if share.tensor == tensor)
+        if float((after - expected).abs().max()) > max(run.tolerance, math.sqrt(run.eps) * float(before.abs().max())):
+            return False
+    return True
 
 
 def _ignores_weight(step: Step) -> bool:

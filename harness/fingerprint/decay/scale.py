@@ -45,7 +45,6 @@ from harness.fingerprint.measuring.gradient_sequence import (
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.fingerprint.update.rule import constants
-from harness.spec.contract import FIELDS
 
 Betas = tuple[float, float]
 # Some optimizers compute lr x weight_decay in float32 and keep their weights in double.
@@ -280,14 +279,6 @@ def _strength(factor: float, text: str) -> Finding:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("scale", "decay", FIELDS["scale"].asks, _ask_scale, usual=("lr",), purpose="rule", in_sentence=True),
-    Question(
-        "strength",
-        "decay",
-        FIELDS["strength"].asks,
-        _ask_strength,
-        usual=("1",),
-        purpose="rule",
-        in_sentence=True,
-    ),
+    Question("scale", "decay", _ask_scale, purpose="rule", in_sentence=True),
+    Question("strength", "decay", _ask_strength, purpose="rule", in_sentence=True),
 )

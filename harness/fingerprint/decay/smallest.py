@@ -155,19 +155,6 @@ def _without_decay(runner: SubjectRunner) -> dict[str, object]:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question(
-        "smallest_decay",
-        "precision",
-        "What is the smallest lr x weight_decay that moves a weight in one step?",
-        _ask_smallest,
-        {
-            "rounded": "below a threshold the decay is rounded away",
-            "accumulates": "below the threshold it is kept and adds up",
-            "stochastic": "rounded up or down by chance",
-            "never": "in one of the precisions not even a decay of 0.7 moves a weight",
-            "rescaled": "any decay moves a weight: the update rule divides it by its own size",
-        },
-        usual=("rounded",),
-    ),
-    Question("default_weight_decay", "decay", "What is weight_decay when none is given?", _ask_default, preconditions=()),
+    Question("smallest_decay", "precision", _ask_smallest),
+    Question("default_weight_decay", "decay", _ask_default, preconditions=()),
 )

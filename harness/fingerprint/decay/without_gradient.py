@@ -7,6 +7,7 @@ therefore have gradients, except in one of the three runs of `hidden_decay`.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,7 +16,6 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, ZERO_COLUMN, GradientSequence, draw_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
 
 STEPS = 20
 LR = 0.25
@@ -50,6 +50,27 @@ def _ask_zero_gradient(runner: SubjectRunner) -> Finding:
     other = "" if coordinate == whole else f"; a whole tensor of them {'decays' if whole else 'does not decay'}"
     other = "; a whole tensor of them becomes NaN" if not_finite else other
     return Finding((word,), f"a weight with zero gradient, beside others: {does}{other}", {"smallest": low, "largest": high})
+
+
+def _ask_idle_tensor(runner: SubjectRunner) -> Finding:
+    sequence = _silence_second_tensor(draw_sequence(LRS[:STEPS], WEIGHT_DECAY))
+    silent = tuple(tuple(torch.zeros_like(gradient) for gradient in row) for row in sequence.gradients)
+    runs = {"beside others": sequence, "where all gradients are zero": replace(sequence, gradients=silent)}
+    if not any(_gap(runner, draw_sequence(LRS[:STEPS], WEIGHT_DECAY), tensor) for tensor in (0, 1)):
+        return Finding((), "unknown: weight_decay has no effect, with gradients or without")
+    gaps = {where: _gap(runner, given, 1) for where, given in runs.items()}
+    if not all(map(math.isfinite, gaps.values())):
+        return Finding((), "unknown: a gradient of zero gives weights that are not finite")
+    idle = [where for where, gap in gaps.items() if not gap]
+    if idle:
+        return Finding(("untouched",), f"a tensor whose whole gradient is zero does not decay {' and '.join(idle)}")
+    return Finding(("decays",), "a tensor whose whole gradient is zero decays, beside others and alone")
+
+
+def _gap(runner: SubjectRunner, sequence: GradientSequence, tensor: int) -> float:
+    """Return the largest change that weight decay makes to a tensor; it is infinite if a weight is not finite."""
+    decayed, plain = (sequence.run(runner, decay)[tensor] for decay in (WEIGHT_DECAY, 0.0))
+    return float((decayed - plain).abs().nan_to_num(nan=math.inf).max())
 
 
 def _towards_zero(gaps: Tensor, starts: Tensor) -> list[bool]:
@@ -134,36 +155,8 @@ def _ask_at_zero(runner: SubjectRunner) -> Finding:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question(
-        "zero_gradient",
-        "decay",
-        FIELDS["zero_gradient"].asks,
-        _ask_zero_gradient,
-        {"grows": "it grows: weight decay has the wrong sign"},
-        usual=("decays",),
-        purpose="rule",
-        in_sentence=True,
-    ),
-    Question(
-        "hidden_decay",
-        "decay",
-        "Do weights shrink at weight_decay 0?",
-        _ask_hidden,
-        {"none": "a weight without gradient stays where it is", "yes": "every weight loses the same share at each step"},
-        usual=("none",),
-        purpose="rule",
-        in_sentence=True,
-        without_decay=True,
-        preconditions=(),
-    ),
-    Question(
-        "weight_at_zero",
-        "decay",
-        "Does decay move a weight that is exactly zero?",
-        _ask_at_zero,
-        {"stays": "no", "moves": "yes: what is subtracted is not a share of the weight"},
-        usual=("stays",),
-        purpose="rule",
-        without_decay=True,
-    ),
+    Question("zero_gradient", "decay", _ask_zero_gradient, purpose="rule", in_sentence=True),
+    Question("idle_tensor", "decay", _ask_idle_tensor),
+    Question("hidden_decay", "decay", _ask_hidden, purpose="rule", in_sentence=True, without_decay=True, preconditions=()),
+    Question("weight_at_zero", "decay", _ask_at_zero, purpose="rule", without_decay=True),
 )

@@ -14,6 +14,7 @@ Each question is one experiment:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -38,7 +39,6 @@ from harness.fingerprint.measuring.self_comparison import (
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
 
 LAST_GRADIENT = 3  # the last step with a gradient, for the parameter that has one first and none later
 UNSEEN_ROW = 2  # the row of the embedding that is never looked up
@@ -47,6 +47,7 @@ NAN_STEP = 2  # the step with the NaN
 OWN_MOTION = 1e-2  # motion without weight decay counts above this part of the motion with weight decay
 
 
+@refusal_is_an_answer
 def none_gradient(runner: SubjectRunner) -> Finding:
     """Return the finding on parameters without gradient beside others: one never has a gradient, one has some at first."""
     never, later = _without_gradient(runner, WEIGHT_DECAY)
@@ -113,6 +114,7 @@ def sparse_gradient(runner: SubjectRunner) -> Finding:
     )
 
 
+@refusal_is_an_answer
 def frozen(runner: SubjectRunner) -> Finding:
     """Return the finding on a parameter with requires_grad=False: whether it changes."""
     learning, fixed = track(runner, 1), track(runner, 2)
@@ -126,8 +128,19 @@ def frozen(runner: SubjectRunner) -> Finding:
 
 @refusal_is_an_answer
 def nan_gradient(runner: SubjectRunner) -> Finding:
-    """Compare the other parameters' paths in a run with one NaN gradient and in a run without it."""
+    """Compare the other parameters' paths in a run with one NaN gradient and in a run without it.
+
+    If one NaN changes nothing, a gradient that is all NaN from the first step on must change nothing too.
+    """
     plain, with_nan = _three_parameters(runner, gradient_at), _three_parameters(runner, _gradient_with_nan)
+    finding = _nan_finding(runner, plain, with_nan)
+    if finding.values != ("isolated",):
+        return finding
+    return _nan_finding(runner, plain, _three_parameters(runner, _gradient_of_nans))
+
+
+def _nan_finding(runner: SubjectRunner, plain: Sequence[Tracked], with_nan: Sequence[Tracked]) -> Finding:
+    """Return the finding on three parameters without NaN, and with it in the second one's gradient."""
     others = [(before.path, after.path) for before, after in zip(plain, with_nan, strict=True) if before.seed != 2]
     distance = max(max_relative_difference(after, before) for before, after in others)
     if distance <= tolerance(runner):
@@ -222,76 +235,21 @@ def _gradient_with_nan(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
     return values
 
 
+def _gradient_of_nans(seed: int, step: int, shape: tuple[int, ...]) -> Tensor:
+    """Return the usual gradient, for the parameter of seed 2 all NaN at every step."""
+    return torch.full(shape, float("nan"), dtype=torch.float64) if seed == 2 else gradient_at(seed, step, shape)
+
+
 def _largest_change(path: list[Tensor]) -> float:
     """Return the largest change of a coordinate since the start, relative to its start; infinite where a weight is NaN."""
     return max(float(((weight - path[0]) / path[0]).abs().nan_to_num(nan=float("inf")).max()) for weight in path)
 
 
 QUESTIONS = (
-    Question(
-        "none_gradient",
-        "parameters",
-        FIELDS["none_gradient"].asks,
-        none_gradient,
-        {"moves": "it moves, also without weight decay: the momentum of earlier gradients moves it"},
-        ("untouched",),
-        purpose="handling",
-    ),
-    Question(
-        "unseen_rows",
-        "parameters",
-        "What happens to an embedding row whose gradient is zero at every step?",
-        unseen_rows,
-        {
-            "decays": "it decays like all others",
-            "untouched": "nothing",
-            "moves": "it moves, and not towards zero or not by decay",
-        },
-        ("decays",),
-    ),
-    Question(
-        "sparse_gradient",
-        "parameters",
-        "Are sparse gradients taken?",
-        sparse_gradient,
-        {
-            "accepted": "yes, with weight decay",
-            "named_rows_only": "yes, and only the rows that a gradient names change: when it is dense, others do too",
-            "differs": "yes, and the path is another than that of the same numbers when dense",
-            "without_decay_only": "yes, unless there is weight decay",
-            "refused": "no",
-        },
-        ("accepted", "without_decay_only", "refused"),
-    ),
-    Question(
-        "frozen",
-        "parameters",
-        "What happens to a parameter in the list that takes no gradient?",
-        frozen,
-        {"untouched": "nothing", "changed": "it changes"},
-        ("untouched",),
-        purpose="handling",
-    ),
-    Question(
-        "nan_gradient",
-        "parameters",
-        "Does a NaN in one parameter's gradient reach the others?",
-        nan_gradient,
-        {
-            "isolated": "no",
-            "skips_step": "no parameter takes that step",
-            "spreads": "the others take another path",
-            "refused": "the step raises",
-        },
-        ("isolated", "skips_step", "refused"),
-        purpose="handling",
-    ),
-    Question(
-        "zero_start",
-        "parameters",
-        "Do weights stay finite that start at zero with a gradient of zero?",
-        zero_start,
-        {"finite": "yes", "not_finite": "no", "refused": "the step raises"},
-        ("finite",),
-    ),
+    Question("none_gradient", "parameters", none_gradient, purpose="handling"),
+    Question("unseen_rows", "parameters", unseen_rows),
+    Question("sparse_gradient", "parameters", sparse_gradient),
+    Question("frozen", "parameters", frozen, purpose="handling"),
+    Question("nan_gradient", "parameters", nan_gradient, purpose="handling"),
+    Question("zero_start", "parameters", zero_start),
 )

@@ -37,7 +37,6 @@ from harness.fingerprint.measuring.self_comparison import (
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
 
 FLAGS = ("foreach", "fused", "capturable", "differentiable")  # options that select an implementation
 STEPS = 20
@@ -157,20 +156,4 @@ def _largest_difference(run: Sequence[Tracked], reference: Sequence[Tracked]) ->
     return max(max_relative_difference(tracked.path, other.path) for tracked, other in zip(run, reference, strict=True))
 
 
-QUESTIONS = (
-    Question(
-        "paths",
-        "options",
-        FIELDS["paths"].asks,
-        paths,
-        {
-            "agree": "yes, up to rounding",
-            "agree_in_single": "yes, up to the rounding of float32, in which one of them keeps a number",
-            "differs": "no: with one of these options the weights are different",
-            "absent": "the constructor has none of these options",
-            "refused": "every option that the constructor has raises an error here",
-        },
-        ("agree", "agree_in_single", "absent", "refused"),
-        purpose="handling",
-    ),
-)
+QUESTIONS = (Question("paths", "options", paths, purpose="handling"),)

@@ -12,12 +12,14 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.handling import kernels
 from harness.fingerprint.measuring.self_comparison import LR, WEIGHT_DECAY, Tracked, gradient_at, run_tracked, start
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.question import Question
+from harness.fingerprint.question import FEW_STEPS, Question
 
 STEPS = 12
 # The gradients begin at this size and halve at each step, so that a maximum of past gradients
 # differs from the present gradient.
 FIRST_SIZE, FADING = 100.0, 0.5
+BETAS, EPS = (0.9, 0.999), 1e-8
+OTHERS: Mapping[str, Any] = {"betas": (0.5, 0.9), "eps": 1e-2}  # other constants, which must change the steps
 ALWAYS_GIVEN = ("params", "lr", "weight_decay")
 UNKNOWN = "no_optimizer_has_this_option"
 BAD_SETTINGS = {
@@ -36,6 +38,19 @@ def default_options(runner: SubjectRunner) -> Finding:
     line = "defaults: " + ", ".join(f"{name}={value!r}" for name, value in defaults.items())
     numbers = {name: float(value) for name, value in defaults.items() if isinstance(value, int | float)}
     return Finding(("stated",), line if len(line) < 140 else line[:136] + "...", numbers)
+
+
+def adam_options(runner: SubjectRunner) -> Finding:
+    """Return the finding on Adam's constants: whether the constructor takes `betas` and `eps`, and the steps follow them."""
+    if runner.first_value("step_rule") not in ("adam", ""):
+        return Finding(("absent",), "the update is not Adam's")
+    usual = _end_or_none(runner, {"betas": BETAS, "eps": EPS})
+    if usual is None:
+        return Finding(("fixed",), "the constructor does not take both betas and eps")
+    inert = [name for name, value in OTHERS.items() if _end_or_none(runner, {"betas": BETAS, "eps": EPS, name: value}) == usual]
+    if inert:
+        return Finding(("fixed",), f"the constructor takes betas and eps, and no step changes with {' and '.join(inert)}")
+    return Finding(("taken",), "the constructor takes betas and eps, and the steps change with each of them")
 
 
 def inert_options(runner: SubjectRunner) -> Finding:
@@ -178,38 +193,10 @@ def _refuses(runner: SubjectRunner, settings: Mapping[str, float]) -> bool:
     return False
 
 
-DEFAULTS = (
-    Question(
-        "default_options",
-        "options",
-        "What are the constructor's defaults?",
-        default_options,
-        {"stated": "its signature says", "hidden": "its signature does not say"},
-    ),
-)
+DEFAULTS = (Question("default_options", "options", default_options),)
 QUESTIONS = (
-    Question(
-        "inert_options",
-        "options",
-        "Which options are accepted and change nothing?",
-        inert_options,
-        {"none": "none", "some": "some change neither weights nor state on any path that was tried"},
-        ("none",),
-    ),
-    Question(
-        "unknown_option",
-        "options",
-        "Is an option refused that no optimizer has?",
-        unknown_option,
-        {"refused": "yes", "swallowed": "no: a misspelt option is lost without a word"},
-        ("refused",),
-    ),
-    Question(
-        "rejects",
-        "options",
-        "Which settings that make no sense are refused (negative, NaN, infinite)?",
-        rejects,
-        {"all": "all that were tried", "some": "some of them", "none": "none of them"},
-        ("all", "some"),
-    ),
+    Question("adam_options", "options", adam_options, preconditions=(FEW_STEPS,)),
+    Question("inert_options", "options", inert_options),
+    Question("unknown_option", "options", unknown_option),
+    Question("rejects", "options", rejects),
 )

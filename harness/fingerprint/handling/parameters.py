@@ -38,6 +38,7 @@ from harness.fingerprint.measuring.self_comparison import (
     start,
     tolerance,
     track,
+    uneven_gradient,
     zero_gradient,
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
@@ -106,7 +107,9 @@ def parameter_order(runner: SubjectRunner) -> Finding:
     """Compare the paths of three parameters in two orders and alone."""
     orders = [_paths_in_order(runner, seeds) for seeds in ((1, 2, 3), (3, 1, 2))]
     shuffled = max(max_relative_difference(orders[0][seed], orders[1][seed]) for seed in (1, 2, 3))
-    lonely = max(max_relative_difference(orders[0][seed], run_alone(runner, seed).path) for seed in (1, 2, 3))
+    lonely = max(
+        max_relative_difference(orders[0][seed], run_alone(runner, seed, gradient=uneven_gradient).path) for seed in (1, 2, 3)
+    )
     numbers = {"reordered": shuffled, "alone": lonely}
     if max(shuffled, lonely) <= tolerance(runner):
         return Finding(("independent",), "each of three parameters takes the path that it takes alone, in any order", numbers)
@@ -191,7 +194,7 @@ def _decays_add_up(runner: SubjectRunner) -> bool:
 def _paths_in_order(runner: SubjectRunner, seeds: Sequence[int]) -> dict[int, list[Tensor]]:
     """Return the path of each parameter, by seed, from an optimizer that lists them in the order of `seeds`."""
     listed = [track(runner, seed) for seed in seeds]
-    run_tracked(build(runner, listed), listed, range(STEPS))
+    run_tracked(build(runner, listed), listed, range(STEPS), uneven_gradient)
     return {tracked.seed: tracked.path for tracked in listed}
 
 
@@ -204,50 +207,9 @@ def _in_one_group(runner: SubjectRunner, dtypes: Sequence[torch.dtype | None]) -
 
 
 QUESTIONS = (
-    Question(
-        "tied",
-        "parameters",
-        "How often does a weight decay that two modules share?",
-        tied,
-        {"once": "once a step, as one of its own", "differs": "otherwise"},
-        ("once",),
-    ),
-    Question(
-        "repeated",
-        "parameters",
-        "How often does a parameter decay that is listed twice in a group?",
-        repeated,
-        {"once": "once", "twice": "twice", "differs": "by another count", "refused": "it is refused"},
-        ("refused", "once", "twice"),
-    ),
-    Question(
-        "repeated_across_groups",
-        "parameters",
-        "Is a parameter taken that two groups list?",
-        repeated_across_groups,
-        {"refused": "no", "accepted": "yes"},
-        ("refused",),
-    ),
-    Question(
-        "parameter_order",
-        "parameters",
-        "Does a parameter's path depend on its place among the others?",
-        parameter_order,
-        {
-            "independent": "no: it is the path that it takes alone",
-            "depends_on_others": "on the others, and not on their order",
-            "depends_on_order": "on its place in the list",
-        },
-        ("independent",),
-        purpose="handling",
-    ),
-    Question(
-        "mixed_dtypes",
-        "parameters",
-        "Do parameters of two precisions in one group take the paths that they take alone?",
-        mixed_dtypes,
-        {"as_alone": "yes", "differs": "no", "refused": "it raises"},
-        ("as_alone", "refused"),
-        purpose="handling",
-    ),
+    Question("tied", "parameters", tied),
+    Question("repeated", "parameters", repeated),
+    Question("repeated_across_groups", "parameters", repeated_across_groups),
+    Question("parameter_order", "parameters", parameter_order, purpose="handling"),
+    Question("mixed_dtypes", "parameters", mixed_dtypes, purpose="handling"),
 )

@@ -18,7 +18,7 @@ Each question is one experiment:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -47,7 +47,7 @@ from harness.fingerprint.measuring.self_comparison import (
     track,
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.question import Purpose, Question
+from harness.fingerprint.question import Question
 
 MEMORY = 64  # elements of the memory block whose first row is expanded to a matrix of SHAPE
 
@@ -208,53 +208,12 @@ def _channels_last(tensor: Tensor) -> Tensor:
     return tensor.to(memory_format=torch.channels_last)
 
 
-_VALUES: Mapping[str, str] = {
-    "as_usual": "as a matrix with the same numbers",
-    "differs": "on another path",
-    "not_moved": "it is left where it is",
-    "not_decayed": "it moves, and does not decay",
-    "not_finite": "it becomes NaN or infinite",
-    "refused": "the constructor or the step raises",
-}
-
-
-def _question(
-    name: str, asks: str, ask: Callable[[SubjectRunner], Finding], *usual: str, purpose: Purpose = "information"
-) -> Question:
-    return Question(name, "parameters", asks, ask, _VALUES, ("as_usual", *usual), purpose)
-
-
 QUESTIONS = (
-    _question("zero_dim", "What happens to a scalar parameter?", zero_dim, "refused", purpose="handling"),
-    _question("one_dim", "What happens to a vector?", one_dim, "refused", purpose="handling"),
-    _question(
-        "four_dim",
-        "What happens to a 4-D parameter, also in the memory format channels_last?",
-        four_dim,
-        "refused",
-        purpose="handling",
-    ),
-    _question("empty", "What does a parameter without elements do to the others?", empty, "refused"),
-    Question(
-        "non_contiguous",
-        "parameters",
-        "What happens to a transposed parameter?",
-        non_contiguous,
-        {**_VALUES, "needs_alike_layout": "as usual only where its gradient is laid out as it is, which autograd's are"},
-        ("as_usual", "refused"),
-        purpose="handling",
-    ),
-    Question(
-        "expanded",
-        "parameters",
-        "What happens to a parameter whose rows are the same memory?",
-        expanded,
-        {
-            "accepted": "it is taken",
-            "writes_beyond": "it is taken for a full one, and memory beyond it is overwritten",
-            "refused": "the constructor or the step raises",
-        },
-        ("refused", "accepted"),
-    ),
-    _question("complex", "What happens to a complex parameter?", complex_numbers, "refused"),
+    Question("zero_dim", "parameters", zero_dim, purpose="handling"),
+    Question("one_dim", "parameters", one_dim, purpose="handling"),
+    Question("four_dim", "parameters", four_dim, purpose="handling"),
+    Question("empty", "parameters", empty),
+    Question("non_contiguous", "parameters", non_contiguous, purpose="handling"),
+    Question("expanded", "parameters", expanded),
+    Question("complex", "parameters", complex_numbers),
 )

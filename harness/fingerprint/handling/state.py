@@ -91,7 +91,7 @@ def pickled(runner: SubjectRunner) -> Finding:
     """Compare a run that continues with a pickled optimizer and its pickled weights with the run that is not stopped."""
     pair, optimizer = _halfway(runner)
     restored, weights = pickle.loads(pickle.dumps((unwrap(optimizer), [tracked.weight for tracked in pair])))
-    return _copy_and_original(runner, optimizer, pair, restored, weights, what="pickled")
+    return _copy_and_original(runner, optimizer, pair, optimizer.watch_copy(restored), weights, what="pickled")
 
 
 @refusal_is_an_answer
@@ -99,7 +99,7 @@ def deepcopied(runner: SubjectRunner) -> Finding:
     """Compare a run that continues with a deep copy of optimizer and weights, and the original, with the run without a copy."""
     pair, optimizer = _halfway(runner)
     restored, weights = copy.deepcopy((unwrap(optimizer), [tracked.weight for tracked in pair]))
-    return _copy_and_original(runner, optimizer, pair, restored, weights, what="deep-copied")
+    return _copy_and_original(runner, optimizer, pair, optimizer.watch_copy(restored), weights, what="deep-copied")
 
 
 @refusal_is_an_answer
@@ -333,60 +333,10 @@ _COPIED = {
 }
 
 QUESTIONS = (
-    Question(
-        "state_dict",
-        "state",
-        "Does a run go on from a saved state dict as it would have gone on?",
-        state_dict,
-        {
-            "identical": "bit for bit",
-            "to_rounding": "to rounding",
-            "to_single_rounding": "to the rounding of float32: something was cast",
-            "differs": "no",
-            "refused": "it raises",
-        },
-        ("identical", "to_rounding", "to_single_rounding"),
-        purpose="handling",
-    ),
-    Question(
-        "resume_weight_decay",
-        "state",
-        "Whose weight_decay counts after loading a state dict?",
-        resume_weight_decay,
-        _WHOSE,
-        ("checkpoint",),
-        purpose="handling",
-    ),
-    Question("resume_lr", "state", "Whose lr counts after loading a state dict?", resume_lr, _WHOSE, ("checkpoint",)),
-    Question(
-        "pickle",
-        "state",
-        "Does a run go on when optimizer and weights were pickled?",
-        pickled,
-        _COPIED,
-        ("same",),
-        purpose="handling",
-    ),
-    Question(
-        "deepcopy",
-        "state",
-        "Does a run go on when optimizer and weights were copied?",
-        deepcopied,
-        _COPIED,
-        ("same",),
-        purpose="handling",
-    ),
-    Question(
-        "state_precision",
-        "state",
-        "Does loading a state dict keep the precision of what it holds?",
-        state_precision,
-        {
-            "kept": "yes",
-            "cast": "no: it is cast, as torch does to a state of another precision than its weights",
-            "no_state": "there is nothing to keep",
-            "refused": "it raises",
-        },
-        ("kept", "no_state"),
-    ),
+    Question("state_dict", "state", state_dict, purpose="handling"),
+    Question("resume_weight_decay", "state", resume_weight_decay, purpose="handling"),
+    Question("resume_lr", "state", resume_lr),
+    Question("pickle", "state", pickled, purpose="handling"),
+    Question("deepcopy", "state", deepcopied, purpose="handling"),
+    Question("state_precision", "state", state_precision),
 )

@@ -16,7 +16,6 @@ Each question is one experiment:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,8 +42,7 @@ from harness.fingerprint.measuring.self_comparison import (
     zero_gradient,
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.question import Purpose, Question
-from harness.spec.contract import FIELDS
+from harness.fingerprint.question import MOVES, Question
 from harness.subject.loading import unwrap
 from harness.subject.stepping import set_lr, step_once
 
@@ -53,6 +51,26 @@ FLOAT32_EPS = float(torch.finfo(torch.float32).eps)
 CLIP_EFFECT = 1e-3  # a larger relative change of the decay is an effect of clipping; rounding is far below it
 WARMUP = 8  # steps before the clipped one: a rectified optimizer takes other steps at its start
 BEFORE = 3  # steps before the learning rate is zero
+
+
+def step_arguments(runner: SubjectRunner) -> Finding:
+    """Return the finding on whether step() can be called without arguments."""
+    tracked = track(runner)
+    optimizer = build(runner, [tracked])
+    run_tracked(optimizer, [tracked], [0])
+    if optimizer.needs_closure:
+        return Finding(("closure",), "step() needs a closure; each experiment passes one that gives the same gradients again")
+    return Finding(("none",), "step() is called without arguments")
+
+
+def first_step(runner: SubjectRunner) -> Finding:
+    """Return the finding on whether the first call of step() moves a weight, with weight decay and without it."""
+    paths = [run_alone(runner, weight_decay=weight_decay).path for weight_decay in (WEIGHT_DECAY, 0.0)]
+    if any(not path[1].equal(path[0]) for path in paths):
+        return Finding(("moves",), "the first step moves weights")
+    later = next((step for step, weight in enumerate(paths[0]) if not weight.equal(paths[0][0])), 0)
+    says = f"the first step moves no weight, and step {later} does" if later else f"no weight moves in the first {STEPS} steps"
+    return Finding(("prepares",), says, {"first": float(later)})
 
 
 def gradient_kept(runner: SubjectRunner) -> Finding:
@@ -261,108 +279,15 @@ def _parameters(runner: SubjectRunner) -> set[str]:
     return set(inspect.signature(runner.build).parameters)
 
 
-_Experiment = Callable[[SubjectRunner], Finding]
-
-
-def _question(
-    name: str, asks: str, ask: _Experiment, values: dict[str, str], *usual: str, purpose: Purpose = "information"
-) -> Question:
-    return Question(name, "steps", asks, ask, values, usual, purpose)
-
-
 QUESTIONS = (
-    _question(
-        "gradient_kept",
-        "Does a step leave .grad as it is?",
-        gradient_kept,
-        {"kept": "bit for bit", "changed": "it writes into it", "cleared": "it sets it to zero or None"},
-        "kept",
-        purpose="handling",
-    ),
-    _question(
-        "zero_lr",
-        "What does a step do at a learning rate of zero?",
-        zero_lr,
-        {
-            "identity": "nothing",
-            "decays": "weights decay (a decay that is not multiplied by the learning rate)",
-            "moves": "weights move, also without weight decay (an earlier learning rate counts)",
-            "stays_off": "nothing, and nothing after it",
-            "not_finite": "weights become NaN or infinite",
-        },
-        "identity",
-        purpose="handling",
-    ),
-    _question(
-        "lr_tensor",
-        "Is a learning rate taken that is a 0-dim tensor?",
-        lr_tensor,
-        {
-            "same": "yes",
-            "same_in_single": "yes, and rounded to float32 somewhere",
-            "differs": "yes, for another number",
-            "refused": "no",
-        },
-        "same",
-        "same_in_single",
-        "refused",
-    ),
-    _question(
-        "maximize",
-        FIELDS["maximize"].asks,
-        maximize,
-        {
-            "as_minimize_of_minus_g": "yes, and weights still shrink by weight decay",
-            "absent": "the constructor has no option maximize",
-            "ignored": "no: maximize=True has no effect",
-            "decay_flipped": "no: weights grow by the amount by which they should shrink",
-            "decay_lost": "no: weights do not decay",
-            "differs": "no, in another way",
-            "refused": "a step with maximize=True raises an error",
-        },
-        "as_minimize_of_minus_g",
-        "absent",
-        purpose="handling",
-    ),
-    _question(
-        "closure",
-        "What does a step with a closure do?",
-        closure,
-        {
-            "as_plain": "evaluate it, take the plain step, return the loss",
-            "loss_lost": "the same without returning the loss",
-            "not_called": "it never calls the closure",
-            "without_grad": "it calls the closure where gradients are off",
-            "differs": "another step than the plain one",
-            "refused": "it raises",
-        },
-        "as_plain",
-        "refused",
-        purpose="handling",
-    ),
-    _question(
-        "deterministic",
-        "Are two runs the same?",
-        deterministic,
-        {"yes": "bit for bit, whatever the seed", "seeded": "from the same torch seed", "no": "not even then"},
-        "yes",
-        "seeded",
-    ),
-    _question(
-        "micro_steps",
-        "How often does a weight decay whose gradient is accumulated?",
-        micro_steps,
-        {"once": "once a step", "differs": "not as with one backward pass"},
-        "once",
-        purpose="handling",
-    ),
-    _question(
-        "clip",
-        "What does clipping the gradient reach?",
-        clip,
-        {"gradient_only": "the gradient alone", "decay_too": "what weight decay takes as well"},
-        "gradient_only",
-        "decay_too",
-        purpose="handling",
-    ),
+    Question("step_arguments", "steps", step_arguments, purpose="handling", preconditions=()),
+    Question("first_step", "steps", first_step, purpose="handling", preconditions=(MOVES,)),
+    Question("gradient_kept", "steps", gradient_kept, purpose="handling"),
+    Question("zero_lr", "steps", zero_lr, purpose="handling"),
+    Question("lr_tensor", "steps", lr_tensor),
+    Question("maximize", "steps", maximize, purpose="handling"),
+    Question("closure", "steps", closure, purpose="handling"),
+    Question("deterministic", "steps", deterministic),
+    Question("micro_steps", "steps", micro_steps, purpose="handling"),
+    Question("clip", "steps", clip, purpose="handling"),
 )

@@ -25,6 +25,7 @@ STEPS = 5  # before an event, and after it
 ROUNDINGS = 16  # a step in another order of operations: about ten roundings, of numbers up to twice the weight
 SMALLEST_EFFECT = 100  # the smallest effect that counts, in tolerances
 INFINITE_DISTANCE = 1e300  # the recorded distance where the measured one is not finite
+LOUD, LOUD_STEP = 100.0, 3
 CHANCE, ENTANGLED = "it draws random numbers", "its tensors know of each other"
 ERROR_LENGTH = 100  # characters of an exception in a finding, which is one line
 
@@ -60,6 +61,14 @@ def gradient_at(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
     generator = torch.Generator().manual_seed(1000 * seed + step)
     noise = torch.randn(shape, generator=generator, dtype=torch.float64)
     return torch.where(noise < 0, -1.0, 1.0) * (0.2 + noise.abs())
+
+
+def uneven_gradient(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    """Return the usual gradient, for the parameter of seed 2 a hundred times as large at step LOUD_STEP.
+
+    A limit on the norm of all gradients then acts, also if it is a multiple of the norms so far.
+    """
+    return gradient_at(seed, step, shape) * (LOUD if (seed, step) == (2, LOUD_STEP) else 1.0)
 
 
 def zero_gradient(seed: int, step: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
@@ -144,8 +153,8 @@ def is_stochastic(runner: SubjectRunner) -> bool:
 def couples_parameters(runner: SubjectRunner) -> bool:
     """Return True if the path of a parameter depends on the other parameters in the list."""
     pair = [track(runner, 1), track(runner, 2)]
-    run_tracked(build(runner, pair), pair, range(STEPS))
-    return max_relative_difference(pair[0].path, run_alone(runner, 1).path) > tolerance(runner)
+    run_tracked(build(runner, pair), pair, range(STEPS), uneven_gradient)
+    return max_relative_difference(pair[0].path, run_alone(runner, 1, gradient=uneven_gradient).path) > tolerance(runner)
 
 
 def seeded_end(runner: SubjectRunner, steps: int, offset: int) -> Tensor:

@@ -16,12 +16,7 @@ from harness.subject import loading
 from harness.subject.randomness import CONSTRUCTOR_STEP, seeded_by_step
 from harness.subject.stepping import set_lr, step_once
 
-NEEDS_CLOSURE = "its step needs a closure that evaluates the loss again, and gradients are given here"
 Gradients = Callable[[int, Sequence[Tensor]], Sequence[Tensor | None]]  # (step, weights) -> one gradient a weight
-
-
-class NeedsClosureError(RunError):
-    """The optimizer's step needs a closure, so that it cannot be run on given gradients."""
 
 
 class SubjectRunner:
@@ -60,8 +55,7 @@ class SubjectRunner:
         """Build the optimizer with the runner's options; `options` replace or extend them.
 
         An optimizer that takes no weight_decay is built without it, so that everything else can be measured. `construction`
-        seeds the random numbers of the constructor. Raise RunError, in one line, if the constructor refuses its arguments, and
-        NeedsClosureError if the step needs a closure.
+        seeds the random numbers of the constructor. Raise RunError, in one line, if the constructor refuses its arguments.
         """
         given = {**self.options, **options}
         if self.takes_decay:
@@ -70,15 +64,14 @@ class SubjectRunner:
         else:
             with seeded_by_step(construction):
                 built = self._build_without_decay(params, lr, given)
-        if _needs_closure(loading.unwrap(built)):
-            raise NeedsClosureError(f"{self.path}: {NEEDS_CLOSURE}")
         return built
 
     def _build_without_decay(self, params: Any, lr: float | Tensor, options: Mapping[str, Any]) -> Any:
         """Build an optimizer that takes no weight_decay; it steps one tensor at a time if it has an option foreach."""
         loop = {"foreach": False} if "foreach" in inspect.signature(self.build).parameters else {}
         try:
-            return loading.WatchedOptimizer(self.build(params, lr=lr, **{**loop, **options}), self.path)
+            built = self.build(params, lr=lr, **{**loop, **options})
+            return loading.WatchedOptimizer(loading.into_training_mode(built), self.path)
         except Exception as error:
             raise RunError(f"{self.path} refuses its arguments ({', '.join(['lr', *options])}): {error_line(error)}") from error
 
@@ -118,15 +111,3 @@ class SubjectRunner:
             for path, weight in zip(paths, weights, strict=True):
                 path.append(weight.detach().clone())
         return [torch.stack(path) for path in paths]
-
-
-def _needs_closure(optimizer: Any) -> bool:
-    """Return True if step() has a required argument."""
-    try:
-        parameters = inspect.signature(optimizer.step).parameters.values()
-    except (TypeError, ValueError, AttributeError):
-        return False
-    return any(
-        parameter.default is parameter.empty and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in parameters
-    )

@@ -75,16 +75,4 @@ def _fraction_text(rule: DecayRule) -> str:
     return f" of {rule.shares[0].taken:.3g} x w" if rule.shares else ""
 
 
-QUESTION = Question(
-    "other_shapes",
-    "update",
-    "Do vectors and 4-D tensors take the same step as matrices?",
-    _ask,
-    {
-        "same": "the same numbers take the same path in any shape",
-        "differs": "another shape takes another update or another decay",
-        "refused": "another shape is not taken",
-    },
-    usual=("same",),
-    preconditions=(MOVES, FINITE),
-)
+QUESTION = Question("other_shapes", "update", _ask, preconditions=(MOVES, FINITE))

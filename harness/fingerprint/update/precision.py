@@ -12,6 +12,7 @@ must decay in proportion too.
     float32     every weight is a float32 number                                             SingleInside
     float32     the two changes alter the update out of proportion                           SingleUpdate
     float32     the update is in double, and the decay is in single precision                RoundsTheDecay in the self-test
+    float32_settings   lr or weight_decay changed by 1e-10 of itself changes nothing         torch.optim:AdamW, lr a tensor
     (none)      the smaller change alters the update by more than rounding can,              Unseeded in the self-test
                 as when repeated runs differ
     (none)      weights stop being finite
@@ -32,7 +33,6 @@ from harness.fingerprint.measuring.gradient_sequence import WEIGHT_DECAY, Gradie
 from harness.fingerprint.measuring.preconditions import NOT_FINITE
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
 
 STEPS, LR = 6, 0.25
 FINE, COARSE = 1e-10, 1e-5
@@ -59,10 +59,7 @@ def _changed_gradients(size: float) -> GradientSequence:
 def _response(runner: SubjectRunner, base: list[Tensor], size: float) -> float:
     """Return the median relative change of a coordinate's displacement, over the relative change of the gradients."""
     paths = _changed_gradients(size).run(runner, 0.0)
-    changes = [
-        ((changed[-1] - path[-1]) / (path[-1] - path[0])).abs().flatten() for changed, path in zip(paths, base, strict=True)
-    ]
-    return float(torch.cat(changes).nan_to_num().median()) / size
+    return _median_change(paths, base) / size
 
 
 def _ask(runner: SubjectRunner) -> Finding:
@@ -80,8 +77,9 @@ def _ask(runner: SubjectRunner) -> Finding:
     if fine * FINE > BEYOND:
         return Finding((), _why_unknown(double, base, fine * FINE), numbers)
     finding = _precision_of_update(base, fine, coarse, numbers)
-    decay_finding = _precision_of_decay(double) if finding.values == ("float64",) else None
-    return decay_finding or finding
+    if finding.values != ("float64",):
+        return finding
+    return _precision_of_decay(double) or _precision_of_settings(double, base) or finding
 
 
 def _why_unknown(runner: SubjectRunner, base: list[Tensor], change: float) -> str:
@@ -135,6 +133,47 @@ def _precision_of_decay(runner: SubjectRunner) -> Finding | None:
     return Finding(("float32",), text, {"fine": fine, "coarse": coarse})
 
 
+def _precision_of_settings(runner: SubjectRunner, base: list[Tensor]) -> Finding | None:
+    """Return the finding that the learning rate or weight_decay is rounded to single precision, or None.
+
+    Both are changed by 1e-10 and by 1e-5 of themselves, the learning rate without decay. In double precision both changes alter
+    the weights in proportion.
+    """
+    rates = {size: _median_change(_with_rates(1 + size).run(runner, 0.0), base) / size for size in (FINE, COARSE)}
+    numbers = {"fine": rates[FINE], "coarse": rates[COARSE]}
+    rounded = ["lr"] if _is_rounded(rates[FINE], rates[COARSE]) else []
+    if runner.takes_decay:
+        decayed = _with_rates(1.0).run(runner, WEIGHT_DECAY)
+        decays = {
+            size: _median_change(_with_rates(1.0).run(runner, WEIGHT_DECAY * (1 + size)), decayed) for size in (FINE, COARSE)
+        }
+        rounded += ["weight_decay"] if _is_rounded(decays[FINE] / FINE, decays[COARSE] / COARSE) else []
+    if not rounded:
+        return None
+    return Finding(
+        ("float32_settings",), f"float32 settings: {' and '.join(rounded)} changed by {FINE:g} of itself is rounded away", numbers
+    )
+
+
+def _is_rounded(fine: float, coarse: float) -> bool:
+    """Return True if the small change alters the weights by less than in proportion to the large one, which does alter them."""
+    return coarse > ANSWERS and fine < coarse / ALIKE
+
+
+def _with_rates(factor: float) -> GradientSequence:
+    """Return the sequence of `_changed_gradients(0.0)`, its learning rates multiplied by a factor."""
+    sequence = _changed_gradients(0.0)
+    return replace(sequence, lrs=tuple(lr * factor for lr in sequence.lrs))
+
+
+def _median_change(paths: list[Tensor], base: list[Tensor]) -> float:
+    """Return the median change of a coordinate's end, over its displacement in the base run."""
+    changes = [
+        ((changed[-1] - path[-1]) / (path[-1] - path[0])).abs().flatten() for changed, path in zip(paths, base, strict=True)
+    ]
+    return float(torch.cat(changes).nan_to_num().median())
+
+
 def _changed_starts(size: float) -> GradientSequence:
     """Return a sequence whose starts are changed by up to `size` of themselves."""
     sequence = draw_sequence((LR,) * STEPS, silent=False)
@@ -152,6 +191,4 @@ def _decay_response(base: list[Tensor], paths: list[Tensor]) -> float:
     return float(torch.cat(changes).nan_to_num().median())
 
 
-QUESTIONS: tuple[Question, ...] = (
-    Question("precision", "precision", FIELDS["precision"].asks, _ask, usual=("float64",), purpose="rule"),
-)
+QUESTIONS: tuple[Question, ...] = (Question("precision", "precision", _ask, purpose="rule"),)

@@ -17,14 +17,14 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import GradientSequence, default_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.fingerprint.update.rule import rule_of, updates
-from harness.spec.contract import FIELDS
+from harness.fingerprint.update.rule import fitting_eps_forms, rule_of, updates
 
 LOUDER = 2.0**13  # factor of the gradients; multiplication by a power of two does not round
 # A relative change of the update. An eps in a denominator changes a scale-free update by less, and
 # an update in proportion to its gradients changes by LOUDER.
 SCALE_FREE = 1e-2
 TRIPLED = 3.0
+EPS_FORMS = {"after_correction": "after its bias correction", "before_correction": "before its bias correction"}
 OTHERS = 3  # columns from this one on get other gradients and starts; the columns before must keep their paths
 
 
@@ -114,6 +114,13 @@ def _ask_rule(runner: SubjectRunner) -> Finding:
     return Finding(("other",), text if text.count(";") or not known else f"{text}; {known}")
 
 
+def _ask_adam_eps(runner: SubjectRunner) -> Finding:
+    if runner.first_value("step_rule") != "adam":
+        return Finding(("absent",), "the update is not Adam's")
+    forms = fitting_eps_forms(updates(runner, default_sequence(runner)))
+    return Finding(forms, f"eps is added to the root of the second moment {' or '.join(EPS_FORMS[form] for form in forms)}")
+
+
 def _orthogonal(runner: SubjectRunner) -> str:
     """Return the finding's text if a matrix's steps have nearly equal singular values though its gradients do not, or nothing."""
     generator = torch.Generator().manual_seed(5)
@@ -134,37 +141,9 @@ def _orthogonal(runner: SubjectRunner) -> str:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question(
-        "element_wise",
-        "update",
-        "Does each coordinate go its way alone?",
-        _ask_element_wise,
-        {
-            "yes": "a coordinate's path depends on its own gradients only",
-            "no": "other coordinates' gradients or weights change its path",
-        },
-    ),
-    Question(
-        "scale_free",
-        "update",
-        "Is the update the same when gradients are larger?",
-        _ask_scale_free,
-        {
-            "yes": "each coordinate's gradients may be multiplied by a number of their own",
-            "by_tensor": "a tensor's gradients may be multiplied by one number",
-            "no": "larger gradients give other updates",
-        },
-    ),
-    Question(
-        "update_depends_on_weight",
-        "update",
-        "Does the update depend on the weight, at weight_decay 0?",
-        _ask_weight,
-        {
-            "no": "only on the gradients",
-            "proportional": "larger weights take larger steps in proportion (RMS(w), a trust ratio)",
-            "yes": "in some other way",
-        },
-    ),
-    Question("step_rule", "update", FIELDS["step_rule"].asks, _ask_rule, usual=("adam",), in_sentence=True),
+    Question("element_wise", "update", _ask_element_wise),
+    Question("scale_free", "update", _ask_scale_free),
+    Question("update_depends_on_weight", "update", _ask_weight),
+    Question("step_rule", "update", _ask_rule, in_sentence=True),
+    Question("adam_eps", "update", _ask_adam_eps),
 )

@@ -86,6 +86,16 @@ def rule_of(tensors: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]
     return "other", "no closed form fits all steps" + near
 
 
+def fitting_eps_forms(tensors: Sequence[Update]) -> tuple[str, ...]:
+    """Return the values of the field `adam_eps` whose form of Adam's rule fits all tensors."""
+    forms = {"after_correction": False, "before_correction": True}
+    return tuple(
+        word
+        for word, hat in forms.items()
+        if all(_gap_and_share(tensor, _adam(tensor, hat=hat))[0] <= tensor.tolerance for tensor in tensors)
+    )
+
+
 def _range(coefficients: Sequence[float], runner: SubjectRunner) -> str:
     """Return a coefficient in words: one number, the range if it differs between tensors, or nothing if it is rounding."""
     low, high = min(coefficients), max(coefficients)

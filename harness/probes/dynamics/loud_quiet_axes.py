@@ -41,7 +41,7 @@ def run(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
 
 def _known(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement]:
     """Measure one step with a zero gradient after the known history."""
-    weight = torch.ones(2, 2, dtype=torch.float64).requires_grad_()  # (sign of the history, axis)
+    weight = torch.nn.Parameter(torch.ones(2, 2, dtype=torch.float64))  # (sign of the history, axis)
     optimizer = make([weight], lr=_HISTORY_LR, weight_decay=settings.known_weight_decay)
     for step in range(_HISTORY):
         step_once(optimizer, step, [weight], [(-1) ** step * _SIGNS * _SCALES])
@@ -99,7 +99,7 @@ def _silent(make: Any, settings: LoudQuietAxesSettings) -> dict[str, Measurement
 
 def _fall(make: Any, *, lr: float, weight_decay: float) -> float:
     """Return the fall of a weight of 1 over _SILENT_STEPS zero gradients."""
-    weight = torch.ones(1, dtype=torch.float64).requires_grad_()
+    weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
     optimizer = make([weight], lr=lr, weight_decay=weight_decay)
     for step in range(_SILENT_STEPS):
         step_once(optimizer, step, [weight], [torch.zeros_like(weight)])
@@ -143,7 +143,7 @@ def _run_noise(make: Any, settings: LoudQuietAxesSettings) -> Tensor:
     """Return the last weights (sign, replica, axis) of a run under antithetic Gaussian gradients, started at 1."""
     generator = torch.Generator().manual_seed(settings.seed)
     shape, axes = (settings.replicas, len(settings.axes)), torch.tensor(settings.axes, dtype=torch.float64)
-    weight = torch.ones(2, *shape, dtype=torch.float64).requires_grad_()
+    weight = torch.nn.Parameter(torch.ones(2, *shape, dtype=torch.float64))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     for step in range(settings.steps):
         gradient = axes * torch.randn(shape, generator=generator, dtype=torch.float64)

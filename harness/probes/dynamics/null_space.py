@@ -129,6 +129,6 @@ def _problem(settings: NullSpaceSettings) -> _Problem:
 
 def _train(make: Any, settings: NullSpaceSettings, *, problem: _Problem) -> list[Tensor]:
     """Return the weights before every step and after the last, on the full batch."""
-    weight = problem.start.clone().requires_grad_()
+    weight = torch.nn.Parameter(problem.start.clone())
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     return run_path(optimizer, weight, lambda step, current: problem.gradient(current), settings.steps)

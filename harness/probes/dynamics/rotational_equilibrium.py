@@ -134,7 +134,7 @@ def _run(make: Any, settings: RotationalEquilibriumSettings, *, steps: int, star
     generator = torch.Generator().manual_seed(settings.seed)
     shape = (settings.replicas, settings.inputs)
     weight = torch.randn(shape, generator=generator, dtype=torch.float64)
-    weight = (start * _predicted(settings, settings.reference) * torch.nn.functional.normalize(weight)).requires_grad_()
+    weight = torch.nn.Parameter(start * _predicted(settings, settings.reference) * torch.nn.functional.normalize(weight))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     norms, turns = [weight.detach().norm(dim=1)], list[Tensor]()
     for step in range(steps):

@@ -42,7 +42,7 @@ def run(make: Any, settings: ScaleInvarianceSettings) -> dict[str, Measurement]:
 
 def _train(make: Any, losses: list[ScaleInvariantLoss], *, start: Tensor, lr: float, weight_decay: float) -> list[Tensor]:
     """Return the weights before every step and after the last; each loss gives one step."""
-    weight = start.clone().requires_grad_()
+    weight = torch.nn.Parameter(start.clone())
     optimizer = make([weight], lr=lr, weight_decay=weight_decay)
     return run_path(optimizer, weight, lambda step, current: losses[step].gradient(current), len(losses))
 
@@ -89,7 +89,7 @@ def _norms(
 
 def _idle(make: Any, settings: ScaleInvarianceSettings, *, loss: ScaleInvariantLoss, start: Tensor) -> dict[str, Measurement]:
     """Measure the norm, the loss and the penalised loss over steps with zero gradients."""
-    weight = start.clone().requires_grad_()
+    weight = torch.nn.Parameter(start.clone())
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     penalised = [_penalised(loss, start, weight_decay=settings.weight_decay)]
     for step in range(_IDLE_STEPS):

@@ -95,7 +95,7 @@ def _start(settings: UnseenRowSettings) -> Tensor:
 def _train(make: Any, settings: UnseenRowSettings, *, weight_decay: float) -> tuple[Tensor, Tensor]:
     """Return the embedding table after all steps and after the first _EARLY steps."""
     embedding = torch.nn.Embedding(_VOCABULARY, _WIDTH, _weight=_start(settings))
-    head = _start(settings).mul(0.1).requires_grad_()
+    head = torch.nn.Parameter(_start(settings).mul(0.1))
     optimizer = make([embedding.weight, head], lr=rate(settings, 0), weight_decay=weight_decay)
     early = embedding.weight.detach().clone()
     for step in range(settings.steps):

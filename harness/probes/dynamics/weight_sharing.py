@@ -82,7 +82,7 @@ def _once(remaining: float, settings: WeightSharingSettings) -> Measurement:
 def _run(make: Any, settings: WeightSharingSettings, *, uses: tuple[int, ...]) -> Tensor:
     """Return the last weights (sign, replica, reduction, uses) of a run under antithetic noise, started at 1."""
     generator = torch.Generator().manual_seed(settings.seed)
-    weight = torch.ones(2, settings.replicas, len(_FIRST_ORDER), len(uses), dtype=torch.float64).requires_grad_()
+    weight = torch.nn.Parameter(torch.ones(2, settings.replicas, len(_FIRST_ORDER), len(uses), dtype=torch.float64))
     optimizer = make([weight], lr=settings.lr, weight_decay=settings.weight_decay)
     for step in range(settings.steps):
         per_use = torch.randn(settings.replicas, max(uses), generator=generator, dtype=torch.float64)
@@ -112,7 +112,7 @@ def _unrolled(make: Any, settings: WeightSharingSettings) -> dict[str, Measureme
 
 def _recur(make: Any, settings: WeightSharingSettings, *, uses: int) -> float:
     """Return a recurrent weight of 1 after updates through `uses` applications at state zero."""
-    weight = torch.ones(1, dtype=torch.float64).requires_grad_()
+    weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
     optimizer = make([weight], lr=settings.unroll_lr, weight_decay=settings.unroll_weight_decay)
     for step in range(_UNROLL_STEPS):
         state = torch.zeros(1, dtype=torch.float64)

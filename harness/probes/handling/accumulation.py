@@ -24,9 +24,10 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import AccumulationSettings
 from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
+from harness.probes.probe import collect
 from harness.subject.loading import Factory
 from harness.subject.stepping import give_gradients, run_steps, step_once
 
@@ -35,7 +36,7 @@ EPOCH_STEPS = 12  # steps of the small batch
 CLIP = 0.05  # far below the norm of the gradients that are given
 
 
-def run(make: Factory, settings: AccumulationSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: AccumulationSettings) -> Measured:
     """Return the effects of gradient accumulation, reduction, clipping and batch size on decay."""
     remaining = (1 - settings.lr * settings.weight_decay) ** settings.steps
     changes: dict[str, Callable[[Tensor], None]] = {
@@ -43,18 +44,22 @@ def run(make: Factory, settings: AccumulationSettings) -> dict[str, Measurement]
         "averaged_survival": _average_gradient,
         "clipped_survival": _clip_gradient,
     }
-    measurements = {name: _survival(make, settings, change, expected=remaining) for name, change in changes.items()}
-    difference = abs(measurements["summed_survival"].value - measurements["averaged_survival"].value)
-    return {
-        **measurements,
-        "reduction_effect": Measurement(
-            difference, "fraction", tolerance=2 * _survival_tolerance(settings), effect=1 - remaining
-        ),
-        "micro_batch_error": _micro_batches(make, settings),
-        "decayed_without_update": _decays_without_update(make, settings),
-        "clipped_penalty_factor": _clipped_penalty(make, settings),
-        "epoch_ratio": _epoch_ratio(make, settings),
-    }
+
+    def survivals() -> dict[str, Measurement]:
+        measurements = {name: _survival(make, settings, change, expected=remaining) for name, change in changes.items()}
+        difference = abs(measurements["summed_survival"].value - measurements["averaged_survival"].value)
+        effect = Measurement(difference, "fraction", tolerance=2 * _survival_tolerance(settings), effect=1 - remaining)
+        return {**measurements, "reduction_effect": effect}
+
+    return collect(
+        {
+            (*changes, "reduction_effect"): survivals,
+            "micro_batch_error": lambda: _micro_batches(make, settings),
+            "decayed_without_update": lambda: _decays_without_update(make, settings),
+            "clipped_penalty_factor": lambda: _clipped_penalty(make, settings),
+            "epoch_ratio": lambda: _epoch_ratio(make, settings),
+        }
+    )
 
 
 def _average_gradient(weight: Tensor) -> None:

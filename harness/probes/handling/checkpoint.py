@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,9 +27,10 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import distance, factor_measurement, rounding_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import CheckpointSettings
 from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
+from harness.probes.probe import collect
 from harness.subject.loading import Factory, unwrap
 from harness.subject.stepping import run_steps
 
@@ -40,26 +41,48 @@ ADAM_EPS, BETA1, MOMENTUM_DECAY = 1e-8, 0.9, 4e-3  # torch's defaults
 FLAG = "decoupled_weight_decay"  # torch's Adams select coupled or decoupled decay by this group key
 
 
-def run(make: Factory, settings: CheckpointSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: CheckpointSettings) -> Measured:
     """Return the distance of a resumed or copied run from the uninterrupted run, and the factor of a step after a load."""
+    if settings.copied:
+        return collect(
+            {
+                "deepcopy_error": lambda: _copy_error(make, settings, copy.deepcopy),
+                "pickle_error": lambda: _copy_error(make, settings, _pickled),
+            }
+        )
+    return collect(
+        {
+            ("first_step_error", "resume_error"): lambda: _resume(make, settings),
+            "loaded_factor": lambda: _loaded(make, settings),
+        }
+    )
+
+
+def _halfway(make: Factory, settings: CheckpointSettings) -> tuple[Any, Sequence[Tensor], Sequence[Sequence[Tensor]]]:
+    """Return an optimizer after `steps` steps, its weights, and the gradients of the steps that follow."""
     rows = noise_gradients(2 * settings.steps, len(SHARES), seed=settings.seed)
-    first, later = rows[: settings.steps], rows[settings.steps :]
     weights = parameters(matrices(len(SHARES), seed=settings.seed))
     optimizer = _built(make, settings, weights)
-    run_steps(optimizer, weights, first)
-    if settings.copied:
-        copies = [_continue(clone, later, settings) for clone in _clones(optimizer)]
-        end, steps = run_steps(optimizer, weights, later, first=settings.steps), 2 * settings.steps
-        effect = settings.lr * settings.weight_decay * SHARES[1]
-        errors = zip(("deepcopy_error", "pickle_error"), copies, strict=True)
-        return {name: rounding_measurement(distance(clone, end), steps=steps, effect=effect) for name, clone in errors}
-    return {**_resume(make, settings, optimizer, weights, later), "loaded_factor": _loaded(make, settings)}
+    run_steps(optimizer, weights, rows[: settings.steps])
+    return optimizer, weights, rows[settings.steps :]
 
 
-def _resume(
-    make: Factory, settings: CheckpointSettings, optimizer: Any, weights: Sequence[Tensor], later: Sequence[Sequence[Tensor]]
-) -> dict[str, Measurement]:
+def _copy_error(make: Factory, settings: CheckpointSettings, duplicate: Callable[[Any], Any]) -> Measurement:
+    """Return the distance of a run that a copy continues from the run that the original continues."""
+    optimizer, weights, later = _halfway(make, settings)
+    ends = _continue(optimizer.watch_copy(duplicate(unwrap(optimizer))), later, settings)
+    end = run_steps(optimizer, weights, later, first=settings.steps)
+    effect = settings.lr * settings.weight_decay * SHARES[1]
+    return rounding_measurement(distance(ends, end), steps=2 * settings.steps, effect=effect)
+
+
+def _pickled(original: Any) -> Any:
+    return pickle.loads(pickle.dumps(original))
+
+
+def _resume(make: Factory, settings: CheckpointSettings) -> dict[str, Measurement]:
     """Load the optimizer's checkpoint into one that was built with other options, and compare further steps of both."""
+    optimizer, weights, later = _halfway(make, settings)
     resumed = parameters(weight.detach() for weight in weights)
     loading = _built(make, settings, resumed, *BUILT)
     loading.load_state_dict(_through_file(optimizer.state_dict()))
@@ -98,12 +121,6 @@ def _through_file(state: Any) -> Any:
     torch.save(state, file)
     file.seek(0)
     return torch.load(file, weights_only=False)
-
-
-def _clones(optimizer: Any) -> list[Any]:
-    """Return a deep copy and a pickled copy of the optimizer with its weights."""
-    original = unwrap(optimizer)
-    return [copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
 
 
 def _continue(clone: Any, rows: Sequence[Sequence[Tensor]], settings: CheckpointSettings) -> list[Tensor]:

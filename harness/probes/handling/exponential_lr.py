@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
@@ -64,7 +65,7 @@ def _exponent(law: str | None, step: int) -> int:
 def _decayed(make: Any, settings: ExponentialLrSettings, *, loss: ScaleInvariantLoss, start: Tensor) -> list[Tensor]:
     """Return the path of the weights with decay at constant lr: before every step and after the last."""
     root, lr, decay = _root(settings), settings.lr, settings.weight_decay
-    weight = (start / root if settings.momentum else start).clone().requires_grad_()
+    weight = torch.nn.Parameter((start / root if settings.momentum else start).clone())
     optimizer = make([weight], lr=lr, weight_decay=decay)
     if settings.momentum:
         # The buffer, gradient + decay * weight, must become (1 - root) * start / (lr * root).
@@ -77,7 +78,7 @@ def _growing(
 ) -> list[Tensor]:
     """Return the path of the weights without decay, at the rate of `law`; None keeps the rate constant."""
     root = _root(settings)
-    weight = start.clone().requires_grad_()
+    weight = torch.nn.Parameter(start.clone())
     optimizer = make([weight], lr=settings.lr, weight_decay=0.0)
     lrs = [settings.lr * root ** -_exponent(law, step) for step in range(settings.steps)]
     return run_path(optimizer, weight, lambda step, current: loss.gradient(current), settings.steps, lrs=lrs)

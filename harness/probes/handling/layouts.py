@@ -11,14 +11,16 @@ Source: the PyTorch documentation of torch.nn.Parameter and of tensor views.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import LayoutsSettings
 from harness.probes.inputs import SHAPE, matrices, noise_gradients, zero_gradients
+from harness.probes.probe import Experiment, collect
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
@@ -33,25 +35,53 @@ LAYOUTS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def run(make: Factory, settings: LayoutsSettings) -> dict[str, Measurement]:
+PlainRun = tuple[Tensor, list[Tensor], Tensor]  # start, gradients and end of the plain matrix
+
+
+def run(make: Factory, settings: LayoutsSettings) -> Measured:
     """Return the distance of the last weights in each memory layout from those of the plain matrix."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
     (plain,) = _run(make, settings, [start.clone()], [[row] for row in rows])
-    effect = settings.lr * settings.weight_decay
-    ends = {name: _run(make, settings, [layout(start)], [[layout(row)] for row in rows])[0] for name, layout in LAYOUTS.items()}
+    errors: dict[str, Callable[[], float]] = {
+        name: partial(_layout_error, make, settings, layout, (start, rows, plain)) for name, layout in LAYOUTS.items()
+    }
+    errors |= {
+        "scalar": lambda: _scalar_error(make, settings, (start, rows, plain)),
+        "beside_empty": lambda: _error_beside_empty(make, settings, (start, rows, plain)),
+        "large": lambda: _large(make, settings, start),
+        "many": lambda: _many(make, settings, start),
+    }
+    experiments: dict[str | tuple[str, ...], Experiment] = {
+        f"{name}_error": partial(_rounding, error, settings) for name, error in errors.items()
+    }
+    experiments |= {"scalar_factor": lambda: _scalar(make, settings), "expanded_refused": lambda: _expanded(make, settings)}
+    return collect(experiments)
+
+
+def _rounding(error: Callable[[], float], settings: LayoutsSettings) -> Measurement:
+    return rounding_measurement(error(), steps=settings.steps, effect=settings.lr * settings.weight_decay)
+
+
+def _layout_error(make: Factory, settings: LayoutsSettings, layout: Callable[[Tensor], Tensor], plain: PlainRun) -> float:
+    """Return the distance of a run in a layout from the run of the plain matrix."""
+    start, rows, end = plain
+    (weight,) = _run(make, settings, [layout(start)], [[layout(row)] for row in rows])
+    return distance([weight.reshape(SHAPE)], [end])
+
+
+def _scalar_error(make: Factory, settings: LayoutsSettings, plain: PlainRun) -> float:
+    """Return the distance of a run with one scalar for each number from the run of the plain matrix."""
+    start, rows, end = plain
     scalars = _run(make, settings, [number.clone() for number in start.flatten()], [list(row.flatten()) for row in rows])
+    return distance([torch.stack(scalars).reshape(SHAPE)], [end])
+
+
+def _error_beside_empty(make: Factory, settings: LayoutsSettings, plain: PlainRun) -> float:
+    """Return the distance of a matrix beside an empty tensor from the matrix alone."""
+    start, rows, end = plain
     empty = torch.zeros(0, dtype=torch.float64)
     with_empty = _run(make, settings, [empty, start.clone()], [[empty, row] for row in rows])
-    errors = {name: distance([end.reshape(SHAPE)], [plain]) for name, end in ends.items()}
-    errors |= {
-        "scalar": distance([torch.stack(scalars).reshape(SHAPE)], [plain]),
-        "beside_empty": distance(with_empty[1:], [plain]),
-    }
-    errors |= {"large": _large(make, settings, start), "many": _many(make, settings, start)}
-    measurements = {
-        f"{name}_error": rounding_measurement(error, steps=settings.steps, effect=effect) for name, error in errors.items()
-    }
-    return measurements | {"scalar_factor": _scalar(make, settings), "expanded_refused": _expanded(make, settings)}
+    return distance(with_empty[1:], [end])
 
 
 def _run(make: Factory, settings: LayoutsSettings, starts: Sequence[Tensor], rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:

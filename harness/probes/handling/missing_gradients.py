@@ -24,9 +24,10 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import count_differences, count_measurement, distance, factor_measurement, rounding_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import MissingGradientsSettings
 from harness.probes.inputs import matrices, noise_gradients, parameters
+from harness.probes.probe import collect
 from harness.subject.loading import Factory, unwrap
 from harness.subject.randomness import seeded_by_step
 from harness.subject.stepping import run_steps, step_once
@@ -38,7 +39,10 @@ DIRECT = 1e-5
 SCALE = 1024.0  # a power of two, so unscaling is exact
 
 
-def run(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurement]:
+UNTOUCHED = ("without_gradient_changed", "with_gradient_changed")
+
+
+def run(make: Factory, settings: MissingGradientsSettings) -> Measured:
     """Return the effects of missing, zero and bad gradients, or those of skipped steps or of a closure."""
     if settings.part == "skipped_step":
         return _skipped(make, settings)
@@ -46,12 +50,15 @@ def run(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurem
         return {"beside_bad_changed": _neighbour_of_nan(make, settings)}
     if settings.part == "closure":
         return {"closure_changed": _closure(make, settings)}
-    return {
-        **_without_gradient(make, settings),
-        "pause_error": _pause_error(make, settings),
-        "hooked_factor": _hooked_factor(make, settings),
-        "gradient_changed": _gradient_changed(make, settings),
-    }
+    return collect(
+        {
+            UNTOUCHED: lambda: _without_gradient(make, settings),
+            "frozen_changed": lambda: _frozen_changed(make, settings),
+            "pause_error": lambda: _pause_error(make, settings),
+            "hooked_factor": lambda: _hooked_factor(make, settings),
+            "gradient_changed": lambda: _gradient_changed(make, settings),
+        }
+    )
 
 
 def _pair(make: Factory, settings: MissingGradientsSettings) -> tuple[Any, list[torch.nn.Parameter], list[list[Tensor]]]:
@@ -60,18 +67,32 @@ def _pair(make: Factory, settings: MissingGradientsSettings) -> tuple[Any, list[
 
 
 def _without_gradient(make: Factory, settings: MissingGradientsSettings) -> dict[str, Measurement]:
-    """Step three weights: one with gradients, one whose gradient is None, one that does not require a gradient."""
-    weights = parameters(matrices(3, seed=settings.seed))
-    weights[2].requires_grad_(False)
-    before = [weight.detach().clone() for weight in weights]
-    rows: list[list[Tensor | None]] = [[row[0], None, None] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
-    after = run_steps(make(weights, lr=settings.lr, weight_decay=settings.weight_decay), weights, rows)
-    elements = float(weights[0].numel())
+    """Step two weights: one with gradients, and one whose gradient is None."""
+    changed = _changed_beside_one_that_learns(make, settings, requires_grad=True)
+    elements = float(matrices(1, seed=settings.seed)[0].numel())
     return {
-        "without_gradient_changed": count_measurement(count_differences(after[1:2], before[1:2]), at_stake=elements),
-        "frozen_changed": count_measurement(count_differences(after[2:], before[2:]), at_stake=elements),
-        "with_gradient_changed": Measurement(count_differences(after[:1], before[:1]), "elements", effect=elements),
+        "without_gradient_changed": count_measurement(changed[1], at_stake=elements),
+        "with_gradient_changed": Measurement(changed[0], "elements", effect=elements),
     }
+
+
+def _frozen_changed(make: Factory, settings: MissingGradientsSettings) -> Measurement:
+    """Return the elements that change in a weight that requires no gradient, beside one with gradients."""
+    changed = _changed_beside_one_that_learns(make, settings, requires_grad=False)[1]
+    return count_measurement(changed, at_stake=float(matrices(1, seed=settings.seed)[0].numel()))
+
+
+def _changed_beside_one_that_learns(
+    make: Factory, settings: MissingGradientsSettings, *, requires_grad: bool
+) -> tuple[float, float]:
+    """Return the numbers of elements that change: in a weight with gradients, and in a second one without."""
+    weights = parameters(matrices(3, seed=settings.seed))[: 2 if requires_grad else 3]
+    weights[-1].requires_grad_(requires_grad)
+    pair = [weights[0], weights[-1]]
+    before = [weight.detach().clone() for weight in pair]
+    rows: list[list[Tensor | None]] = [[row[0], None] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
+    after = run_steps(make(pair, lr=settings.lr, weight_decay=settings.weight_decay), pair, rows)
+    return count_differences(after[:1], before[:1]), count_differences(after[1:], before[1:])
 
 
 def _pause_error(make: Factory, settings: MissingGradientsSettings) -> Measurement:

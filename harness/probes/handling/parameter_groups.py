@@ -21,9 +21,10 @@ from typing import Any
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS, distance, factor_measurement, rounding_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import ParameterGroupsSettings
 from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
+from harness.probes.probe import collect
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps
 
@@ -32,27 +33,41 @@ from harness.subject.stepping import run_steps
 SHARES = ((1.0, 1.0), (0.5, 0.0), (1.0, 2.5), (0.75, 0.5))
 EXEMPT = 1
 FILLED = (EXEMPT, 3)  # in the run with empty groups, these have a parameter
+JOINED = ("joined_error", "joined_default_error")
+REUSED = ("reused_factor", "defaults_written")
 BARELY = 1e-16  # too small to change a bit of a float64 weight, but not the special case of no decay
 
 
-def run(make: Factory, settings: ParameterGroupsSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: ParameterGroupsSettings) -> Measured:
     """Return the distance of grouped parameters from the same parameters alone, in another order, or in a late group."""
     starts = matrices(len(SHARES), seed=settings.seed)
     rows = noise_gradients(settings.steps, len(SHARES), seed=settings.seed)
     order = list(range(len(SHARES)))
     together = _grouped(make, settings, starts, rows, order=order)
-    alone = [_alone(make, settings, starts[index], rows, index=index) for index in order]
-    backward = _grouped(make, settings, starts, rows, order=order[::-1])
-    exempt = _alone(make, settings, starts[EXEMPT], rows, index=EXEMPT, least_decay=BARELY)
     decay = settings.lr * settings.weight_decay
-    return {
-        "alone_error": rounding_measurement(distance(together, alone), steps=settings.steps, effect=decay / 2),
-        "order_error": rounding_measurement(distance(backward, together), steps=settings.steps, effect=decay / 2),
-        "exempt_error": rounding_measurement(distance([together[EXEMPT]], [exempt]), steps=settings.steps, effect=settings.lr),
-        "place_error": _place_error(make, settings, starts, rows),
-        **_joined(make, settings),
-        **_reused_dicts(make, settings),
-    }
+
+    def alone() -> Measurement:
+        paths = [_alone(make, settings, starts[index], rows, index=index) for index in order]
+        return rounding_measurement(distance(together, paths), steps=settings.steps, effect=decay / 2)
+
+    def backward() -> Measurement:
+        paths = _grouped(make, settings, starts, rows, order=order[::-1])
+        return rounding_measurement(distance(paths, together), steps=settings.steps, effect=decay / 2)
+
+    def exempt() -> Measurement:
+        path = _alone(make, settings, starts[EXEMPT], rows, index=EXEMPT, least_decay=BARELY)
+        return rounding_measurement(distance([together[EXEMPT]], [path]), steps=settings.steps, effect=settings.lr)
+
+    return collect(
+        {
+            "alone_error": alone,
+            "order_error": backward,
+            "exempt_error": exempt,
+            "place_error": lambda: _place_error(make, settings, starts, rows),
+            JOINED: lambda: _joined(make, settings),
+            REUSED: lambda: _reused_dicts(make, settings),
+        }
+    )
 
 
 def _grouped(

@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from harness.decay_laws.tolerances import EPS, factor_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import RepeatedParametersSettings
 from harness.probes.inputs import SHAPE, matrices, parameters, zero_gradients
+from harness.probes.probe import Experiment, collect
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps, step_once
 
@@ -44,12 +45,17 @@ class _Tied(nn.Module):
         return self.head(self.embedding(tokens))
 
 
-def run(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: RepeatedParametersSettings) -> Measured:
     """Return the factor of a step for a shared weight, a normalised weight and, with `repeated`, a weight listed twice."""
-    measurements = {"tied_factor": _tied(make, settings), **_normalised(make, settings)}
-    if not settings.repeated:
-        return measurements
-    return {**measurements, **_repeated(make, settings), "overlap_refused": _overlapping(make, settings)}
+    experiments: dict[str | tuple[str, ...], Experiment] = {
+        "tied_factor": lambda: _tied(make, settings),
+        "normalised_factor": lambda: _normalised(make, settings),
+        ("direction_decay_change", "direction_factor"): lambda: _direction(make, settings),
+    }
+    if settings.repeated:
+        experiments["repeated_factor", "repeat_warnings"] = lambda: _repeated(make, settings)
+        experiments["overlap_refused"] = lambda: _overlapping(make, settings)
+    return collect(experiments)
 
 
 def _tied(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
@@ -63,18 +69,19 @@ def _tied(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
     return factor_measurement(float(model.head.weight.detach()[0, 0] / table[0, 0]), 1 - decay, effect=decay)
 
 
-def _normalised(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
-    """Return the factors of a normalised layer's weight and direction, with length and direction decayed or the latter alone."""
+def _normalised(make: Factory, settings: RepeatedParametersSettings) -> Measurement:
+    """Return the factor of a normalised layer's weight whose length and direction both decay."""
     decay = settings.lr * settings.weight_decay
-    both, direction = (_layer(make, settings, share) for share in (1.0, 0.0))
+    before, after, *_ = _layer(make, settings, 1.0)
+    factor = float((after / before)[0, 0])
+    return Measurement(factor, "fraction of w", expected=1 - decay, tolerance=ROUNDINGS * EPS, effect=decay * (1 - decay))
+
+
+def _direction(make: Factory, settings: RepeatedParametersSettings) -> dict[str, Measurement]:
+    """Return the change of a normalised layer's weight, and the factor of its direction, if the direction alone decays."""
+    decay = settings.lr * settings.weight_decay
+    direction = _layer(make, settings, 0.0)
     return {
-        "normalised_factor": Measurement(
-            float((both[1] / both[0])[0, 0]),
-            "fraction of w",
-            expected=1 - decay,
-            tolerance=ROUNDINGS * EPS,
-            effect=decay * (1 - decay),
-        ),
         "direction_decay_change": Measurement(
             float((direction[1] / direction[0] - 1).abs().max()), "fraction of w", 0.0, ROUNDINGS * EPS, decay
         ),

@@ -21,9 +21,10 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from harness.decay_laws.tolerances import EPS, count_differences, count_measurement, factor_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.handling import SchedulesSettings
 from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
+from harness.probes.probe import Experiment, collect
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps, set_lr, step_once
 
@@ -51,21 +52,33 @@ class _Driven(torch.optim.Optimizer):
         return self._optimizer.step()
 
 
-def run(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: SchedulesSettings) -> Measured:
     """Return the errors of decay under torch's schedulers, a schedule of the weight decay, and a learning rate of zero."""
+    experiments: dict[str | tuple[str, ...], Experiment] = {
+        ("scheduler_error", "decays_written"): lambda: _schedulers(make, settings),
+        "decay_schedule_error": lambda: _decay_schedule_error(make, settings),
+        "moved_at_zero_lr": lambda: _moved_at_zero_lr(make, settings),
+        ("falling_survival", "rising_survival", "order_effect"): lambda: _falling_and_rising(make, settings),
+    }
+    if settings.tensor_lr:
+        experiments["tensor_lr_factor", "tensor_lr_error"] = lambda: _tensor_lr(make, settings)
+    return collect(experiments)
+
+
+def _schedulers(make: Factory, settings: SchedulesSettings) -> dict[str, Measurement]:
+    """Return the largest error of decay under all schedulers, and the number of weight decays that they rewrote."""
     errors, written = zip(*(_scheduled(make, settings, name) for name in SCHEDULERS), strict=True)
-    decay = settings.lr * settings.weight_decay
-    tolerance = 6 * EPS * settings.steps
-    measurements = {
+    decay, tolerance = settings.lr * settings.weight_decay, 6 * EPS * settings.steps
+    return {
         "scheduler_error": Measurement(max(errors), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / 4),
         "decays_written": count_measurement(sum(written), at_stake=float(len(written))),
-        "decay_schedule_error": Measurement(
-            _decay_schedule(make, settings), "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / settings.steps
-        ),
-        "moved_at_zero_lr": _moved_at_zero_lr(make, settings),
-        **_falling_and_rising(make, settings),
     }
-    return measurements | (_tensor_lr(make, settings) if settings.tensor_lr else {})
+
+
+def _decay_schedule_error(make: Factory, settings: SchedulesSettings) -> Measurement:
+    decay, tolerance = settings.lr * settings.weight_decay, 6 * EPS * settings.steps
+    error = _decay_schedule(make, settings)
+    return Measurement(error, "fraction of w", expected=0.0, tolerance=tolerance, effect=decay / settings.steps)
 
 
 def _scheduled(make: Factory, settings: SchedulesSettings, name: str) -> tuple[float, float]:

@@ -18,19 +18,35 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.inputs import external_gradients, starting_weights
 from harness.probes.numerics import StepInBackwardSettings
+from harness.probes.probe import collect
 from harness.subject.loading import Factory
 from harness.subject.stepping import step_once
 
 
-def run(make: Factory, settings: StepInBackwardSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: StepInBackwardSettings) -> Measured:
     """Return the elements that differ from one step over all parameters, and the decays of an update of several passes."""
+    return collect(
+        {
+            "differing": lambda: _differing(make, settings),
+            ("decays_accumulated", "decays_in_backward"): lambda: _decays(make, settings),
+        }
+    )
+
+
+def _differing(make: Factory, settings: StepInBackwardSettings) -> Measurement:
+    """Return the number of elements that differ between one step over all parameters and a step in each one's hook."""
     together, apart = (_train(make, settings, in_backward=in_backward) for in_backward in (False, True))
     differing = sum(int((ours != theirs).sum()) for ours, theirs in zip(together, apart, strict=True))
     elements = sum(weight.numel() for weight in together)
-    measurements = {"differing": Measurement(float(differing), "elements", 0.0, 1e-6, float(elements))}
+    return Measurement(float(differing), "elements", 0.0, 1e-6, float(elements))
+
+
+def _decays(make: Factory, settings: StepInBackwardSettings) -> dict[str, Measurement]:
+    """Return the decays of an update whose gradient has several passes, for both ways to step."""
+    measurements = dict[str, Measurement]()
     one_decay = -math.log(_left(make, settings, passes=1, in_backward=False))
     for name, in_backward, expected in (("accumulated", False, 1), ("in_backward", True, settings.passes)):
         decays = (

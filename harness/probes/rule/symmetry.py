@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from harness.decay_laws.tolerances import count_differences, count_measurement, distance, factor_measurement, rounding_measurement
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.inputs import matrices, noise_gradients, parameters, zero_gradients
+from harness.probes.probe import collect
 from harness.probes.rule import SymmetrySettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import run_steps
@@ -28,27 +29,35 @@ from harness.subject.stepping import run_steps
 ADAM_EPS = 1e-8
 
 
-def run(make: Factory, settings: SymmetrySettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: SymmetrySettings) -> Measured:
     """Return the distances of mirrored, permuted and rotated runs from the run itself, and the moves of weights at zero."""
     (start,), rows = matrices(1, seed=settings.seed), [row[0] for row in noise_gradients(settings.steps, 1, seed=settings.seed)]
     zeros = [torch.zeros_like(start)] * settings.steps
     end = _end(make, settings, start, rows)
-    mirrored = -_end(make, settings, -start, [-row for row in rows])
-    order = torch.randperm(start.numel(), generator=torch.Generator().manual_seed(settings.seed))
-    permuted = _end(make, settings, _permuted(start, order), [_permuted(row, order) for row in rows])
-    turn = _rotation(start.shape[0], settings.seed)
-    turned, quiet = _end(make, settings, turn @ start, zeros), _end(make, settings, start, zeros)
-    effect = settings.lr * settings.weight_decay
-    return {
-        "mirrored_error": rounding_measurement(distance([mirrored], [end]), steps=settings.steps, effect=effect),
-        "permuted_error": rounding_measurement(
-            distance([permuted], [_permuted(end, order)]), steps=settings.steps, effect=effect
-        ),
-        "turned_error": rounding_measurement(distance([turned], [turn @ quiet]), steps=settings.steps, effect=effect),
-        "zero_moved": _zero_moved(make, settings),
-        "quiet_factor": _quiet_factor(make, settings),
-        "update_response": _update_response(make, settings),
-    }
+
+    def error(other: Tensor, usual: Tensor) -> Measurement:
+        return rounding_measurement(distance([other], [usual]), steps=settings.steps, effect=settings.lr * settings.weight_decay)
+
+    def permuted() -> Measurement:
+        order = torch.randperm(start.numel(), generator=torch.Generator().manual_seed(settings.seed))
+        other = _end(make, settings, _permuted(start, order), [_permuted(row, order) for row in rows])
+        return error(other, _permuted(end, order))
+
+    def turned() -> Measurement:
+        turn = _rotation(start.shape[0], settings.seed)
+        quiet = _end(make, settings, start, zeros)
+        return error(_end(make, settings, turn @ start, zeros), turn @ quiet)
+
+    return collect(
+        {
+            "mirrored_error": lambda: error(-_end(make, settings, -start, [-row for row in rows]), end),
+            "permuted_error": permuted,
+            "turned_error": turned,
+            "zero_moved": lambda: _zero_moved(make, settings),
+            "quiet_factor": lambda: _quiet_factor(make, settings),
+            "update_response": lambda: _update_response(make, settings),
+        }
+    )
 
 
 def _end(make: Factory, settings: SymmetrySettings, start: Tensor, rows: Sequence[Tensor]) -> Tensor:

@@ -51,14 +51,20 @@ def run(make: Factory, settings: TwoInitsSettings) -> dict[str, Measurement]:
 
 
 def _run(make: Factory, settings: TwoInitsSettings, *, lrs: list[float]) -> list[Tensor]:
-    """Return one path per group, with the two starts in one matrix: w_0 in rows 0-3, w_0 + d in rows 4-7."""
+    """Return one path per group, with the paths of the two starts in one matrix: w_0 in rows 0-3, w_0 + d in rows 4-7.
+
+    Each start has a run of its own: equal gradients in the rows of one matrix would have no full rank, which a rule for matrices
+    may refuse.
+    """
     sequences = external_gradients(settings.steps, smallest=settings.smallest, largest=settings.largest, seed=settings.seed)
-    groups: list[GroupInput] = []
-    for index, ((lr_factor, decay_factor), gradients) in enumerate(zip(GROUP_FACTORS, sequences, strict=True)):
-        start = starting_weights(settings.seed + 1 + index)
-        both = torch.cat([start, start + APART])
-        groups.append(GroupInput(both, recorded_gradient(torch.cat([gradients, gradients], dim=1)), lr_factor, decay_factor))
-    return run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay)
+    runs = []
+    for apart in (0.0, APART):
+        groups = [
+            GroupInput(starting_weights(settings.seed + 1 + index) + apart, recorded_gradient(gradients), *factors)
+            for index, (factors, gradients) in enumerate(zip(GROUP_FACTORS, sequences, strict=True))
+        ]
+        runs.append(run_groups(make, groups, lrs=lrs, weight_decay=settings.weight_decay))
+    return [torch.cat(pair, dim=1) for pair in zip(*runs, strict=True)]
 
 
 def _survival(settings: TwoInitsSettings, lrs: list[float], *, decay_factor: float) -> Tensor:

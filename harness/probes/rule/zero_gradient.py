@@ -26,8 +26,9 @@ from torch import Tensor
 
 from harness.decay_laws import closed_forms
 from harness.decay_laws.tolerances import EPS
-from harness.measurement import Measurement
+from harness.measurement import Measured, Measurement
 from harness.probes.inputs import GROUP_FACTORS, halved_midway, no_gradient
+from harness.probes.probe import collect
 from harness.probes.rule import ZeroGradientSettings
 from harness.subject.loading import Factory
 from harness.subject.stepping import GroupInput, run_groups, set_group_lr, step_once
@@ -37,7 +38,7 @@ SHOWN = 3  # the column whose factor is measured
 ADAM_EPS = 1e-8
 
 
-def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Measurement]:
+def run(make: Factory, settings: ZeroGradientSettings) -> Measured:
     """Return the factors of steps, the largest distance from the law, and the response of a step's shrink to the settings."""
     lrs, decay = halved_midway(settings.lr, settings.steps), settings.weight_decay
     paths, law = _observe(make, lrs, decay=decay), _expect(settings, lrs, decay=decay)
@@ -52,7 +53,8 @@ def run(make: Factory, settings: ZeroGradientSettings) -> dict[str, Measurement]
         value = _ratio(_shrink(_observe(make, lr, decay=scale * decay)), shrink)
         closed = _shrink(_expect(settings, lr, decay=scale * decay)) / expected
         measurements[name] = Measurement(value, "ratio", expected=closed, tolerance=tolerance, effect=1.0)
-    return measurements | _settings_changed(make, settings, shrink=expected)
+    names = ("factor_after_change", "factor_at_zero_lr", "exempt_factor")
+    return {**measurements, **collect({names: lambda: _settings_changed(make, settings, shrink=expected)})}
 
 
 def _settings_changed(make: Factory, settings: ZeroGradientSettings, *, shrink: float) -> dict[str, Measurement]:

@@ -11,6 +11,7 @@ import torch
 from harness.fingerprint import decay, update
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
+from harness.spec.contract import IN_FLOAT32
 
 QUESTIONS = (*update.QUESTIONS, *decay.QUESTIONS)
 MUTANTS = "tests.mutants.decay_rule:"
@@ -27,7 +28,7 @@ def findings_of(path: str, options: Mapping[str, Any] | None = None, *, in_float
         if question.name == COSTLY:
             continue
         finding = question.ask(runner)
-        if question.name == "precision" and finding.values == ("float32",):
+        if question.name == "precision" and set(finding.values) & set(IN_FLOAT32):
             runner = SubjectRunner(path, runner.options, torch.float32)
         runner.findings[question.name] = finding
     return runner.findings

@@ -11,7 +11,7 @@ from harness.fingerprint import handling
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.spec.contract import FIELDS
+from harness.spec.fields import FIELDS
 from harness.subject.output import capture_output
 
 QUESTIONS = {question.name: question for question in handling.QUESTIONS}
@@ -40,8 +40,8 @@ def finding_on(question: str, path: str, given: Mapping[str, Any] | None = None,
 
 def possible_words(question: Question) -> set[str]:
     """Return the words that a question can answer with."""
-    field = FIELDS.get(question.name)
-    return set(question.values) | (set(field.values) | set(field.faults) if field else set())
+    field = FIELDS[question.name]
+    return {*field.values, *field.faults, *field.met_by}
 
 
 def is_usual(question: str, path: str, given: Mapping[str, Any] | None = None) -> bool:

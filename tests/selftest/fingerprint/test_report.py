@@ -11,7 +11,8 @@ import pytest
 from harness.fingerprint.ask import QUESTIONS
 from harness.fingerprint.process import Fingerprint, FingerprintLine
 from harness.fingerprint.report import content, draft, sentence, text
-from harness.spec.contract import FIELDS, PROMISES, complete, load
+from harness.spec.contract import PROMISES, complete, load
+from harness.spec.fields import FIELDS, RULE
 
 IN_SENTENCE = {question.name for question in QUESTIONS if question.in_sentence}
 
@@ -21,6 +22,7 @@ def line(question: str, *values: str, usual: tuple[str, ...] = (), section: str 
     return FingerprintLine(question, section, f"{question}?", values, f"says {question}", usual, question in IN_SENTENCE)
 
 
+_HANDLING = [name for name in FIELDS if name not in (*RULE, "none_gradient", "maximize", "paths", "equivalent_to")]
 ADAMW = Fingerprint(
     "mine:MyAdamW",
     {},
@@ -37,6 +39,7 @@ ADAMW = Fingerprint(
         line("none_gradient", "untouched", section="parameters"),
         line("maximize", "absent", section="steps"),
         line("paths", "agree", section="options"),
+        *(line(name, str(FIELDS[name].usual) or "0.01", section="handling") for name in _HANDLING),
     ),
 )
 
@@ -92,8 +95,8 @@ def test_lines_are_grouped_by_section_and_marked() -> None:
         "\ndecay",
         "\nparameters",
     ]
-    assert "! repeated       twice           says repeated" in lines
-    assert "? order          unknown         says order" in lines
+    assert [printed.split() for printed in lines if printed.startswith("! ")] == [["!", "repeated", "twice", "says", "repeated"]]
+    assert [printed.split() for printed in lines if printed.startswith("? ")] == [["?", "order", "unknown", "says", "order"]]
     assert lines[-3:-1] == ["\nthe optimizer prints: x", "\nended early: it died"]
     assert lines[-1].startswith("\nMyAdamW takes ")
 
@@ -110,12 +113,31 @@ def test_the_json_holds_the_sentence_and_all_findings() -> None:
 
 
 def test_a_draft_is_a_contract_of_the_measured_values(tmp_path: Path) -> None:
-    """AdamW's draft is the contract of its role, and each field has its evidence in a comment."""
+    """AdamW's draft is the contract of its role, and each field of the decay has its evidence in a comment."""
     path = tmp_path / "drafted.yaml"
     path.write_text(draft(ADAMW), encoding="utf-8")
 
     assert complete(load(path, root=tmp_path), "decoupled") == PROMISES["decoupled"]
-    assert all(f"Measured: says {name}" in draft(ADAMW) for name in FIELDS if name != "equivalent_to")
+    assert all(f"Measured: says {name}" in draft(ADAMW) for name in RULE)
+
+
+def test_a_draft_has_a_line_for_each_unusual_answer(tmp_path: Path) -> None:
+    """A field of handling has a line only if the contract would have another value without it."""
+    path = tmp_path / "drafted.yaml"
+    unusual = changed(line("one_dim", "not_decayed"), line("clip", "decay_too"), line("nan_gradient"), line("element_wise", "no"))
+    path.write_text(draft(unusual), encoding="utf-8")
+
+    added = {name: value for name, value in load(path, root=tmp_path).items() if name not in RULE}
+    assert added == {"one_dim": "not_decayed", "nan_gradient": "unspecified", "element_wise": "no"}
+
+
+def test_a_draft_leaves_out_what_follows_from_the_rule(tmp_path: Path) -> None:
+    """SGD's update is not scale-free, and Adam's constants mean nothing to it."""
+    path = tmp_path / "drafted.yaml"
+    rule = [line("step_rule", "sgd"), line("scale_free", "no"), line("adam_options", "absent"), line("adam_eps", "absent")]
+    path.write_text(draft(changed(*rule)), encoding="utf-8")
+
+    assert set(load(path, root=tmp_path)) == set(RULE)
 
 
 @pytest.mark.parametrize(

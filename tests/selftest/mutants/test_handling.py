@@ -8,12 +8,12 @@ import torch
 from harness.catalog.load import load
 from harness.spec.scenario import Claim
 from tests.mutants import checkpoints, gradients, options, parameters, schedules, shapes
-from tests.mutants.expectations import BY_NAME
+from tests.mutants.expectations import BY_NAME, FIELD_ONLY
 from tests.selftest.probes.handled import fails, twin_name
 from tests.selftest.probes.judged import scenario
 
 HANDLING = {module.__name__ for module in (schedules, parameters, checkpoints, gradients, shapes, options)}
-MUTANTS = {name: mutant for name, mutant in BY_NAME.items() if mutant.make.__module__ in HANDLING}
+MUTANTS = {name: mutant for name, mutant in BY_NAME.items() if mutant.make.__module__ in HANDLING and name not in FIELD_ONLY}
 PROBES = {name: loaded.scenario for name, loaded in load().items() if loaded.scenario.kind == "probe"}
 CLAIMS = [
     (name, claim) for name, probe in PROBES.items() for claim in probe.claims if {*claim.counterexample.mutants} & {*MUTANTS}

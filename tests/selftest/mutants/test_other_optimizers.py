@@ -15,7 +15,7 @@ from harness.catalog.load import load
 from tests.mutants import expectations, gradients, groups, other_optimizers, timing
 from tests.mutants.collection import path_of
 from tests.mutants.correct import CORRECT, ReorderingAdamW
-from tests.mutants.expectations import BY_NAME, MUTANTS
+from tests.mutants.expectations import BY_NAME, FIELD_ONLY, MUTANTS
 from tests.mutants.trial import in_arm
 
 HOMES = (other_optimizers, groups, timing)
@@ -23,7 +23,7 @@ DEFINED = {
     name: value for home in HOMES for name, value in vars(home).items() if getattr(value, "__module__", "") == home.__name__
 }
 CLASSES = {name: value for name, value in DEFINED.items() if isinstance(value, type)}
-FAULTY = {name: mutant for name, mutant in BY_NAME.items() if name in CLASSES}
+FAULTY = {name: mutant for name, mutant in BY_NAME.items() if name in CLASSES and name not in FIELD_ONLY}
 
 # Faults that change a run of two matrices in one group over eight steps. The others need the
 # settings of an Occasion.

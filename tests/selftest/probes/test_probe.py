@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.environment.paths import ROOT
+from harness.errors import RunError
+from harness.measurement import Measurement, Unmeasured
 from harness.probes import FOLDERS, PROBES
-from harness.probes.probe import Probe
+from harness.probes.probe import Probe, collect
 
 SHARED = {"__init__", "scale_invariant_loss"}
 
@@ -66,3 +68,16 @@ def test_scenarios_are_loaded_without_torch(code: str) -> None:
     process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_a_refused_case_leaves_the_other_measures() -> None:
+    """The measures of an experiment that raises have the message; a key with several names gives several measures."""
+    one, two = Measurement(1.0, "1"), Measurement(2.0, "1")
+
+    def refuses() -> Measurement:
+        raise RunError("mine:Opt raised ValueError at step 1: no scalars")
+
+    measured = collect({"first": lambda: one, ("second", "third"): lambda: {"second": one, "third": two}, ("a", "b"): refuses})
+
+    refused = Unmeasured("mine:Opt raised ValueError at step 1: no scalars")
+    assert measured == {"first": one, "second": one, "third": two, "a": refused, "b": refused}

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.catalog.load import load as load_scenarios
 from harness.environment.paths import ROOT
 from harness.errors import ScenarioError
 from harness.spec import contract_page
-from harness.spec.contract import FIELDS, PROMISES, UNSPECIFIED, check, complete, load, role_of, unmet_need
+from harness.spec.contract import PROMISES, check, complete, load, meets, role_of, unmet_need
+from harness.spec.fields import FIELDS, RULE, UNSPECIFIED
 
 
 def read(folder: Path, text: str) -> dict[str, str | float]:
@@ -25,13 +27,54 @@ def test_the_role_completes_a_declared_contract(tmp_path: Path) -> None:
     declared = read(tmp_path, "step_rule: sign\nstrength: 2\nequivalent_to: torch.optim:AdamW\n")
 
     assert declared == {"step_rule": "sign", "strength": 2.0, "equivalent_to": "torch.optim:AdamW"}
-    assert complete(declared, "coupled") == {**PROMISES["coupled"], **declared}
+    not_adam = {"adam_options": UNSPECIFIED, "adam_eps": UNSPECIFIED}
+    assert complete(declared, "coupled") == {**PROMISES["coupled"], **not_adam, **declared}
+
+
+def test_a_declared_value_changes_what_others_mean() -> None:
+    """A rule that follows from the coupling is followed in its turn; a line of the file counts before what follows."""
+    lamb = complete({"coupling": "through_norm"}, "decoupled")
+    kept = complete({"step_rule": "other", "element_wise": "no"}, "decoupled")
+
+    assert (lamb["step_rule"], lamb["mask"], lamb["element_wise"]) == ("other", UNSPECIFIED, UNSPECIFIED)
+    assert (kept["element_wise"], kept["scale_free"]) == ("no", UNSPECIFIED)
+    assert complete({"coupling": "none"}, "decoupled")["idle_tensor"] == UNSPECIFIED
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("element_wise: no", {"element_wise": "no"}),  # a bool to YAML
+        ('deterministic: "yes"', {"deterministic": "yes"}),
+        ("default_weight_decay: 1e-2", {"default_weight_decay": "0.01"}),
+        ("strength: unspecified", {"strength": UNSPECIFIED}),
+    ],
+)
+def test_a_value_is_read_as_it_is_written(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
+    assert read(tmp_path, text + "\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "measured", "met"),
+    [
+        ("order", "before", ("before", "after"), True),
+        ("order", "before", ("after",), False),
+        ("order", "before", (), False),
+        ("order", UNSPECIFIED, (), True),
+        ("strength", 1.0, ("1",), True),
+        ("strength", 1.0, ("2",), False),
+        ("clip", "gradient_only", ("decay_too",), True),  # meets the usual value
+        ("clip", "decay_too", ("gradient_only",), False),
+    ],
+)
+def test_a_measured_value_meets_a_declared_one(name: str, declared: str | float, measured: tuple[str, ...], met: bool) -> None:
+    assert meets(name, declared, measured) is met
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("steprule: sign", "steprule: unknown contract field 'steprule'; did you mean 'step_rule'? (known: coupling, "),
+        ("steprule: sign", "steprule: unknown contract field 'steprule'; did you mean 'step_rule' or "),
         (
             "order: befor",
             "order: unknown value 'befor'; did you mean 'before'? (known: after, before, inside, proximal, unspecified)",
@@ -97,10 +140,33 @@ def test_the_page_and_the_json_show_the_whole_table() -> None:
 
     assert (ROOT / "docs" / "guide" / "contract.md").read_text(encoding="utf-8") == page
     for name, field in FIELDS.items():
-        assert f"\n## {name}\n" in page
+        assert f"\n### {name}\n" in page
         assert table[name]["values"] == {value: entry.means for value, entry in field.values.items()}
         assert table[name]["faults"] == {value: entry.means for value, entry in field.faults.items()}
         for value, entry in {**field.values, **field.faults}.items():
-            assert f"| `{value}` | {entry.means} | `{entry.example}` |" in page
-            assert bool(entry.declare_if) == (value in field.values)
+            assert f"| `{value}` | {entry.means} |" in page
         assert bool(field.takes) == (not field.values)
+
+
+def test_each_value_of_the_rule_says_when_to_declare_it() -> None:
+    """It has a formula too; a fault has a formula and is never declared."""
+    for name in RULE:
+        assert all(value.example and value.declare_if for value in FIELDS[name].values.values())
+        assert all(fault.example and not fault.declare_if for fault in FIELDS[name].faults.values())
+
+
+def test_a_usual_value_and_what_meets_it_are_values() -> None:
+    """They can be declared, or the field holds a number or a path. `agree_in_single` and others only meet a value."""
+    for name, field in FIELDS.items():
+        assert not field.values or field.usual in field.values, name
+        assert not set(field.met_by) & set(field.faults), name
+
+
+def test_a_claim_accepts_what_meets_its_need() -> None:
+    """Else a claim would apply to an optimizer that meets the field by another value, and fail."""
+    for loaded in load_scenarios().values():
+        for claim in loaded.scenario.claims:
+            for name, needed in claim.needs.items():
+                allowed = needed if isinstance(needed, tuple) else (needed,)
+                harmless = FIELDS[name].usual not in allowed or name in ("adam_options", "adam_eps")  # absent: another step_rule
+                assert harmless or set(FIELDS[name].met_by) <= set(allowed), f"{claim.id}: {name}"

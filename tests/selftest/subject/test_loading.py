@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -322,3 +323,69 @@ def test_unwatched_returns_the_optimizer_itself() -> None:
 
     assert type(unwrap(watched)) is torch.optim.SGD
     assert unwrap(unwrap(watched)) is unwrap(watched)
+
+
+class NeedsClosure(torch.optim.SGD):
+    """Refuse a step without a closure; the closure gives the gradients again after they were changed."""
+
+    seen: ClassVar[list[float]] = []
+
+    def step(self, closure=None):
+        if closure is None:
+            raise RuntimeError("a closure is needed")
+        (weight,) = self.param_groups[0]["params"]
+        weight.grad.mul_(7.0)
+        closure()
+        NeedsClosure.seen.append(float(weight.grad))
+        return super().step()
+
+
+class RaisesAtOnce(torch.optim.SGD):
+    """Raise at each call, with a closure too."""
+
+    def step(self, closure=None):
+        raise RuntimeError(f"broken, closure: {closure is not None}")
+
+
+def test_a_step_that_needs_a_closure_gets_the_given_gradients() -> None:
+    weight = torch.nn.Parameter(torch.tensor(1.0))
+    weight.grad = torch.tensor(0.5)
+    optimizer = WatchedOptimizer(NeedsClosure([weight], lr=0.1), "mine:NeedsClosure")
+
+    optimizer.step()
+    optimizer.step()
+
+    assert optimizer.needs_closure
+    assert NeedsClosure.seen[-2:] == [0.5, 0.5]
+    assert float(weight.detach()) == pytest.approx(0.9)
+
+
+def test_an_error_that_is_not_about_the_closure_is_kept() -> None:
+    weight = torch.nn.Parameter(torch.tensor(1.0))
+    optimizer = WatchedOptimizer(RaisesAtOnce([weight], lr=0.1), "mine:RaisesAtOnce")
+
+    with pytest.raises(RunError, match="step 1: broken, closure: False"):
+        optimizer.step()
+    assert not optimizer.needs_closure
+
+
+class HasModes(torch.optim.AdamW):
+    """Note the calls of train() and eval()."""
+
+    def __init__(self, params, lr, weight_decay):
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+        self.modes: list[str] = []
+
+    def train(self):
+        self.modes.append("train")
+
+    def eval(self):
+        self.modes.append("eval")
+
+
+def test_an_optimizer_with_modes_is_put_into_training_mode() -> None:
+    """Schedule-free optimizers step in this mode only."""
+    for training in (False, True):
+        make = make_factory("tests.selftest.subject.test_loading:HasModes", {}, training=training)
+
+        assert unwrap(make([torch.nn.Parameter(torch.ones(2))], lr=0.1, weight_decay=0.0)).modes == ["train"]

@@ -175,7 +175,7 @@ def test_an_equivalent_optimizer_uses_the_shipped_goldens(project: Path) -> None
 # Options with a mistake, each with the beginning of its error message.
 MISTAKES = {
     "--contract=none.yaml": "none.yaml: cannot be read (No such file or directory)",
-    "--contract=unknown.yaml": "unknown.yaml: steprule: unknown contract field 'steprule'; did you mean 'step_rule'?",
+    "--contract=unknown.yaml": "unknown.yaml: steprule: unknown contract field 'steprule'; did you mean 'step_rule' or",
     "--expected-failures=typo.yaml": f"typo.yaml: {ROW[:-1]}: unknown claim {ROW[:-1]!r}; did you mean {ROW!r}",
     "--optimizer=sgd=optim.lion:Copy": "--contract declares one optimizer: expected one --optimizer, got 2",
     "--contract=nobody.yaml": "nobody:Optimizer: cannot import 'nobody' (ModuleNotFoundError: No module named 'nobody'); ",

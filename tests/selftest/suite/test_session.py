@@ -229,7 +229,7 @@ def test_a_claim_is_selected_by_its_exact_id(home: Path) -> None:
 
 def test_a_users_right_optimizer_is_green_in_all_probes(home: Path) -> None:
     """Claims that do not involve its role are counted in a line, and another line tells how to record goldens."""
-    ended = session(home, "-m", "probe", "--optimizer", "tests.mutants.decay_rule:AdamWTwin")
+    ended = session(home, "-m", "probe", "--optimizer", "tests.mutants.correct:ReorderingAdamW")
 
     roles = {
         claim.id: {loaded.scenario.arms[arm].role for arm in claim.arms}

@@ -73,7 +73,10 @@ TORCH: list[tuple[str, dict[str, Any], Row]] = [
     (
         "ASGD",  # its lambd shrinks weights by 1e-4 x its rate, and the rate decreases: no known scale fits
         {},
-        BOTH | OTHER | {"scale": "gradient", "scale_free": "no", "update_depends_on_weight": "yes", "hidden_decay": "yes"},
+        BOTH
+        | OTHER
+        | {"scale": "gradient", "scale_free": "no", "update_depends_on_weight": "yes", "hidden_decay": "yes"}
+        | {"precision": "float32_settings"},  # its rate is a float32 tensor
     ),
     ("Adafactor", {}, TRUST | {"scale_free": "by_tensor", "other_shapes": "differs"}),  # a vector's moment is not factored
     ("Muon", {}, {"step_rule": "orthogonal", "element_wise": "no", "scale_free": "by_tensor", "other_shapes": "refused"}),

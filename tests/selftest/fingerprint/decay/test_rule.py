@@ -143,3 +143,12 @@ def test_a_difference_of_a_millionth_is_not_rounding() -> None:
         taken = replayed_run.sequence.lrs[step.number] * WEIGHT_DECAY
         wrong = step.decay - 1e-6 * taken * torch.where(step.update == 0, step.weight, step.update)
         assert float((wrong - step.decay).abs().max()) > step.tolerance
+
+
+def test_shares_that_do_not_multiply_up_are_not_decoupled() -> None:
+    """Momentum that is the last move of the weight carries the decay on: on a weight without gradient it is coupled L2."""
+    by_difference = decay_rule(SubjectRunner(path("SgdwByDifference"), {}))
+    beside = decay_rule(SubjectRunner("harness.optimizers:DecoupledSGD", {"momentum": 0.9}))
+
+    assert by_difference.coupling == ("coupled_l2",)
+    assert beside.coupling == ("decoupled",)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -126,3 +129,30 @@ def test_growth_is_not_called_decay(name: str) -> None:
 
 def test_a_shift_that_grows_half_of_the_weights_is_unknown() -> None:
     assert finding_of("zero_gradient", path("ConstantShift")).values == ()
+
+
+class SkipsWhereNothingLearns(AdamWTwin):
+    """Do nothing in a step in which every gradient is zero."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        gradients = [weight.grad for group in self.param_groups for weight in group["params"] if weight.grad is not None]
+        return super().step(closure) if any(bool(gradient.any()) for gradient in gradients) else None
+
+
+@pytest.mark.parametrize(
+    ("subject", "word", "where"),
+    [
+        ("torch.optim:AdamW", "decays", "beside others and alone"),
+        (path("IdleTensorSkipped"), "untouched", "beside others and where all gradients are zero"),
+        (f"{__name__}:SkipsWhereNothingLearns", "untouched", "does not decay where all gradients are zero"),
+    ],
+)
+def test_an_idle_tensor_must_decay_beside_others_and_alone(subject: str, word: str, where: str) -> None:
+    finding = finding_of("idle_tensor", subject)
+
+    assert finding.values == (word,)
+    assert finding.text.endswith(where)
+
+
+def test_nothing_is_known_of_idle_tensors_without_decay() -> None:
+    assert finding_of("idle_tensor", MUTANTS + "DecayForgotten").values == ()

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.mutants.collection import path
+from tests.mutants.field_faults import FIELD_FAULTS
 from tests.selftest.fingerprint.handled_subjects import QUESTIONS, TORCH, TWIN, finding_on, is_usual
-from tests.selftest.fingerprint.handling.known_answers import FAULT_ANSWERS, TORCH_ANSWERS
+from tests.selftest.fingerprint.handling.known_answers import TORCH_ANSWERS
 
 CASES = [
     pytest.param(name, given, question, words.get(name, words[""]), id=f"{name}-{question}")
@@ -28,7 +29,7 @@ def test_a_torch_class_gets_its_known_answer(name: str, given: dict[str, Any], q
     assert finding_on(question, f"torch.optim:{name}", given).values == (expected,)
 
 
-@pytest.mark.parametrize(("question", "fault", "expected"), FAULT_ANSWERS)
+@pytest.mark.parametrize(("question", "fault", "expected"), [row for row in FIELD_FAULTS if row[0] in QUESTIONS])
 def test_a_fault_gets_its_own_answer(question: str, fault: str, expected: str) -> None:
     """The answer is marked as unusual, and the answer for the twin is not."""
     assert finding_on(question, path(fault)).values == (expected,)

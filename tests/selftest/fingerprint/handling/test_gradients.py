@@ -6,7 +6,7 @@ import pytest
 from torch import Tensor
 
 from tests.mutants.collection import path
-from tests.mutants.decay_rule import Group, SgdTwin, State
+from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
 from tests.selftest.fingerprint.handled_subjects import MUTANTS, QUESTIONS, finding_on
 
 
@@ -68,3 +68,17 @@ class SparseAtHalf(NamedRowsOnly):
 def test_a_path_that_differs_under_sparse_gradients_is_reported(name: str, word: str) -> None:
     assert finding_on("sparse_gradient", f"{__name__}:{name}").values == (word,)
     assert word not in QUESTIONS["sparse_gradient"].usual
+
+
+class RaisesOnAllNan(AdamWTwin):
+    """Raise if a whole gradient is NaN, as an eigendecomposition does."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if bool(grad.isnan().all()):
+            raise ValueError("not finite")
+        super().update(w, grad.nan_to_num(), group, state)
+
+
+def test_a_gradient_that_is_all_nan_is_tried_too() -> None:
+    """One NaN among numbers is harmless here."""
+    assert finding_on("nan_gradient", f"{__name__}:RaisesOnAllNan").values == ("refused",)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import RunError
+from harness.fingerprint.ask import ask
 from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin
 from tests.selftest.fingerprint.handled_subjects import MUTANTS, finding_on
@@ -39,11 +40,10 @@ def test_an_option_whose_other_values_are_refused_is_not_inert() -> None:
     assert finding_on("inert_options", f"{__name__}:TakesTwoModes").values == ("none",)
 
 
-@pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
-def test_no_option_is_called_inert_if_no_step_succeeds(name: str) -> None:
+def test_no_option_is_called_inert_if_no_step_succeeds() -> None:
     """All options look equal if the first step raises. The question raises that error instead of an answer."""
     with pytest.raises(RunError):
-        finding_on("inert_options", f"torch.optim:{name}")
+        finding_on("inert_options", "torch.optim:SparseAdam")
 
 
 def test_an_accepted_nan_is_reported() -> None:
@@ -65,3 +65,26 @@ def test_defaults_are_those_of_the_signature() -> None:
 
     assert "betas=(0.9, 0.999)" in finding.text
     assert finding.numbers["weight_decay"] == 0.01
+
+
+class OwnNames(AdamWTwin):
+    """Take beta1 and beta2 apart, and no eps."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0, beta1: float = 0.9, beta2: float = 0.99) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2))
+
+
+@pytest.mark.parametrize(
+    ("subject", "word", "text"),
+    [
+        ("torch.optim:AdamW", "taken", "the steps change with each of them"),
+        (f"{__name__}:OwnNames", "fixed", "does not take both"),
+        (path("ConstantsIgnored"), "fixed", "no step changes with betas and eps"),
+        ("torch.optim:SGD", "absent", "not Adam's"),
+    ],
+)
+def test_adams_constants_must_act(subject: str, word: str, text: str) -> None:
+    (finding,) = (found for question, found in ask(subject, {}, ["adam_options"]) if question.name == "adam_options")
+
+    assert finding.values == (word,)
+    assert text in finding.text

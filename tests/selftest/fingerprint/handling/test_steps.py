@@ -8,10 +8,10 @@ from tests.mutants.collection import path
 from tests.selftest.fingerprint.handled_subjects import MUTANTS, finding_on, is_usual
 
 
-def test_an_optimizer_that_draws_random_numbers_is_usual() -> None:
-    """It takes the same path from the same seed."""
+def test_an_optimizer_that_draws_random_numbers_is_seeded() -> None:
+    """It takes the same path from the same seed. Its contract must say so."""
     assert finding_on("deterministic", path("SeededNoise")).values == ("seeded",)
-    assert is_usual("deterministic", path("SeededNoise"))
+    assert not is_usual("deterministic", path("SeededNoise"))
 
 
 def test_clipping_changes_coupled_decay_only() -> None:
@@ -37,3 +37,21 @@ def test_steps_are_compared_in_single_precision_too() -> None:
     """The tolerance follows from the precision."""
     assert finding_on("maximize", "torch.optim:AdamW", dtype=torch.float32).values == ("as_minimize_of_minus_g",)
     assert finding_on("maximize", path("MaximizeFlipsDecay"), dtype=torch.float32).values == ("decay_flipped",)
+
+
+def test_the_first_step_that_moves_is_reported() -> None:
+    assert finding_on("first_step", path("FirstStepLost")).numbers == {"first": 2.0}
+
+
+class ClosureArgument(torch.optim.SGD):
+    """Need a closure by signature."""
+
+    def step(self, closure):
+        return super().step(closure)
+
+
+def test_a_required_closure_is_found_by_signature_or_by_error() -> None:
+    """The experiments then pass a closure, so that the other questions have their usual answers."""
+    for subject in (f"{__name__}:ClosureArgument", path("ClosureDemanded")):
+        assert finding_on("step_arguments", subject).values == ("closure",)
+        assert finding_on("pickle", subject).values == ("same",)

@@ -55,7 +55,7 @@ class RefusesAll(AdamWTwin):
         raise TypeError("not today")
 
 
-@pytest.mark.parametrize("name", ["AdamW", "SGD", "Adafactor", "Adadelta", "Adagrad", "RAdam", "ASGD"])
+@pytest.mark.parametrize("name", ["AdamW", "SGD", "Adafactor", "Adadelta", "Adagrad", "RAdam"])
 def test_torch_updates_float64_weights_in_double(name: str) -> None:
     finding = finding_of(QUESTION.name, f"torch.optim:{name}")
     assert finding.values == ("float64",)
@@ -101,3 +101,32 @@ def test_repeated_runs_that_differ_are_not_called_single(name: str) -> None:
     finding = finding_of(QUESTION.name, f"{__name__}:{name}")
     assert finding.values == ()
     assert finding.text.startswith("unknown: repeated runs differ")
+
+
+class LrInTensor(AdamWTwin):
+    """Keep the learning rate as a float32 tensor; weight_decay is a number."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad, {**group, "lr": torch.tensor(group["lr"]).double()}, state)
+
+
+def test_torchs_asgd_keeps_its_rate_in_float32() -> None:
+    """Its state `eta` is a float32 tensor."""
+    assert finding_of(QUESTION.name, "torch.optim:ASGD").values == ("float32_settings",)
+
+
+@pytest.mark.parametrize(
+    ("subject", "what"), [(path("SettingsInSingle"), "lr and weight_decay"), (f"{__name__}:LrInTensor", "lr")]
+)
+def test_a_rounded_setting_is_single_precision(subject: str, what: str) -> None:
+    """The weights are updated in double, and the tolerances of the tests must be those of float32."""
+    finding = finding_of(QUESTION.name, subject)
+
+    assert finding.values == ("float32_settings",)
+    assert finding.text.startswith(f"float32 settings: {what} changed")
+
+
+@pytest.mark.parametrize("subject", ["harness.optimizers:Prodigy", "torch.optim:Rprop", "harness.optimizers:Lion"])
+def test_settings_in_double_are_not_called_rounded(subject: str) -> None:
+    """Prodigy estimates its rate, Rprop ignores it, and Lion's steps are signs."""
+    assert finding_of(QUESTION.name, subject).values == ("float64",)

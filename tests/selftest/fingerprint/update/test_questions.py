@@ -40,6 +40,7 @@ def test_the_questions_have_the_names_of_contract_and_report() -> None:
         "scale_free",
         "update_depends_on_weight",
         "step_rule",
+        "adam_eps",
         "other_shapes",
     ]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.fingerprint.measuring.gradient_sequence import draw_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.update.rule import Update, rule_of, updates
+from harness.fingerprint.update.rule import Update, fitting_eps_forms, rule_of, updates
 from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
 
 RULES = [
@@ -134,3 +134,17 @@ def test_steps_are_in_units_of_the_learning_rate() -> None:
     (update, _) = updates(SubjectRunner("torch.optim:SGD", {}), draw_sequence())
     assert isinstance(update, Update)
     assert torch.allclose(update.moved, -update.gradients, rtol=1e-9, atol=update.tolerance)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("torch.optim:AdamW", ("after_correction",)),
+        ("tests.mutants.other_optimizers:EpsBiasCorrected", ("before_correction",)),
+        ("torch.optim:SGD", ()),
+    ],
+)
+def test_the_place_of_eps_is_told_apart(path: str, expected: tuple[str, ...]) -> None:
+    runner = SubjectRunner(path, {})
+
+    assert fitting_eps_forms(updates(runner, draw_sequence())) == expected
