@@ -77,6 +77,8 @@ INSTEAD = {
 def page(by_kind: Mapping[str, Rows], how: str) -> str:
     """Return the page. `how` describes the measurement (processes, minutes), or is empty."""
     mutants, others, right = by_kind["mutants"], by_kind["others"], by_kind["right"]
+    if not mutants:  # --only named right optimizers alone
+        return "\n".join([*_right_table(right), "", *_styles(by_kind.get("styles", {}))]) + "\n"
     parts = [
         _head(mutants, right, how),
         "## Mutants\n",

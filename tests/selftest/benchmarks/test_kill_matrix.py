@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.kill_matrix.page import page
 from harness.catalog.load import load
 from harness.environment.paths import ROOT
 from harness.spec.fields import RULE
@@ -108,6 +109,16 @@ def test_mutants_noticed_by_the_same_tests_have_other_threads() -> None:
 
     same = [[mutant.name for mutant in group] for group in alike.values() if len({mutant.bug for mutant in group}) < len(group)]
     assert same == []
+
+
+def test_the_page_of_right_optimizers_alone_is_printed() -> None:
+    """`--only` may name no mutant. A share of the claims is that of the usual optimizer of the role."""
+    row = {"path": "x:Mine", "does": "Decay.", "role": "sgd", "contract": {"step_rule": "sgd"}, "red": [], "expected": {}}
+
+    printed = page({"mutants": {}, "others": {}, "right": {}, "styles": {"x:Mine": {**row, "ran": 1, "of": 4}}}, "")
+
+    assert "| x:Mine | Decay. | sgd | step_rule: sgd | 1 of 4 | - |" in printed
+    assert "25% apply to the one with the fewest" in " ".join(printed.split())
 
 
 def test_the_command_measures_in_spawned_processes() -> None:
