@@ -15,10 +15,8 @@ from pathlib import Path
 from harness.environment import determinism
 from tests.mutants.expectations import BY_NAME, MUTANTS, OTHERS, RIGHT
 from tests.mutants.styles import STYLES
-from tests.mutants.styles.style import Style
 from tests.mutants.trial import MatrixRow, mutant_row, right_row, style_row
 
-BY_PATH: Mapping[str, Style] = {style.path: style for style in STYLES}
 Rows = Mapping[str, Mapping[str, MatrixRow]]
 
 
@@ -26,7 +24,7 @@ def every_name() -> list[tuple[str, str]]:
     """Return (kind, name) of every optimizer: mutants, others (harmless), right ones, and right ones by drafted contract."""
     names = [("mutants", mutant.name) for mutant in MUTANTS] + [("others", other.name) for other in OTHERS]
     names += [("right", name) for name in RIGHT]
-    return names + [("styles", path) for path in BY_PATH]
+    return names + [("styles", path) for path in STYLES]
 
 
 def measured(names: Sequence[tuple[str, str]], processes: int) -> Rows:
@@ -44,7 +42,7 @@ def _row(kind: str, name: str) -> MatrixRow:
     determinism.fix_torch()
     with tempfile.TemporaryDirectory() as folder:
         if kind == "styles":
-            return style_row(BY_PATH[name], Path(folder))
+            return style_row(name, Path(folder))
         return right_row(RIGHT[name], Path(folder)) if kind == "right" else mutant_row(BY_NAME[name], Path(folder))
 
 

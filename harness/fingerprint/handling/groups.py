@@ -36,6 +36,7 @@ from harness.fingerprint.measuring.self_comparison import (
 )
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.spec.fields import FIELDS
 
 OWN_LR, OWN_DECAY = 0.75 * LR, 2 * WEIGHT_DECAY
 # The factor 1.3 must not be 1.5 = 0.75 x 2: a decay by lr^2 over the constructor's lr would then
@@ -240,13 +241,8 @@ def _value_changed(group: Mapping[str, Any], original: Mapping[str, Any], name: 
 
 
 _TEXTS = {
-    "decay_of_constructor": "the constructor's weight_decay counts, and not its own",
-    "lr_of_constructor": "the constructor's lr counts, and not its own",
-    "constructor": "the constructor's lr and weight_decay count, and not its own",
-    "decay_of_first_group": "the first group's weight_decay counts, and not its own",
-    "first_group": "the first group's lr and weight_decay count, and not its own",
-    "not_decayed": "it does not decay",
-}
+    word: value.means for name in ("add_param_group", "group_options") for word, value in FIELDS[name].values.items()
+}  # the words of the contract, which a finding repeats
 
 QUESTIONS = (
     Question("add_param_group", "groups", add_param_group, purpose="handling"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.spec.fields.field import Field, Fields, Value
 
-OF_GROUPS = {
+_OF_ANOTHER = {
     "decay_of_constructor": Value("the constructor's weight_decay counts, not its own"),
     "lr_of_constructor": Value("the constructor's lr counts, not its own"),
     "constructor": Value("the constructor's lr and weight_decay count, not its own"),
@@ -18,8 +18,8 @@ GROUPS: Fields = {
         {
             "as_fresh": Value("it takes the path of a fresh optimizer, with its own lr and weight_decay or the constructor's"),
             "ignored": Value("it never moves"),
-            "decay_of_constructor": OF_GROUPS["decay_of_constructor"],
-            "lr_of_constructor": OF_GROUPS["lr_of_constructor"],
+            "decay_of_constructor": _OF_ANOTHER["decay_of_constructor"],
+            "lr_of_constructor": _OF_ANOTHER["lr_of_constructor"],
             "not_decayed": Value("it does not decay"),
             "differs": Value("it takes another path", "a step counter that all parameters share"),
             "refused": Value("add_param_group raises"),
@@ -30,7 +30,7 @@ GROUPS: Fields = {
         "own",
         {
             "own": Value("its own"),
-            **OF_GROUPS,
+            **_OF_ANOTHER,
             "differs": Value("other values"),
             "refused": Value("the constructor refuses several groups"),
         },

@@ -212,7 +212,7 @@ class TakesNoClosure(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]  # it takes no closure, which is its style
         for w, g, group in with_gradient(self.param_groups):
             real, gradient = as_real(w, g)
             real.mul_(1 - group["lr"] * group["weight_decay"])
