@@ -55,7 +55,7 @@ def grad_scaler(runner: SubjectRunner) -> Finding:
         distance = max_relative_difference(tracked.path, run_alone(runner, 1, [0, 1, 3, 4], **kernel).path)
         if distance > tolerance(runner):
             return same_path_finding(
-                runner, distance, what=f"{name}a step after scale and unscale_, held against the plain one", same="skipped"
+                runner, distance, what=f"{name}a step after scale and unscale_, compared with the plain one", same="skipped"
             )
     fused = ", fused too" if len(kernels) > 1 else ""
     return Finding(

@@ -79,7 +79,7 @@ def add_param_group(runner: SubjectRunner) -> Finding:
     return same_path_finding(
         runner,
         max(distances),
-        what="a parameter that joins mid-run, held against a fresh optimizer",
+        what="a parameter that joins mid-run, compared with a fresh optimizer",
         same="as_fresh",
         neighbours=True,
     )
@@ -115,7 +115,7 @@ def group_options(runner: SubjectRunner) -> Finding:
     elif word:
         return Finding((word,), f"in the second of two groups {_TEXTS[word]}", {"gap": distance})
     return same_path_finding(
-        runner, distance, what="a group with its own lr and weight_decay, held against one alone", same="own", neighbours=True
+        runner, distance, what="a group with its own lr and weight_decay, compared with one alone", same="own", neighbours=True
     )
 
 
@@ -145,7 +145,7 @@ def exempt_first(runner: SubjectRunner) -> Finding:
         exempt_difference, *(max_relative_difference(tracked.path, run_alone(runner, tracked.seed).path) for tracked in decayed)
     )
     return same_path_finding(
-        runner, worst, what="groups after one whose weight_decay is 0, held against each alone", same="decayed", neighbours=True
+        runner, worst, what="groups after one whose weight_decay is 0, compared with each alone", same="decayed", neighbours=True
     )
 
 

@@ -59,7 +59,7 @@ def tied(runner: SubjectRunner) -> Finding:
     return same_path_finding(
         runner,
         max_relative_difference(shared.path, usual.path),
-        what="a weight that two modules share, held against one of its own",
+        what="a weight that two modules share, compared with one of its own",
         same="once",
     )
 

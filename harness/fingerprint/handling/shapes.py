@@ -80,7 +80,7 @@ def four_dim(runner: SubjectRunner) -> Finding:
     distance = max_relative_difference(channels_last.path, plain.path)
     if distance > tolerance(runner):
         return same_path_finding(
-            runner, distance, what="a 4-D tensor in channels_last, held against a contiguous one", same="as_usual"
+            runner, distance, what="a 4-D tensor in channels_last, compared with a contiguous one", same="as_usual"
         )
     return Finding(finding.values, f"{finding.text}; channels_last too", {**finding.numbers, "channels_last_gap": distance})
 
@@ -188,7 +188,7 @@ def _parameter_finding(
             ("as_usual",), f"{what} moves, decays and stays finite (the steps are not element-wise: no path to hold it to)"
         )
     distance = max_relative_difference([weight.reshape(-1) for weight in path], [weight.reshape(-1) for weight in usual])
-    return same_path_finding(runner, distance, what=f"{what}, held against a matrix of the same numbers", same="as_usual")
+    return same_path_finding(runner, distance, what=f"{what}, compared with a matrix of the same numbers", same="as_usual")
 
 
 def _run(runner: SubjectRunner, make: Make, gradient: GradientAt, weight_decay: float = WEIGHT_DECAY) -> Tracked:

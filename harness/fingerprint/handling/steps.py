@@ -203,7 +203,7 @@ def micro_steps(runner: SubjectRunner) -> Finding:
     return same_path_finding(
         runner,
         max_relative_difference(accumulated.path, usual.path),
-        what="three backward passes a step, held against one",
+        what="three backward passes a step, compared with one",
         same="once",
     )
 
