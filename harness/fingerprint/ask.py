@@ -17,6 +17,8 @@ from harness.fingerprint.finding import FAILED, Finding, Findings
 from harness.fingerprint.measuring.preconditions import unmet
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
+from harness.fingerprint.update import given_steps
+from harness.fingerprint.update.given_steps import StepNumber
 from harness.spec.contract import IN_FLOAT32
 
 QUESTIONS: tuple[Question, ...] = (*update.QUESTIONS, *decay.QUESTIONS, *handling.QUESTIONS)
@@ -53,6 +55,16 @@ def findings(path: str, options: Mapping[str, Any]) -> Findings:
     if key not in _FINDINGS:
         _FINDINGS[key] = {question.name: finding for question, finding in ask(path, options)}
     return _FINDINGS[key]
+
+
+def step_numbers(path: str, options: Mapping[str, Any]) -> dict[str, StepNumber]:
+    """Return the numbers of given steps that record an update rule without a closed form; none for other rules."""
+    known = findings(path, options)
+    if set(known["step_rule"].values) - {"other"}:
+        return {}
+    runner = SubjectRunner(path, options, torch.float32 if set(known["precision"].values) & set(IN_FLOAT32) else torch.float64)
+    runner.findings.update(known)
+    return given_steps.step_numbers(runner)
 
 
 def _answer(question: Question, runner: SubjectRunner) -> Finding:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness import stats
@@ -30,7 +30,7 @@ from harness.goldens.values import (
 )
 from harness.policy import DERIVED, SAME_TOLERANCE
 
-RowStatus = Literal["same", "information", "moved", "tolerance changed", "missing", "extra", "unusable"]
+RowStatus = Literal["same", "information", "not recorded yet", "moved", "tolerance changed", "missing", "extra", "unusable"]
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,18 @@ class ComparisonRow:
     @property
     def ok(self) -> bool:
         """True if the measure does not make its golden fail."""
-        return self.status in ("same", "information")
+        return self.status in ("same", "information", "not recorded yet")
 
 
-def compare(received: Mapping[str, GoldenValue], golden: Mapping[str, GoldenValue]) -> list[ComparisonRow]:
-    """Return one row for every measure of either side, in the order of the names."""
-    return [_row(name, received.get(name), golden.get(name)) for name in sorted({*received, *golden})]
+def compare(
+    received: Mapping[str, GoldenValue], golden: Mapping[str, GoldenValue], *, complete: bool = True
+) -> list[ComparisonRow]:
+    """Return one row for every measure of either side, in the order of the names.
+
+    A measure that the golden lacks fails, unless the golden is not `complete`: an older version recorded fewer measures.
+    """
+    rows = [_row(name, received.get(name), golden.get(name)) for name in sorted({*received, *golden})]
+    return rows if complete else [replace(row, status="not recorded yet") if row.status == "extra" else row for row in rows]
 
 
 def _row(name: str, obtained: GoldenValue | None, golden: GoldenValue | None) -> ComparisonRow:

@@ -82,4 +82,11 @@ def _count(rows: Sequence[ComparisonRow]) -> str:
     same = sum(row.status == "same" for row in rows)
     information = sum(row.status == "information" for row in rows)
     text = f"{same} of {len(rows)} within tolerance"
-    return text + (f", {information} recorded as information" if information else "")
+    text += f", {information} recorded as information" if information else ""
+    return text + not_recorded_yet(rows)
+
+
+def not_recorded_yet(rows: Sequence[ComparisonRow]) -> str:
+    """Return how many measures a golden of an older format lacks, after a comma; empty if there are none."""
+    new = sum(row.status == "not recorded yet" for row in rows)
+    return f", {new} not recorded yet" if new else ""

@@ -3,6 +3,12 @@
 The measures are in the order of their names. A number that has moved changes only its own line, which holds the measure's name
 and its tolerance. The scenario's id and the origin of the numbers come first, so that a copy of another scenario's file, or a
 file of another optimizer, is noticed.
+
+`FORMAT` is raised when a release records more than the release before it. A file of a lower format is read, and what it lacks is
+"not recorded yet", which is never a failure:
+
+    format 1   files without the key `format`; the oldest have no origin, no sensitivities, and no `runs`
+    format 2   the key `format`; the fingerprint of the optimizer has a golden of its own
 """
 
 from __future__ import annotations
@@ -28,6 +34,8 @@ from harness.goldens.values import (
 )
 from harness.policy import REFRESH_RATE
 
+FORMAT = 2
+
 
 class GoldenError(UsageError):
     """A golden file cannot be read, or numbers cannot be recorded."""
@@ -35,11 +43,12 @@ class GoldenError(UsageError):
 
 @dataclass(frozen=True)
 class Recording:
-    """The numbers of one scenario, from a run or from its golden file. Files in the old format have no origin."""
+    """The numbers of one scenario, from a run or from its golden file. The oldest files have no origin."""
 
     scenario: str
     entries: Mapping[str, GoldenValue]
     origin: Origin | None = None
+    format: int = FORMAT
 
 
 def problems(recording: Recording) -> list[str]:
@@ -56,9 +65,9 @@ def shortfalls(recording: Recording) -> list[str]:
 
 
 def incomplete(recording: Recording) -> bool:
-    """Return True for a golden in the old format, without origin or sensitivity."""
+    """Return True for a golden of an older format, or without origin or sensitivity."""
     gates = [entry for entry in recording.entries.values() if not isinstance(entry, Information)]
-    return recording.origin is None or any(gate.signal is None for gate in gates)
+    return recording.format < FORMAT or recording.origin is None or any(gate.signal is None for gate in gates)
 
 
 def with_fewer_seeds(written: Recording, golden: Recording) -> list[str]:
@@ -76,30 +85,59 @@ def dump(recording: Recording) -> str:
     """Return the text of a recording. Raises GoldenError if one of its numbers may not be recorded."""
     if reasons := problems(recording):
         raise GoldenError(f"{recording.scenario}: {'; '.join(reasons)}")
-    lines = [f"  {json.dumps(name)}: {json.dumps(_plain(entry))}" for name, entry in sorted(recording.entries.items())]
-    head = f'{{\n "scenario": {json.dumps(recording.scenario)},\n'
-    if recording.origin:
-        facts = [f"  {json.dumps(key)}: {json.dumps(fact)}" for key, fact in recording.origin.facts.items()]
-        head += ' "origin": {\n' + ",\n".join(facts) + "\n },\n"
-    return head + ' "entries": {\n' + ",\n".join(lines) + "\n }\n}\n"
+    head = f'{{\n "format": {FORMAT},\n "scenario": {json.dumps(recording.scenario)},\n'
+    return head + origin_lines(recording.origin) + numbers_text("entries", recording.entries) + "}\n"
+
+
+def numbers_text(key: str, numbers: Mapping[str, GoldenValue]) -> str:
+    """Return the last object of a golden file, one number a line, in the order of the names."""
+    lines = [f"  {json.dumps(name)}: {json.dumps(_plain(number))}" for name, number in sorted(numbers.items())]
+    return "\n".join([f" {json.dumps(key)}: {{", *([",\n".join(lines)] if lines else []), " }", ""])
+
+
+def numbers_of(nodes: Mapping[str, Any]) -> dict[str, GoldenValue]:
+    """Return the numbers of an object that `numbers_text` wrote. Raises GoldenError, with the name, for any other node."""
+    return {name: _entry(name, node) for name, node in nodes.items()}
+
+
+def origin_lines(origin: Origin | None) -> str:
+    """Return the lines of a golden file that hold the origin, one fact a line; none without an origin."""
+    if origin is None:
+        return ""
+    facts = [f"  {json.dumps(key)}: {json.dumps(fact)}" for key, fact in origin.facts.items()]
+    return ' "origin": {\n' + ",\n".join(facts) + "\n },\n"
 
 
 def parse(text: str) -> Recording:
     """Return the recording of a text that `dump` wrote. Raises GoldenError, with the measure's name, for any other text."""
+    fields, origin, number = read_head(text, "scenario", "entries")
+    return Recording(fields["scenario"], numbers_of(cast(dict[str, Any], fields["entries"])), origin, number)
+
+
+def read_head(text: str, name: str, *objects: str) -> tuple[dict[str, Any], Origin | None, int]:
+    """Return the keys of a golden file, its origin, and its format. `name` is the key of a text, `objects` are keys of objects.
+
+    Raises GoldenError for a text of another form, and for a format that only a newer decaygate reads.
+    """
     try:
         node = json.loads(text, parse_constant=_not_a_number, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise GoldenError(f"not JSON: {error}") from None
-    if not isinstance(node, dict) or set(cast(dict[str, Any], node)) - {"origin"} != {"scenario", "entries"}:
-        raise GoldenError("expected an object with the keys 'scenario', 'entries' and, except in old files, 'origin'")
+    expected = {name, *objects}
+    if not isinstance(node, dict) or set(cast(dict[str, Any], node)) - {"origin", "format"} != expected:
+        listed = ", ".join(f"'{key}'" for key in [name, *objects])
+        raise GoldenError(f"expected an object with the keys {listed} and, except in old files, 'format' and 'origin'")
     fields = cast(dict[str, Any], node)
-    if not isinstance(fields["scenario"], str) or not isinstance(fields["entries"], dict):
-        raise GoldenError("expected a scenario id and an object of entries")
+    if not isinstance(fields[name], str) or not all(isinstance(fields[key], dict) for key in objects):
+        raise GoldenError(f"expected a text in '{name}', and an object in {' and in '.join(repr(key) for key in objects)}")
+    number = fields.get("format", 1)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise GoldenError(f"format: expected a number from 1 to {FORMAT}, got {number!r}")
+    if number > FORMAT:
+        raise GoldenError(f"it was recorded by a newer decaygate (format {number}; this one reads up to {FORMAT}): upgrade it")
     if "origin" in fields and (problem := origin_problem(fields["origin"])):
         raise GoldenError(problem)
-    origin = Origin(fields["origin"]) if "origin" in fields else None
-    entries = cast(dict[str, Any], fields["entries"])
-    return Recording(fields["scenario"], {name: _entry(name, entry) for name, entry in entries.items()}, origin)
+    return fields, Origin(fields["origin"]) if "origin" in fields else None, number
 
 
 def merge(received: Recording, golden: Recording) -> Recording:

@@ -48,12 +48,17 @@ def origin_of(scenario: Scenario, subjects: Subjects, device: str) -> Origin:
 
     A subject whose contract promises the numbers of another optimizer (`equivalent_to`) is compared with the goldens of that one.
     """
-    roles = sorted({arm.role for arm in scenario.arms.values()} - {FIXED})
+    roles: list[str] = sorted({arm.role for arm in scenario.arms.values()} - {FIXED})
     paths = {role: (subjects.is_under_test(role) and subjects.equivalent_to) or subjects.path(role) for role in roles}
+    seeds = seeds_of(scenario.seeds) if scenario.kind == "study" else {}
+    return origin_of_subjects(paths, device if scenario.kind == "study" else "cpu", seeds)
+
+
+def origin_of_subjects(paths: Mapping[str, str], device: str, seeds: Mapping[str, str] | None = None) -> Origin:
+    """Return the origin of numbers that the optimizers at `paths`, by role, give on a device; of a study with its seeds."""
     facts = {f"{ROLE}{role}": path for role, path in paths.items()}
     facts |= {f"{PACKAGE}{role}": package for role, path in paths.items() if (package := package_of(path))}
-    facts |= seeds_of(scenario.seeds) if scenario.kind == "study" else {}
-    return Origin(facts | {"commit": commit_of(ROOT)} | _environment(device if scenario.kind == "study" else "cpu"))
+    return Origin(facts | dict(seeds or {}) | {"commit": commit_of(ROOT)} | _environment(device))
 
 
 def seeds_of(seeds: Sequence[int]) -> dict[str, str]:

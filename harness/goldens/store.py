@@ -14,6 +14,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +27,9 @@ from syrupy.location import PyTestLocation
 
 from harness.environment.commands import harness_command
 from harness.goldens.compare import ComparisonRow, compare
-from harness.goldens.difference_table import headline, table
+from harness.goldens.difference_table import headline, not_recorded_yet, table
 from harness.goldens.file_format import (
+    FORMAT,
     GoldenError,
     Recording,
     dump,
@@ -46,7 +48,7 @@ GoldenStatus = Literal["compared", "recorded", "not_applicable", "failed", "erro
 
 Snapshot = SnapshotAssertion  # syrupy's fixture `snapshot`: a test compares with it
 
-_GOLDEN_TEST = re.compile(r"test_golden\[([a-z][a-z0-9_]*)\]")
+_GOLDEN_TEST = re.compile(r"test_(?:golden|fingerprint)\[([a-z][a-z0-9_]*)\]")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,10 @@ class Decision:
 
 
 class GoldenExtension(SingleFileSnapshotExtension):
-    """One text file a scenario: `<golden folder>/<subject folder>/<test module>/<scenario>.json`."""
+    """One text file a golden: `<golden folder>/<subject folder>/<test module>/<name>.json`.
+
+    The name is that of a scenario, or that of a role for the fingerprint of the optimizer in it.
+    """
 
     file_extension = "json"
     _write_mode = WriteMode.TEXT
@@ -102,7 +107,9 @@ class GoldenExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def get_file_basename(cls, *, test_location: PyTestLocation, index: int | str) -> str:
-        """Return the scenario's id. Only `test_golden[<id>]` has a golden, and only one, so that no two tests share a file.
+        """Return the parameter of the test: only `test_golden[<scenario>]` and `test_fingerprint[<role>]` have a golden.
+
+        Each has only one, so that no two tests share a file.
 
         Raises GoldenError for any other test, and for a second golden in one test.
         """
@@ -110,7 +117,8 @@ class GoldenExtension(SingleFileSnapshotExtension):
         if match is None or index != 0:
             again = " a second time" if match else ""
             raise GoldenError(
-                f"{test_location.nodeid} asks for a golden{again}: expected one call in test_golden[<scenario in snake_case>]"
+                f"{test_location.nodeid} asks for a golden{again}: expected one call in test_golden[<scenario in snake_case>] "
+                "or in test_fingerprint[<role>]"
             )
         return match[1]
 
@@ -140,7 +148,7 @@ class GoldenExtension(SingleFileSnapshotExtension):
 
 
 def golden_path(item: Any) -> Path:
-    """Return the golden file of a collected `test_golden[...]`, for an inventory. Raises GoldenError for other tests."""
+    """Return the golden file of a collected test, for an inventory. Raises GoldenError for a test that has none."""
     return Path(GoldenExtension.get_location(test_location=PyTestLocation(item), index=0))
 
 
@@ -165,7 +173,11 @@ def check(snapshot: Snapshot, entries: Mapping[str, GoldenValue], *, origin: Ori
     requested = snapshot.update_snapshots or (snapshot.update_new_snapshots_only and not before.exists)
     refusals = [*blockers, *before.flaws] or (before.losses() if requested else [])
     writes = requested and not refusals and before.readable
-    done = _run_syrupy(snapshot, Decision(before.exists, before.agrees, dump(before.merged) if writes else ""), writes=writes)
+    if not (before.exists or requested) and _is_of_older_format(path.parent):
+        return GoldenOutcome(
+            "not_applicable", f"golden {path.stem}: not recorded yet; {_how_to_record(snapshot, ())[0]}", (), path
+        )
+    done = run_syrupy(snapshot, Decision(before.exists, before.agrees, dump(before.merged) if writes else ""), writes=writes)
     if done.exception is not None:
         raise done.exception  # syrupy catches it: a full disk, or a bug in this module
     if done.success:
@@ -177,7 +189,7 @@ def check(snapshot: Snapshot, entries: Mapping[str, GoldenValue], *, origin: Ori
     elif not before.exists:
         lines = _how_to_record(snapshot, refusals)
     line = f"golden {path.stem}: {summary}"
-    return GoldenOutcome("failed", line, (*lines, f"golden file: {_short(path)}"), path, before.rows, before.origin)
+    return GoldenOutcome("failed", line, (*lines, f"golden file: {short(path)}"), path, before.rows, before.origin)
 
 
 @dataclass(frozen=True)
@@ -234,15 +246,25 @@ def _compared(obtained: Recording, path: Path) -> _Comparison:
     try:
         golden = parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return dataclasses.replace(before, problem=f"nothing is recorded in {_short(path)}", exists=False)
+        return dataclasses.replace(before, problem=f"nothing is recorded in {short(path)}", exists=False)
     except (GoldenError, UnicodeDecodeError) as error:
         return dataclasses.replace(before, problem=f"cannot be read: {error}", readable=False)
     if mismatch := owner_mismatch(obtained, golden):
         return dataclasses.replace(before, problem=mismatch)
-    return dataclasses.replace(before, golden=golden, rows=tuple(compare(obtained.entries, golden.entries)))
+    rows = compare(obtained.entries, golden.entries, complete=golden.format == FORMAT)
+    return dataclasses.replace(before, golden=golden, rows=tuple(rows))
 
 
-def _run_syrupy(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionResult:
+def _is_of_older_format(folder: Path) -> bool:
+    """Return True if a golden of the folder was recorded in an older format, so that the folder may lack newer goldens."""
+    for file in sorted(folder.glob("*.json")):
+        with suppress(GoldenError, UnicodeDecodeError):
+            if parse(file.read_text(encoding="utf-8")).format < FORMAT:
+                return True
+    return False
+
+
+def run_syrupy(snapshot: Snapshot, decision: Decision, *, writes: bool) -> AssertionResult:
     """Pass the decision to syrupy, which writes the file if `writes`, and return the result of its assertion."""
     if not writes:
         snapshot = dataclasses.replace(snapshot, update_snapshots=False, update_new_snapshots_only=False)
@@ -256,15 +278,16 @@ def _run_syrupy(snapshot: Snapshot, decision: Decision, *, writes: bool) -> Asse
 def _passed(before: _Comparison, done: AssertionResult, *, writes: bool) -> GoldenOutcome:
     """Return the outcome of a golden test that passes, after syrupy has compared or written the file.
 
-    A golden in the old format whose numbers agree is completed here: syrupy does not write a file that agrees.
+    A golden of an older format whose numbers agree is completed here: syrupy does not write a file that agrees.
     """
     path, golden = before.path, before.golden
     action = "recorded" if done.created else "updated" if done.updated else ""
     if writes and golden and before.agrees and incomplete(golden) and before.merged != golden:
         write(path, dump(before.merged))  # the numbers are kept; their origin and sensitivity are added
-        action = "origin and sensitivities added"
+        action = f"completed in format {FORMAT}"
     if not action:
-        return GoldenOutcome("compared", f"golden {path.stem}: as recorded", (), path, before.rows, before.origin)
+        line = f"golden {path.stem}: as recorded{not_recorded_yet(before.rows)}"
+        return GoldenOutcome("compared", line, (), path, before.rows, before.origin)
     wider_lines = with_fewer_seeds(before.merged, golden) if golden else []
     notes = [*wider_lines, f"to restore the number of seeds: {harness_command('calibrate')}"] if wider_lines else []
     line = "; ".join([f"golden {path.stem}: {action}", *notes])
@@ -277,12 +300,17 @@ def _how_to_record(snapshot: Snapshot, refusals: Sequence[str]) -> list[str]:
     scenario = GoldenExtension.get_file_basename(test_location=location, index=0)
     return [
         *(f"before it can be recorded: {refusal}" for refusal in refusals),
-        f'record it, with the same --optimizer if there is one: make record ARGS="-k {scenario}"',
+        f"record it, with the same --optimizer if there is one: {record_command(scenario)}",
         f'or: pytest "{location.nodeid}" --snapshot-update',
     ]
 
 
-def _short(path: Path) -> str:
+def record_command(selection: str) -> str:
+    """Return the command that records the selected goldens (an expression of pytest's option -k)."""
+    return f'make record ARGS="-k {selection}"'
+
+
+def short(path: Path) -> str:
     """Return the path relative to the working directory, if it lies in it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

@@ -51,6 +51,13 @@ def golden_failure_message(
     return "\n".join([golden.first_line, *([moved] if moved else []), *golden.details]), asdict(record)
 
 
+def fingerprint_message(golden: GoldenOutcome, role: str) -> tuple[str, dict[str, Any]]:
+    """Return the message of the golden of a fingerprint, and its record in the ledger."""
+    facts = dict(golden.origin.facts) if golden.origin else {}
+    record = ledger.GoldenRecord(f"{ledger.FINGERPRINT}{role}", golden.status, facts, golden.first_line)
+    return "\n".join([golden.first_line, *golden.details]), asdict(record)
+
+
 def _moved(golden: GoldenOutcome, loaded: LoadedScenario, session: Session) -> str:
     """Return a sentence on what moved the numbers of a red golden; empty if no numbers were compared."""
     if golden.ok or not golden.rows:

@@ -27,6 +27,7 @@ _GOLDEN_STATUS_TEXTS = {
     "failed": "failed",
     "error": "errors",
 }
+FINGERPRINT = "fingerprint."  # begins the name of the golden of a fingerprint, before the role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +52,11 @@ class ClaimRecord:
 
 @dataclass(frozen=True)
 class GoldenRecord:
-    """The outcome of one scenario's golden. Its status is compared, recorded, not_applicable, failed or error.
+    """The outcome of one scenario's golden, or of the golden of a fingerprint, whose `scenario` is `fingerprint.<role>`.
 
-    `origin`: the origin of the file's numbers, empty for a file in the old format. `attribution`: what moved the numbers, if that
-    was asked. `widened`: an ensemble was recorded with fewer seeds than before. The summary on the terminal reports it;
-    results.json does not hold it.
+    Its status is compared, recorded, not_applicable, failed or error. `origin`: the origin of the file's numbers, empty for a
+    file of the oldest format. `attribution`: what moved the numbers, if that was asked. `widened`: an ensemble was recorded with
+    fewer seeds than before. The summary on the terminal reports it; results.json does not hold it.
     """
 
     scenario: str

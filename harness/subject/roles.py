@@ -63,6 +63,14 @@ class Subjects:
         return bool(self.equivalent_to) and self.golden_subfolder == "default"
 
     @property
+    def fingerprinted(self) -> tuple[str, ...]:
+        """The roles whose optimizer has a golden of its fingerprint: those under test, or all if none is.
+
+        There are none if the subject promises the numbers of another optimizer, because the goldens are those of that one.
+        """
+        return () if self.equivalent_to else self.under_test or tuple(self.declared)
+
+    @property
     def golden_subfolder(self) -> str:
         """The name of these subjects' folder in the golden folder.
 

@@ -74,7 +74,9 @@ def _writer(config: pytest.Config) -> Callable[[str], None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the test of the contract: one case for each declared field of this run's optimizers."""
+    """Parametrize the tests of this session's optimizers: the contract by declared field, the fingerprint by role."""
+    if "fingerprinted_role" in metafunc.fixturenames:
+        metafunc.parametrize("fingerprinted_role", metafunc.config.stash[SETUP].subjects.fingerprinted)
     if "declared_field" in metafunc.fixturenames:
         cases = list(declared_fields(metafunc.config.stash[SETUP].subjects))
         metafunc.parametrize("declared_field", cases, ids=[".".join(case) for case in cases])

@@ -28,6 +28,7 @@ RESULT_PROPERTY = {
     "test_claims.py::test_swapped_arms_fail_the_claim": "decaygate-swap",
     "test_claims.py::test_golden": "decaygate-golden",
     "test_contract.py::test_contract": "decaygate-contract",
+    "test_fingerprint.py::test_fingerprint": "decaygate-fingerprint",
 }
 DESELECTING_OPTIONS = ("keyword", "markexpr", "deselect", "lf", "stepwise", "claim")  # options that deselect collected tests
 COLLECTING_OPTIONS = ("ignore", "ignore_glob", "lf", "pyargs")  # pytest options that change which files are collected
@@ -89,12 +90,13 @@ def required_tests(subjects: Subjects) -> list[str]:
     """Return every test that tests/claims must have, as `<file>::<test>[<parameter>]`."""
     scenarios = load().values()
     pairs = [(loaded, claim) for loaded in scenarios for claim in loaded.scenario.claims]
-    claim_test, swap_test, golden_test, contract_test = RESULT_PROPERTY
+    claim_test, swap_test, golden_test, contract_test, fingerprint_test = RESULT_PROPERTY
     return [
         *(f"{claim_test}[{loaded.id}.{claim.id}]" for loaded, claim in pairs),
         *(f"{swap_test}[{claim.id}]" for _, claim in pairs if claim.counterexample.swap),
         *(f"{golden_test}[{loaded.id}]" for loaded in scenarios),
         *(f"{contract_test}[{role}.{name}]" for role, name in declared_fields(subjects)),
+        *(f"{fingerprint_test}[{role}]" for role in subjects.fingerprinted),
     ]
 
 
@@ -114,7 +116,7 @@ def shared_goldens(items: Iterable[pytest.Item]) -> list[str]:
     owners: dict[Path, str] = {}
     sharing = []
     for item in items:
-        if getattr(item, "originalname", "") == "test_golden":
+        if getattr(item, "originalname", "") in ("test_golden", "test_fingerprint"):
             with suppress(GoldenError):  # a test that may not have a golden is refused later, when it asks for one
                 sharing += [item.nodeid] if owners.setdefault(golden_path(item), item.nodeid) != item.nodeid else []
     return sharing
@@ -193,12 +195,12 @@ def _recorded_a_result(nodeid: str, test: EndedTest) -> bool:
 
 def _recorded_a_failure(test: EndedTest, expected: Collection[str]) -> bool:
     """Return True if the result that the test recorded must fail it."""
-    claim, swap, golden, contract = (test.properties.get(name) for name in RESULT_PROPERTY.values())
+    claim, swap, golden, contract, fingerprint = (test.properties.get(name) for name in RESULT_PROPERTY.values())
     return any(
         (
             bool(claim) and claim["status"] not in ("held", "refuted_as_documented", "expected_failure"),
             bool(swap) and swap["status"] != "failed",
-            bool(golden) and golden["status"] not in ("compared", "recorded"),
+            *(bool(record) and record["status"] not in ("compared", "recorded") for record in (golden, fingerprint)),
             bool(contract) and contract["met"] == (f"contract.{contract['field']}" in expected),
         )
     )

@@ -19,7 +19,7 @@ from harness.environment import determinism
 from harness.environment.paths import ROOT
 from harness.policy import DECLARED_FALSE_RED
 from harness.reporting import results_json, summary_table
-from harness.reporting.ledger import ClaimRecord, GoldenRecord, Ledger, not_applicable
+from harness.reporting.ledger import FINGERPRINT, ClaimRecord, GoldenRecord, Ledger, not_applicable
 from harness.run import Session
 from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
@@ -100,12 +100,12 @@ class Reporter:
                 self.claims[value["id"]] = ClaimRecord.from_record(value)
             elif name == "decaygate-contract":
                 self.field_checks.append(FieldCheck.from_record(value))
-            elif name == "decaygate-golden":
+            elif name in ("decaygate-golden", "decaygate-fingerprint"):
                 self.goldens[value["scenario"]] = GoldenRecord(**value)
         if report.failed and "::test_claim[" in report.nodeid and not report.user_properties:
             self._note_error(report)
-        if report.failed and "::test_golden[" in report.nodeid and not report.user_properties:
-            scenario = report.nodeid.rpartition("[")[2].rstrip("]")
+        if report.failed and ("::test_golden[" in report.nodeid or _is_fingerprint(report)) and not report.user_properties:
+            scenario = (FINGERPRINT if _is_fingerprint(report) else "") + report.nodeid.rpartition("[")[2].rstrip("]")
             self.goldens[scenario] = GoldenRecord(scenario, "error", {}, _last_line(report))
 
     def _note_error(self, report: pytest.TestReport) -> None:
@@ -153,7 +153,7 @@ class Reporter:
         shipped = self.setup.golden == ROOT / "golden" and not self.setup.subjects.under_test
         if self._recording and shipped and session.exitstatus == pytest.ExitCode.OK:
             recorded = {golden.scenario for golden in ledger.goldens if golden.status in ("compared", "recorded")}
-            manifest_check.extend(ledger.selected, recorded)
+            manifest_check.extend(ledger.selected, recorded & set(load()))
         folder = self.config.getoption("--report")
         if folder:
             content = results_json.results(
@@ -222,6 +222,7 @@ class Reporter:
             lines.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
         if self.selection["long"]:
             lines.append(f"marked long, so run only with --long: {', '.join(self.selection['long'])}")
+        lines += [record.message for record in self.goldens.values() if "not recorded yet" in record.message]
         lines += manifest_check.files_without_scenario(folder) if folder != ROOT / "golden" / "default" else []
         return lines + self._vanished()
 
@@ -254,6 +255,10 @@ class Reporter:
     def _all_claims(self) -> list[str]:
         """Return the ids of all claims of the suite."""
         return [claim.id for loaded in load().values() for claim in loaded.scenario.claims]
+
+
+def _is_fingerprint(report: pytest.TestReport) -> bool:
+    return "::test_fingerprint[" in report.nodeid
 
 
 def _last_line(report: pytest.TestReport) -> str:

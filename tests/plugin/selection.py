@@ -89,7 +89,8 @@ class Selection:
             not self.setup.subjects.under_test or (self.setup.golden / self.setup.subjects.golden_subfolder).exists()
         )
         expects_goldens = expects_goldens or self.setup.golden_dir_named
-        return bool(golden_of(item)) and not recording and not expects_goldens
+        has_golden = golden_of(item) or getattr(item, "originalname", "") == "test_fingerprint"
+        return bool(has_golden) and not recording and not expects_goldens
 
     def _is_too_long(self, item: pytest.Item) -> bool:
         """Return True if the item is marked `long` and neither `--long` nor `-m` selects such tests."""

@@ -91,6 +91,7 @@ REACHED_THROUGH = {
     "cli.calibrate": "cli/test_main.py",
     "catalog.checks": "catalog/test_load.py",
     "goldens.check": "suite/test_own_project.py",
+    "goldens.fingerprint_golden": "suite/test_fingerprint_life.py",
     "goldens.store": "suite/test_golden_life.py",
     "optimizers.per_tensor": "optimizers/test_conventions.py",
     "__main__": "suite/test_session.py",

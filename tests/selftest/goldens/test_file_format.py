@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.goldens.compare import compare
-from harness.goldens.file_format import GoldenError, Recording, dump, merge, parse, problems, shortfalls, with_fewer_seeds
+from harness.goldens.file_format import FORMAT, GoldenError, Recording, dump, merge, parse, problems, shortfalls, with_fewer_seeds
 from harness.goldens.origin import Origin
 from harness.goldens.values import Ensemble, Exact, GoldenValue, Information, with_sensitivity
 
@@ -30,10 +30,10 @@ def test_a_recording_is_unchanged_after_writing_and_reading() -> None:
 def test_the_text_has_one_measure_a_line_in_order_of_names() -> None:
     """The order in which the measures were obtained does not matter."""
     lines = dump(RECORDING).splitlines()
-    assert lines[:3] == ["{", ' "scenario": "ball",', ' "entries": {']
-    assert [line.split('"')[1] for line in lines[3:6]] == ["adamw.loss", "adamw.norm", "sgd.height"]
-    assert lines[5] == '  "sgd.height": {"value": 0.30000000000000004, "rtol": 1e-09, "atol": 1e-300}'
-    assert lines[6:] == [" }", "}"]
+    assert lines[:4] == ["{", f' "format": {FORMAT},', ' "scenario": "ball",', ' "entries": {']
+    assert [line.split('"')[1] for line in lines[4:7]] == ["adamw.loss", "adamw.norm", "sgd.height"]
+    assert lines[6] == '  "sgd.height": {"value": 0.30000000000000004, "rtol": 1e-09, "atol": 1e-300}'
+    assert lines[7:] == [" }", "}"]
 
 
 def test_numbers_that_may_not_be_recorded_are_not_written() -> None:
@@ -50,8 +50,8 @@ def test_numbers_that_may_not_be_recorded_are_not_written() -> None:
         ("<<<<<<< ours", "not JSON"),
         ("[]", "an object with the keys"),
         ('{"scenario": "ball"}', "an object with the keys"),
-        ('{"scenario": 1, "entries": {}}', "a scenario id"),
-        ('{"scenario": "ball", "entries": []}', "an object of entries"),
+        ('{"scenario": 1, "entries": {}}', "a text in 'scenario'"),
+        ('{"scenario": "ball", "entries": []}', "an object in 'entries'"),
         ('{"scenario": "ball", "entries": {"a": 1.0}}', "a: expected an object"),
         ('{"scenario": "ball", "entries": {"a": {"value": 1.0}}}', "fit no kind of entry"),
         ('{"scenario": "ball", "entries": {"a": {"value": 1.0, "rtol": 0.1, "atol": 0, "information": true}}}', "fit no kind"),

@@ -169,9 +169,9 @@ calls = []
 
 def count(name):
     real = getattr(store, name)
-    def counted(*arguments):
+    def counted(*arguments, **options):
         calls.append(name)
-        return real(*arguments)
+        return real(*arguments, **options)
     setattr(store, name, counted)
 
 count("parse")

@@ -107,6 +107,7 @@ def copied(folder: Path, *scenarios: str) -> Path:
     for name in ("conftest.py", "pyproject.toml", *(f"scenarios/{file}.yaml" for file in files)):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
+    shutil.copytree(ROOT / "golden/default/test_fingerprint", root / "golden/default/test_fingerprint")
     names = [scenario.split("/")[-1] for scenario in scenarios]
     for name in names:
         golden = Path("golden/default/test_claims") / f"{name}.json"
