@@ -42,9 +42,10 @@ class Session:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one scenario, by arm: the measurements, the float64 run of an arm of a study, the failure message.
+    """The result of one scenario.
 
-    `failures` also has the measures of an arm that could not be measured, by `arm.measure`.
+    `measurements`: the measurements by arm. `trajectory`: the float64 run of the first steps by arm, of a study. `failures`: the
+    message by arm if the arm failed, and by `arm.measure` if one measure failed.
     """
 
     measurements: Mapping[str, Measurements]
@@ -83,7 +84,10 @@ def path_of(scenario: Scenario, arm: str, subjects: Subjects) -> str:
 
 
 def options_of(arm: ProbeArm, subjects: Subjects) -> Mapping[str, Any]:
-    """Return the options of the optimizer in an arm of a probe, with the constants of the arm if the contract takes them."""
+    """Return the options of the optimizer in an arm of a probe.
+
+    The arm's `constants` are included, except for an optimizer under test whose contract does not declare `adam_options: taken`.
+    """
     takes = not subjects.is_under_test(arm.role) or subjects.contract(arm.role)["adam_options"] == "taken"
     return {**(arm.constants if takes else {}), **arm.options}
 
@@ -156,8 +160,8 @@ def _arithmetic(scenario: ArithmeticScenario) -> Result:
 def _failure_message(error: Exception, path: str) -> str:
     """Return the message of a failed arm, as one line.
 
-    A subject's failure outside `step` and its constructor appears as an exception of the probe. The message then names the
-    subject.
+    If something other than `step` or the constructor of the subject fails, the exception comes from the probe and does not name
+    the subject, so the message adds it.
     """
     text = one_line(error)
-    return text if isinstance(error, RunError) else f"{path} broke the probe: {type(error).__name__}: {text}"
+    return text if isinstance(error, RunError) else f"the probe raised while it ran {path}: {type(error).__name__}: {text}"

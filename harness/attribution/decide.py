@@ -63,12 +63,13 @@ _CAUSE_OF_ALIKE: Mapping[tuple[tuple[WitnessName, ...], tuple[WitnessName, ...]]
     (("torch",), ("torch",)): "torch",
 }  # the cause, by the witnesses that moved alike and by all witnesses of the arm
 _UNKNOWN: Mapping[Cause, str] = {
-    "unwitnessed": "{witnesses} cannot give these numbers here",
-    "other_numbers": "{witnesses} moved here too, from other numbers: how far this optimizer should move is unknown",
+    "unwitnessed": "not every unchanged optimizer gave these numbers here",
+    "other_numbers": "{moved} moved here too; this golden holds other numbers than the shipped one, "
+    "so this optimizer's part is unknown",
     "not_in_arm": "the arm does not run the optimizer under test, and {witnesses} still {give} the shipped numbers: "
     "was the golden recorded elsewhere?",
     "within_tolerance": "the difference to the shift of {witnesses} is within the tolerance",
-    "disagreement": "our float64 reference moved alike here and {torch} did not",
+    "disagreement": "our float64 reference moved by the same amount here and {torch} did not",
 }  # messages for the causes that do not show what moved a number
 
 
@@ -248,7 +249,7 @@ def _by_optimizer(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_sub
     arms = [arm for arm, _ in causes]
     words = _message_words(arms, witness_rows, arm_subjects)
     itself = "{torch} itself; ".format(**words) if all(arm_subjects.occupants[arm] == "torch" for arm in arms) else ""
-    return itself + "{witnesses} still {give} the recorded numbers here".format(**words)
+    return itself + "{witnesses} still {give} the shipped numbers here".format(**words)
 
 
 def _by_environment(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
@@ -256,16 +257,17 @@ def _by_environment(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_s
     deciding = next(cause for cause in _ENVIRONMENT if cause in distinct)
     words = _message_words([arm for arm, cause in causes if cause == deciding], witness_rows, arm_subjects)
     return {
-        "alike": "{witnesses} moved alike here: torch beside its optimizers, the machine, the experiment, or an edited golden",
-        "kernels": "{torch} moved alike here and our float64 reference did not: a kernel of torch's optimizers",
-        "torch": "{torch} moved alike here: torch, the machine, the experiment, or an edited golden",
+        "alike": "{witnesses} moved by the same amount here: a part of torch other than its optimizers, the machine, "
+        "the experiment, or an edited golden",
+        "kernels": "{torch} moved by the same amount here and our float64 reference did not: a kernel of torch's optimizers",
+        "torch": "{torch} moved by the same amount here: torch, the machine, the experiment, or an edited golden",
     }[deciding].format(**words)
 
 
 def _by_both(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> str:
     alike = [arm for arm, cause in causes if cause in _ENVIRONMENT]
     if not alike:
-        return "{witnesses} moved here too, and this optimizer otherwise".format(
+        return "{moved} moved here too, but not by the same amount as this optimizer".format(
             **_message_words([arm for arm, _ in causes], witness_rows, arm_subjects)
         )
     words = {
@@ -274,15 +276,21 @@ def _by_both(causes: Sequence[ArmCause], witness_rows: WitnessRows, arm_subjects
         "all": len(causes),
         "own": len(causes) - len(alike),
     }
-    return "{alike} of {all} numbers moved alike in {torch}, {own} moved otherwise or alone".format(**words)
+    return "{alike} of {all} numbers moved by the same amount in {moved}, {own} alone or by another amount".format(**words)
 
 
 def _message_words(arms: Sequence[str], witness_rows: WitnessRows, arm_subjects: ArmSubjects) -> Mapping[str, str]:
-    """Return the words that messages insert: the names of the witnesses of these arms, and the verb that agrees with them."""
+    """Return the words that messages insert: the names of the witnesses of these arms, and the verb that agrees with them.
+
+    `moved` are the witnesses of which a number moved.
+    """
     witnesses = [name for name in witness_rows if any(name in WITNESSES_FOR[arm_subjects.occupants[arm]] for arm in arms)]
     names = list(dict.fromkeys(arm_subjects.torch_names[arm] for arm in arms))
-    parts = [part for name in witnesses for part in (names if name == "torch" else ["our float64 reference"])]
-    return {"torch": _join(names), "witnesses": _join(parts), "give": "give" if len(parts) > 1 else "gives"}
+    by_witness = {name: names if name == "torch" else ["our float64 reference"] for name in witnesses}
+    parts = [part for name in witnesses for part in by_witness[name]]
+    moving = [name for name in witnesses if any(moved(row) for row in witness_rows[name].values())]
+    words = {"torch": _join(names), "witnesses": _join(parts), "give": "give" if len(parts) > 1 else "gives"}
+    return words | {"moved": _join([part for name in moving for part in by_witness[name]])}
 
 
 def _join(names: Sequence[str]) -> str:

@@ -12,7 +12,6 @@ from harness.environment import commands
 from harness.errors import UsageError
 from harness.fingerprint import report
 from harness.fingerprint.process import measure
-from harness.spec.fields import FIELDS
 
 
 def fingerprint(given: argparse.Namespace) -> int:
@@ -21,7 +20,8 @@ def fingerprint(given: argparse.Namespace) -> int:
     Raises UsageError for an optimizer that cannot be found or an option that cannot be used.
     """
     target = _new_file(given.write_contract)
-    questions = [*given.only, *(FIELDS if target and given.only else ())]
+    # A draft needs every question.
+    questions = [] if target else given.only
     measured = measure(given.optimizer, _options(given.options), limit=given.time_limit, questions=questions)
     if given.json:
         print(json.dumps(report.content(measured), indent=1))

@@ -2,11 +2,12 @@
 
     the fingerprint, compared with the contract          the sentence                         example (role decoupled)
     a `rule` question has an answer not declared         behaves like <its decay in words>    CoupledL2
+    ... and has no value                                 ...; <why no value fits>             a factor for each tensor
     ... and the precision is float32                     ..., computed in single precision    a decay that casts to float32
     ... and only `groups` differs, and is unknown        ...; <unusual handling>              FirstGroupForAll
     the decay is as declared, the update rule is not     differs in its update: <its rule>    SecondMomentWithoutRoot
-    all rules as declared, some handling is unusual      but <unusual handling>               DecayOncePerBucket
-    all as declared                                      differs in something else            torch.optim:AdamW
+    all rules as declared, some handling is unusual      decays as declared, but <handling>   DecayOncePerBucket
+    all as declared                                      shows only in what the claim tries   torch.optim:AdamW
 
 The examples without a package are classes of `tests.mutants`.
 """
@@ -18,10 +19,8 @@ from typing import Any
 
 from harness.fingerprint import phrases
 from harness.fingerprint.ask import QUESTIONS, findings
-from harness.fingerprint.finding import Findings
+from harness.fingerprint.finding import Findings, reason
 from harness.spec.contract import IN_FLOAT32, Contract, meets
-
-MAX_FINDINGS = 2  # unusual findings in one sentence
 
 
 def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
@@ -29,14 +28,15 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
 
     `path` is the optimizer's import path, `options` are those of the claim, and `declared` is the full contract.
     """
-    measured, unusual = _measured(path, options, declared)
+    measured = findings(path, options)
+    unusual = _unusual_handling(measured, declared)
     values = {name: finding.values for name, finding in measured.items()}
     wrong = [
         question.name
         for question in QUESTIONS
         if question.purpose == "rule" and not _as_declared(declared[question.name], values[question.name])
     ]
-    handling = "; ".join(unusual[:MAX_FINDINGS])
+    handling = _handling(measured, unusual)
     if wrong:
         text = phrases.decay(measured)
         single = (
@@ -44,29 +44,35 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
             if "precision" in wrong and set(values["precision"]) & set(IN_FLOAT32)
             else ""
         )
+        unknown = [reason(measured[name].text) for name in ("scale", "strength", "mask") if name in wrong and not values[name]]
+        # The phrase of the decay gives the reason of an unknown coupling, and of another form than 1 - x.
+        if values["coupling"] in ((), ("none",)) or "first_order" in measured["strength"].numbers:
+            unknown = []
         unknown_groups = wrong == ["groups"] and not values["groups"]
-        return f"{path} behaves like {text}{single}" + (f"; {handling}" if handling and unknown_groups else "")
+        more = "; ".join([*unknown[:1], *([handling] if handling and unknown_groups else [])])
+        return f"{path} behaves like {text}{single}" + (f"; {more}" if more else "")
     # The claim's own options, such as a momentum, can change the update rule: another rule then
     # explains nothing.
     if not options and not _as_declared(declared["step_rule"], values["step_rule"]):
         rule = phrases.step(measured)
-        return f"{path} has the weight decay that is asked for, so it differs in its update: it takes {rule}"
-    reason = f"but {handling}" if handling else "so it differs in something else: a case that this claim tries"
-    return f"{path} has the weight decay that is asked for, {reason}"
+        return f"{path} decays as declared, and differs in its update: it takes {rule}"
+    if handling:
+        return f"{path} decays as declared, but {handling}"
+    return f"the fingerprint finds the decay of {path} as declared: the fault shows only in what this claim tries"
 
 
-def _measured(path: str, options: Mapping[str, Any], declared: Contract) -> tuple[Findings, list[str]]:
-    """Return the finding of every question, and the lines about handling that is not as declared."""
-    measured, unusual = findings(path, options), []
-    for question in QUESTIONS:
-        finding = measured[question.name]
-        if (
-            question.purpose == "handling"
-            and finding.values
-            and not meets(question.name, declared[question.name], finding.values)
-        ):
-            unusual.append(finding.text)
-    return measured, unusual
+def _handling(measured: Findings, unusual: list[str]) -> str:
+    """Return the text of the first unusual finding, and the names of the others."""
+    if not unusual:
+        return ""
+    first, *others = unusual
+    return measured[first].text + (f" (also not as declared: {', '.join(others)})" if others else "")
+
+
+def _unusual_handling(measured: Findings, declared: Contract) -> list[str]:
+    """Return the questions about handling whose answer is not as declared."""
+    handling = [question.name for question in QUESTIONS if question.purpose == "handling" and measured[question.name].values]
+    return [name for name in handling if not meets(name, declared[name], measured[name].values)]
 
 
 def _as_declared(declared: object, measured: tuple[str, ...]) -> bool:

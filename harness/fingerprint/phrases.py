@@ -21,6 +21,7 @@ class Answer(Protocol):
     def numbers(self) -> Mapping[str, float]: ...
 
 
+NEARLY_ADAM = "Adam's closed form"  # begins the finding on a rule that is Adam's but for a constant or its step number
 Answers = Mapping[str, Answer]  # by question; a question that was not asked is missing
 
 STEP = {
@@ -33,7 +34,7 @@ STEP = {
 }
 _COUPLING = {
     "decoupled": "decoupled weight decay",
-    "coupled_l2": "coupled L2 (weight_decay x w is added to the gradient, so the update rule rescales it)",
+    "coupled_l2": "coupled L2 (weight_decay x w is added to the gradient, so it passes through the update rule)",
     "inside_sign": "coupled L2 under a sign (decay turns steps and never lengthens them)",
     "through_norm": "weight decay through a norm (it joins the update before a trust ratio rescales both)",
     "none": "no weight decay at all: weight_decay changes nothing",
@@ -48,11 +49,16 @@ _SCALE = {
     "bias_corrected_lr": "times Adam's bias-corrected step size",
     "lr_squared": "times the squared learning rate",
 }
-_ORDER = {"before": "before the update", "after": "after the update", "proximal": "as a proximal step, divided by 1 + the decay"}
+_ORDER = {
+    "before": "before the update",
+    "after": "after the update",
+    "proximal": "after the update, as a division by 1 + the decay",
+}
 _STRENGTH = {"2": "of twice the strength", "0.5": "of half the strength", "-1": "with the wrong sign, so that weights grow"}
 _EXCEPTIONS = {
     ("groups", "constructor"): "but with the constructor's weight_decay in every group",
-    ("groups", "captured"): "but with the weight_decay of its first step, whatever its group says later",
+    ("groups", "first"): "but with the first group's weight_decay in every group",
+    ("groups", "captured"): "but a later change of a group's weight_decay has no effect",
     ("zero_gradient", "untouched"): "but not where the gradient is exactly zero",
     ("hidden_decay", "yes"): "and weight decay of its own even at weight_decay 0",
     ("weight_at_zero", "moves"): "but a weight of zero moves too",
@@ -63,7 +69,10 @@ def step(answers: Answers) -> str:
     """Return the update rule in words: 'Adam's step'."""
     if "step_rule" not in answers:
         return "steps"
-    return _phrase(answers["step_rule"].values, STEP, "steps of an unknown rule")
+    answer = answers["step_rule"]
+    if answer.values == ("other",) and answer.text.startswith(NEARLY_ADAM):
+        return f"{STEP['other']} ({answer.text})"
+    return _phrase(answer.values, STEP, "steps of an unknown rule")
 
 
 def decay(answers: Answers) -> str:
@@ -102,7 +111,7 @@ def _strength(answers: Answers) -> str:
         return "" if strength == "1" else " " + _STRENGTH.get(strength, f"of {strength} times the strength")
     # A decay such as exp(-x) is a constant factor to first order only. Its finding gives the form.
     acts_otherwise = "first_order" in answer.numbers and _values(answers, "coupling") == ("decoupled",)
-    return f" ({answer.text})" if acts_otherwise else ""
+    return f" ({reason(answer.text)})" if acts_otherwise else ""
 
 
 def _values(answers: Answers, question: str) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def draft(fingerprint: Fingerprint) -> str:
     rule = {name: measured[name][0] for name in RULE}
     role = role_of(rule)
     lines = [
-        f"# Draft of a contract for {fingerprint.path} (role: {role}). Each field has a question, a measurement and a value.",
+        f"# Draft of a contract for {fingerprint.path} (role: {role}). Above each field: its question, and what was measured.",
         "# Keep the values that you intend, correct the others, and commit this file.",
         "# A field without a line has its usual value.",
     ]
@@ -109,7 +109,10 @@ def _declarable(name: str, line: FingerprintLine | None) -> tuple[str, str]:
     is_number = isinstance(usual, float)
     faults = [value for value in line.values if value in FIELDS[name].faults or (is_number and not can_declare(name, value))]
     if faults:
-        return str(usual), f"Measured: {faults[0]}, a fault that no contract can declare. The test of this usual value will fail."
+        return (
+            str(usual),
+            f"Measured: {faults[0]}, a fault that no contract can declare. This test is red until the optimizer is corrected.",
+        )
     if set(line.values) & set(FIELDS[name].met_by):
         return str(usual), f"Measured: {line.text}"
     if FIELDS[name].values and not set(line.values) & set(FIELDS[name].values):

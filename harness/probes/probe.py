@@ -43,9 +43,9 @@ class Probe:
 
 
 def collect(experiments: Mapping[str | tuple[str, ...], Experiment]) -> dict[str, Measurement | Unmeasured]:
-    """Return the measurements of independent experiments, each of which gives the measure, or the measures, of its key.
+    """Return the measurements of all experiments. The key of an experiment is the measure that it gives, or a tuple of them.
 
-    The measures of an experiment that raises are Unmeasured: an optimizer that refuses one case is still measured in the others.
+    The measures of an experiment that raises are Unmeasured, and the others are still measured: an optimizer may refuse a case.
     """
     measured = dict[str, Measurement | Unmeasured]()
     for key, experiment in experiments.items():

@@ -14,7 +14,7 @@ from harness.verdicts.outcome import ClaimOutcome
 
 _CLAIM_STATUS_TEXTS = {
     "held": "held",
-    "refuted_as_documented": "refuted as documented",
+    "refuted_as_documented": "held where the source is wrong",
     "not_applicable": "not applicable",
     "expected_failure": "expected failures",
     "failed": "failed",
@@ -104,10 +104,16 @@ class Ledger:
         counts = self.counts()
         parts = [f"{counts[key]} {text}" for key, text in _CLAIM_STATUS_TEXTS.items() if counts[key] or key in ("held", "failed")]
         sentence = f"{counts['ran']} of {counts['expected']} claims ran: {', '.join(parts)}"
-        met = sum(check.met for check in self.field_checks)
-        sentence += f"; {met} of {len(self.field_checks)} fields of the contract met" if self.field_checks else ""
+        sentence += self._fields_in_words() if self.field_checks else ""
         goldens = [f"{count} {_GOLDEN_STATUS_TEXTS[status]}" for status, count in self.golden_counts().items() if count]
         return f"{sentence}; goldens: {', '.join(goldens)}" if goldens else sentence
+
+    def _fields_in_words(self) -> str:
+        """Return how many fields of the contract were met, and how many of them have no measured value."""
+        met = sum(check.met for check in self.field_checks)
+        unmeasured = sum(check.met and not check.measured for check in self.field_checks)
+        note = f" ({unmeasured} of them cannot be measured)" if unmeasured else ""
+        return f"; {met} of {len(self.field_checks)} fields of the contract met{note}"
 
 
 def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message: str) -> ClaimRecord:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from harness.reporting.ledger import ClaimRecord, Ledger
 from harness.verdicts.messages import number
 
-_VERDICTS = {"held": "held", "refuted_as_documented": "refuted, as known", "failed": "FAILED", "error": "ERROR"}
+_VERDICTS = {
+    "not_applicable": "not applicable",
+    "held": "held",
+    "refuted_as_documented": "held, source wrong",
+    "failed": "FAILED",
+    "error": "ERROR",
+}
 _RED = ("failed", "error")
 
 
@@ -24,7 +30,7 @@ def rows(lines: Sequence[ClaimRecord]) -> list[SummaryRow]:
     """Return the table: claim, verdict, measured value, margin, expectation. Failures come last, next to the prompt."""
     ordered = sorted(lines, key=lambda line: (line.status in _RED, line.scenario))
     width = max([len(line.id) for line in ordered] + [5])
-    header = f"{'claim':<{width}}  {'verdict':<17}  {'measured':>12}  {'margin':>10}  expected"
+    header = f"{'claim':<{width}}  {'verdict':<18}  {'measured':>12}  {'margin':>10}  expected"
     return [SummaryRow(header), *(SummaryRow(_row(line, width).rstrip(), line.status in _RED) for line in ordered)]
 
 
@@ -38,7 +44,8 @@ def summary(ledger: Ledger, *, left_out: Sequence[str], false_red: float, budget
     lines = [] if complete else [f"selected {len(ledger.selected)} of {len(ledger.expected)} claims"]
     lines += left_out
     lines += [golden.message for golden in ledger.goldens if golden.widened]
-    lines += [f"chance of a false red, all gated verdicts and goldens: {false_red:.1e} (declared: at most {budget:.0e})"]
+    chance = f"{false_red:.1e}" if false_red else "0"
+    lines += [f"chance that a right optimizer fails one of the selected tests: {chance} (limit: {budget:.0e})"]
     return [*lines, ledger.sentence()]
 
 
@@ -47,4 +54,4 @@ def _row(line: ClaimRecord, width: int) -> str:
     margin = f"{line.margin:.2g}" if line.margin is not None else "-"
     verdict = _VERDICTS.get(line.status, line.status)
     expectation = line.expected or line.message.removeprefix(f"{line.id}: ")
-    return f"{line.id:<{width}}  {verdict:<17}  {measured:>12}  {margin:>10}  {expectation}"
+    return f"{line.id:<{width}}  {verdict:<18}  {measured:>12}  {margin:>10}  {expectation}"

@@ -46,7 +46,7 @@ _OWN_RULE: Contract = {
     **dict.fromkeys(("element_wise", "scale_free", "update_depends_on_weight", "other_shapes"), UNSPECIFIED),
     **_NOT_ADAM,
 }
-# What an author who declares a value of a field has thereby declared about other fields.
+# Fields that get another usual value if a field has the given value.
 FOLLOWERS: Mapping[str, Mapping[str, Contract]] = {
     "coupling": {
         "coupled_l2": _INSIDE,
@@ -63,7 +63,7 @@ FOLLOWERS: Mapping[str, Mapping[str, Contract]] = {
     },
     "step_arguments": {"closure": {"grad_scaler": "refused"}},  # torch's GradScaler takes no closure
 }
-# Fields that a claim needs as its role promises them, unless its own `needs` say otherwise.
+# Every claim needs these fields as its role promises them; its own `needs` can change this.
 RULE_NEEDS = (*(name for name in RULE if name != "precision"), "idle_tensor", "first_step", "hidden_decay", "unseen_rows")
 IN_FLOAT32 = ("float32", "float32_settings")  # values of `precision` that need the tolerances of float32
 DEFAULT_DECAY = "default_weight_decay"
@@ -79,7 +79,7 @@ def load(path: Path, *, root: Path) -> Contract:
 def complete(declared: Contract, role: str) -> Contract:
     """Return all fields: the declared ones, those that follow from a declared value, and the others as `role` promises."""
     following = dict[str, Declared]()
-    for name, of_value in FOLLOWERS.items():  # the rule that follows from the coupling is followed in its turn
+    for name, of_value in FOLLOWERS.items():  # `coupling` stands first: it can set `step_rule`, which sets more fields
         following |= of_value.get(str({**following, **declared}.get(name)), {})
     return {**PROMISES[role], **following, **declared}
 

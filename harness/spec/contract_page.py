@@ -25,15 +25,16 @@ _FOLLOWERS = "\n".join(
 _HEAD = f"""# The contract
 
 A contract declares how an optimizer applies weight decay. The author of the optimizer writes it in a YAML file, with one line for
-each field, and commits the file. This is a complete contract for Lion, which differs from torch's AdamW in one field:
+each field that is not usual, and commits the file. This is a complete contract for Lion, which differs from torch's AdamW in one
+field:
 
 ```yaml
 step_rule: sign
 ```
 
-The option `--contract FILE` gives the file to the tests. The tests measure every field. A test is red if the measured value
-differs from the declared value. A claim is tested if the contract has the values that the claim needs. Any other claim is not
-applicable, and the report gives the reason.
+The option `--contract FILE` gives the file to the tests. The tests measure every field that is not `{UNSPECIFIED}`. A test is red
+if the measured value is neither the declared value nor one that the section of the field also accepts. A claim is tested if the
+contract has the values that the claim needs. Any other claim is not applicable, and the report gives the reason.
 
 **Start with a draft.** This command measures your optimizer and writes a draft:
 
@@ -43,14 +44,14 @@ python -m harness fingerprint MODULE:ATTRIBUTE --write-contract FILE
 
 The draft declares what your optimizer does now. Keep the values that you intend, and correct the others.
 
-**A field without a line** has its usual value, and this value is tested too. The usual value depends on the role of the
-optimizer:
+**A field without a line** has its usual value, and this value is tested too. It passes if another field shows why it cannot be
+measured (for example because the optimizer draws random numbers). The usual value depends on the role of the optimizer:
 
-| role | usual values | the optimizer has this role if the contract declares |
+| role | usual values | an optimizer has this role if |
 |---|---|---|
-| `sgd` | those of torch's SGD | `coupling: coupled_l2`, and `step_rule: sgd` or `step_rule: momentum` |
-| `coupled` | those of torch's Adam | `coupling: coupled_l2`, and no such `step_rule` |
-| `decoupled` | those of torch's AdamW | anything else, or if there is no contract |
+| `sgd` | such that torch's SGD passes | its contract declares `coupling: coupled_l2`, and `step_rule: sgd` or `momentum` |
+| `coupled` | such that torch's Adam passes | its contract declares `coupling: coupled_l2`, and no such `step_rule` |
+| `decoupled` | such that torch's AdamW passes | its contract declares anything else, or it has no contract |
 
 `--optimizer ROLE=MODULE:ATTRIBUTE` sets the role directly. Some values change the usual values of other fields:
 
@@ -60,8 +61,10 @@ optimizer:
 tested.
 
 **The formulas** on this page use these names: `w` is the weight, `g` is the gradient, `lr` is the learning rate of the step, `wd`
-is weight_decay, and `u` is the update that the same step subtracts without weight decay (for SGD, `u = lr * g`). A coordinate is
-one number of a weight tensor.
+is weight_decay, and `u` is the update that the same step subtracts without weight decay (for SGD, `u = lr * g`). `m` and `v` are
+the running means of `g` and `g^2` (`m_hat`, `v_hat`: with bias correction), `t` is the number of the step, and `lr_start`,
+`lr_previous` and `lr_max` are the first, the previous and the largest learning rate. A coordinate is one number of a weight
+tensor. The path of a weight is the sequence of its values over the steps.
 
 `python -m harness contract` prints this page, and prints it as JSON with `--json`.
 """
@@ -97,7 +100,10 @@ def _field(name: str, field: Field) -> str:
     if field.values:
         lines += _value_table("value", field.values)
     if field.met_by:
-        lines += ["", f"These measured values also meet the usual value: {', '.join(f'`{value}`' for value in field.met_by)}."]
+        lines += [
+            "",
+            f"If the usual value is declared, the test also accepts: {', '.join(f'`{value}`' for value in field.met_by)}.",
+        ]
     if field.faults:
         lines += ["", "Faults, which the measurement can find and a contract cannot declare:", ""]
         lines += _value_table("fault", field.faults)

@@ -70,7 +70,7 @@ def run_path(
 ) -> list[Tensor]:
     """Return the weight before every step and after the last. `lrs`, if given, has a learning rate per step, for all groups.
 
-    `first` is the number of the first step for the random draws; the steps of `gradient` and `lrs` count from 0.
+    Step i draws its random numbers with the seed `first + i`. `gradient` and `lrs` get i, from 0.
     """
     path = [weight.detach().clone()]
     for index in range(steps):

@@ -53,9 +53,10 @@ def check_field(role: str, name: str, subjects: Subjects) -> FieldCheck:
 
 
 def _cannot_be_answered(name: str, finding: Finding, subjects: Subjects) -> bool:
-    """Return True if a field of handling without a line has no value, for a reason that another field shows.
+    """Return True if an unmeasured field counts as met.
 
-    Such reasons are that there is no decay, that the optimizer draws random numbers, or that parameters depend on each other.
+    It is not one of the rule, the contract file has no line for it, and the experiment did not fail. The usual reasons, which
+    other fields show: there is no decay, the optimizer draws random numbers, or parameters depend on each other.
     """
     asked = name in RULE or name in subjects.contract_fields or FAILED in finding.text
     return not finding.values and not asked
@@ -65,17 +66,17 @@ def sentence(check: FieldCheck, subjects: Subjects) -> str:
     """Return the failure message of a field that is not met: the declared value, the measured one, and what the author can do."""
     path, measured = subjects.by_role[check.role], " or ".join(check.measured) or "no value"
     text = check.text if check.measured else reason(check.text)
-    message = f"contract, {check.field}: {_expected(check, subjects)}, but the measurement of {path} gives {measured}: {text}"
+    message = f"contract, {check.field}: {path} gives {measured}, {_expected(check, subjects)}: {text}"
     return "\n  ".join([message, *_hints(check, subjects)])
 
 
 def _expected(check: FieldCheck, subjects: Subjects) -> str:
     """Return where the expected value comes from: the contract's own line, or the usual value."""
     if check.field in subjects.contract_fields:
-        return f"{subjects.contract_file} declares {check.declared}"
+        return f"and {subjects.contract_file} declares {check.declared}"
     if subjects.contract_file:
-        return f"{subjects.contract_file} has no line for this field, so the usual value {check.declared} is assumed"
-    return f"without a contract, the role {check.role} promises {check.declared}"
+        return f"expected the usual value {check.declared}, because {subjects.contract_file} has no line for this field"
+    return f"expected {check.declared}, which the role {check.role} promises without a contract"
 
 
 def _hints(check: FieldCheck, subjects: Subjects) -> list[str]:
@@ -90,9 +91,10 @@ def _hints(check: FieldCheck, subjects: Subjects) -> list[str]:
         intention = "if this is intended"
     elif _is_fault(check):
         return [f"a contract cannot declare {measured}: it is a fault, so correct the optimizer"]
+    elif check.measured:
+        intention = f"the contract has no word for {measured}: correct the optimizer, or, to leave the field untested"
     else:
-        cannot = f"a contract cannot declare {measured}, which is usually a fault; " if measured else ""
-        intention = f"{cannot}to promise nothing about this field"
+        intention = "no value could be measured; if no value of this field describes the optimizer, leave the field untested"
     if check.field in subjects.contract_fields:
         place = f"change its line in {subjects.contract_file} to"
     else:

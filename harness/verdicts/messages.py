@@ -10,13 +10,18 @@ from harness.spec.scenario import Claim
 from harness.verdicts.judge import Verdict
 from harness.verdicts.outcome import ClaimOutcome
 
+LONGEST_HEADLINE = 200  # characters
+
 
 def headline(outcome: ClaimOutcome, behaviours: Sequence[str] = ()) -> str:
     """Return the first line of a red claim's message: the claim, the optimizer's behaviour, and the numbers."""
-    behaviour = f"{behaviours[0]}; " if behaviours else ""
     if outcome.failure:
         return f"{outcome.claim.id}: {outcome.failure}"
-    return f"{outcome.claim.id}: {behaviour}{sentence(outcome.deciding)}" if outcome.deciding else outcome.claim.id
+    parts = [*behaviours[:1], *([sentence(outcome.deciding)] if outcome.deciding else [])]
+    line = f"{outcome.claim.id}: {'; '.join(parts)}" if parts else outcome.claim.id
+    if len(line) > LONGEST_HEADLINE and behaviours:  # the numbers stand in the lines below it
+        line = f"{outcome.claim.id}: {behaviours[0]}"
+    return line if len(line) <= LONGEST_HEADLINE else line[: LONGEST_HEADLINE - 3] + "..."
 
 
 def swap_not_tested(claim: Claim, failure: str) -> str:
@@ -66,7 +71,7 @@ def details(outcome: ClaimOutcome, *, file: str, behaviours: Sequence[str], reru
         f"  established  {claim.established}{': ' + (claim.when or claim.instead) if claim.when or claim.instead else ''}",
     ]
     lines += [f"  measured     {'ok ' if verdict.holds else 'NO '} {_shown(verdict)}" for verdict in outcome.verdicts]
-    lines += [f"  instead      {behaviour}" for behaviour in behaviours]
+    lines += [f"  optimizer    {behaviour}" for behaviour in behaviours]
     lines += [f"  source       {item.source}, {item.section} {item.catalogue}".rstrip() for item in claim.sources]
     return "\n".join([*lines, f"  scenario     {file}", f"  run again    {rerun}"])
 

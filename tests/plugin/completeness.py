@@ -148,29 +148,29 @@ def problems(
     with_reason = [nodeid for nodeid, test in skipped.items() if test.recorded_reason]
     of_claims = tuple(RESULT_PROPERTY)
     return [
-        *_line("is required but was not collected", collected.missing_tests),
-        *_line("was skipped during collection", _with_reasons(collected.skipped_files)),
-        *_line("has the same golden file as another test", collected.shared_goldens),
-        *_line("was removed from the run, but not by a pytest option (a conftest hook or a plugin?)", collected.dropped_tests),
-        *_line("was selected but did not run", [nodeid for nodeid in collected.selected if nodeid not in endings]),
+        *_line("tests that are required and were not collected", collected.missing_tests),
+        *_line("files that were skipped during collection", _with_reasons(collected.skipped_files)),
+        *_line("tests with the golden file of another test", collected.shared_goldens),
+        *_line("tests that were removed, but not by a pytest option (a conftest hook or a plugin?)", collected.dropped_tests),
+        *_line("tests that were selected and did not run", [nodeid for nodeid in collected.selected if nodeid not in endings]),
         *_line(
-            "was skipped without a reason given to skip_with_reason",
+            "tests that were skipped without a recorded reason (use tests.plugin.completeness.skip_with_reason)",
             _with_reasons({nodeid: test.reason for nodeid, test in skipped.items() if not test.recorded_reason}),
         ),
         *_line(
-            "is marked xfail, but expected failures belong in the file of --expected-failures",
+            "tests that are marked xfail (expected failures belong in the file of --expected-failures)",
             _with_reasons({nodeid: test.reason for nodeid, test in ended.items() if test.expected_to_fail}),
         ),
         *_line(
-            "passed without recording a result",
+            "tests that passed without recording a result",
             [nodeid for nodeid, test in passed.items() if not _recorded_a_result(nodeid, test)],
         ),
         *_line(
-            "was reported as passed although the test recorded a failing result",
+            "tests that were reported as passed and recorded a failing result",
             [nodeid for nodeid, test in passed.items() if _recorded_a_failure(test, expected)],
         ),
         *_line(
-            "was skipped as not applicable, but every test of tests/claims applies to the shipped optimizers",
+            "tests that were skipped as not applicable, although every test of tests/claims applies to the shipped optimizers",
             [nodeid for nodeid in with_reason if shipped and short_id(nodeid).startswith(of_claims)],
         ),
     ]

@@ -30,7 +30,7 @@ from tests.plugin.selection import Selection, case_of, golden_of
 
 
 class Reporter:
-    """pytest hooks that select, count and report. A fixture of the process that runs the tests sets `session`."""
+    """pytest hooks that select, count and report. The fixture `session` sets `session`; it stays None in the xdist controller."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config, self.setup = config, config.stash[SETUP]
@@ -130,7 +130,7 @@ class Reporter:
         exit_code = session.exitstatus
         yield
         if exit_code == pytest.ExitCode.TESTS_FAILED:
-            # Another plugin may have set it back to the exit code that the hook was called with.
+            # Hooks of other plugins run at `yield` and may reset the exit code.
             session.exitstatus = exit_code
 
     @pytest.hookimpl(optionalhook=True)
@@ -148,7 +148,7 @@ class Reporter:
         """Set the exit code, extend the manifests after a recording, and write results.json."""
         self.stopped = bool(session.shouldfail) or session.exitstatus == pytest.ExitCode.INTERRUPTED
         ledger, green = self._ledger(), session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if green and (ledger.missing or self._vanished() or self._faults()):
+        if green and (ledger.missing or self._manifest_faults() or self._faults()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         shipped = self.setup.golden == ROOT / "golden" and not self.setup.subjects.under_test
         if self._recording and shipped and session.exitstatus == pytest.ExitCode.OK:
@@ -195,7 +195,7 @@ class Reporter:
         """Print the table of claims, the subject's output and the counts; without claims and goldens, the manifest's faults."""
         ledger = self._ledger()
         if not (self.claims or self.goldens or self.selection["selected"] or self.selection["not_applicable"]):
-            for line in self._vanished():
+            for line in self._manifest_faults():
                 terminalreporter.write_line(line, bold=True)
             return
         terminalreporter.section("claims about weight decay")
@@ -219,15 +219,15 @@ class Reporter:
             lines.append(f"{count} do not involve the role {roles}: not selected")
         folder = self.setup.golden / self.setup.subjects.golden_subfolder
         if self.selection["unrecorded"]:
-            lines.append(f"goldens: not applicable, {folder} does not exist; record them with --snapshot-update")
+            lines.append("goldens: not applicable, none are recorded for this optimizer (README, step 6)")
         if self.selection["long"]:
-            lines.append(f"marked long, so run only with --long: {', '.join(self.selection['long'])}")
+            lines.append(f"left out because they are marked long (add --long): {', '.join(self.selection['long'])}")
         lines += [record.message for record in self.goldens.values() if "not recorded yet" in record.message]
         lines += manifest_check.files_without_scenario(folder) if folder != ROOT / "golden" / "default" else []
-        return lines + self._vanished()
+        return lines + self._manifest_faults()
 
-    def _vanished(self) -> list[str]:
-        """Return the lines of `manifest_check.vanished` for this run."""
+    def _manifest_faults(self) -> list[str]:
+        """Return the faults of the manifests for this session."""
         return manifest_check.manifest_faults(whole=self.selection["whole"] and not self._recording, recording=self._recording)
 
     def _ledger(self) -> Ledger:

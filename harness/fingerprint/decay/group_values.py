@@ -8,7 +8,8 @@ the constructor, must change the weights or must leave them unchanged.
     captured       a group's value counts, and a later change has no effect       DecayCaptured
     constructor    a group's value has no effect, the constructor's counts        DefaultDecayForAllGroups
     (none)         no value has an effect                                         DecayForgotten
-    (none)         a mixture, such as the first group's value for all groups      FirstGroupForAll
+    first          the first group's value counts for all groups                  FirstGroupForAll
+    (none)         a mixture, such as the last group's value for all groups       LastGroupForAll in the self-test
     (none)         the optimizer has fewer or more groups than it was given       GroupsFlattened
 
 The examples without a package are classes of `tests.mutants`.
@@ -72,14 +73,21 @@ def _ask(runner: SubjectRunner) -> Finding:
     if constructor_effect and not numbers["own_value"] and not _gap(mixed, neither, 0):
         return Finding(("constructor",), "a group's own weight_decay has no effect; the constructor's is used", numbers)
     if not numbers["own_value"] or constructor_effect:
+        exchanged = _run(runner, on, (off, on))
+        if not _gap(mixed, both, 1) and not _gap(exchanged, neither, 1) and not constructor_effect:
+            return Finding(("first",), "the first group's weight_decay is used for every group", numbers)
         return Finding(
             (), "unknown: the optimizer uses neither each group's own weight_decay nor the constructor's alone", numbers
         )
+    if not _gap(mixed, neither, 0):
+        return Finding((), "unknown: the last group's weight_decay is used for every group", numbers)
     if not numbers["change"]:
         return Finding(("captured",), f"a change of a group's weight_decay after {CHANGED_AT} steps has no effect", numbers)
     effect = numbers["own_value"]
     return Finding(
-        ("own",), f"each group's own is used, also after a change (0 instead of {on:g} changes w by {effect:.2g})", numbers
+        ("own",),
+        f"each group's own is used, also after a change (a group's 0 instead of {on:g} changes a weight by up to {effect:.2g})",
+        numbers,
     )
 
 

@@ -14,7 +14,7 @@ from harness.fingerprint.question import Question
 WHERE = {
     "before": "to the weight before the update",
     "after": "to the updated weight",
-    "proximal": "to the updated weight, as a division by 1 + scale x weight_decay",
+    "proximal": "to the updated weight, which is divided by 1 + scale x weight_decay",
     "inside": "in the update itself",
 }
 
@@ -34,8 +34,7 @@ def _ask_order(runner: SubjectRunner) -> Finding:
         return Finding(("inside",), "weight decay is part of the update")
     order = scale.fitting_orders(runner)
     text = " or ".join(WHERE[word] for word in order) + (", with the same result here" if len(order) > 1 else "")
-    fit = scale.fit_scale(runner)
-    return Finding(order, f"weight decay is applied {text}" + (f"; {fit.form.text}" if fit and fit.form.text else ""))
+    return Finding(order, f"weight decay is applied {text}")
 
 
 def _ask_mask(runner: SubjectRunner) -> Finding:
@@ -48,7 +47,9 @@ def _ask_mask(runner: SubjectRunner) -> Finding:
     share = {"decaying": moved / total}
     if all(bool((step.moved | (step.gradient == 0) | (step.weight == 0)).all()) for step in steps):
         coordinates = "all coordinates" if moved == total else "all coordinates with a gradient"
-        return Finding(("none",), f"{coordinates} decay ({moved} of {total}, counted in {len(steps)} steps of one tensor)", share)
+        return Finding(
+            ("none",), f"{coordinates} decay ({moved} of {total}, counted in {len(steps)} pairs of step and tensor)", share
+        )
     if all(bool((step.moved == _cautious_mask(step)).all()) for step in steps):
         return Finding(("cautious",), f"{moved} of {total} coordinates decay: those that the update moves toward zero", share)
     if not any(bool((step.moved & _cautious_mask(step)).any()) for step in steps):
@@ -57,9 +58,7 @@ def _ask_mask(runner: SubjectRunner) -> Finding:
             f"unknown: {moved} of {total} coordinates decay: those that the update moves away from zero (cautious inverted)",
             share,
         )
-    return Finding(
-        (), f"unknown: {moved} of {total} coordinates decay; neither the update nor zero gradients explain which", share
-    )
+    return Finding((), f"unknown: {moved} of {total} coordinates decay, and none of the known masks selects these", share)
 
 
 def _mask_unless_decoupled(rule: DecayRule) -> Finding:
@@ -67,7 +66,8 @@ def _mask_unless_decoupled(rule: DecayRule) -> Finding:
     if rule.coupling == ("none",):
         return Finding((), "unknown: there is no weight decay")
     if rule.added is None:
-        return Finding((), "unknown: for this coupling the decay of a single coordinate cannot be measured")
+        known = "behind a norm the decay of a single coordinate cannot be measured"
+        return Finding((), f"unknown: {known if rule.coupling else 'weight decay has no known form'}")
     return Finding(("none",), "weight decay is added to the gradient of every coordinate")
 
 

@@ -9,6 +9,7 @@
     inside_sign             each step is lr long, or 0, in every coordinate, with decay too     LionDecayInsideSign
     through_norm            a step's decay is a mix of w, update and gradient, rescaled         harness.optimizers:Lamb
     (unknown)               a share of w, but the update holds the decay of earlier steps       SgdDecayBuffer
+    (unknown)               added to the gradient, and taken from the weight too                L2AndDecoupled in its self-test
     (unknown)               any other, such as the same length for every weight (L1)            SignDecay
 
 The examples without a package are classes of `tests.mutants`.
@@ -68,8 +69,27 @@ class DecayRule:
 def decay_rule(runner: SubjectRunner) -> DecayRule:
     """Return the decay rule of the runner's optimizer on the default sequence."""
     rule = infer_rule(runner, default_sequence(runner))
-    proportional = runner.first_value("update_depends_on_weight") == "proportional"
-    return _order_below_floor(runner, rule) if rule.order == ("after",) and proportional else rule
+    depends = runner.first_value("update_depends_on_weight")
+    if rule.order != ("after",) or depends not in ("proportional", "yes"):
+        return rule
+    if depends == "proportional":
+        return _order_below_floor(runner, rule)
+    return replace(rule, order=("before", "after")) if _fits_before(runner, rule) else rule
+
+
+def _fits_before(runner: SubjectRunner, rule: DecayRule) -> bool:
+    """Return True if each step is also that of an optimizer that decays first and then updates the decayed weight.
+
+    If the length of the update goes with the weight, as under a trust ratio, both orders give the same weights.
+    """
+    run = rule.replayed_run
+    kept = torch.ones(len(run.decayed), len(run.sequence.lrs), dtype=torch.float64)
+    for share in rule.shares:
+        kept[share.tensor, share.number] -= share.taken
+    placed = [path[:-1] * factors[:, None, None] for path, factors in zip(run.decayed, kept, strict=True)]
+    paths = run.sequence.run(runner, 0.0, placed=placed)
+    gaps = [path[1:] - decayed[1:] for path, decayed in zip(paths, run.decayed, strict=True)]
+    return max(float(gap.abs().max()) for gap in gaps) <= run.tolerance
 
 
 def _order_below_floor(runner: SubjectRunner, rule: DecayRule) -> DecayRule:
@@ -104,6 +124,8 @@ def infer_rule(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
         order = (*(("inside",) if coupling and coupling[0] != "decoupled" else ()), *order)
     first_shares = next(iter(shares.values()), ())
     text = _describe(run, coupling, first_shares, order, added)
+    if not coupling and not first_shares and _decays_twice(runner, run):
+        text = "unknown: coupled L2 and decoupled at once: weight_decay x w is added to the gradient, and taken from w too"
     return DecayRule(
         run,
         coupling,
@@ -295,11 +317,37 @@ def _describe(
     base = "the updated w" if order and order[0] == "after" else "w"
     if coupling:
         misfit = max(share.residual for share in shares)
-        taken = f"{_range(shares)} x {base} and nothing else (residual {misfit:.0e} of it)"
-        return f"decoupled: {_when(shares, steps)} weight decay subtracts {taken}"
+        if all(share.taken <= 0 for share in shares):
+            return f"decoupled: {_when(shares, steps)} weight decay adds {_range(shares, -1)} x {base}, so that weights grow"
+        taken = f"{_range(shares)} of each decaying {base.removeprefix('the ')}"
+        return f"decoupled: {_when(shares, steps)} weight decay takes {taken}, and the update holds no decay (gap {misfit:.0e})"
     if shares:
         return f"unknown: weight decay subtracts {_range(shares)} x {base}, but the update contains the decay of earlier steps"
     return _describe_unknown(run)
+
+
+def _decays_twice(runner: SubjectRunner, run: ReplayedRun) -> bool:
+    """Return True if weight decay is added to the gradient and taken from the weight too, before the update or after it."""
+    sequence = run.sequence
+
+    def paths(*, decayed_pull: bool) -> list[Tensor]:
+        def gradients(step: int, weights: Sequence[Tensor]) -> list[Tensor]:
+            given = []
+            for weight, gradient in zip(weights, sequence.gradients[step], strict=True):
+                pull = sequence.weight_decay * weight.clone()
+                weight.mul_(1 - sequence.lrs[step] * sequence.weight_decay)
+                pull = sequence.weight_decay * weight if decayed_pull else pull
+                given.append(sign * (gradient.to(runner.dtype) + pull))
+            return given
+
+        return runner.run(sequence.starts, gradients, lrs=sequence.lrs, weight_decay=0.0)
+
+    sign = -1 if runner.options.get("maximize") else 1
+    return any(
+        max(float((path - decayed).abs().max()) for path, decayed in zip(paths(decayed_pull=flag), run.decayed, strict=True))
+        <= run.tolerance
+        for flag in (False, True)
+    )
 
 
 def _when(shares: tuple[DecayFraction, ...], steps: int) -> str:
@@ -308,9 +356,9 @@ def _when(shares: tuple[DecayFraction, ...], steps: int) -> str:
     return f"from step {start + 1} of {steps} on" if start else f"in each of {steps} steps"
 
 
-def _range(shares: tuple[DecayFraction, ...]) -> str:
+def _range(shares: tuple[DecayFraction, ...], sign: int = 1) -> str:
     """Return the smallest and the largest fraction from the first decaying step on, or one number if they agree."""
-    taken = [share.taken for share in shares if share.number >= first_decaying_step(shares)]
+    taken = [sign * share.taken for share in shares if share.number >= first_decaying_step(shares)]
     low, high = min(taken), max(taken)
     return f"{low:.4g}" if math.isclose(low, high, rel_tol=1e-6) else f"{low:.4g} to {high:.4g}"
 

@@ -26,6 +26,7 @@ The examples without a package are classes of `tests.mutants`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,20 +54,24 @@ ROUNDED_RATE = 8 * float(torch.finfo(torch.float32).eps)
 
 @dataclass(frozen=True)
 class Form:
-    """Function that gives a share of the weight from x = scale x weight_decay; `undo` is its inverse, x from the share."""
+    """Function that gives a share of the weight from x = k x scale x weight_decay; `undo` is its inverse, x from the share.
+
+    `text` has the places `w` (the weight, or the updated weight) and `x`. `usual`: the share is x itself, or x as an implicit
+    step has it, so that k is the strength.
+    """
 
     text: str
     undo: Callable[[float], float]
-    times: float = 1.0
+    usual: bool = False
 
 
-PLAIN = Form("", lambda share: share)
-PROXIMAL = Form("", lambda share: share / (1 - share))
+PLAIN = Form("{w} loses {x} of itself", lambda share: share, usual=True)
+PROXIMAL = Form("{w} is divided by 1 + {x}", lambda share: share / (1 - share), usual=True)
 FORMS = {
     "plain": PLAIN,
-    "twice": Form("w is multiplied by (1 - x)^2 instead of 1 - x", lambda share: 1 - math.sqrt(1 - share), times=2.0),
-    "exponential": Form("w is multiplied by exp(-x) instead of 1 - x", lambda share: -math.log(1 - share)),
-    "divided": Form("w is multiplied by 1/(1 + x) instead of 1 - x", PROXIMAL.undo),
+    "twice": Form("{w} is multiplied by (1 - {x})^2: the decay is applied twice", lambda share: 1 - math.sqrt(1 - share)),
+    "exponential": Form("{w} is multiplied by exp(-{x})", lambda share: -math.log(1 - share)),
+    "divided": Form("{w} is divided by 1 + {x}", PROXIMAL.undo),
 }
 
 
@@ -132,11 +137,14 @@ SCALES: tuple[Scale, ...] = (
 
 @dataclass(frozen=True)
 class ScaleFit:
-    """The scale and form that leave one factor, that factor for each tensor, and its relative spread over the steps."""
+    """The scale and form that leave one factor, that factor for each tensor, and its relative spread over the steps.
+
+    `after`: the share is one of the updated weight.
+    """
 
     scale: Scale
     form: Form
-    proximal: bool
+    after: bool
     strengths: tuple[float, ...]
     spread: float
 
@@ -192,7 +200,7 @@ def fit_scale(runner: SubjectRunner) -> ScaleFit | None:
         for scale in SCALES:
             fit = _fit(shares, form, scale, betas)
             if fit and fit[1] <= max(math.sqrt(runner.eps), ROUNDED_RATE):
-                return ScaleFit(scale, form, form is PROXIMAL, *fit)
+                return ScaleFit(scale, form, after, *fit)
     return None
 
 
@@ -219,9 +227,14 @@ def _betas(runner: SubjectRunner) -> Betas:
 
 
 def fitting_orders(runner: SubjectRunner) -> tuple[str, ...]:
-    """Return the orders that fit. `after` and `proximal` differ only in how the share depends on the scale."""
-    fit = fit_scale(runner)
-    return tuple("proximal" if word == "after" and fit and fit.proximal else word for word in decay_rule(runner).order)
+    """Return the orders that fit.
+
+    `after` and `proximal` differ only in how the share depends on the scale, so both fit if no scale is known.
+    """
+    fit, order = fit_scale(runner), decay_rule(runner).order
+    if order[-1:] != ("after",) or (fit and fit.form is not PROXIMAL):
+        return order
+    return (*order[:-1], *(("proximal",) if fit else ("after", "proximal")))
 
 
 def _ask_scale(runner: SubjectRunner) -> Finding:
@@ -230,7 +243,7 @@ def _ask_scale(runner: SubjectRunner) -> Finding:
     words = (*inside, *((fit.scale.word,) if fit and fit.scale.word else ()))
     if fit and not inside:
         count = len(measured_shares(runner))
-        text = f"a constant x {_named(fit.scale)} x w fits the decay in all {count} measurements (spread {fit.spread:.0e})"
+        text = f"in all {count} steps {_text(fit, 'k')} (k constant to {fit.spread:.0e})"
         return Finding(words, text if words else f"the contract has no word for this scale: {text}", {"spread": fit.spread})
     if words:
         return Finding(
@@ -240,8 +253,27 @@ def _ask_scale(runner: SubjectRunner) -> Finding:
         return Finding(
             (), "unknown: " + ("there is no weight decay" if rule.coupling == ("none",) else "weight decay has no known form")
         )
+    rhythm = _rhythm(rule)
+    if rhythm:
+        return Finding((), f"unknown: {rhythm}")
     shares = [share.taken for share in rule.shares]
     return Finding((), f"unknown: weight decay subtracts {min(shares):.4g} to {max(shares):.4g} x w, which fits no known scale")
+
+
+def _rhythm(rule: DecayRule) -> str:
+    """Return in words that weight decay acts in every k-th step only; empty if it acts in another way."""
+    sequence = rule.replayed_run.sequence
+    acting = [share for share in rule.shares if share.taken and share.tensor == rule.shares[0].tensor]
+    numbers = [share.number for share in acting]
+    gaps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
+    if len(gaps) != 1 or gaps == {1}:
+        return ""
+    (every,) = gaps
+    factors = [share.taken / (sequence.lrs[share.number] * sequence.weight_decay) for share in acting]
+    low, high = min(factors), max(factors)
+    strength = f"{low:.4g}" if math.isclose(low, high, rel_tol=1e-6) else f"{low:.4g} to {high:.4g}"
+    ordinal = {2: "2nd", 3: "3rd"}.get(every, f"{every}th")
+    return f"weight decay acts in every {ordinal} step only, and there takes {strength} x lr x weight_decay of w"
 
 
 def _named(scale: Scale) -> str:
@@ -256,22 +288,20 @@ def _ask_strength(runner: SubjectRunner) -> Finding:
         return Finding((), "unknown: there is no weight decay")
     if not fit:
         return Finding((), "unknown: no constant factor fits the decay")
-    factor = fit.form.times * fit.strengths[0]
-    if any(
-        not math.isclose(fit.form.times * strength, factor, rel_tol=max(math.sqrt(runner.eps), ROUNDED_RATE))
-        for strength in fit.strengths
-    ):
+    factor = fit.strengths[0]
+    if any(not math.isclose(strength, factor, rel_tol=max(math.sqrt(runner.eps), ROUNDED_RATE)) for strength in fit.strengths):
         shown = ", ".join(f"{strength:.4g}" for strength in fit.strengths)
         return Finding((), f"unknown: the factor differs between tensors ({shown})", {"smallest": min(fit.strengths)})
-    if fit.form in (FORMS["exponential"], FORMS["divided"]):
-        return Finding(
-            (), f"{fit.form.text}, with x = {_named(fit.scale)}; no constant factor gives this", {"first_order": factor}
-        )
-    return _strength(
-        factor,
-        f"the decay is {factor:.6g} x {_named(fit.scale)} x w"
-        + (f"; {fit.form.text}, with x = {_named(fit.scale)}" if fit.form.text else ""),
-    )
+    text = _text(fit, "" if math.isclose(factor, 1.0, rel_tol=ROUNDED_RATE) else f"{factor:.6g}")
+    if not fit.form.usual:
+        return Finding((), f"unknown: {text}", {"first_order": factor})
+    return _strength(factor, text)
+
+
+def _text(fit: ScaleFit, factor: str) -> str:
+    """Return in words what a step does to the weight; `factor` stands before scale x weight_decay."""
+    x = " x ".join([*([factor] if factor else []), _named(fit.scale)])
+    return fit.form.text.format(w="the updated w" if fit.after else "w", x=x)
 
 
 def _strength(factor: float, text: str) -> Finding:

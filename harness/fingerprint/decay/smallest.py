@@ -118,9 +118,13 @@ def _ask_smallest(runner: SubjectRunner) -> Finding:
     if "" in words and any(words):
         return Finding(("never",), "; ".join(parts), numbers)
     text = "; ".join(parts)
-    text = f"lr x weight_decay moves {text}" if set(words) <= {"rounded", "accumulates"} and words else text
+    text = (
+        f"weights from 1 to 2 move from this lr x weight_decay on: {text}"
+        if set(words) <= {"rounded", "accumulates"} and words
+        else text
+    )
     if words == ["rescaled", "rescaled"]:
-        text = "float32 and bfloat16 weights move at any lr x weight_decay: the update rule rescales it"
+        text = "float32 and bfloat16 weights move even at an lr x weight_decay far below their rounding"
     return Finding(tuple(dict.fromkeys(word for word in words if word)), text, numbers)
 
 
@@ -133,7 +137,7 @@ def _part(name: str, thresholds: dict[str, float], word: str) -> str:
     if word == "stochastic":
         return f"{name} moves by chance (seen from {thresholds['any']:.2g} on)"
     later = ", less adds up" if word == "accumulates" else ""
-    return f"{name} from {thresholds['any']:.2g} on (all from {thresholds['all']:.2g}){later}"
+    return f"{name} {thresholds['any']:.2g} (all: {thresholds['all']:.2g}){later}"
 
 
 def _ask_default(runner: SubjectRunner) -> Finding:

@@ -62,7 +62,9 @@ def none_gradient(runner: SubjectRunner) -> Finding:
         return Finding(
             ("moves",), f"a parameter without gradient moves, also without weight decay, by {moved:.2g} of it ({which})", numbers
         )
-    return Finding(("decays",), f"a parameter without gradient decays, by {moved:.2g} of it in a few steps ({which})", numbers)
+    return Finding(
+        ("decays",), f"a parameter without gradient decays, by {moved:.2g} of it in {2 * STEPS} steps ({which})", numbers
+    )
 
 
 def unseen_rows(runner: SubjectRunner) -> Finding:
@@ -79,7 +81,9 @@ def unseen_rows(runner: SubjectRunner) -> Finding:
         )
     if float(remaining.max()) >= 1:
         return Finding(
-            ("moves",), f"weight decay makes a row grow whose gradient is always zero, to {remaining.max():.3g} of it", numbers
+            ("moves",),
+            f"weight decay makes a row grow to {remaining.max():.3g} times its size; its gradient is always zero",
+            numbers,
         )
     share = 1 - float(remaining.median()) ** (1 / STEPS)
     return Finding(
@@ -147,7 +151,7 @@ def _nan_finding(runner: SubjectRunner, plain: Sequence[Tracked], with_nan: Sequ
         return Finding(("isolated",), "a NaN gradient leaves the other parameters' paths as they are", {"gap": distance})
     if all(bool(after[NAN_STEP].equal(after[NAN_STEP + 1])) for _, after in others):
         return Finding(("skips_step",), "a NaN gradient in one parameter stops the step for all", {"gap": distance})
-    end = f"end {distance:.2g} away" if math.isfinite(distance) else "become NaN"
+    end = f"are up to {distance:.2g} of the largest weight away" if math.isfinite(distance) else "become NaN"
     return Finding(
         ("spreads",), f"a NaN gradient reaches other parameters, which {end}", {"gap": min(distance, INFINITE_DISTANCE)}
     )

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.fingerprint.decay.rule import decay_rule
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.self_comparison import (
     CHANCE,
@@ -103,7 +105,24 @@ def _finding(runner: SubjectRunner, distances: Mapping[str, float], refused: Seq
         return Finding(("agree_in_single",), f"same weights as by the for-loop, to float32 rounding: {shown}", distances)
     if is_stochastic(runner):
         return Finding((), f"not known, because {CHANCE}: {shown}", distances)
-    return Finding(("differs",), f"other weights than by the for-loop after {STEPS} steps: {shown}", distances)
+    flag = max(distances, key=lambda name: distances[name])
+    return Finding(("differs",), f"other weights than by the for-loop: {shown}{_decay_under(runner, flag)}", distances)
+
+
+def _decay_under(runner: SubjectRunner, flag: str) -> str:
+    """Return in words what the decay is with the option that takes another path; empty if it is the same as without it."""
+    with contextlib.suppress(Exception):  # the option may refuse the experiment, and the paths differ in any case
+        usual = decay_rule(runner)
+        other = decay_rule(SubjectRunner(runner.path, {**runner.options, flag: True}, runner.dtype))
+        if other.coupling != usual.coupling:
+            return f" (decay under {flag}: {' or '.join(other.coupling) or 'of no known form'})"
+        pairs = zip(other.shares, usual.shares, strict=True)
+        ratios = [share.taken / before.taken for share, before in pairs if before.taken]
+        if ratios and max(abs(ratio - 1) for ratio in ratios) > math.sqrt(runner.eps):
+            low, high = min(ratios), max(ratios)
+            times = f"{low:.3g}" if math.isclose(low, high, rel_tol=1e-6) else f"{low:.3g} to {high:.3g}"
+            return f" (decay under {flag}: {times} times as strong)"
+    return ""
 
 
 def _distance_text(distance: float) -> str:

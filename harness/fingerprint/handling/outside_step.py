@@ -5,12 +5,13 @@ answer is the first of these that changes one:
 
     answer         call                                                      example
     construction   the constructor, or add_param_group                       a decay at construction
-    checkpoint     state_dict(), before the first step too, or loading it    a state dict that takes a step to make its state
-    zero_grad      zero_grad(), in both modes                                a step that is left for the next zero_grad
+    checkpoint     state_dict() before the first step, or after some steps   a state dict that takes a step to make its state
+                   state_dict() and load_state_dict()
+    zero_grad      zero_grad(), with set_to_none=False and set_to_none=True  a step that is left for the next zero_grad
     modes          train() and eval(), where the optimizer has them          schedule-free optimizers
     never          none of them
 
-A call that the optimizer refuses or does not have changes nothing.
+A method that does not exist changes nothing. An exception is ignored, but a weight that changed before it still counts.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _nothing() -> None:
 
 
 def _moved_by(call: Callable[[], Any], tracked: Sequence[Tracked]) -> bool:
-    """Make a call, and return True if it changed a weight. A call that raises counts as one that is not there."""
+    """Make a call, and return True if it changed a weight. An exception of the call is ignored."""
     before = [one.weight.detach().clone() for one in tracked]
     with contextlib.suppress(Exception):
         call()
@@ -71,7 +72,7 @@ def _moved_by(call: Callable[[], Any], tracked: Sequence[Tracked]) -> bool:
 
 
 def _changed(tracked: Sequence[Tracked]) -> bool:
-    """Return True if a weight is not where its path ends."""
+    """Return True if a weight differs from its last recorded value."""
     return any(not _same(one.weight, one.path[-1]) for one in tracked)
 
 

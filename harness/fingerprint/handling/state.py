@@ -168,11 +168,15 @@ def _continued(runner: SubjectRunner, continued: Sequence[Tracked], usual: Seque
     if distance <= tolerance(runner):
         return Finding(("to_rounding",), f"{what} takes the same path to {distance:.1e}", numbers)
     if distance <= tolerance(runner) * FLOAT32_EPS / runner.eps:
-        return Finding(("to_single_rounding",), f"{what} ends {distance:.1e} away, as if cast to float32 once", numbers)
+        return Finding(
+            ("to_single_rounding",),
+            f"{what} is up to {distance:.1e} of the largest weight away, as if cast to float32 once",
+            numbers,
+        )
     if is_stochastic(runner):
         return Finding((), f"{what}: not known, because {CHANCE}", numbers)
     return Finding(
-        ("differs",), f"{what} ends {distance:.2g} of the largest weight away from the run that was not stopped", numbers
+        ("differs",), f"{what} is up to {distance:.2g} of the largest weight away from the run that was not stopped", numbers
     )
 
 
@@ -248,7 +252,9 @@ def _finding_on_value(runner: SubjectRunner, name: str, paths: Resumed) -> Findi
     )
     numbers = {"effect": effect, "first": first, "all": whole}
     if effect <= SMALLEST_EFFECT * tolerance(runner):
-        return Finding((), f"not known, because {name} changes nothing after loading that rounding does not hide", numbers)
+        return Finding(
+            (), f"not known, because another {name} in checkpoint or constructor changes no step after loading", numbers
+        )
     limit = tolerance(runner) * (
         FLOAT32_EPS / runner.eps if effect > SMALLEST_EFFECT * tolerance(runner) * FLOAT32_EPS / runner.eps else 1
     )
@@ -287,7 +293,7 @@ def _copy_and_original(
     run_tracked(undisturbed, usual, LATER)
     disturbed = max(max_relative_difference(one.path, other.path) for one, other in zip(pair, usual, strict=True))
     if disturbed > tolerance(runner) and not is_stochastic(runner):
-        text = f"an optimizer that was {what} shares its state: the original ends {disturbed:.2g} away"
+        text = f"an optimizer that was {what} shares its state: the original is up to {disturbed:.2g} of the largest weight away"
         return Finding(("shares_state",), text, {"gap": disturbed})
     finding = _continued(runner, copies, usual, what=f"an optimizer that was {what} with its weights")
     word = {"identical": "same", "to_rounding": "same", "to_single_rounding": "differs"}
@@ -317,20 +323,6 @@ def _precisions(optimizer: Any) -> dict[str, torch.dtype]:
 def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
-
-_WHOSE = {
-    "checkpoint": "the checkpoint's",
-    "constructor": "the constructor's",
-    "stale_first_step": "the constructor's in the first step, the checkpoint's after it",
-    "neither": "neither of them: another value, or none",
-    "refused": "it raises",
-}
-_COPIED = {
-    "same": "as it was, to rounding",
-    "shares_state": "the copy's steps change the original",
-    "differs": "on another path",
-    "refused": "it raises",
-}
 
 QUESTIONS = (
     Question("state_dict", "state", state_dict, purpose="handling"),

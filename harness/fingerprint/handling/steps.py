@@ -213,7 +213,9 @@ def clip(runner: SubjectRunner) -> Finding:
     decays = [_decay_of_clipped_step(runner, share) for share in (1.0, CLIPPED)]
     size = float(decays[0].abs().max())
     if size <= SMALLEST_EFFECT * tolerance(runner, WARMUP):
-        return Finding((), f"not known, because weight decay takes nothing in step {WARMUP + 1}")
+        return Finding(
+            (), f"not known, because weight_decay 0 instead of {WEIGHT_DECAY:g} in step {WARMUP + 1} changes no weight"
+        )
     change = float((decays[1] - decays[0]).abs().max()) / size
     if change <= CLIP_EFFECT:
         return Finding(

@@ -22,9 +22,9 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 class Step:
     """One step of one tensor, flattened: the weight before it, the update without decay, and the change by the decay.
 
-    `alone` is the update of the run without decay. `unburdened` is the update of a run without decay whose weights are set to
-    the decayed weights before each step, so that only its state can differ. A difference counts if it exceeds `tolerance`;
-    `noise` is the rounding of each coordinate.
+    `alone` is the update of the run without decay. `update_without_decay_history` is the update of a run without decay whose
+    weights are set to the decayed weights before each step, so that only its state can differ. A difference counts if it
+    exceeds `tolerance`; `noise` is the rounding of each coordinate.
     """
 
     number: int

@@ -26,7 +26,7 @@ ROUNDINGS = 16  # a step in another order of operations: about ten roundings, of
 SMALLEST_EFFECT = 100  # the smallest effect that counts, in tolerances
 INFINITE_DISTANCE = 1e300  # the recorded distance where the measured one is not finite
 LOUD, LOUD_STEP = 100.0, 3
-CHANCE, ENTANGLED = "it draws random numbers", "its tensors know of each other"
+CHANCE, ENTANGLED = "the optimizer draws random numbers", "parameters depend on each other"
 ERROR_LENGTH = 100  # characters of an exception in a finding, which is one line
 
 GradientAt = Callable[[int, int, tuple[int, ...]], Tensor | None]  # (seed, step, shape) -> gradient
@@ -178,7 +178,7 @@ def same_path_finding(runner: SubjectRunner, distance: float, *, what: str, same
     reason = CHANCE if is_stochastic(runner) else ENTANGLED if neighbours and couples_parameters(runner) else ""
     if reason:
         return Finding((), f"{what}: not known, because {reason}", numbers)
-    return Finding(("differs",), f"{what}: another path, {distance:.2g} of the largest weight away", numbers)
+    return Finding(("differs",), f"{what}: another path, up to {distance:.2g} of the largest weight away", numbers)
 
 
 def refusal_is_an_answer(ask: Experiment) -> Experiment:

@@ -36,10 +36,10 @@ from harness.fingerprint.question import Question
 
 STEPS, LR = 6, 0.25
 FINE, COARSE = 1e-10, 1e-5
-DISTINCT = 0.1  # two responses of a decay differ by rounding if they are further apart, relative to the larger one
-ANSWERS = 1e-3  # a smaller response of the update, relative to the change of the gradients, counts as none
-BEYOND = 1e-5  # a change of 1e-10 that changes the update by more than this is not due to single precision
-ALIKE = 30.0  # two responses of the update differ by rounding if one is more than this many times the other
+DISTINCT = 0.1  # two responses of the decay are equal if they differ by at most this fraction of the larger one
+ANSWERS = 1e-3  # a smaller response of the update, relative to the change of the gradients, counts as no response
+BEYOND = 1e-5  # if a change of 1e-10 changes the update by more than this, float32 is not the reason
+ALIKE = 30.0  # two responses of the update are alike if their ratio is below this
 
 
 def _changed_gradients(size: float) -> GradientSequence:
@@ -106,18 +106,16 @@ def _precision_of_update(base: list[Tensor], fine: float, coarse: float, numbers
             ("float64",), f"a relative change of {FINE:g} in the gradients changes the update by {fine * FINE:.1g}", numbers
         )
     small, large = fine * FINE, coarse * COARSE
-    text = (
-        f"float32 inside: gradients changed by {FINE:g} ({COARSE:g}), relatively, change the update by {small:.1g} ({large:.1g})"
-    )
+    text = f"float32 inside: gradients changed by {FINE:g} change the update by {small:.1g}, and by {COARSE:g} by {large:.1g}"
     return Finding(("float32",), text, numbers)
 
 
 def _precision_of_decay(runner: SubjectRunner) -> Finding | None:
     """Return the finding that the decay is computed in single precision, or None.
 
-    Two conditions must hold: the responses to the two changes differ, and the decay has a form in single precision and none in
-    double. The first alone is also true of a coupled decay under a rule that keeps few bits, and the second alone of a decay
-    whose form is nearly another one.
+    Both must hold: (1) the decay responds differently to the small and to the large change; (2) the decay fits a known form in
+    float32 and none in float64. (1) alone also holds for a coupled decay whose update rule keeps few bits. (2) alone also holds
+    for a decay that is almost a known form.
     """
     if not runner.takes_decay:
         return None
@@ -127,9 +125,7 @@ def _precision_of_decay(runner: SubjectRunner) -> Finding | None:
         return None
     if decay_rule(runner).coupling or not decay_rule(SubjectRunner(runner.path, runner.options, torch.float32)).coupling:
         return None
-    text = (
-        f"float32 decay: weights that start {FINE:g} ({COARSE:g}) apart end {1 + fine:.2g} ({1 + coarse:.2g}) times as far apart"
-    )
+    text = f"float32 decay: starts {FINE:g} apart end {1 + fine:.2g} times as far apart, {COARSE:g} apart {1 + coarse:.2g} times"
     return Finding(("float32",), text, {"fine": fine, "coarse": coarse})
 
 

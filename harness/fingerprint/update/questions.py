@@ -17,7 +17,7 @@ from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import GradientSequence, default_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
-from harness.fingerprint.update.rule import fitting_eps_forms, rule_of, updates
+from harness.fingerprint.update.rule import NO_CLOSED_FORM, fitting_eps_forms, rule_of, updates
 
 LOUDER = 2.0**13  # factor of the gradients; multiplication by a power of two does not round
 # A relative change of the update. An eps in a denominator changes a scale-free update by less, and
@@ -58,9 +58,13 @@ def _ask_element_wise(runner: SubjectRunner) -> Finding:
     }
     worst = max(gaps.values())
     if worst <= noise:
-        return Finding(("yes",), f"no coordinate notices three times the others' gradients and weights (gap {worst:.1g})", gaps)
-    where = "of its own tensor" if gaps["other_tensor"] <= noise else "of another tensor"
-    return Finding(("no",), f"three times the gradients {where} move a coordinate by {worst:.2g}", gaps)
+        return Finding(
+            ("yes",),
+            f"three times the gradients and weights of other coordinates leave a coordinate's path (gap {worst:.1g})",
+            gaps,
+        )
+    where = "of others in its tensor" if gaps["other_tensor"] <= noise else "of another tensor"
+    return Finding(("no",), f"three times the gradients {where} change a coordinate's path by up to {worst:.2g}", gaps)
 
 
 def _ask_scale_free(runner: SubjectRunner) -> Finding:
@@ -71,11 +75,17 @@ def _ask_scale_free(runner: SubjectRunner) -> Finding:
     whole, each = (_relative_change(base, _run(runner, _scaled(sequence, factors))[0]) for factors in (LOUDER * ones, powers))
     numbers = {"whole": whole, "each": each}
     if each <= SCALE_FREE and whole <= SCALE_FREE:
-        return Finding(("yes",), f"gradients times up to {LOUDER:g}, by coordinate, turn the way by {each:.1g} of it", numbers)
+        return Finding(
+            ("yes",),
+            f"a factor up to {LOUDER:g} on each coordinate's gradients changes no step by more than {each:.1g} of the longest",
+            numbers,
+        )
     if whole <= SCALE_FREE:
-        text = f"a tensor's gradients times {LOUDER:g} turn its way by {whole:.1g} of it, coordinates by themselves by {each:.2g}"
+        text = (
+            f"a factor {LOUDER:g} changes a step by {whole:.1g} of the longest for a whole tensor, by {each:.2g} for coordinates"
+        )
         return Finding(("by_tensor",), text, numbers)
-    return Finding(("no",), f"gradients times {LOUDER:g} change the way by {whole:.3g} of it", numbers)
+    return Finding(("no",), f"gradients times {LOUDER:g} change a step by {whole:.3g} times the longest step", numbers)
 
 
 def _relative_change(base: Tensor, other: Tensor) -> float:
@@ -111,7 +121,7 @@ def _ask_rule(runner: SubjectRunner) -> Finding:
         if runner.first_value(name)
     }
     known = ", ".join(f"{name.replace('_', ' ')}: {word.replace('_', ' ')}" for name, word in words.items())
-    return Finding(("other",), text if text.count(";") or not known else f"{text}; {known}")
+    return Finding(("other",), f"{text}; {known}" if text == NO_CLOSED_FORM and known else text)
 
 
 def _ask_adam_eps(runner: SubjectRunner) -> Finding:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +18,13 @@ from harness.fingerprint.measuring.subject_runner import SubjectRunner
 
 HIDDEN = 1e4  # in units of eps: a smaller share of the weight is rounding
 NEAR = 1e-4  # in units of the learning rate: if Adam's form misses a step by less, the finding mentions it
+NO_CLOSED_FORM = "no closed form fits all steps"
+# Constants that are tried if those of the group do not fit.
+OTHER_BETAS1, OTHER_BETAS2 = (0.9, 0.95, 0.8, 0.5, 0.0), (0.999, 0.99, 0.95, 0.98, 0.9, 0.9999)
+OTHER_EPS = (1e-8, 1e-6, 1e-7, 1e-5, 1e-10, 1e-12, 1e-15, 1e-16, 0.0, 1e-3)
 BETAS, ADAM_EPS = (0.9, 0.999), 1e-8  # defaults if a group has none
+
+Constants = tuple[float, float, float]  # beta1, beta2, eps
 
 
 @dataclass(frozen=True)
@@ -82,18 +90,54 @@ def rule_of(tensors: Sequence[Update], runner: SubjectRunner) -> tuple[str, str]
         )
         last = f", {before} x the previous gradient" if before else ""
         return "momentum", f"each step is {momentum or '0'} x the previous step - lr x ({factor} x gradient{last})"
+    variant = _variant_of_adam(tensors)
+    if variant:
+        return variant
     near = f"; Adam's differs by {nearest:.0e} lr: another eps, or rounding" if nearest < NEAR else ""
-    return "other", "no closed form fits all steps" + near
+    return "other", NO_CLOSED_FORM + near
+
+
+def _variant_of_adam(tensors: Sequence[Update]) -> tuple[str, str] | None:
+    """Return word and text if the steps are Adam's with other constants than the group's, or with another step number, or None.
+
+    The word is `adam` if the group has no betas or no eps, so that the optimizer keeps them elsewhere. Otherwise the constants
+    of the group have no effect, and the word is `other`.
+    """
+    group, steps = tensors[0].group, len(tensors[0].moved)
+    others = _other_constants(tensors)
+    if others:
+        beta1, beta2, eps = others
+        found = f"Adam's closed form with betas {beta1:g}, {beta2:g}, eps {eps:g}"
+        has_none = not ({"betas", "beta1"} & set(group) and "eps" in group)
+        return ("adam", f"each of {steps} steps is {found}") if has_none else ("other", f"{found}, not {_settings(group)}")
+    numbers = range(1, steps + 1)
+    for ahead in (1, -1):
+        if _all_fit(tensors, partial(_adam, counts=[max(number + ahead, 1) for number in numbers])):
+            return "other", f"Adam's closed form, but its bias correction counts one step {'more' if ahead > 0 else 'less'}"
+    for last in numbers[:-1]:
+        if _all_fit(tensors, partial(_adam, counts=[min(number, last) for number in numbers])):
+            return "other", f"Adam's closed form, but its step counter does not change from step {last} on"
+    return None
+
+
+def _other_constants(tensors: Sequence[Update]) -> Constants | None:
+    """Return the first beta1, beta2 and eps other than the group's with which Adam's closed form fits all tensors, or None."""
+    for given in itertools.product(OTHER_BETAS1, OTHER_BETAS2, OTHER_EPS):
+        if given != constants(tensors[0].group) and _all_fit(tensors, partial(_adam, given=given)):
+            return given
+    return None
+
+
+def _all_fit(tensors: Sequence[Update], rule: Callable[[Update], Tensor]) -> bool:
+    """Return True if the steps of all tensors are those of the rule, apart from a share of the weight."""
+    return all(_gap_and_share(tensor, rule(tensor))[0] <= tensor.tolerance for tensor in tensors)
 
 
 def fitting_eps_forms(tensors: Sequence[Update]) -> tuple[str, ...]:
     """Return the values of the field `adam_eps` whose form of Adam's rule fits all tensors."""
     forms = {"after_correction": False, "before_correction": True}
-    return tuple(
-        word
-        for word, hat in forms.items()
-        if all(_gap_and_share(tensor, _adam(tensor, hat=hat))[0] <= tensor.tolerance for tensor in tensors)
-    )
+    fitting = tuple(word for word, hat in forms.items() if _all_fit(tensors, partial(_adam, hat=hat)))
+    return fitting or (("after_correction",) if _other_constants(tensors) else ())
 
 
 def _range(coefficients: Sequence[float], runner: SubjectRunner) -> str:
@@ -118,15 +162,22 @@ def _keeps_signs(update: Update) -> bool:
     return bool(((length - 1).abs().le(update.tolerance) | length.le(update.tolerance)).all()) and bool((length > 0.5).any())
 
 
-def _adam(update: Update, *, hat: bool = False) -> Tensor:
+def _adam(
+    update: Update,
+    *,
+    hat: bool = False,
+    given: Constants | None = None,
+    counts: Sequence[int] | None = None,
+) -> Tensor:
     """Return Adam's directions, m / (sqrt(v) + eps), with m and v corrected for their start at zero.
 
-    With `hat`, eps is added to the root before its correction: the shorter form at the end of Kingma and Ba's section 2.
+    With `hat`, eps is added to the root before its correction: the shorter form at the end of Kingma and Ba's section 2. `given`
+    are beta1, beta2 and eps, if not those of the group. `counts` has the number of each step for the bias correction.
     """
-    beta1, beta2, eps = constants(update.group)
+    beta1, beta2, eps = given or constants(update.group)
     first = second = torch.zeros_like(update.gradients[0])
     directions = []
-    for number, gradient in enumerate(update.gradients, start=1):
+    for number, gradient in zip(counts or itertools.count(1), update.gradients, strict=False):
         first = beta1 * first + (1 - beta1) * gradient
         second = beta2 * second + (1 - beta2) * gradient * gradient
         added = eps / math.sqrt(1 - beta2**number) if hat else eps
@@ -134,7 +185,7 @@ def _adam(update: Update, *, hat: bool = False) -> Tensor:
     return torch.stack(directions)
 
 
-def constants(group: Mapping[str, Any]) -> tuple[float, float, float]:
+def constants(group: Mapping[str, Any]) -> Constants:
     """Return the group's beta1, beta2 and eps, or Adam's if it has none or they are of another type."""
     betas, eps = group.get("betas", (group.get("beta1"), group.get("beta2"))), group.get("eps", ADAM_EPS)
     betas = BETAS if betas == (None, None) else betas

@@ -142,7 +142,7 @@ DECAY: Fields = {
         },
     ),
     "mask": Field(
-        "Do all coordinates of a weight decay, or does a mask select some of them?",
+        "Does weight decay act on all coordinates of a weight, or only on those that a mask selects?",
         "none",
         {
             "none": Value(
@@ -151,7 +151,7 @@ DECAY: Fields = {
                 "your optimizer decays as torch's AdamW does",
             ),
             "cautious": Value(
-                "a coordinate decays only where the update also moves it toward zero",
+                "a coordinate decays unless the update moves it away from zero",
                 "w = w - lr * wd * w * (u * w >= 0) - u",
                 "your optimizer has cautious weight decay",
             ),
@@ -178,6 +178,11 @@ DECAY: Fields = {
                 "that of the constructor; a value in a group has no effect",
                 "w = w - lr * self.weight_decay * w - u",
                 "your optimizer has one weight_decay for all parameters",
+            ),
+            "first": Value(
+                "that of the first group, for the parameters of all groups",
+                'w = w - lr * groups[0]["weight_decay"] * w - u',
+                "your optimizer reads its settings from the first group only",
             ),
         },
         {

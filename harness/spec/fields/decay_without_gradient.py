@@ -35,7 +35,10 @@ DECAY_ALONE: Fields = {
         {
             "decays": Value("it decays like all other weights"),
             "untouched": Value("nothing", "lazy or sparse updates"),
-            "moves": Value("it moves, and not by weight decay", "an 8-bit moment without an exact zero"),
+            "moves": Value(
+                "it moves in another way: without weight decay too, or weight decay makes it grow",
+                "an 8-bit moment without an exact zero",
+            ),
         },
     ),
     "default_weight_decay": Field(

@@ -23,9 +23,8 @@ class Field:
     """One field of a contract: its question (`asks`), its usual value, the values that can be declared, and the faults.
 
     `usual` is the promise of the role `decoupled`. `faults` are values that are measured of some optimizers and cannot be
-    declared. `met_by` are measured values that meet the usual promise, because an optimizer with them cannot break it (it lacks
-    the flag, or refuses the case); a claim that needs the field must accept them too. A field without `values` holds a number or
-    an import path; `takes` explains it.
+    declared. `met_by` are other measured values that the test accepts if the declared value is the usual one; a claim that
+    needs the field must accept them too. A field without `values` holds a number or an import path; `takes` explains it.
     """
 
     asks: str

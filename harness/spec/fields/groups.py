@@ -36,7 +36,7 @@ GROUPS: Fields = {
         },
     ),
     "exempt_first": Field(
-        "Do the groups after a group with weight_decay 0 decay?",
+        "If the first group has weight_decay 0, do the groups after it decay?",
         "decayed",
         {
             "decayed": Value("yes: each group takes the path that it takes alone"),
@@ -68,7 +68,7 @@ GROUPS: Fields = {
         met_by=("defaults_written",),
     ),
     "weight_decay_schedule": Field(
-        "Does a weight_decay count that is written into the group before the first step?",
+        "If a weight_decay is written into the group before the first step, does it count from that step on?",
         "counts",
         {
             "counts": Value("yes"),

@@ -31,7 +31,10 @@ OPTIONS: Fields = {
     "inert_options": Field(
         "Are there options that are accepted and change nothing?",
         "none",
-        {"none": Value("no"), "some": Value("yes: neither weights nor state change on any path that is tried")},
+        {
+            "none": Value("no"),
+            "some": Value("yes: with another value of the option, weights and state stay the same in every run that is tried"),
+        },
     ),
     "unknown_option": Field(
         "What happens to an option that no optimizer has?",
@@ -39,7 +42,7 @@ OPTIONS: Fields = {
         {"refused": Value("the constructor raises"), "swallowed": Value("it is accepted: a misspelt option has no effect")},
     ),
     "rejects": Field(
-        "Are negative, NaN and infinite values of lr and weight_decay refused?",
+        "Are a negative lr, and a negative, NaN or infinite weight_decay, refused?",
         "some",
         {"all": Value("all of them"), "some": Value("some of them"), "none": Value("none of them")},
         met_by=("all", "none"),

@@ -94,7 +94,7 @@ def test_a_changed_optimizer_is_the_cause(tmp_path: Path, monkeypatch: pytest.Mo
 
     attribution = moved("zero_gradient", here, recorded)
 
-    why = "our float64 reference and torch's AdamW still give the recorded numbers here"
+    why = "our float64 reference and torch's AdamW still give the shipped numbers here"
     assert attribution == Attribution("this optimizer", why)
 
 
@@ -105,7 +105,7 @@ def test_a_changed_kernel_is_the_environment_of_a_user_optimizer(tmp_path: Path,
     attribution = moved("constant_gradient", session(tmp_path, decoupled=RIGHT))
 
     assert attribution.kind == "the environment"
-    assert attribution.why.startswith("torch's AdamW moved alike here and our float64 reference did not")
+    assert attribution.why.startswith("torch's AdamW moved by the same amount here and our float64 reference did not")
 
 
 def test_a_changed_kernel_is_the_fault_of_torchs_own_under_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_a_changed_kernel_is_the_fault_of_torchs_own_under_test(tmp_path: Path, 
 
     attribution = moved("constant_gradient", session(tmp_path))
 
-    why = "torch's AdamW itself; our float64 reference still gives the recorded numbers here"
+    why = "torch's AdamW itself; our float64 reference still gives the shipped numbers here"
     assert attribution == Attribution("this optimizer", why)
 
 
@@ -139,7 +139,7 @@ def test_a_changed_optimizer_and_changed_arithmetic_are_both(tmp_path: Path, mon
     attribution = moved("scale_invariance", session(tmp_path, decoupled=RIGHT))
 
     assert attribution.kind == "both"
-    assert " numbers moved alike in " in attribution.why
+    assert " numbers moved by the same amount in " in attribution.why
 
 
 @pytest.mark.parametrize("name", sorted(decay_rule.MUTANTS))

@@ -13,7 +13,7 @@ from tests.mutants.decay_rule import MUTANTS, AdamWTwin, Group, State, Tensor
 HERE, PLANTED = "tests.selftest.fingerprint.test_diagnosis", "tests.mutants.decay_rule"
 MOMENTUM = {"momentum": 0.9}
 DECOUPLED = "decoupled weight decay, times the current learning rate, before the update"
-COUPLED = "coupled L2 (weight_decay x w is added to the gradient, so the update rule rescales it)"
+COUPLED = "coupled L2 (weight_decay x w is added to the gradient, so it passes through the update rule)"
 NONE = "no weight decay at all: weight_decay changes nothing"
 BOTH = "weight decay that is both coupled L2 and decoupled (without momentum they are equal)"
 UNKNOWN = "weight decay of no known form ("
@@ -24,7 +24,7 @@ DIAGNOSES: list[tuple[str, str, dict[str, Any], str]] = [
         "DecayCaptured",
         "decoupled",
         {},
-        f"{DECOUPLED}, but with the weight_decay of its first step, whatever its group says later",
+        f"{DECOUPLED}, but a later change of a group's weight_decay has no effect",
     ),
     ("CoupledL2", "decoupled", {}, COUPLED),
     ("DecayAfterUpdate", "decoupled", {}, "decoupled weight decay, times the current learning rate, after the update"),
@@ -40,7 +40,8 @@ DIAGNOSES: list[tuple[str, str, dict[str, Any], str]] = [
         "DecayTwice",
         "decoupled",
         {},
-        "decoupled weight decay of twice the strength, times the current learning rate, before the update",
+        "decoupled weight decay (w is multiplied by (1 - lr x weight_decay)^2: the decay is applied twice), "
+        "times the current learning rate, before the update",
     ),
     ("HiddenDecay", "decoupled", {}, f"{DECOUPLED}, and weight decay of its own even at weight_decay 0"),
     (
@@ -61,15 +62,13 @@ DIAGNOSES: list[tuple[str, str, dict[str, Any], str]] = [
         "ProximalDecay",
         "decoupled",
         {},
-        "decoupled weight decay, times the current learning rate, as a proximal step, divided by 1 + the decay",
+        "decoupled weight decay, times the current learning rate, after the update, as a division by 1 + the decay",
     ),
     (
         "ExponentialDecay",
         "decoupled",
         {},
-        "decoupled weight decay "
-        "(w is multiplied by exp(-x) instead of 1 - x, with x = lr x weight_decay; no constant factor gives this), "
-        "times the current learning rate, before the update",
+        "decoupled weight decay (w is multiplied by exp(-lr x weight_decay)), times the current learning rate, before the update",
     ),
     (
         "BiasCorrectedLrDecay",
@@ -113,7 +112,7 @@ def test_a_fault_of_unknown_form_is_described_by_its_numbers(name: str) -> None:
 @pytest.mark.parametrize(("name", "role"), [(ELSEWHERE[0], "decoupled"), (ELSEWHERE[1], "coupled")])
 def test_a_fault_of_the_update_is_not_blamed_on_the_decay(name: str, role: str) -> None:
     """The decay is right, and the update rule is not Adam's."""
-    expected = "has the weight decay that is asked for, so it differs in its update: it takes steps of a rule of its own"
+    expected = "decays as declared, and differs in its update: it takes steps of a rule of its own"
 
     assert of(f"{PLANTED}:{name}", role) == f"{PLANTED}:{name} {expected}"
 
@@ -134,10 +133,8 @@ def test_every_planted_fault_is_diagnosed_here() -> None:
 )
 def test_no_fault_is_found_in_the_decay_of_a_right_optimizer(path: str, role: str, options: dict[str, Any]) -> None:
     """A momentum is an option of the claim, and no reason either."""
-    assert (
-        of(path, role, **options)
-        == f"{path} has the weight decay that is asked for, so it differs in something else: a case that this claim tries"
-    )
+    shows = "the fault shows only in what this claim tries"
+    assert of(path, role, **options) == f"the fingerprint finds the decay of {path} as declared: {shows}"
 
 
 def test_a_declared_convention_is_no_fault() -> None:

@@ -63,7 +63,7 @@ def test_the_sentence_gives_rule_decay_scale_and_order() -> None:
         ([line("coupling", "none")], "with no weight decay at all: weight_decay changes nothing."),
         (
             [line("coupling", "coupled_l2"), line("strength", "0.5")],
-            "so the update rule rescales it) of half the strength.",
+            "so it passes through the update rule) of half the strength.",
         ),
         (
             [line("coupling", "coupled_l2", "decoupled")],

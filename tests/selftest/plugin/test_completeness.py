@@ -63,7 +63,8 @@ def test_a_run_in_which_each_test_recorded_a_result_is_green() -> None:
 @pytest.mark.parametrize("nodeid", RIGHT, ids=short_id)
 def test_a_skip_without_a_recorded_reason_is_a_fault(nodeid: str) -> None:
     """The reason of a skip mark does not count, and neither does an empty reason."""
-    fault = f"was skipped without a reason given to skip_with_reason: {short_id(nodeid)} (flaky)"
+    words = "tests that were skipped without a recorded reason (use tests.plugin.completeness.skip_with_reason)"
+    fault = f"{words}: {short_id(nodeid)} (flaky)"
 
     assert faults_of({nodeid: EndedTest("skipped", "flaky")}) == [fault]
     assert faults_of({nodeid: EndedTest("skipped", "flaky", properties={SKIP: " "})}) == [fault]
@@ -72,7 +73,7 @@ def test_a_skip_without_a_recorded_reason_is_a_fault(nodeid: str) -> None:
 def test_a_claim_may_skip_itself_only_for_a_users_optimizer() -> None:
     """Every claim applies to the shipped optimizers. A self-test may skip itself in any run."""
     skipped = EndedTest("skipped", "float32", properties={SKIP: "float32 cannot"})
-    fault = "was skipped as not applicable, but every test of tests/claims applies to the shipped optimizers"
+    fault = "tests that were skipped as not applicable, although every test of tests/claims applies to the shipped optimizers"
 
     assert faults_of({CLAIM: skipped}, shipped=False) == []
     assert left_out({CLAIM: skipped, SELF: RIGHT[SELF]}) == {short_id(CLAIM): "float32 cannot"}
@@ -86,14 +87,14 @@ def test_an_xfail_mark_is_a_fault(nodeid: str, outcome: str) -> None:
     """It is a fault whether the test fails or passes: expected failures belong in a file, each with its reason."""
     faults = faults_of({nodeid: EndedTest(outcome, "later", expected_to_fail=True, properties=RECORDED[nodeid])})
 
-    fault = "is marked xfail, but expected failures belong in the file of --expected-failures"
+    fault = "tests that are marked xfail (expected failures belong in the file of --expected-failures)"
     assert faults == [f"{fault}: {short_id(nodeid)} (later)"]
 
 
 @pytest.mark.parametrize("nodeid", [CLAIM, SWAP, GOLDEN, CONTRACT], ids=short_id)
 def test_a_pass_without_a_recorded_result_is_a_fault(nodeid: str) -> None:
     """Such a test returned before it compared anything."""
-    assert faults_of({nodeid: EndedTest("passed")}) == [f"passed without recording a result: {short_id(nodeid)}"]
+    assert faults_of({nodeid: EndedTest("passed")}) == [f"tests that passed without recording a result: {short_id(nodeid)}"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_pass_without_a_recorded_result_is_a_fault(nodeid: str) -> None:
 )
 def test_a_pass_with_a_recorded_failure_is_a_fault(nodeid: str, recorded: dict[str, Any]) -> None:
     """Some hook between the comparison and the report removed the failure."""
-    fault = f"was reported as passed although the test recorded a failing result: {short_id(nodeid)}"
+    fault = f"tests that were reported as passed and recorded a failing result: {short_id(nodeid)}"
 
     assert faults_of({nodeid: EndedTest("passed", properties=recorded)}) == [fault]
 
@@ -117,7 +118,7 @@ def test_a_pass_with_a_recorded_failure_is_a_fault(nodeid: str, recorded: dict[s
 def test_a_field_that_is_expected_to_fail_must_not_be_met() -> None:
     """Its test passes while the field is not met. Once the field is met, a pass is a fault."""
     unmet = EndedTest("passed", properties={"decaygate-contract": {"field": "order", "met": False}})
-    fault = f"was reported as passed although the test recorded a failing result: {short_id(CONTRACT)}"
+    fault = f"tests that were reported as passed and recorded a failing result: {short_id(CONTRACT)}"
 
     assert faults_of({CONTRACT: unmet}, expected=("contract.order",)) == []
     assert faults_of({}, expected=("contract.order",)) == [fault]
@@ -127,7 +128,7 @@ def test_a_selected_test_that_did_not_run_is_a_fault() -> None:
     """A deselected test need not run."""
     endings = {nodeid: test for nodeid, test in RIGHT.items() if nodeid != GOLDEN}
 
-    assert problems(CALL, endings, shipped=True) == [f"was selected but did not run: {short_id(GOLDEN)}"]
+    assert problems(CALL, endings, shipped=True) == [f"tests that were selected and did not run: {short_id(GOLDEN)}"]
     assert problems(replace(CALL, selected=tuple(endings)), endings, shipped=True) == []
 
 
@@ -138,9 +139,9 @@ def test_a_missing_or_removed_test_is_a_fault() -> None:
     )
 
     assert faults_of({}, call) == [
-        f"is required but was not collected: {short_id(GOLDEN)}",
-        "was skipped during collection: test_contract.py (slow)",
-        f"was removed from the run, but not by a pytest option (a conftest hook or a plugin?): {short_id(SWAP)}",
+        f"tests that are required and were not collected: {short_id(GOLDEN)}",
+        "files that were skipped during collection: test_contract.py (slow)",
+        f"tests that were removed, but not by a pytest option (a conftest hook or a plugin?): {short_id(SWAP)}",
     ]
 
 
@@ -194,7 +195,7 @@ def test_the_guide_explains_each_fault() -> None:
     code = (ROOT / "tests" / "plugin" / "completeness.py").read_text(encoding="utf-8")
     page = ROOT / "docs" / "guide" / "read-a-failure.md"
     faults = re.findall(r'_line\(\s*"([^"]+)"', code)
-    rows = re.findall(r"^\| ((?:is|was|has|passed) [^|]*) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    rows = re.findall(r"^\| ((?:tests|files) (?:that|with) [^|]*) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
     assert len(faults) > 8
     assert set(faults) == set(rows)

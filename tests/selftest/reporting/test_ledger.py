@@ -74,7 +74,7 @@ def test_the_sentence_counts_failures_even_if_there_are_none() -> None:
     assert ledger_of("held", "held", expected=5).sentence() == "2 of 5 claims ran: 2 held, 0 failed"
     assert (
         ledger_of("refuted_as_documented", "error").sentence()
-        == "2 of 9 claims ran: 0 held, 1 refuted as documented, 0 failed, 1 errors"
+        == "2 of 9 claims ran: 0 held, 1 held where the source is wrong, 0 failed, 1 errors"
     )
 
 
@@ -298,7 +298,7 @@ def test_the_table_has_one_row_a_claim_and_failures_last() -> None:
     assert [text.split()[0] for text in texts] == ["claim", "right", "refuted", "broken", "wrong"]
     assert [row.red for row in rows] == [False, False, False, True, True]
     assert texts[1].split() == ["right", "held", "0.123457", "1", "at", "most", "2"]
-    assert texts[2].split("  ")[1].strip() == "refuted, as known"
+    assert texts[2].split("  ")[1].strip() == "held, source wrong"
     assert texts[3].split() == ["broken", "ERROR", "-", "-", "it", "raised"]
     assert texts[4].split() == ["wrong", "FAILED", "2.5", "-0.5", "at", "most", "2"]
 
@@ -310,7 +310,7 @@ def test_a_partial_run_counts_the_selected_claims() -> None:
     assert lines == [
         "selected 2 of 9 claims",
         "left out: x",
-        "chance of a false red, all gated verdicts and goldens: 2.5e-04 (declared: at most 1e-03)",
+        "chance that a right optimizer fails one of the selected tests: 2.5e-04 (limit: 1e-03)",
         "1 of 9 claims ran: 1 held, 0 failed",
     ]
 
@@ -320,7 +320,7 @@ def test_a_complete_run_does_not_count_the_selected_claims() -> None:
     lines = summary_table.summary(ledger_of("held", expected=1, selected=1), left_out=[], false_red=0.0, budget=1e-3)
 
     assert lines == [
-        "chance of a false red, all gated verdicts and goldens: 0.0e+00 (declared: at most 1e-03)",
+        "chance that a right optimizer fails one of the selected tests: 0 (limit: 1e-03)",
         "1 of 1 claims ran: 1 held, 0 failed",
     ]
 

@@ -30,7 +30,7 @@ import torch
 true = torch.Tensor.addcdiv_
 torch.Tensor.addcdiv_ = lambda self, one, other, *, value=1: true(self, one, other, value=value * (1 + 1e-6))
 """
-UNMOVED_WITNESSES = "our float64 reference and torch's AdamW still give the recorded numbers here"
+UNMOVED_WITNESSES = "our float64 reference and torch's AdamW still give the shipped numbers here"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,9 @@ def test_a_changed_kernel_of_torch_is_the_environment(home: Path) -> None:
     """In a run of the shipped optimizers the golden is that of torch's AdamW, so torch's AdamW is blamed itself."""
     mine, shipped = run(home, "-p", "kernel"), run(home, "-p", "kernel", mine=False)
 
-    assert attributed(mine).startswith("moved: the environment (torch's AdamW moved alike here and our float64 reference did not")
+    assert attributed(mine).startswith(
+        "moved: the environment (torch's AdamW moved by the same amount here and our float64 reference did not"
+    )
     assert attributed(shipped).startswith("moved: this optimizer (torch's AdamW itself; ")
 
 

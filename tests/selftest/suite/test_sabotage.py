@@ -38,11 +38,11 @@ def mark(test: str, decorator: str) -> tuple[str, str]:
 
 
 # Skips and xfails occur here only inside texts, which are written into a copy of the suite.
-SKIPPED = "NOT GREEN: was skipped without a reason given to skip_with_reason: "
-SILENT = "NOT GREEN: passed without recording a result: "
-XFAIL = "NOT GREEN: is marked xfail, but expected failures belong in the file of --expected-failures: "
-REMOVED = "NOT GREEN: was removed from the run, but not by a pytest option (a conftest hook or a plugin?): "
-HIDDEN = "NOT GREEN: was reported as passed although the test recorded a failing result: "
+SKIPPED = "NOT GREEN: tests that were skipped without a recorded reason (use tests.plugin.completeness.skip_with_reason): "
+SILENT = "NOT GREEN: tests that passed without recording a result: "
+XFAIL = "NOT GREEN: tests that are marked xfail (expected failures belong in the file of --expected-failures): "
+REMOVED = "NOT GREEN: tests that were removed, but not by a pytest option (a conftest hook or a plugin?): "
+HIDDEN = "NOT GREEN: tests that were reported as passed and recorded a failing result: "
 HOOK = "def pytest_generate_tests"
 SKIP_IN_A_HOOK = "def pytest_runtest_setup(item):\n    if 'total' in item.name:\n        pytest.skip('slow')\n\n\n"
 REMOVE_TESTS = (
@@ -92,7 +92,7 @@ TRIES = {
             "tests/claims/cases.py",
             "for loaded in load().values()]\n\n\ndef outcome_of",
             "for loaded in load().values() if loaded.id != 'decay_time']\n\n\ndef outcome_of",
-            "NOT GREEN: is required but was not collected: test_claims.py::test_golden[decay_time]",
+            "NOT GREEN: tests that are required and were not collected: test_claims.py::test_golden[decay_time]",
         ),
     ),
     "a_whole_file": (
@@ -100,7 +100,7 @@ TRIES = {
             CLAIMS,
             '@pytest.mark.parametrize("case", cases.claims())',
             'pytest.skip("slow", allow_module_level=True)\n@pytest.mark.parametrize("case", cases.claims())',
-            "NOT GREEN: was skipped during collection: test_claims.py (slow)",
+            "NOT GREEN: files that were skipped during collection: test_claims.py (slow)",
         ),
     ),
     "claims_weakened": (
@@ -201,7 +201,7 @@ def test_two_modules_of_one_name_cannot_share_a_golden(tmp_path: Path) -> None:
     ended = session(tmp_path, "-k", "test_golden", root=root)
 
     assert ended.code == pytest.ExitCode.TESTS_FAILED
-    assert "NOT GREEN: has the same golden file as another test: test_claims.py::test_golden[" in ended.output
+    assert "NOT GREEN: tests with the golden file of another test: test_claims.py::test_golden[" in ended.output
 
 
 ALWAYS_BREAKS = """

@@ -73,8 +73,7 @@ def test_a_wrong_declaration_is_not_met_and_names_both_values(path: str, declare
     assert not check.met
     assert measured in check.measured
     message = sentence(check, run_subjects)
-    beginning = f"contract, {name}: mine.yaml declares {check.declared}"
-    assert message.startswith(f"{beginning}, but the measurement of {path} gives {measured}")
+    assert message.startswith(f"contract, {name}: {path} gives {measured}, and mine.yaml declares {check.declared}: ")
     assert check.text in message
 
 
@@ -98,19 +97,19 @@ def test_an_unusual_value_that_is_declared_is_met() -> None:
         (
             {"order": "before"},
             "mine.yaml",
-            "mine.yaml declares before, but",
+            "gives after, and mine.yaml declares before",
             ["if this is intended, change its line in mine.yaml to: order: after"],
         ),
         (
             {"mask": "none"},
             "mine.yaml",
-            "mine.yaml has no line for this field, so the usual value before is assumed, but",
+            "gives after, expected the usual value before, because mine.yaml has no line for this field",
             ["if this is intended, add this line to mine.yaml: order: after"],
         ),
         (
             {},
             "",
-            "without a contract, the role decoupled promises before, but",
+            "gives after, expected before, which the role decoupled promises without a contract",
             ["if this is intended, add this line to a contract: order: after", "this command writes a draft of the contract: "],
         ),
     ],
@@ -121,7 +120,7 @@ def test_the_message_names_the_line_to_declare(declared: Contract, file: str, be
 
     first, *others = sentence(check, subjects(AFTER, declared, file=file)).splitlines()
 
-    assert first == f"contract, order: {beginning} the measurement of {AFTER} gives after: text"
+    assert first == f"contract, order: {AFTER} {beginning}: text"
     assert len(others) == len(hints)
     assert all(line.startswith(f"  {hint}") for line, hint in zip(others, hints, strict=True))
 
@@ -135,10 +134,16 @@ def test_the_message_names_the_line_to_declare(declared: Contract, file: str, be
             "zero_gradient",
             ("grows",),
             "text",
-            "a contract cannot declare grows, which is usually a fault; to promise nothing about this field, "
+            "the contract has no word for grows: correct the optimizer, or, to leave the field untested, "
             "add this line to mine.yaml: zero_gradient: unspecified",
         ),
-        ("order", (), "unknown: text", "to promise nothing about this field, add this line to mine.yaml: order: unspecified"),
+        (
+            "order",
+            (),
+            "unknown: text",
+            "no value could be measured; if no value of this field describes the optimizer, leave the field untested, "
+            "add this line to mine.yaml: order: unspecified",
+        ),
         ("equivalent_to", ("another",), "text", "if the two optimizers may differ, remove this line from mine.yaml"),
         ("order", (), f"unknown: {FAILED}it raised", ""),
     ],

@@ -138,7 +138,7 @@ def test_the_details_hold_verdicts_sources_and_next_command() -> None:
         "  measured     NO  m of a is 1.25 steps, expected at least 3",
         "  measured     ok  m of a is 1.25 steps, expected at most 3",
         "  measured     NO  e of a is 1.05 nats, expected at least 3 [0.756899, 1.3431] at 98% (reported, not gated)",
-        "  instead      x:Adam behaves like coupled L2",
+        "  optimizer    x:Adam behaves like coupled L2",
         "  source       a_page, one S0-01",
         "  source       b_page, two",
         "  scenario     scenarios/x.yaml",

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 
 from harness.fingerprint.decay import group_values
 from tests.mutants.collection import path
 from tests.selftest.fingerprint.asked import MUTANTS, finding_of
+
+
+class LastGroupForAll(torch.optim.AdamW):
+    """Use the last group's weight_decay in every group."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            group["weight_decay"] = self.param_groups[-1]["weight_decay"]
+        return super().step(closure)
+
 
 SUBJECTS = [
     ("torch.optim:AdamW", "own"),
@@ -17,7 +30,8 @@ SUBJECTS = [
     (MUTANTS + "DefaultDecayForAllGroups", "constructor"),
     (MUTANTS + "DecayCaptured", "captured"),
     (MUTANTS + "DecayForgotten", ""),
-    (path("FirstGroupForAll"), ""),
+    (path("FirstGroupForAll"), "first"),
+    (f"{__name__}:LastGroupForAll", ""),
 ]
 
 
@@ -26,6 +40,12 @@ def test_whose_weight_decay_counts(path: str, word: str) -> None:
     finding = finding_of(group_values.QUESTION.name, path)
     assert " ".join(finding.values) == word
     assert word or finding.text.startswith("unknown")
+
+
+def test_the_last_groups_value_is_named() -> None:
+    """The contract has no word for it, and the finding says which value is used."""
+    text = finding_of("groups", f"{__name__}:LastGroupForAll").text
+    assert text == "unknown: the last group's weight_decay is used for every group"
 
 
 def test_a_groups_own_value_has_an_effect_far_above_rounding() -> None:

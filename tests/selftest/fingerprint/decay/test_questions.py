@@ -102,7 +102,7 @@ PLANTED: list[tuple[str, dict[str, Any], Row]] = [
     ("DecayNotTimesLr", {}, {"scale": "constant"}),
     ("DecayTimesLrSquared", {}, {"scale": "lr_squared"}),
     ("WrongSign", {}, {"strength": "-1", "zero_gradient": "grows"}),
-    ("DecayTwice", {}, {"strength": "2"}),
+    ("DecayTwice", {}, {"strength": ""}),
     ("DecayCaptured", {}, {"groups": "captured"}),
     ("HiddenDecay", {}, {"hidden_decay": "yes", "update_depends_on_weight": "yes"}),
     ("DecayHalved", {}, {"strength": "0.5"}),
@@ -156,7 +156,7 @@ NAMED: list[tuple[str, dict[str, Any], Row]] = [
     ("MatricesDecayTwin", {}, {"other_shapes": "differs"}),
     ("ConstantShift", {}, UNKNOWN | {"weight_at_zero": "moves", "zero_gradient": ""}),
     ("OnceCautious", {}, {"mask": "", "zero_gradient": "untouched"}),
-    ("FirstGroupForAll", {}, {"groups": ""}),
+    ("FirstGroupForAll", {}, {"groups": "first"}),
     ("SgdDecayBuffer", {}, UNKNOWN | MOMENTUM),
     ("SingleInside", {}, {"precision": "float32"}),
     ("SingleUpdate", {}, {"precision": "float32"}),
@@ -229,7 +229,7 @@ def test_the_names_of_questions_are_unique() -> None:
 def test_a_usual_finding_gives_its_numbers() -> None:
     text = findings_of("torch.optim:AdamW")["coupling"].text
 
-    assert text.startswith("decoupled: in each of 20 steps weight decay subtracts 0.045 to 0.12 x w and nothing else (residual ")
+    assert text.startswith("decoupled: in each of 20 steps weight decay takes 0.045 to 0.12 of each decaying w, and ")
 
 
 def test_an_inverted_mask_is_described() -> None:

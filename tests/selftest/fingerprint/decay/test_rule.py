@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from harness.fingerprint.decay.rule import DecayRule, decay_rule, infer_rule
+from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, draw_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from tests.mutants.collection import path
-from tests.mutants.decay_rule import AdamTwin, AdamWTwin, Group, State
+from tests.mutants.decay_rule import AdamTwin, AdamWTwin, Group, SgdTwin, State
 from tests.selftest.fingerprint.asked import MUTANTS
 
 
@@ -40,6 +41,35 @@ class RatioOfDecayedClamped(AdamWTwin):
         pull = self.direction(w, grad, group, state)
         w.mul_(1 - group["lr"] * group["weight_decay"])
         w.sub_(group["lr"] * w.norm().clamp_max(3.0) / pull.norm() * pull)
+
+
+class L2AndDecoupled(AdamWTwin):
+    """Add weight_decay x w to the gradient, and decay the weight too."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        super().update(w, grad + group["weight_decay"] * w, group, state)
+
+
+class UpdateByDecayedNorm(SgdTwin):
+    """Decay the weight, then take a step whose length is that of the decayed weight."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        w.mul_(1 - group["lr"] * group["weight_decay"])
+        w.sub_(group["lr"] * w.norm() * grad / (grad.norm() + 1e-12))
+
+
+def test_two_decays_at_once_are_named() -> None:
+    rule = decay_rule(SubjectRunner(f"{__name__}:L2AndDecoupled", {}))
+    assert rule.coupling == ()
+    assert rule.text.startswith("unknown: coupled L2 and decoupled at once")
+
+
+def test_both_orders_fit_if_the_step_goes_with_the_weight() -> None:
+    """`update_depends_on_weight` is asked first, and both of its answers lead to both orders."""
+    for depends in ("yes", "proportional"):
+        runner = SubjectRunner(f"{__name__}:UpdateByDecayedNorm", {})
+        runner.findings["update_depends_on_weight"] = Finding((depends,), "")
+        assert decay_rule(runner).order == ("before", "after")
 
 
 def test_a_norm_of_the_decayed_weight_does_not_rescale_the_decay() -> None:
@@ -127,7 +157,7 @@ def test_a_step_without_decay_has_a_share_of_zero() -> None:
     assert [share.taken for share in shares if share.number == 0] == [0.0, 0.0]
     assert all(share.taken > 0.04 for share in shares if share.number)
     assert rule_of(path("DecaySkipsFirstStep")).text.startswith(
-        "decoupled: from step 2 of 20 on weight decay subtracts 0.045 to 0.12"
+        "decoupled: from step 2 of 20 on weight decay takes 0.045 to 0.12"
     )
 
 

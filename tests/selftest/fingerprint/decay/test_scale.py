@@ -92,15 +92,23 @@ def tensors_only(params: Sequence[Tensor], lr: float, weight_decay: float) -> to
     return torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay, foreach=False)
 
 
+class EveryFourthStep(AdamWTwin):
+    """Decay in every fourth step, four times as strongly."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        decays = 4.0 * (state.get("t", 0) % 4 == 3)
+        super().update(w, grad, {**group, "weight_decay": decays * group["weight_decay"]}, state)
+
+
 STARTING_RATES = [
     ("LrOverStart", "", "lr^2 / the constructor's lr"),
     ("OverConstructor", "schedule", "lr / the constructor's lr"),
     ("OverGroup", "schedule", "lr / the group's first lr"),
     ("OverFirstStep", "schedule", "lr / the first step's lr"),
-    ("ByConstructor", "initial_lr", "a constant x the constructor's lr x "),
-    ("ByGroup", "initial_lr", "a constant x the group's first lr x "),
-    ("SingleRate", "lr", "a constant x lr x "),
-    ("tensors_only", "lr", "a constant x lr x "),
+    ("ByConstructor", "initial_lr", "w loses k x the constructor's lr x "),
+    ("ByGroup", "initial_lr", "w loses k x the group's first lr x "),
+    ("SingleRate", "lr", "w loses k x lr x "),
+    ("tensors_only", "lr", "w loses k x lr x "),
 ]
 
 
@@ -112,6 +120,12 @@ def test_the_starting_rate_of_a_scale_is_found(name: str, word: str, text: str) 
     assert " ".join(scale.values) == word
     assert text in scale.text
     assert strength.values == ("1",)
+
+
+def test_a_decay_in_every_fourth_step_is_named() -> None:
+    finding = finding_of("scale", f"{__name__}:EveryFourthStep")
+    text = "weight decay acts in every 4th step only, and there takes 4 x lr x weight_decay of w"
+    assert (finding.values, finding.text) == ((), f"unknown: {text}")
 
 
 def test_no_scale_is_a_multiple_of_another_over_both_runs() -> None:
@@ -135,9 +149,7 @@ def test_the_initial_rate_is_distinguished_from_no_rate() -> None:
     assert scales == [("initial_lr",), ("constant",)]
 
 
-@pytest.mark.parametrize(
-    ("name", "factor"), [("DecayHalved", 0.5), ("WrongSign", -1.0), ("DecayTwice", 2.0), ("AdamDecayTwice", 2.0)]
-)
+@pytest.mark.parametrize(("name", "factor"), [("DecayHalved", 0.5), ("WrongSign", -1.0), ("AdamDecayTwice", 2.0)])
 def test_the_strength_is_measured(name: str, factor: float) -> None:
     strength = finding_of("strength", MUTANTS + name)
     assert strength.values == (f"{factor:g}",)
@@ -147,12 +159,15 @@ def test_the_strength_is_measured(name: str, factor: float) -> None:
 def test_an_exponential_decay_has_a_form_and_no_constant_factor() -> None:
     strength = finding_of("strength", MUTANTS + "ExponentialDecay")
     assert strength.values == ()
-    assert "exp(-x)" in strength.text
+    assert "w is multiplied by exp(-lr x weight_decay)" in strength.text
     assert strength.numbers["first_order"] == pytest.approx(1.0)
 
 
 def test_a_decay_applied_twice_is_described() -> None:
-    assert "(1 - x)^2" in finding_of("order", MUTANTS + "DecayTwice").text
+    """No constant factor gives this decay, so a contract cannot declare it as a strength."""
+    strength = finding_of("strength", MUTANTS + "DecayTwice")
+    assert strength.values == ()
+    assert "w is multiplied by (1 - lr x weight_decay)^2: the decay is applied twice" in strength.text
 
 
 def test_proximal_decay_is_decay_after_with_another_form() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from harness.fingerprint.handling import kernels
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
@@ -27,6 +28,20 @@ def test_a_list_that_decays_once_for_each_tensor_is_reported() -> None:
     assert finding.values == ("differs",)
     assert "differs" not in QUESTIONS["paths"].usual
     assert finding.numbers["foreach"] > 0.1
+
+
+class CoupledUnderForeach(torch.optim.AdamW):
+    """AdamW whose foreach adds weight_decay x w to the gradient."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.01, *, foreach: bool | None = None) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay, foreach=foreach)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = not foreach
+
+
+def test_the_decay_of_the_path_that_differs_is_named() -> None:
+    text = finding_on("paths", f"{__name__}:CoupledUnderForeach").text
+    assert text.endswith("(decay under foreach: coupled_l2)")
 
 
 def test_a_list_that_decays_once_per_precision_is_reported() -> None:

@@ -54,7 +54,7 @@ def test_a_norm_over_all_tensors_is_not_element_wise() -> None:
 def test_a_rule_for_whole_matrices_is_not_element_wise() -> None:
     finding = finding_of("element_wise", "torch.optim:Muon")
     assert finding.values == ("no",)
-    assert "of its own tensor" in finding.text
+    assert "of others in its tensor" in finding.text
 
 
 @pytest.mark.parametrize(("name", "word"), [("AdamW", "yes"), ("SGD", "no"), ("Muon", "by_tensor"), ("Adafactor", "by_tensor")])

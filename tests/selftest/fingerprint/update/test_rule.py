@@ -53,6 +53,59 @@ def test_adam_with_eps_under_the_root_is_another_rule() -> None:
     assert text.startswith("no closed form fits all steps; Adam's differs by ")
 
 
+class OtherConstants(AdamWTwin):
+    """Adam with constants of its own, whatever the group holds."""
+
+    own = (0.95, 0.98, 1e-6)
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        given = {**group, "betas": self.own[:2], "eps": self.own[2]}
+        return super().direction(w, grad, given, state)
+
+
+class NoConstantsInTheGroup(OtherConstants):
+    """Adam whose groups hold neither betas nor eps."""
+
+    def add_param_group(self, param_group: Group) -> None:
+        super().add_param_group(param_group)
+        del self.param_groups[-1]["betas"], self.param_groups[-1]["eps"]
+
+
+class CountsAhead(AdamWTwin):
+    """Adam whose step number is one ahead: it starts at 1 and is raised before it is used."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        t, (beta1, beta2) = state["t"], group["betas"]
+        first, second = m * (1 - beta1**t) / (1 - beta1 ** (t + 1)), v * (1 - beta2**t) / (1 - beta2 ** (t + 1))
+        return first / (second.sqrt() + group["eps"])
+
+
+class CounterSaturates(AdamWTwin):
+    """Adam whose step counter stays at 8, as a counter of few bits does."""
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        m, v = self.moments(grad, grad, group, state)
+        t, last, (beta1, beta2) = state["t"], min(state["t"], 8), group["betas"]
+        first, second = m * (1 - beta1**t) / (1 - beta1**last), v * (1 - beta2**t) / (1 - beta2**last)
+        return first / (second.sqrt() + group["eps"])
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "text"),
+    [
+        ("OtherConstants", "other", "Adam's closed form with betas 0.95, 0.98, eps 1e-06, not betas 0.9, 0.999, eps 1e-08"),
+        ("NoConstantsInTheGroup", "adam", "each of 20 steps is Adam's closed form with betas 0.95, 0.98, eps 1e-06"),
+        ("CountsAhead", "other", "Adam's closed form, but its bias correction counts one step more"),
+        ("CounterSaturates", "other", "Adam's closed form, but its step counter does not change from step 8 on"),
+    ],
+)
+def test_a_rule_that_is_nearly_adams_is_named(name: str, word: str, text: str) -> None:
+    """An optimizer whose groups hold no constants keeps them elsewhere: then the rule is Adam's."""
+    runner = SubjectRunner(f"{__name__}:{name}", {})
+    assert rule_of(updates(runner, draw_sequence()), runner) == (word, text)
+
+
 class OwnRateForEachTensor(SgdTwin):
     """Take momentum's step at a rate that the first gradient of each tensor sets."""
 
