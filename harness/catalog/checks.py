@@ -153,6 +153,7 @@ def check_claim(raw: Raw, scenario: Scenario | None, known: Vocabularies) -> Ite
         yield from _check_expectations(scenario, raws, raw)
     if "counterexample" in parts:
         read = {arm for item in parts.get("expect", ()) for arm in (item.arm, *([item.than.arm] if item.than else []))}
+        yield from _check_adam_options(scenario, read, parts.get("needs", {}), raw)
         yield from _check_counterexample(parts["counterexample"], scenario, read, raws["counterexample"])
         yield from _check_mutants(parts["counterexample"], scenario, known.mutants, raws["counterexample"])
 
@@ -178,6 +179,22 @@ def _check_needs(needs: Mapping[str, Any], where: Raw) -> Iterator[ScenarioError
                 problem = f'{str(value).lower()} is a bool to YAML; write the value of the field in quotes, as in "yes"'
             if problem:
                 yield where.fail(f"needs.{name}: {problem}")
+
+
+def _check_adam_options(
+    scenario: Scenario | None, arms: Collection[str], needs: Mapping[str, Any], where: Raw
+) -> Iterator[ScenarioError]:
+    """Yield a problem for each arm that gives betas or eps to the optimizer under test, unless the claim needs adam_options."""
+    if not isinstance(scenario, ProbeScenario | StudyScenario) or "adam_options" in needs:
+        return
+    for name in sorted(set(arms) & set(scenario.arms)):
+        arm = scenario.arms[name]
+        given = sorted({"betas", "eps"} & set(arm.options)) if arm.role != FIXED else []
+        if given:
+            yield where.fail(
+                f"needs: expected adam_options: taken, because the arm {name} gives {' and '.join(given)} to the optimizer; "
+                "without this need the claim fails a right optimizer that does not take the option"
+            )
 
 
 def _check_expectations(scenario: Scenario, parts: Mapping[str, Raw], where: Raw) -> Iterator[ScenarioError]:

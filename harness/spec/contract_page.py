@@ -102,12 +102,22 @@ def _field(name: str, field: Field) -> str:
     if field.met_by:
         lines += [
             "",
-            f"If the usual value is declared, the test also accepts: {', '.join(f'`{value}`' for value in field.met_by)}.",
+            f"If the usual value is declared, the test also accepts: {', '.join(map(_accepted, field.met_by))}.",
         ]
     if field.faults:
         lines += ["", "Faults, which the measurement can find and a contract cannot declare:", ""]
         lines += _value_table("fault", field.faults)
     return "\n".join(lines) + "\n"
+
+
+def _accepted(value: str) -> str:
+    """Return a measured value that the test accepts beside the usual one, with its meaning if no table gives it."""
+    means = {
+        "absent": "the constructor has no such option",
+        "refused": "it raises",
+        "agree_in_single": "yes, to the rounding of float32",
+    }
+    return f"`{value}`" + (f" ({means[value]})" if value in means else "")
 
 
 def _value_table(title: str, values: Mapping[str, Value]) -> list[str]:

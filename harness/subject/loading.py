@@ -12,6 +12,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -56,6 +57,7 @@ def make_factory(path: str, options: Mapping[str, Any], *, training: bool, const
     if the subject refuses its arguments.
     """
     build = resolve(path)
+    _import_what_torch_imports_late()
     keywords = {**_kernel(build, path, training=training), **options}
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
@@ -70,6 +72,14 @@ def make_factory(path: str, options: Mapping[str, Any], *, training: bool, const
         return into_training_mode(optimizer) if training else WatchedOptimizer(into_training_mode(optimizer), path)
 
     return make
+
+
+@cache
+def _import_what_torch_imports_late() -> None:
+    """Build an optimizer of torch, which imports much of torch the first time: the time limit of a subject must not hold that."""
+    import torch
+
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 
 
 def into_training_mode(optimizer: Any) -> Any:
@@ -212,6 +222,7 @@ def try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) -
     import torch
 
     build = resolve(path)
+    _import_what_torch_imports_late()
     weight = torch.nn.Parameter(torch.ones(2, 2))
     try:
         with time_limit(path, "its constructor"):

@@ -277,7 +277,9 @@ def _rhythm(rule: DecayRule) -> str:
 
 
 def _named(scale: Scale) -> str:
-    return "weight_decay" if scale.word == "constant" else f"{scale.text} x weight_decay"
+    if scale.word == "constant":
+        return "weight_decay"
+    return f"({scale.text}) x weight_decay" if {",", "/"} & set(scale.text) else f"{scale.text} x weight_decay"
 
 
 def _ask_strength(runner: SubjectRunner) -> Finding:

@@ -175,7 +175,9 @@ def closure(runner: SubjectRunner) -> Finding:
     if any(loss is None or float(loss) != 0.5 + step for step, loss in enumerate(returned)):
         return Finding(("loss_lost",), "a step with a closure takes the plain step, and does not return the loss", numbers)
     return Finding(
-        ("as_plain",), f"the closure is called {calls:.3g} times a step, the step is the plain one, the loss returned", numbers
+        ("as_plain",),
+        f"the closure is called {_times(calls)} a step, the step is the usual one, and the loss is returned",
+        numbers,
     )
 
 
@@ -275,6 +277,10 @@ def _decay_under_maximize(runner: SubjectRunner) -> tuple[str, str] | None:
     if max_relative_difference([maximizing], [-usual]) <= 0.5:
         return "decay_flipped", "with maximize=True weights grow by the amount by which they should shrink"
     return ("decay_lost", "with maximize=True weights do not decay") if not bool(maximizing.any()) else None
+
+
+def _times(calls: float) -> str:
+    return "once" if calls == 1 else f"{calls:.3g} times"
 
 
 def _parameters(runner: SubjectRunner) -> set[str]:

@@ -205,5 +205,6 @@ DECAY: Fields = {
                 "your optimizer skips such weights, for example the rows of an embedding that a batch does not use",
             ),
         },
+        {"grows": Value("weight decay makes it grow", "w = w + lr * wd * w - u")},
     ),
 }

@@ -105,6 +105,11 @@ PROBE_REFUSALS = [
         "arms.adamw.lr: this key is for kind: study, and the scenario has kind: probe; remove the key (line 7)",
     ),
     (
+        "role: decoupled",
+        "role: decoupled, options: {betas: [0.5, 0.9]}",
+        "claims[0]: needs: expected adam_options: taken, because the arm adamw gives betas to the optimizer; without this need ",
+    ),
+    (
         "{arm: adamw, measure: unseen_ratio,",
         "{arm: adam, measure: unseen_ratio,",
         "claims[0].expect[0]: arm: unknown arm 'adam'; did you mean 'adamw'? (known: adamw, sgd_l2) (line 18)",

@@ -73,7 +73,10 @@ def test_the_sentence_gives_rule_decay_scale_and_order() -> None:
         ([line("strength", "2")], "with decoupled weight decay of twice the strength, times the current learning rate"),
         ([line("order", "before", "after")], "times the current learning rate, before the update or after the update."),
         ([line("mask", "cautious")], "before the update, only where the update moves the weight toward zero."),
-        ([line("repeated", "twice", usual=("once",))], "before the update. Unusual: repeated (twice)."),
+        (
+            [line("none_gradient", "decays", usual=("untouched",))],
+            "before the update. Unusual for the role decoupled: none_gradient (decays).",
+        ),
         ([line("scale", "previous_lr")], "times the learning rate of the step before"),
     ],
 )
@@ -85,7 +88,13 @@ def test_the_sentence_gives_every_difference_from_adamw(lines: list[FingerprintL
 def test_lines_are_grouped_by_section_and_marked() -> None:
     """An exclamation mark is for unusual answers, a question mark for unknown ones; the sentence comes last."""
     lines = list(
-        text(replace(changed(line("repeated", "twice", usual=("once",)), line("order")), heard=("prints: x",), broken="it died"))
+        text(
+            replace(
+                changed(line("none_gradient", "decays", usual=("untouched",)), line("order")),
+                heard=("prints: x",),
+                broken="it died",
+            )
+        )
     )
 
     assert lines[0] == "fingerprint of mine:MyAdamW"
@@ -95,18 +104,20 @@ def test_lines_are_grouped_by_section_and_marked() -> None:
         "\ndecay",
         "\nparameters",
     ]
-    assert [printed.split() for printed in lines if printed.startswith("! ")] == [["!", "repeated", "twice", "says", "repeated"]]
+    assert [printed.split() for printed in lines if printed.startswith("! ")] == [
+        ["!", "none_gradient", "decays", "says", "none_gradient"]
+    ]
     assert [printed.split() for printed in lines if printed.startswith("? ")] == [["?", "order", "unknown", "says", "order"]]
     assert lines[-3:-1] == ["\nthe optimizer prints: x", "\nended early: it died"]
     assert lines[-1].startswith("\nMyAdamW takes ")
 
 
 def test_the_json_holds_the_sentence_and_all_findings() -> None:
-    parsed = json.loads(json.dumps(content(changed(line("repeated", "twice", usual=("once",))))))
+    parsed = json.loads(json.dumps(content(changed(line("none_gradient", "decays", usual=("untouched",))))))
 
     assert parsed["schema"] == 1
-    assert parsed["sentence"] == sentence(changed(line("repeated", "twice", usual=("once",))))
-    assert [finding["question"] for finding in parsed["findings"] if finding["unusual"]] == ["repeated"]
+    assert parsed["sentence"] == sentence(changed(line("none_gradient", "decays", usual=("untouched",))))
+    assert [finding["question"] for finding in parsed["findings"] if finding["unusual"]] == ["none_gradient"]
     keys = ["question", "section", "asks", "values", "says", "usual", "numbers", "unusual"]
     assert all(list(finding) == keys for finding in parsed["findings"])
     assert parsed["findings"][0]["says"] == f"says {parsed['findings'][0]['question']}"

@@ -130,12 +130,13 @@ def test_the_message_names_the_line_to_declare(declared: Contract, file: str, be
     [
         ("scale", ("previous_lr",), "text", "a contract cannot declare previous_lr: it is a fault, so correct the optimizer"),
         ("strength", ("-1",), "text", "a contract cannot declare -1: it is a fault, so correct the optimizer"),
+        ("zero_gradient", ("grows",), "text", "a contract cannot declare grows: it is a fault, so correct the optimizer"),
         (
-            "zero_gradient",
-            ("grows",),
+            "coupling",
+            ("sideways",),
             "text",
-            "the contract has no word for grows: correct the optimizer, or, to leave the field untested, "
-            "add this line to mine.yaml: zero_gradient: unspecified",
+            "the contract has no word for sideways: correct the optimizer, or, to leave the field untested, "
+            "add this line to mine.yaml: coupling: unspecified",
         ),
         (
             "order",
