@@ -102,7 +102,7 @@ def test_lines_are_grouped_by_section_and_marked() -> None:
         "\nprecision",
         "\nupdate",
         "\ndecay",
-        "\nparameters",
+        "\nsteps",
     ]
     assert [printed.split() for printed in lines if printed.startswith("! ")] == [
         ["!", "none_gradient", "decays", "says", "none_gradient"]
