@@ -7,7 +7,7 @@ from torch import Tensor
 from harness.fingerprint.decay import scale
 from harness.fingerprint.decay.rule import DecayRule, decay_rule
 from harness.fingerprint.finding import Finding
-from harness.fingerprint.measuring.replay import Step
+from harness.fingerprint.measuring.replay import Step, replay
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
@@ -21,7 +21,13 @@ WHERE = {
 
 def _ask_coupling(runner: SubjectRunner) -> Finding:
     rule = decay_rule(runner)
-    return Finding(rule.coupling, rule.text, {"effect": rule.replayed_run.effect})
+    effect = rule.replayed_run.effect
+    if rule.coupling == ("none",) and runner.first_value("precision") == "float32_settings":
+        effect = replay(SubjectRunner(runner.path, runner.options), rule.replayed_run.sequence).effect
+        if effect:
+            text = f"unknown: weight_decay changes no weight by more than {effect:.1g}, which float32 weights do not show"
+            return Finding((), text, {"effect": effect})
+    return Finding(rule.coupling, rule.text, {"effect": effect})
 
 
 def _ask_order(runner: SubjectRunner) -> Finding:
@@ -50,9 +56,9 @@ def _ask_mask(runner: SubjectRunner) -> Finding:
         return Finding(
             ("none",), f"{coordinates} decay ({moved} of {total}, counted in {len(steps)} pairs of step and tensor)", share
         )
-    if all(bool((step.moved == _cautious_mask(step)).all()) for step in steps):
+    if all(bool((step.moved == _cautious_mask(step))[step.update != 0].all()) for step in steps):
         return Finding(("cautious",), f"{moved} of {total} coordinates decay: those that the update moves toward zero", share)
-    if not any(bool((step.moved & _cautious_mask(step)).any()) for step in steps):
+    if not any(bool((step.moved & _cautious_mask(step))[step.update != 0].any()) for step in steps):
         return Finding(
             (),
             f"unknown: {moved} of {total} coordinates decay: those that the update moves away from zero (cautious inverted)",

@@ -131,6 +131,15 @@ class OnlyWhereItHelps(PlainAdamW):
         w.copy_(w - group["lr"] * group["weight_decay"] * helped - group["lr"] * pull)
 
 
+class CautiousBySignBits(PlainAdamW):
+    """Cautious AdamW that compares sign bits: where the update is zero, positive weights decay and negative ones do not."""
+
+    def update(self, w: Tensor, g: Tensor, group: Group, state: State) -> None:
+        move = adam(state, g, group["betas"], group["eps"])
+        decays = ~(move.signbit() ^ w.signbit())
+        w.mul_(1 - group["lr"] * group["weight_decay"] * decays).sub_(group["lr"] * move)
+
+
 class CautiousSgd(EachWeight):
     """SGD along the averaged gradient; only numbers that it makes smaller decay, by lr x weight_decay."""
 

@@ -232,5 +232,17 @@ def test_a_usual_finding_gives_its_numbers() -> None:
     assert text.startswith("decoupled: in each of 20 steps weight decay takes 0.045 to 0.12 of each decaying w, and ")
 
 
+@pytest.mark.parametrize("name", ["OnlyWhereItHelps", "CautiousBySignBits"])
+def test_cautious_masks_may_differ_where_the_update_is_zero(name: str) -> None:
+    """`>`, `>=` and a comparison of sign bits are the same mask everywhere else."""
+    answers = findings_of(f"tests.mutants.styles.decays:{name}")
+    assert {question: " ".join(answers[question].values) for question in ("coupling", "scale", "order", "mask")} == {
+        "coupling": "decoupled",
+        "scale": "lr",
+        "order": "before",
+        "mask": "cautious",
+    }
+
+
 def test_an_inverted_mask_is_described() -> None:
     assert "cautious inverted" in finding_of("mask", path("OnceCautious")).text
