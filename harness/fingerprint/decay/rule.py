@@ -117,6 +117,9 @@ def infer_rule(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
         return DecayRule(run, ("none",), (), (), None, INERT)
     shares = {order: fractions for order in ("before", "after") if (fractions := _shares(run, order))}
     decoupled = bool(shares) and all(_holds_no_decay(step) for step in run.steps if run.replayed) and _multiplies_up(run, shares)
+    if not shares:
+        shares = _shares_before_an_update_of_the_decayed_weight(runner, run)
+        decoupled = bool(shares)
     added, masked = _added(runner, run, solve=not decoupled)
     coupling = _coupling(runner, run, added, has_shares=bool(shares), decoupled=decoupled)
     order = tuple(shares) if decoupled else ()
@@ -168,6 +171,34 @@ def _shares(run: ReplayedRun, order: str) -> tuple[DecayFraction, ...]:
     return tuple(fractions)
 
 
+def _shares_before_an_update_of_the_decayed_weight(
+    runner: SubjectRunner, run: ReplayedRun
+) -> dict[str, tuple[DecayFraction, ...]]:
+    """Return the shares, under `before`, of an optimizer that decays and then takes a step that depends on the decayed weight.
+
+    Its decay is no share of the weight, because the step changes with it. Weights without gradient give the share of each step;
+    a run without decay from the weights that these shares leave must take the same path. Return nothing if it does not.
+    """
+    silent = [torch.stack([row[number] == 0 for row in run.sequence.gradients]).all(dim=0) for number in range(len(run.decayed))]
+    if not all(bool(mask.any()) for mask in silent):
+        return {}
+    if not all(bool((plain[:, mask] == plain[0][mask]).all()) for plain, mask in zip(run.plain, silent, strict=True)):
+        return {}
+    kept = [(path[1:, mask] / path[:-1, mask]).median(dim=1).values for path, mask in zip(run.decayed, silent, strict=True)]
+    placed = [path[:-1] * factors[:, None, None] for path, factors in zip(run.decayed, kept, strict=True)]
+    paths = run.sequence.run(runner, 0.0, placed=placed)
+    gaps = [(path[1:] - decayed[1:]).abs() for path, decayed in zip(paths, run.decayed, strict=True)]
+    rounding = 64 * run.eps * max(float(path.abs().max()) for path in run.decayed)
+    if not max(float(gap.max()) for gap in gaps) <= rounding:  # a comparison with NaN is False
+        return {}
+    fractions = [
+        DecayFraction(step, tensor, float(1 - kept[tensor][step]), 0.0)
+        for step in range(len(run.sequence.lrs))
+        for tensor in range(len(kept))
+    ]
+    return {"before": tuple(fractions)}
+
+
 def _masked(step: Step, expected: Tensor) -> bool:
     """Return True if one mask explains all coordinates that should decay but do not: gradient zero, or the sign of update x w.
 
@@ -181,8 +212,13 @@ def _masked(step: Step, expected: Tensor) -> bool:
 
 
 def _holds_no_decay(step: Step) -> bool:
-    """Return True if no earlier decay is stored in the update: on the same weights, a run without decay takes the same update."""
-    return float((step.update - step.update_without_decay_history).abs().max()) <= step.tolerance
+    """Return True if no earlier decay is stored in the update.
+
+    Then a run without decay takes the same update, from the decayed weights or from its own. The second holds for an optimizer
+    that keeps a copy of its weights, and so does not see weights that are written from outside.
+    """
+    updates = (step.update_without_decay_history, step.alone)
+    return any(float((step.update - update).abs().max()) <= step.tolerance for update in updates)
 
 
 def _multiplies_up(run: ReplayedRun, shares: Mapping[str, Sequence[DecayFraction]]) -> bool:

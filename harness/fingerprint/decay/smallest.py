@@ -5,7 +5,7 @@ therefore one of lr x weight_decay. The weights have no gradient.
 
     answer         observation in float32 and bfloat16                          example
     rounded        a decay below a threshold moves no weight                    torch.optim:AdamW
-    accumulates    the same, but a quarter of the threshold moves it later      KeepsRemainder
+    accumulates    the same, but a 32nd of the threshold moves it later      KeepsRemainder
     stochastic     equal weights move differently                               StochasticRounding, in bfloat16
     rescaled       any decay moves the weights                                  torch.optim:Adam
     never          in one of the two precisions no weight moves                 SparesHalfPrecision in the self-test
@@ -33,7 +33,9 @@ from harness.fingerprint.question import Question
 LOWEST = -40  # exponent of the smallest decay that is tried; the largest is 2^0
 REFINED = 4  # bisections of the last power of two: to a factor of 2^(1/16), or 4.4 percent
 RESCALED = 1e-3  # in units of a precision's eps: no rounding has its threshold below this
-LATER = 64  # steps; a compensated sum of a quarter of the threshold has moved a weight by then
+# A compensated sum of this part of the threshold has moved a weight after LATER steps. A step that
+# grows, as in a warm-up inside the optimizer, must not reach the threshold by itself.
+PART, LATER = 1 / 32, 128
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -87,7 +89,7 @@ def _measure(runner: SubjectRunner, steps: int, *, decoupled: bool) -> tuple[dic
         return {"any": first}, "stochastic"
     thresholds = {"any": first, "all": _threshold(lambda decay: bool(_changed(runner, decay, steps).all()))}
     # Decoupled only: the momentum of a coupled decay would add it up as well.
-    adds_up = decoupled and bool(_changed(runner, first / 4, LATER).any())
+    adds_up = decoupled and bool(_changed(runner, first * PART, LATER).any())
     return thresholds, "accumulates" if adds_up else "rounded"
 
 

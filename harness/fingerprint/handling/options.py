@@ -75,6 +75,9 @@ def inert_options(runner: SubjectRunner) -> Finding:
         return Finding(
             ("none",), f"each of {len(candidates)} options changes something: {', '.join(candidates)}"[:139], {"inert": 0.0}
         )
+    if runner.first_value("step_arguments") == "closure":
+        # A rule that evaluates the closure at other weights sees the same gradients there.
+        return Finding((), f"not known, because gradients here do not depend on the weights: {', '.join(inert)}"[:139])
     line = f"accepted, and changes nothing in {STEPS} steps here: {', '.join(inert)}"
     return Finding(("some",), line[:139], {"inert": float(len(inert))})
 

@@ -39,6 +39,8 @@ FINE, COARSE = 1e-10, 1e-5
 DISTINCT = 0.1  # two responses of the decay are equal if they differ by at most this fraction of the larger one
 ANSWERS = 1e-3  # a smaller response of the update, relative to the change of the gradients, counts as no response
 BEYOND = 1e-5  # if a change of 1e-10 changes the update by more than this, float32 is not the reason
+HALF = 0.5
+ROUNDINGS = 4.0  # of the largest weight: a smaller change of a weight is not seen
 ALIKE = 30.0  # two responses of the update are alike if their ratio is below this
 
 
@@ -77,9 +79,22 @@ def _ask(runner: SubjectRunner) -> Finding:
     if fine * FINE > BEYOND:
         return Finding((), _why_unknown(double, base, fine * FINE), numbers)
     finding = _precision_of_update(base, fine, coarse, numbers)
+    if fine > coarse and finding.values == ("float32",) and _most_differ_at_once(double, base):
+        text = f"a relative change of {FINE:g} in the gradients changes most coordinates at once; the rule amplifies changes"
+        finding = Finding(("float64",), text, numbers)
     if finding.values != ("float64",):
         return finding
     return _precision_of_decay(double) or _precision_of_settings(double, base) or finding
+
+
+def _most_differ_at_once(runner: SubjectRunner, base: list[Tensor]) -> bool:
+    """Return True if the small change of the gradients changes most coordinates in the first step.
+
+    Single precision loses it in nearly all. A rule that amplifies changes, such as one of eigenvectors, does not lose it.
+    """
+    changed = _changed_gradients(FINE).run(runner, 0.0)
+    moved = torch.cat([(path[1] - other[1]).flatten() for path, other in zip(changed, base, strict=True)])
+    return float((moved != 0).double().mean()) > HALF
 
 
 def _why_unknown(runner: SubjectRunner, base: list[Tensor], change: float) -> str:
@@ -137,18 +152,29 @@ def _precision_of_settings(runner: SubjectRunner, base: list[Tensor]) -> Finding
     """
     rates = {size: _median_change(_with_rates(1 + size).run(runner, 0.0), base) / size for size in (FINE, COARSE)}
     numbers = {"fine": rates[FINE], "coarse": rates[COARSE]}
-    rounded = ["lr"] if _is_rounded(rates[FINE], rates[COARSE]) else []
+    rounded = ["lr"] if _is_rounded(rates[FINE], rates[COARSE]) and _shows(base, [path[:1] for path in base], runner) else []
     if runner.takes_decay:
         decayed = _with_rates(1.0).run(runner, WEIGHT_DECAY)
         decays = {
             size: _median_change(_with_rates(1.0).run(runner, WEIGHT_DECAY * (1 + size)), decayed) for size in (FINE, COARSE)
         }
-        rounded += ["weight_decay"] if _is_rounded(decays[FINE] / FINE, decays[COARSE] / COARSE) else []
+        lost = _is_rounded(decays[FINE] / FINE, decays[COARSE] / COARSE) and _shows(decayed, base, runner)
+        rounded += ["weight_decay"] if lost else []
     if not rounded:
         return None
     return Finding(
         ("float32_settings",), f"float32 settings: {' and '.join(rounded)} changed by {FINE:g} of itself is rounded away", numbers
     )
+
+
+def _shows(paths: list[Tensor], others: list[Tensor], runner: SubjectRunner) -> bool:
+    """Return True if a change by FINE of the difference of two runs exceeds the rounding of the weights.
+
+    Otherwise the change is lost in the weights themselves, whatever the precision of the settings: a rule that learns its rate
+    may move them by a millionth.
+    """
+    moved = max(float((path - other).abs().max()) for path, other in zip(paths, others, strict=True))
+    return moved * FINE > ROUNDINGS * runner.eps * max(float(path.abs().max()) for path in paths)
 
 
 def _is_rounded(fine: float, coarse: float) -> bool:

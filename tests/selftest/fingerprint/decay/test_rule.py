@@ -43,6 +43,17 @@ class RatioOfDecayedClamped(AdamWTwin):
         w.sub_(group["lr"] * w.norm().clamp_max(3.0) / pull.norm() * pull)
 
 
+class RatioOnlyWithDecay(AdamWTwin):
+    """Decay, then scale the update by the norm of the decayed weight, if there is weight decay: timm's Lamb."""
+
+    def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        state["t"] = state.get("t", 0) + 1
+        pull = self.direction(w, grad, group, state)
+        w.mul_(1 - group["lr"] * group["weight_decay"])
+        ratio = w.norm() / pull.norm() if group["weight_decay"] else 1.0
+        w.sub_(group["lr"] * ratio * pull)
+
+
 class L2AndDecoupled(AdamWTwin):
     """Add weight_decay x w to the gradient, and decay the weight too."""
 
@@ -73,7 +84,10 @@ def test_both_orders_fit_if_the_step_goes_with_the_weight() -> None:
 
 
 def test_a_norm_of_the_decayed_weight_does_not_rescale_the_decay() -> None:
+    """The decay acts beside the update. A ratio that is there only with weight decay has no step without decay to compare."""
     rule = decay_rule(SubjectRunner(f"{__name__}:RatioOfDecayedClamped", {}))
+    assert (rule.coupling, rule.order) == (("decoupled",), ("before",))
+    rule = decay_rule(SubjectRunner(f"{__name__}:RatioOnlyWithDecay", {}))
     assert rule.coupling == ()
     assert "depends on the norm of the decayed w" in rule.text
 
