@@ -341,3 +341,24 @@ class MeanInBfloat16(EachWeight):
         v = average(state, "v", g * g, 0.999)
         w.mul_(1 - group["lr"] * group["weight_decay"])
         w.sub_(group["lr"] * mean / (1 - 0.9**t) / ((v / (1 - 0.999**t)).sqrt() + 1e-8))
+
+
+class MasterOnly(PlainAdamW):
+    """AdamW that steps a copy of each weight in its state and writes it back, so weights written from outside are lost."""
+
+    def update(self, w: Tensor, g: Tensor, group: Group, state: State) -> None:
+        if "master" not in state:
+            state["master"] = w.detach().clone()
+        super().update(state["master"], g, group, state)
+        w.copy_(state["master"])
+
+
+class StateUnderOtherKeys(PlainAdamW):
+    """AdamW whose state dict has keys of its own, and not `param_groups`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        whole = super().state_dict()
+        return {"moments": whole["state"], "settings": whole["param_groups"]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({"state": state_dict["moments"], "param_groups": state_dict["settings"]})
