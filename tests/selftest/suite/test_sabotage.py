@@ -84,7 +84,7 @@ TRIES = {
         Sabotage(CONFTEST, HOOK, f"{REMOVE_TESTS}{HOOK}", f"{REMOVED}test_claims.py::test_golden[decay_time]"),
     ),
     "a_conftest_hides_failures": (
-        Sabotage(GOLDEN, '": {"value": ', '": {"value": 1', "although the test recorded a failing result"),
+        Sabotage(GOLDEN, '": {"value": ', '": {"value": 1', "were reported as passed and recorded a failing result"),
         Sabotage(CONFTEST, HOOK, f"{HIDE_FAILURES}{HOOK}", f"{HIDDEN}test_claims.py::test_golden[decay_time]"),
     ),
     "a_scenario_without_golden_test": (
