@@ -354,7 +354,7 @@ class MasterOnly(PlainAdamW):
 
 
 class StateUnderOtherKeys(PlainAdamW):
-    """AdamW whose state dict has keys of its own, and not `param_groups`."""
+    """AdamW whose state dict uses other keys than torch: `moments` and `settings`."""
 
     def state_dict(self) -> dict[str, Any]:
         whole = super().state_dict()
