@@ -82,6 +82,7 @@ REACHED_THROUGH = {
     "spec.fields.state": "spec/test_contract.py",
     "spec.fields.steps": "spec/test_contract.py",
     "spec.fields.update": "spec/test_contract.py",
+    "fingerprint.decay.shares": "fingerprint/decay/test_rule.py",
     "fingerprint.phrases": "fingerprint/test_diagnosis.py",
     "reporting.failure": "suite/test_session.py",
     "fingerprint.worker": "fingerprint/test_process.py",

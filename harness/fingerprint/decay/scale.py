@@ -34,7 +34,8 @@ from functools import lru_cache
 
 import torch
 
-from harness.fingerprint.decay.rule import DecayFraction, DecayRule, decay_rule, first_decaying_step, infer_rule
+from harness.fingerprint.decay.rule import DecayRule, decay_rule, infer_rule
+from harness.fingerprint.decay.shares import DecayFraction, first_decaying_step
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import (
     OTHER_DECAY,
