@@ -206,7 +206,7 @@ def _resume_finding(runner: SubjectRunner, name: str, changed: Mapping[str, floa
     saved = _saved(optimizer)
     third = {key: THIRD * value for key, value in changed.items()}
     found, same = (_after(runner, pair, saved, built) for built in (changed, {}))
-    constructor, with_third = (_after(runner, pair, _saved_with(runner, saved, name, built), built) for built in (changed, third))
+    constructor, with_third = (_after(runner, pair, _saved_with(runner, name, built), built) for built in (changed, third))
     _copies(pair)
     run_tracked(optimizer, pair, LATER)
     return _finding_on_value(runner, name, Resumed(found, [tracked.path for tracked in pair], same, constructor, with_third))
@@ -220,30 +220,14 @@ def _after(runner: SubjectRunner, pair: Sequence[Tracked], saved: Any, built: Ma
     return [tracked.path for tracked in run_tracked(fresh, copies, LATER)]
 
 
-def _saved_with(runner: SubjectRunner, saved: Any, name: str, built: Mapping[str, float]) -> Any:
-    """Return a state dict whose groups hold the value of `name` that an optimizer with the settings `built` has.
-
-    If the state dict keeps its groups under another key than torch's, the value is written into the groups before saving.
-    """
-    if isinstance(saved, dict) and "param_groups" in saved:
-        return _rewritten(runner, saved, name, built)
+def _saved_with(runner: SubjectRunner, name: str, built: Mapping[str, float]) -> Any:
+    """Return the state dict of a run whose groups got, before saving, the value of `name` that the settings `built` give."""
     _, optimizer = _halfway(runner)
     sources = _build(runner, [track(runner, seed) for seed in (1, 2)], **built).param_groups
     for group, other in zip(optimizer.param_groups, sources, strict=False):
         if name in group:
             group[name] = other[name]
     return _saved(optimizer)
-
-
-def _rewritten(runner: SubjectRunner, saved: Any, name: str, built: Mapping[str, float]) -> Any:
-    """Return the state dict `saved` with the group values of `name` from an optimizer with the settings `built`."""
-    sources = _build(runner, [track(runner, seed) for seed in (1, 2)], **built).param_groups
-    changed = copy.deepcopy(saved)
-    groups = changed.get("param_groups", []) if isinstance(changed, dict) else []
-    for group, other in zip(groups, sources, strict=False):
-        if name in group:
-            group[name] = other[name]
-    return changed
 
 
 def _finding_on_value(runner: SubjectRunner, name: str, paths: Resumed) -> Finding:
