@@ -41,9 +41,7 @@ def main() -> int:
         (arguments.write / "kill-matrix.json").write_text(to_json(rows), encoding="utf-8")
     else:
         print(page(rows, how))
-    wrong = [
-        f"{name}: {problem}" for kind in ("mutants", "others") for name, row in rows[kind].items() for problem in row["problems"]
-    ]
+    wrong = [f"{name}: {problem}" for by_name in rows.values() for name, row in by_name.items() for problem in row["problems"]]
     wrong += [
         f"{name} is a right optimizer, and red in: {', '.join(row['red'])}"
         for kind in ("right", "styles")

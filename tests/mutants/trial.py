@@ -17,6 +17,7 @@ from harness.catalog.load import load
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.fingerprint import report
 from harness.fingerprint.ask import QUESTIONS, findings
+from harness.fingerprint.finding import FAILED
 from harness.fingerprint.process import Fingerprint, FingerprintLine
 from harness.run import Session, run
 from harness.spec import contract
@@ -118,7 +119,13 @@ def problems(mutant: Mutant, found: Kills) -> list[str]:
         answers = found.told[question]
         if question not in mutant.misread and (answers if truth is None else truth not in answers):
             wrong.append(f"fingerprint, {question}: {' or '.join(answers) or UNKNOWN}, expected {truth or 'no answer'}")
-    return wrong
+    return wrong + failed_experiments(mutant.path)
+
+
+def failed_experiments(path: str) -> list[str]:
+    """Return the experiments of the fingerprint that failed: an optimizer may refuse a case, and makes no experiment fail."""
+    measured = findings(path, {})
+    return [f"fingerprint, {name}: {found.text}" for name, found in measured.items() if FAILED in found.text]
 
 
 def mutant_row(mutant: Mutant, folder: Path) -> MatrixRow:
@@ -159,6 +166,7 @@ def right_row(right: Right, folder: Path) -> MatrixRow:
         "red": sorted(set(found.red) - set(promise.expected)),
         "expected": {name: why for name, why in promise.expected.items() if name in found.red},
         "told": answers,
+        "problems": failed_experiments(right.path),
     }
 
 
@@ -194,6 +202,7 @@ def style_row(path: str, folder: Path) -> MatrixRow:
         "red": sorted(found.red),
         "ran": len(found.ran),
         "of": claims_of_role(promise.role),
+        "problems": failed_experiments(path),
     }
 
 

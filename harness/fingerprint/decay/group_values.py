@@ -11,6 +11,8 @@ the constructor, must change the weights or must leave them unchanged.
     first          the first group's value counts for all groups                  FirstGroupForAll
     (none)         a mixture, such as the last group's value for all groups       LastGroupForAll in the self-test
     (none)         the optimizer has fewer or more groups than it was given       GroupsFlattened
+    own, captured  two groups are refused; the one group answers as above         OneGroupOnly
+    refused        any group with its own weight_decay is refused             ParametersOnly in the self-test
 
 The examples without a package are classes of `tests.mutants`.
 """
@@ -24,25 +26,27 @@ from torch import Tensor
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.measuring.gradient_sequence import LRS, WEIGHT_DECAY, default_sequence
+from harness.fingerprint.measuring.self_comparison import run_alone, shortened_error
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 from harness.subject.stepping import step_once
 
 STEPS, CHANGED_AT = 7, 3
-Pair = tuple[float, float]
+Decays = tuple[float, ...]
 
 
-def _run(runner: SubjectRunner, constructor: float, decays: Pair, later: Pair | None = None) -> list[Tensor]:
-    """Return the last weights of two groups with a weight decay each; `later` replaces the two midway."""
+def _run(runner: SubjectRunner, constructor: float, decays: Decays, later: Decays = ()) -> list[Tensor]:
+    """Return the last weights of one or two groups with a weight decay each; `later` replaces these midway."""
     sequence = default_sequence(runner).first(STEPS)
-    weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in sequence.starts]
+    starts = sequence.starts[: len(decays)]
+    weights = [torch.nn.Parameter(start.to(runner.dtype, copy=True)) for start in starts]
     groups = [{"params": [weight], "weight_decay": decay} for weight, decay in zip(weights, decays, strict=True)]
     optimizer = runner.make(groups, lr=LRS[0], weight_decay=constructor)
     for step in range(STEPS):
         if later and step == CHANGED_AT:
             for group, decay in zip(optimizer.param_groups, later, strict=True):
                 group["weight_decay"] = decay
-        step_once(optimizer, step, weights, sequence.gradients[step])
+        step_once(optimizer, step, weights, sequence.gradients[step][: len(weights)])
     return [weight.detach().to(torch.float64) for weight in weights]
 
 
@@ -60,6 +64,39 @@ def _group_count(runner: SubjectRunner) -> int:
 
 
 def _ask(runner: SubjectRunner) -> Finding:
+    try:
+        return _two_groups(runner)
+    except Exception as two_refused:
+        try:
+            return _one_group(runner, shortened_error(runner, two_refused))
+        except Exception as one_refused:
+            run_alone(runner)  # raises if the subject cannot take a plain run either; the caller reports that error
+            return Finding(
+                ("refused",), f"groups with a weight_decay of their own are refused: {shortened_error(runner, one_refused)}"
+            )
+
+
+def _one_group(runner: SubjectRunner, refusal: str) -> Finding:
+    """Return the finding of an optimizer that refuses a second group. Its own value and the first group's are the same thing."""
+    on, off = WEIGHT_DECAY, 0.0
+    without, constructor, group, both = (_run(runner, c, (g,)) for c, g in ((off, off), (on, off), (off, on), (on, on)))
+    group_counts = bool(_gap(group, without, 0) or _gap(both, constructor, 0))
+    constructor_counts = bool(_gap(constructor, without, 0) or _gap(both, group, 0))
+    after_change = _run(runner, off, (on,), later=(off,))
+    numbers = {"own_value": _gap(group, without, 0), "change": _gap(group, after_change, 0)}
+    why = f"two groups are refused: {refusal}"
+    if group_counts and constructor_counts:
+        return Finding((), f"unknown: the only group's weight_decay and the constructor's both count; {why}", numbers)
+    if not group_counts and not constructor_counts:
+        return Finding((), f"unknown: weight_decay has no effect in the only group; {why}", numbers)
+    if constructor_counts:
+        return Finding(("constructor",), f"the only group's own has no effect; the constructor's is used; {why}", numbers)
+    if not numbers["change"]:
+        return Finding(("captured",), f"a change after {CHANGED_AT} steps in the only group has no effect; {why}", numbers)
+    return Finding(("own",), f"the only group's own is used, also after a change; {why}", numbers)
+
+
+def _two_groups(runner: SubjectRunner) -> Finding:
     given, count = len(default_sequence(runner).starts), _group_count(runner)
     if count != given:
         return Finding((), f"unknown: the optimizer was given {given} groups, and has {count}", {"kept": float(count)})

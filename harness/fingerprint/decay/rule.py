@@ -35,6 +35,7 @@ from torch import Tensor
 from harness.fingerprint.decay.shares import (
     DecayFraction,
     first_decaying_step,
+    gap_of_decay_first,
     multiplies_up,
     shares_before_a_dependent_update,
     shares_of,
@@ -83,10 +84,7 @@ def _fits_before(runner: SubjectRunner, rule: DecayRule) -> bool:
     kept = torch.ones(len(run.decayed), len(run.sequence.lrs), dtype=torch.float64)
     for share in rule.shares:
         kept[share.tensor, share.number] -= share.taken
-    placed = [path[:-1] * factors[:, None, None] for path, factors in zip(run.decayed, kept, strict=True)]
-    paths = run.sequence.run(runner, 0.0, placed=placed)
-    gaps = [path[1:] - decayed[1:] for path, decayed in zip(paths, run.decayed, strict=True)]
-    return max(float(gap.abs().max()) for gap in gaps) <= run.tolerance
+    return gap_of_decay_first(runner, run, list(kept)) <= run.tolerance
 
 
 def _order_below_floor(runner: SubjectRunner, rule: DecayRule) -> DecayRule:

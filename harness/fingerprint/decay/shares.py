@@ -64,11 +64,9 @@ def shares_before_a_dependent_update(runner: SubjectRunner, run: ReplayedRun) ->
     if not all(bool((plain[:, mask] == plain[0][mask]).all()) for plain, mask in zip(run.plain, silent, strict=True)):
         return {}
     kept = [(path[1:, mask] / path[:-1, mask]).median(dim=1).values for path, mask in zip(run.decayed, silent, strict=True)]
-    placed = [path[:-1] * factors[:, None, None] for path, factors in zip(run.decayed, kept, strict=True)]
-    paths = run.sequence.run(runner, 0.0, placed=placed)
-    gaps = [(path[1:] - decayed[1:]).abs() for path, decayed in zip(paths, run.decayed, strict=True)]
+    gap = gap_of_decay_first(runner, run, kept)
     rounding = 64 * run.eps * max(float(path.abs().max()) for path in run.decayed)
-    if not max(float(gap.max()) for gap in gaps) <= rounding:  # a comparison with NaN is False
+    if not gap <= rounding:  # a comparison with NaN is False
         return {}
     fractions = [
         DecayFraction(step, tensor, float(1 - kept[tensor][step]), 0.0)
@@ -76,6 +74,18 @@ def shares_before_a_dependent_update(runner: SubjectRunner, run: ReplayedRun) ->
         for tensor in range(len(kept))
     ]
     return {"before": tuple(fractions)}
+
+
+def gap_of_decay_first(runner: SubjectRunner, run: ReplayedRun, kept: Sequence[Tensor]) -> float:
+    """Return how far the decayed weights are from those of an optimizer that decays first and then updates the decayed weight.
+
+    `kept` has a factor for each tensor and step, [steps]. The tensors may have any number of dimensions.
+    """
+    placed = [path[:-1] * factors.view(-1, *[1] * (path.dim() - 1)) for path, factors in zip(run.decayed, kept, strict=True)]
+    paths = run.sequence.run(runner, 0.0, placed=placed)
+    return float(
+        torch.stack([(path[1:] - decayed[1:]).abs().max() for path, decayed in zip(paths, run.decayed, strict=True)]).max()
+    )
 
 
 def _masked(step: Step, expected: Tensor) -> bool:

@@ -167,16 +167,22 @@ def empty_group(runner: SubjectRunner) -> Finding:
     )
 
 
+@refusal_is_an_answer
 def callers_groups(runner: SubjectRunner) -> Finding:
     """Return the finding on the dicts that the caller gives as groups: whether values change or keys are added."""
-    first, second = track(runner, 1), track(runner, 2)
-    given: list[dict[str, Any]] = [
-        {"params": [first.weight], "lr": OWN_LR, "weight_decay": OWN_DECAY},
-        {"params": [second.weight], "weight_decay": 0.0},
-    ]
+    try:
+        return _callers_groups(runner, 2)
+    except Exception:  # some optimizers refuse a second group
+        return _callers_groups(runner, 1)
+
+
+def _callers_groups(runner: SubjectRunner, count: int) -> Finding:
+    tracked = [track(runner, seed) for seed in (1, 2)[:count]]
+    options = [{"lr": OWN_LR, "weight_decay": OWN_DECAY}, {"weight_decay": 0.0}]
+    given: list[dict[str, Any]] = [{"params": [each.weight], **own} for each, own in zip(tracked, options[:count], strict=True)]
     before = [dict(group) for group in given]
     optimizer = runner.make(given, lr=LR, weight_decay=WEIGHT_DECAY)
-    run_tracked(optimizer, [first, second], range(STEPS))
+    run_tracked(optimizer, tracked, range(STEPS))
     changed = sorted(
         {
             name

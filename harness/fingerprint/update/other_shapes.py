@@ -61,8 +61,8 @@ def _difference(runner: SubjectRunner, name: str, other: GradientSequence, seque
 
 
 def _same_decay(first: DecayRule, second: DecayRule, runner: SubjectRunner) -> bool:
-    """Return True if two decays have the same rule and take the same fractions of the weight."""
-    if (first.coupling, first.order, first.added) != (second.coupling, second.order, second.added):
+    """Return True if two decays have the same known rule and take the same fractions of the weight."""
+    if not first.coupling or (first.coupling, first.order, first.added) != (second.coupling, second.order, second.added):
         return False
     near = math.sqrt(runner.eps)
     return all(

@@ -184,6 +184,11 @@ DECAY: Fields = {
                 'w = w - lr * groups[0]["weight_decay"] * w - u',
                 "your optimizer reads its settings from the first group only",
             ),
+            "refused": Value(
+                "that of the constructor; groups with a weight_decay of their own are refused",
+                "w = w - lr * self.weight_decay * w - u",
+                "your optimizer takes a list of parameters and no groups",
+            ),
         },
         {
             "captured": Value(

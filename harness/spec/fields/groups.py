@@ -64,6 +64,7 @@ GROUPS: Fields = {
             "untouched": Value("nothing"),
             "defaults_written": Value("the optimizer adds keys to them, as torch's does"),
             "values_changed": Value("the optimizer changes values in them"),
+            "refused": Value("the constructor raises: the optimizer takes no groups"),
         },
         met_by=("defaults_written",),
     ),

@@ -21,6 +21,41 @@ class LastGroupForAll(torch.optim.AdamW):
         return super().step(closure)
 
 
+class ParametersOnly(torch.optim.AdamW):
+    """Refuse groups: the constructor takes a list of parameters."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
+        params = list(params)
+        if isinstance(params[0], dict):
+            raise TypeError("ParametersOnly: expected parameters, got groups")
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+
+
+class OneGroupOfItsOwn(torch.optim.AdamW):
+    """Refuse a second group, and use the constructor's weight_decay in the first."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+        self.param_groups[0]["weight_decay"] = weight_decay
+
+    def add_param_group(self, param_group: Any) -> None:
+        if self.param_groups:
+            raise ValueError("OneGroupOfItsOwn: expected one group, got two")
+        super().add_param_group(param_group)
+
+
+class OneGroupCaptured(OneGroupOfItsOwn):
+    """Refuse a second group, and read the group's weight_decay before the first step only."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 1e-2) -> None:
+        torch.optim.AdamW.__init__(self, params, lr=lr, weight_decay=weight_decay)
+        self.taken = self.param_groups[0]["weight_decay"]
+
+    def step(self, closure: Any = None) -> Any:
+        self.param_groups[0]["weight_decay"] = self.taken
+        return super().step(closure)
+
+
 SUBJECTS = [
     ("torch.optim:AdamW", "own"),
     ("torch.optim:SGD", "own"),
@@ -32,6 +67,10 @@ SUBJECTS = [
     (MUTANTS + "DecayForgotten", ""),
     (path("FirstGroupForAll"), "first"),
     (f"{__name__}:LastGroupForAll", ""),
+    (f"{__name__}:ParametersOnly", "refused"),
+    (f"{__name__}:OneGroupOfItsOwn", "constructor"),
+    (f"{__name__}:OneGroupCaptured", "captured"),
+    ("tests.mutants.styles.refusals:OneGroupOnly", "own"),
 ]
 
 

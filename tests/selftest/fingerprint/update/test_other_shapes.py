@@ -24,6 +24,7 @@ class SignsForVectors(AdamWTwin):
         ("torch.optim:AdamW", "same", "1-D: as a matrix; 4-D: as a matrix"),
         (f"{__name__}:SignsForVectors", "differs", "1-D: update sign, the same decay; 4-D: as a matrix"),
         (path("MatricesDecayTwin"), "differs", "1-D: update adam, decay none; 4-D: as a matrix"),
+        (path("OnlyFirstRowDecays"), "differs", "1-D: update adam, decay unknown; 4-D: update adam, decay unknown"),
         ("torch.optim:Adafactor", "differs", "1-D: update other, the same decay; 4-D: update other, the same decay"),
     ],
 )
