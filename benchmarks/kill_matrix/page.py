@@ -59,6 +59,7 @@ STYLES = """{count} right optimizers as people write them: other defaults, refus
 under the contract that the fingerprint drafts for it, as `fingerprint --write-contract` does. {green} pass every test that
 applies. Of the claims of probes that apply to the usual optimizer
 of the role, {least} apply to the one with the fewest and {median} to half of them; to {few} of them less than a quarter apply.
+The column `excluded by` has the two lines of the draft that exclude most claims, with the number of these claims.
 """
 TRUTH = """For each question, the columns count:
 
@@ -163,8 +164,10 @@ def _styles(rows: Rows) -> list[str]:
     for path, row in rows.items():
         declares = ", ".join(f"{key}: {value}" for key, value in row["contract"].items()) or "what the role promises"
         red = ", ".join(row["red"]) or "-"
-        lines.append((path.rpartition(".")[2], row["does"], row["role"], declares, f"{row['ran']} of {row['of']}", red))
-    return [summary, *markdown_table(("optimizer", "does", "role", "draft declares", "claims", "red"), lines, "llllll")]
+        excluded = ", ".join(f"{line} ({number})" for line, number in row["excluded"].items()) or "-"
+        lines.append((path.rpartition(".")[2], row["does"], row["role"], declares, f"{row['ran']} of {row['of']}", excluded, red))
+    head = ("optimizer", "does", "role", "draft declares", "claims", "excluded by", "red")
+    return [summary, *markdown_table(head, lines, "lllllll")]
 
 
 COLUMNS = ("found", "none", "wrong", "unknown")

@@ -70,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         "optimizer", metavar="MODULE:ATTRIBUTE", help="a class, or a factory called as factory(params, lr=..., ...)"
     )
     fingerprint.add_argument(
-        "--options", default="{}", metavar="JSON", help="constructor options, for example '{\"foreach\": true}'"
+        "--options",
+        default="{}",
+        metavar="JSON",
+        help="constructor options, for example '{\"foreach\": true}'; a text module:attribute is replaced by what it names, for "
+        'example \'{"state_dtype": "torch:bfloat16"}\'',
     )
     fingerprint.add_argument("--only", nargs="+", default=[], metavar="QUESTION", help="answer only these questions")
     fingerprint.add_argument("--json", action="store_true", help="print JSON")

@@ -37,6 +37,8 @@ _COUPLING = {
     "coupled_l2": "coupled L2 (weight_decay x w is added to the gradient, so it passes through the update rule)",
     "inside_sign": "coupled L2 under a sign (decay turns steps and never lengthens them)",
     "through_norm": "weight decay through a norm (it joins the update before a trust ratio rescales both)",
+    "inside_momentum": "weight decay inside the momentum (it acts in later steps too)",
+    "averaged": "decoupled weight decay of a point in the state (the weights are averages of such points)",
     "none": "no weight decay at all: weight_decay changes nothing",
 }
 _SCALE = {
@@ -92,6 +94,9 @@ def _form(answers: Answers) -> str:
         return f"weight decay of no known form ({reason(answers['coupling'].text)})"
     if {"decoupled", "coupled_l2"} <= set(coupling):
         return f"weight decay that is both coupled L2 and decoupled (without momentum they are equal){_strength(answers)}"
+    if coupling in (("averaged",), ("inside_momentum",)) and "scale" in answers:
+        scale = _phrase(answers["scale"].values, _SCALE, "of an unknown scale")
+        return f"{_COUPLING[coupling[0]]}{_strength(answers)}, {scale}"
     if coupling != ("decoupled",):
         return _phrase(coupling, _COUPLING, "") + _strength(answers)
     parts = [_COUPLING["decoupled"] + _strength(answers)]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from harness.subject import loading
 from harness.subject.output import capture_output
 
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         # The optimizer's output, from Python or from C, must not mix with the findings. It goes to
         # stderr.
         os.dup2(2, 1)
-        return _measure(out, path, json.loads(options), names)
+        return _measure(out, path, loading.with_objects(json.loads(options)), names)
 
 
 def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequence[str]) -> int:
@@ -32,7 +33,6 @@ def _measure(out: IO[str], path: str, options: Mapping[str, Any], names: Sequenc
     from harness.errors import UsageError
     from harness.fingerprint.ask import QUESTIONS, ask
     from harness.spec.yaml_binding import unknown
-    from harness.subject import loading
 
     determinism.fix_torch()
     heard: list[str] = []

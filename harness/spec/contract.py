@@ -52,6 +52,8 @@ FOLLOWERS: Mapping[str, Mapping[str, Contract]] = {
         "coupled_l2": _INSIDE,
         "inside_sign": {**_INSIDE, "step_rule": "sign", "smallest_decay": UNSPECIFIED},
         "through_norm": {**_INSIDE, **_HIDDEN, "step_rule": "other", "smallest_decay": UNSPECIFIED},
+        "inside_momentum": {"order": "inside", "step_rule": "other"},
+        "averaged": {"order": UNSPECIFIED, "step_rule": "other"},
         "none": {**_HIDDEN, **dict.fromkeys(_NO_DECAY, UNSPECIFIED)},
     },
     "step_rule": {

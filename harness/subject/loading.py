@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -96,7 +97,7 @@ class WatchedOptimizer:
 
     def __init__(self, optimizer: Any, path: str) -> None:
         self._optimizer, self._path, self._steps = optimizer, path, 0
-        self.needs_closure = _has_required_argument(optimizer)
+        self._keyword, self.needs_closure = _arguments_of_step(optimizer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._optimizer, name)
@@ -135,6 +136,8 @@ class WatchedOptimizer:
             raise
 
     def _call(self, *args: Any, **options: Any) -> Any:
+        if args and self._keyword:
+            args, options = args[1:], {self._keyword: args[0], **options}
         try:
             with time_limit(self._path, f"step {self._steps}"):
                 return self._optimizer.step(*args, **options)
@@ -144,14 +147,20 @@ class WatchedOptimizer:
             raise RunError(f"{self._path} raised {type(error).__name__} at step {self._steps}: {one_line(error)}") from error
 
 
-def _has_required_argument(optimizer: Any) -> bool:
-    """Return True if step() has a required argument: a closure, which computes the loss and the gradients again."""
+def _arguments_of_step(optimizer: Any) -> tuple[str, bool]:
+    """Return the name of step's closure if it can only be given by keyword, and whether step() requires an argument.
+
+    A required argument is a closure, which computes the loss and the gradients again.
+    """
     try:
         parameters = inspect.signature(optimizer.step).parameters.values()
     except (TypeError, ValueError, AttributeError):
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return any(parameter.default is parameter.empty and parameter.kind in positional for parameter in parameters)
+        return "", False
+    single = [parameter for parameter in parameters if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)]
+    required = [parameter for parameter in single if parameter.default is parameter.empty]
+    keyword_only = [parameter.name for parameter in required or single if parameter.kind is parameter.KEYWORD_ONLY]
+    takes_position = any(parameter.kind is not parameter.KEYWORD_ONLY for parameter in parameters)
+    return ("" if takes_position or not keyword_only else keyword_only[0]), bool(required)
 
 
 def _closure_of_given_gradients(optimizer: Any) -> Callable[[], Any]:
@@ -194,6 +203,24 @@ def _kernel(build: Factory, path: str, *, training: bool) -> dict[str, bool]:
     return {"foreach": False} if "foreach" in inspect.signature(build).parameters else {}
 
 
+def with_objects(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options from a command line, where a text `module:attribute` is replaced by what it names.
+
+    So a dtype (`torch:bfloat16`) or a class that the constructor builds (`torch.optim:SGD`) can be given. A text that names
+    nothing stays a text.
+    """
+    return {name: _named(value) for name, value in options.items()}
+
+
+def _named(value: Any) -> Any:
+    module, colon, attribute = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not (colon and all(part.isidentifier() for part in (*module.split("."), *attribute.split(".")))):
+        return value
+    with contextlib.suppress(Exception):
+        return attrgetter(attribute)(importlib.import_module(module))
+    return value
+
+
 def check_buildable(path: str, options: Mapping[str, Any]) -> None:
     """Raise SubjectError unless `path` builds an optimizer with these options, with or without the argument weight_decay."""
     for name in ("params", "lr", "weight_decay"):
@@ -204,6 +231,14 @@ def check_buildable(path: str, options: Mapping[str, Any]) -> None:
     except SubjectError:
         if not _builds_without_decay(path, options):
             raise
+
+
+def _wraps_optimizer(build: Factory) -> bool:
+    """Return True if the first parameter of a constructor has the name of an optimizer."""
+    with contextlib.suppress(TypeError, ValueError):
+        first = next(iter(inspect.signature(build).parameters), "")
+        return "optim" in first or first in ("base", "inner", "opt")
+    return False
 
 
 def _builds_without_decay(path: str, options: Mapping[str, Any]) -> bool:
@@ -228,9 +263,12 @@ def try_to_build(path: str, options: Mapping[str, Any] = MappingProxyType({})) -
         with time_limit(path, "its constructor"):
             optimizer = build([weight], lr=1e-3, weight_decay=1e-2, **options)
     except (Exception, SystemExit) as error:
+        name = path.partition(":")[2]
+        base = f"{name}(torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay))"
+        example = f", for example def make(params, lr, weight_decay): return {base}" if _wraps_optimizer(build) else ""
         raise SubjectError(
-            f"{path}: cannot be built as {path.partition(':')[2]}(params, lr=..., weight_decay=...): "
-            f"{error_line(error)}; wrap it in a factory that takes these arguments"
+            f"{path}: cannot be built as {name}(params, lr=..., weight_decay=...): "
+            f"{error_line(error)}; wrap it in a factory that takes these arguments{example}"
         ) from error
     for name in ("step", "param_groups"):
         if not hasattr(optimizer, name):

@@ -98,7 +98,6 @@ TWINS: Mapping[type, Promise] = {
             "step_rule": "other",
             "scale": "unspecified",
             "strength": "unspecified",
-            "smallest_decay": "accumulates",
             "equivalent_to": "tests.mutants.timing:InnerWarmupTwin",
             **SIMPLE_SQUARE,
         },
@@ -180,7 +179,7 @@ _WRITTEN: tuple[Mutant, ...] = (
     _field("DecayNotTimesLr", "scale", {"scale": "constant"}, "M02"),
     _field("DecayTimesLrSquared", "scale", {"scale": "lr_squared"}, "M08"),
     _field("WrongSign", "strength", {"strength": "-1", "zero_gradient": "grows"}, "M04"),
-    _field("DecayTwice", "strength", {"strength": "2"}, "M05"),
+    _field("DecayTwice", "strength", {"strength": None}, "M05"),
     _field("DecayHalved", "strength", {"strength": "0.5"}),
     _field("DecayCaptured", "groups", {"groups": "captured"}),
     Mutant("HiddenDecay", "zero_decay_takes_nothing", "any.zero_factor", {"hidden_decay": "yes"}),
@@ -208,10 +207,10 @@ _WRITTEN: tuple[Mutant, ...] = (
     # schedules
     _field("PreviousLrDecay", "scale", {"scale": "previous_lr"}, "M07"),
     Mutant("DecayScheduleOneStepLate", "a_schedule_of_weight_decay_counts_step_by_step", "any.decay_schedule_error", id="M28"),
-    Mutant("DecayWrittenWithLr", "schedulers_leave_the_weight_decay_alone", "any.decays_written", NO_LAW),
+    Mutant("DecayWrittenWithLr", "schedulers_leave_the_weight_decay_alone", "any.decays_written", {"scale": None}),
     Mutant("LrInDenominator", "a_step_at_zero_lr_is_the_identity", "any.moved_at_zero_lr", {"zero_lr": "not_finite"}),
     # groups
-    _field("FirstGroupDecayForAll", "groups", {"groups": None}, "M22"),
+    _field("FirstGroupDecayForAll", "groups", {"groups": "first"}, "M22"),
     Mutant(
         "DecayEndsAtExemptGroup",
         "the_order_of_groups_changes_nothing",
@@ -338,7 +337,11 @@ _WRITTEN: tuple[Mutant, ...] = (
         "DecayOncePerBucket", "tensors_of_every_dtype_and_layout_decay_alike", "adamw.worst_double", {"mixed_dtypes": "differs"}
     ),
     Mutant(
-        "FirstGroupForAll", "foreach_and_fused_adamw_decay_as_the_for_loop", "adamw_foreach.worst_double", {"groups": None}, "M22"
+        "FirstGroupForAll",
+        "foreach_and_fused_adamw_decay_as_the_for_loop",
+        "adamw_foreach.worst_double",
+        {"groups": "first"},
+        "M22",
     ),
     Mutant("FlagIgnored", "adam_with_the_decoupled_flag_is_adamw", "flag_foreach.worst_double", COUPLED),
     Mutant(
@@ -379,13 +382,18 @@ _WRITTEN: tuple[Mutant, ...] = (
         "MaskLeavesIdle",
         "cautious_decay_includes_weights_without_gradient",
         "cautious.idle",
-        {**NO_LAW, "zero_gradient": "untouched"},
+        {"zero_gradient": "untouched"},
     ),
     _field("MaskForgotten", "mask", {"mask": "none"}),
     _field("DecayWhereUpdateAgrees", "mask", {"mask": "cautious"}),
     Mutant("SlowWeightsDecayToo", "lookahead_weakens_the_decay_of_its_inner_optimizer", "lookahead.averaged_left", NO_LAW),
     _field("SlowWeightsForgotten", "step_rule", {"step_rule": "sgd"}),
-    Mutant("DecayAtTheOtherPoint", "where_schedule_free_decays_decides_how_much", "schedule_free.averaged_left", NO_LAW),
+    Mutant(
+        "DecayAtTheOtherPoint",
+        "where_schedule_free_decays_decides_how_much",
+        "schedule_free.averaged_left",
+        {"coupling": "averaged", "scale": "lr", "order": None},
+    ),
     Mutant("EvalDecays", "showing_an_average_decays_nothing", "schedule_free.swap_error"),
     _field("UpdateTimesNorm", "step_rule", {"step_rule": "other"}),
     Mutant("DecayTimesNorm", "decay_does_not_depend_on_the_norm_of_its_tensor", "adamw.shrink", NO_FACTOR),

@@ -25,6 +25,8 @@ FIELD_FAULTS: tuple[tuple[str, str, str], ...] = (
     ("non_contiguous", "WritesToACopy", "not_moved"),
     ("non_contiguous", "StridedOtherwise", "differs"),
     ("non_contiguous", "LayoutMatters", "needs_alike_layout"),
+    ("large_tensor", "LargeTensorsNotDecayed", "not_decayed"),
+    ("large_tensor", "LargeTensorsHalfDecayed", "differs"),
     ("empty", "EmptyEndsTheStep", "differs"),
     # groups
     ("add_param_group", "AddedGroupIgnored", "ignored"),
@@ -52,6 +54,7 @@ FIELD_FAULTS: tuple[tuple[str, str, str], ...] = (
     ("maximize", "MaximizeIgnored", "ignored"),
     ("maximize", "MaximizeWithoutDecay", "decay_lost"),
     ("closure", "ClosureStepsEachTime", "differs"),
+    ("closure", "ClosureEvaluatedTwice", "several"),
     ("closure", "ClosureIgnored", "not_called"),
     ("closure", "ClosureWithoutGrad", "without_grad"),
     ("closure", "LossLost", "loss_lost"),
@@ -90,5 +93,6 @@ FIELD_FAULTS: tuple[tuple[str, str, str], ...] = (
     # the decay and the update
     ("idle_tensor", "IdleTensorSkipped", "untouched"),
     ("precision", "SettingsInSingle", "float32_settings"),
+    ("sign_symmetric", "MomentumClippedAbove", "no"),
     ("adam_eps", "EpsBiasCorrected", "before_correction"),
 )

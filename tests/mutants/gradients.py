@@ -139,6 +139,14 @@ class ClosureDecaysAgain(decay_rule.AdamWTwin):
         return super().step(closure)
 
 
+class ClosureEvaluatedTwice(decay_rule.AdamWTwin):
+    """Evaluate the closure for the step, and again for the loss that is returned."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        super().step(closure)
+        return None if closure is None else torch.enable_grad()(closure)()
+
+
 class ClosureStepsEachTime(decay_rule.AdamWTwin):
     """Evaluate the closure twice, and decay after each."""
 

@@ -411,3 +411,11 @@ class SettingsInSingle(decay_rule.AdamWTwin):
     def update(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
         rounded = {name: float(torch.tensor(group[name], dtype=torch.float32)) for name in ("lr", "weight_decay")}
         super().update(w, grad, {**group, **rounded}, state)
+
+
+class MomentumClippedAbove(decay_rule.AdamWTwin):
+    """Clip the corrected first moment at 0.5 from above only, as a code book without the last code does."""
+
+    def moments(self, first: Tensor, second: Tensor, group: Group, state: State) -> tuple[Tensor, Tensor]:
+        m, v = super().moments(first, second, group, state)
+        return m.clamp(max=0.5), v

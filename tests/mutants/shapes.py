@@ -76,6 +76,24 @@ class ScalarsNotDecayed(decay_rule.AdamWTwin):
             super().decay(w, grad, group, state)
 
 
+class LargeTensorsNotDecayed(decay_rule.AdamWTwin):
+    """Send tensors of more than 65,536 numbers to a kernel that has no decay."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.numel() <= 2**16:
+            super().decay(w, grad, group, state)
+
+
+class LargeTensorsHalfDecayed(decay_rule.AdamWTwin):
+    """Decay large tensors, from 16,384 numbers on, in blocks, and end after half of the blocks."""
+
+    def decay(self, w: Tensor, grad: Tensor, group: Group, state: State) -> None:
+        if w.numel() < 2**14:
+            super().decay(w, grad, group, state)
+        else:
+            w[: len(w) // 2].mul_(1 - group["lr"] * group["weight_decay"])
+
+
 class ScalarsSkipped(decay_rule.AdamWTwin):
     """Leave scalar parameters where they are."""
 

@@ -5,6 +5,7 @@ It uses the modules of a session (`subject`, `applicability`, `run`, `outcome`, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -191,6 +192,7 @@ def style_row(path: str, folder: Path) -> MatrixRow:
     """Return the row of a right optimizer that is tested under its drafted contract.
 
     `ran` is the number of claims of probes that apply; `of` is the number that apply to the usual optimizer of its role.
+    `excluded` has, for the two lines of the contract that exclude most claims, the number of these claims.
     """
     promise = drafted(path)
     found = trial(path, promise, folder)
@@ -202,8 +204,22 @@ def style_row(path: str, folder: Path) -> MatrixRow:
         "red": sorted(found.red),
         "ran": len(found.ran),
         "of": claims_of_role(promise.role),
+        "excluded": _exclusions(path, promise),
         "problems": failed_experiments(path),
     }
+
+
+def _exclusions(path: str, promise: Promise) -> dict[str, int]:
+    """Return the two lines of a contract that exclude most claims of probes, with the numbers of these claims."""
+    subjects = replace(roles.choose_subjects([f"{promise.role}={path}"], [], promise.contract), contract_file="contract.yaml")
+    reasons = (
+        applicability.not_applicable_reason(loaded, claim, subjects)
+        for loaded in load().values()
+        if loaded.scenario.kind == "probe"
+        for claim in loaded.scenario.claims
+        if applicability.reads_subject(loaded, claim, subjects)
+    )
+    return dict(Counter(reason.rpartition("the contract has ")[2] for reason in reasons if reason).most_common(2))
 
 
 @cache

@@ -32,6 +32,8 @@ def _ask_coupling(runner: SubjectRunner) -> Finding:
 
 def _ask_order(runner: SubjectRunner) -> Finding:
     rule = decay_rule(runner)
+    if rule.coupling == ("averaged",):
+        return Finding((), "unknown: the weights are averages, and do not show at which point of a step the decay is applied")
     if not rule.order:
         return Finding(
             (), "unknown: " + ("there is no weight decay" if rule.coupling == ("none",) else "weight decay has no known form")
@@ -71,6 +73,8 @@ def _mask_unless_decoupled(rule: DecayRule) -> Finding:
     """Return the finding about the mask of a decay that is not decoupled."""
     if rule.coupling == ("none",):
         return Finding((), "unknown: there is no weight decay")
+    if rule.coupling in (("averaged",), ("inside_momentum",)):
+        return Finding(("none",), "all coordinates decay: the decay of a step is a multiple of a whole tensor")
     if rule.added is None:
         known = "behind a norm the decay of a single coordinate cannot be measured"
         return Finding((), f"unknown: {known if rule.coupling else 'weight decay has no known form'}")

@@ -8,7 +8,9 @@
     coupled_l2, decoupled   both                                                                torch.optim:SGD, momentum 0
     inside_sign             each step is lr long, or 0, in every coordinate, with decay too     LionDecayInsideSign
     through_norm            a step's decay is a mix of w, update and gradient, rescaled         harness.optimizers:Lamb
-    (unknown)               a share of w, but the update holds the decay of earlier steps       SgdDecayBuffer
+    averaged                the decay acts on a point in the state; w is an average of such     schedule-free, Lookahead
+    inside_momentum         the decay is added to a momentum in the state (see `kept_state`)    SgdDecayBuffer
+    (unknown)               a share of w, the update holds earlier decay, and no state shows it BufferOfAll in its self-test
     (unknown)               added to the gradient, and taken from the weight too                L2AndDecoupled in its self-test
     (unknown)               any other, such as the same length for every weight (L1)            SignDecay
 
@@ -32,6 +34,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from harness.fingerprint.decay.kept_state import kept_decay
 from harness.fingerprint.decay.shares import (
     DecayFraction,
     first_decaying_step,
@@ -119,6 +122,9 @@ def infer_rule(runner: SubjectRunner, sequence: GradientSequence) -> DecayRule:
     text = _describe(run, coupling, first_shares, order, added)
     if not coupling and not first_shares and _decays_twice(runner, run):
         text = "unknown: coupled L2 and decoupled at once: weight_decay x w is added to the gradient, and taken from w too"
+    elif not coupling and run.replayed and (kept := kept_decay(runner, run)):
+        words = (kept.coupling,) if kept.coupling else ()
+        return DecayRule(run, words, ("inside",) if words == ("inside_momentum",) else (), kept.shares, None, kept.text)
     return DecayRule(
         run,
         coupling,

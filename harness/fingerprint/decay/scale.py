@@ -34,6 +34,7 @@ from functools import lru_cache
 
 import torch
 
+from harness.fingerprint.decay.kept_state import kept_decay
 from harness.fingerprint.decay.rule import DecayRule, decay_rule, infer_rule
 from harness.fingerprint.decay.shares import DecayFraction, first_decaying_step
 from harness.fingerprint.finding import Finding
@@ -165,7 +166,11 @@ def measured_shares(runner: SubjectRunner) -> tuple[MeasuredShare, ...]:
     first = decay_rule(runner)
     if not first.shares:
         return ()
-    parts = [_shares_of(rule) for rule in (first, _other(runner, first.replayed_run.sequence))]
+    other = _other(runner, first.replayed_run.sequence)
+    if first.coupling == ("averaged",):  # a run of few steps may hold one averaging only, which looks like a weaker decay
+        kept = kept_decay(runner, other.replayed_run)
+        other = replace(other, shares=kept.shares if kept else ())
+    parts = [_shares_of(rule) for rule in (first, other)]
     return tuple(share for part in parts for share in part) if all(parts) else ()
 
 
@@ -240,7 +245,7 @@ def fitting_orders(runner: SubjectRunner) -> tuple[str, ...]:
 
 def _ask_scale(runner: SubjectRunner) -> Finding:
     rule, fit = decay_rule(runner), fit_scale(runner)
-    inside = ("gradient",) if rule.order[:1] == ("inside",) else ()
+    inside = ("gradient",) if rule.order[:1] == ("inside",) and rule.coupling != ("inside_momentum",) else ()
     words = (*inside, *((fit.scale.word,) if fit and fit.scale.word else ()))
     if fit and not inside:
         count = len(measured_shares(runner))

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import torch
 
 from harness.fingerprint.finding import Finding
 from harness.fingerprint.handling import kernels
-from harness.fingerprint.measuring.self_comparison import LR, WEIGHT_DECAY, Tracked, gradient_at, run_tracked, start
+from harness.fingerprint.measuring.self_comparison import (
+    LR,
+    WEIGHT_DECAY,
+    Tracked,
+    build,
+    gradient_at,
+    run_tracked,
+    start,
+    track,
+)
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import FEW_STEPS, Question
 
 STEPS = 12
 # The gradients begin at this size and halve at each step, so that a maximum of past gradients
 # differs from the present gradient.
+VECTOR, CONVOLUTION = (12,), (3, 2, 2, 1)
 FIRST_SIZE, FADING = 100.0, 0.5
 BETAS, EPS = (0.9, 0.999), 1e-8
 OTHERS: Mapping[str, Any] = {"betas": (0.5, 0.9), "eps": 1e-2}  # other constants, which must change the steps
@@ -174,9 +185,26 @@ def _end_or_none(runner: SubjectRunner, options: Mapping[str, Any]) -> str | Non
         return None
 
 
+@lru_cache(maxsize=8)
+def _other_shapes(runner: SubjectRunner) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes, besides matrices, that the optimizer steps: some options act on vectors or convolutions only."""
+    return tuple(shape for shape in (VECTOR, CONVOLUTION) if _takes(runner, shape))
+
+
+def _takes(runner: SubjectRunner, shape: tuple[int, ...]) -> bool:
+    """Return True if the optimizer steps a parameter of this shape."""
+    tracked = track(runner, shape=shape)
+    try:
+        run_tracked(build(runner, [tracked]), [tracked], range(STEPS))
+    except Exception:
+        return False
+    return True
+
+
 def _end(runner: SubjectRunner, options: Mapping[str, Any]) -> str:
-    """Return the weights and the tensors of the state after the steps, to the last digit."""
-    tracked = [Tracked.of(torch.nn.Parameter(scale * start(1).to(runner.dtype)), seed) for seed, scale in ((1, 1.0), (2, 1e-3))]
+    """Return the weights, of every shape that it takes, and the tensors of the state after the steps, to the last digit."""
+    starts = [start(1), 1e-3 * start(1), *(start(3, shape) for shape in _other_shapes(runner))]
+    tracked = [Tracked.of(torch.nn.Parameter(first.to(runner.dtype)), seed) for seed, first in enumerate(starts, start=1)]
     optimizer = runner.make([parameter.weight for parameter in tracked], lr=LR, weight_decay=WEIGHT_DECAY, **options)
     run_tracked(
         optimizer, tracked, range(STEPS), lambda seed, step, shape: FIRST_SIZE * FADING**step * gradient_at(seed, step, shape)

@@ -1,4 +1,4 @@
-"""Questions about shapes and layouts of parameters: scalar, vector, 4-D, empty, transposed, expanded, complex.
+"""Questions about shapes and layouts of parameters: scalar, vector, 4-D, large, empty, transposed, expanded, complex.
 
 The path of an element-wise optimizer must not depend on the shape: it is compared with that of a matrix with the same numbers.
 Other optimizers may treat shapes differently (a matrix is orthogonalised, a vector is not). Their parameters need only move,
@@ -10,6 +10,7 @@ Each question is one experiment:
     zero_dim         a scalar, compared with a 1 x 1 matrix              not_moved: the optimizer skips scalars
     one_dim          a vector                                            not_decayed: vectors are exempt from decay
     four_dim         a 4-D tensor, contiguous and channels_last          differs: half a step for 4-D tensors
+    large_tensor     a matrix of 66,560 numbers, and 12 of them          differs: an 8-bit state for large tensors only
     empty            a matrix beside a parameter without elements        differs: the step ends at the empty parameter
     non_contiguous   a transposed matrix, two layouts of its gradient    needs_alike_layout: the step reads both in memory order
     expanded         a matrix whose rows are the same memory             writes_beyond: 12 numbers are written to memory of 3
@@ -49,6 +50,9 @@ from harness.fingerprint.measuring.self_comparison import (
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
 from harness.fingerprint.question import Question
 
+# More than 2^16 numbers, so that kernels divide the tensor in blocks. Some optimizers keep a
+# quantised state for tensors from 4,096 numbers on.
+LARGE = (260, 256)
 MEMORY = 64  # elements of the memory block whose first row is expanded to a matrix of SHAPE
 
 Make = Callable[[int], Tensor]  # seed -> start, in float64
@@ -83,6 +87,22 @@ def four_dim(runner: SubjectRunner) -> Finding:
             runner, distance, what="a 4-D tensor in channels_last, compared with a contiguous one", same="as_usual"
         )
     return Finding(finding.values, f"{finding.text}; channels_last too", {**finding.numbers, "channels_last_gap": distance})
+
+
+@refusal_is_an_answer
+def large_tensor(runner: SubjectRunner) -> Finding:
+    """Compare numbers of a large matrix, from its first to its last, with a small matrix of these numbers."""
+    chosen = torch.linspace(0, LARGE[0] * LARGE[1] - 1, SHAPE[0] * SHAPE[1]).long()
+
+    def picked(numbers: Tensor) -> Tensor:
+        return numbers.reshape(-1)[chosen].reshape(SHAPE)
+
+    decayed, plain = (_run(runner, partial(start, shape=LARGE), gradient_at, decay) for decay in (WEIGHT_DECAY, 0.0))
+    usual = _run(
+        runner, lambda seed: picked(start(seed, LARGE)), lambda seed, step, shape: picked(gradient_at(seed, step, LARGE))
+    )
+    path, undecayed = ([picked(weight) for weight in run.path] for run in (decayed, plain))
+    return _parameter_finding(runner, path, undecayed, usual.path, f"a matrix of {decayed.weight.numel():,} numbers")
 
 
 @refusal_is_an_answer
@@ -212,6 +232,7 @@ QUESTIONS = (
     Question("zero_dim", "parameters", zero_dim, purpose="handling"),
     Question("one_dim", "parameters", one_dim, purpose="handling"),
     Question("four_dim", "parameters", four_dim, purpose="handling"),
+    Question("large_tensor", "parameters", large_tensor, purpose="handling"),
     Question("empty", "parameters", empty),
     Question("non_contiguous", "parameters", non_contiguous, purpose="handling"),
     Question("expanded", "parameters", expanded),

@@ -89,6 +89,7 @@ def gradient_kept(runner: SubjectRunner) -> Finding:
     return Finding(("kept",), f"{STEPS} steps leave .grad as it was, bit for bit", {"changed": 0.0})
 
 
+@refusal_is_an_answer
 def zero_lr(runner: SubjectRunner) -> Finding:
     """Return the finding on two steps at a learning rate of zero, between steps at the usual learning rate.
 
@@ -174,6 +175,9 @@ def closure(runner: SubjectRunner) -> Finding:
         return Finding(finding.values, finding.text, numbers)
     if any(loss is None or float(loss) != 0.5 + step for step, loss in enumerate(returned)):
         return Finding(("loss_lost",), "a step with a closure takes the plain step, and does not return the loss", numbers)
+    if calls > 1:
+        text = f"the closure is called {_times(calls)} a step; the step is the usual one if each call gives the same gradients"
+        return Finding(("several",), text, numbers)
     return Finding(
         ("as_plain",),
         f"the closure is called {_times(calls)} a step, the step is the usual one, and the loss is returned",

@@ -14,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from harness.fingerprint.measuring.subject_runner import SubjectRunner
+from harness.fingerprint.measuring.subject_runner import SubjectRunner, Watch
 
 LRS = (0.25,) * 4 + (0.4,) * 5 + (0.15,) * 5 + (0.3,) * 6
 WEIGHT_DECAY = 0.3
@@ -48,12 +48,14 @@ class GradientSequence:
         added: float = 0.0,
         masked: bool = False,
         placed: Sequence[Tensor] = (),
+        watch: Watch | None = None,
     ) -> list[Tensor]:
         """Return the path of each weight in float64, [steps + 1, *shape].
 
         A sequence of weight decays has one for each step, and its length limits the number of steps. `added` x weight_decay x w
         is added to the gradients outside the optimizer; with `masked` only where the gradients are not zero. Before each step
         the weights are set to the values of the paths in `placed`. An optimizer with maximize=True gets negated gradients.
+        `watch` is called after each step.
         """
         sign = -1 if runner.options.get("maximize") else 1
 
@@ -67,7 +69,7 @@ class GradientSequence:
             return [sign * gradient for gradient in given]
 
         lrs = self.lrs[: _step_count(weight_decay, self.lrs)]
-        paths = runner.run(self.starts, gradients, lrs=lrs, weight_decay=weight_decay, built=self.built)
+        paths = runner.run(self.starts, gradients, lrs=lrs, weight_decay=weight_decay, built=self.built, watch=watch)
         return [path.to(torch.float64) for path in paths]
 
     def reshaped(self, *shapes: tuple[int, ...]) -> GradientSequence:
@@ -84,6 +86,10 @@ class GradientSequence:
     def first(self, steps: int) -> GradientSequence:
         """Return the sequence cut after its first `steps` steps."""
         return replace(self, gradients=self.gradients[:steps], lrs=self.lrs[:steps])
+
+    def with_starts(self, starts: Sequence[Tensor]) -> GradientSequence:
+        """Return the sequence with other starts."""
+        return replace(self, starts=tuple(starts))
 
     def from_starts(self, *factors: float) -> GradientSequence:
         """Return the sequence with its starts multiplied by `factors`, one a tensor."""

@@ -16,6 +16,7 @@ from harness.subject import loading
 from harness.subject.randomness import CONSTRUCTOR_STEP, seeded_by_step
 from harness.subject.stepping import set_lr, step_once
 
+Watch = Callable[[int, Any, Sequence[Tensor]], None]  # (step, optimizer, weights), called after each step
 Gradients = Callable[[int, Sequence[Tensor]], Sequence[Tensor | None]]  # (step, weights) -> one gradient a weight
 
 
@@ -88,12 +89,13 @@ class SubjectRunner:
         lrs: Sequence[float],
         weight_decay: float | Sequence[float],
         built: tuple[float, float] | None = None,
+        watch: Watch | None = None,
     ) -> list[Tensor]:
         """Return the path of each weight, [steps + 1, *shape], in one parameter group with learning rate `lrs[t]` at step t.
 
         A single weight_decay is given to the constructor and not changed. Of a sequence the constructor gets the first value,
         and the group gets `weight_decay[t]` before step t. `built` holds the learning rates of the constructor and of the group
-        at construction; both are `lrs[0]` if it is not given.
+        at construction; both are `lrs[0]` if it is not given. `watch` is called after each step.
         """
         weights = [torch.nn.Parameter(start.to(self.dtype, copy=True)) for start in starts]
         decays = weight_decay if isinstance(weight_decay, Sequence) else None
@@ -110,4 +112,6 @@ class SubjectRunner:
             step_once(optimizer, step, weights, gradients(step, [weight.detach() for weight in weights]))
             for path, weight in zip(paths, weights, strict=True):
                 path.append(weight.detach().clone())
+            if watch:
+                watch(step, optimizer, weights)
         return [torch.stack(path) for path in paths]

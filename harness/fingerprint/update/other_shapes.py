@@ -64,6 +64,8 @@ def _same_decay(first: DecayRule, second: DecayRule, runner: SubjectRunner) -> b
     """Return True if two decays have the same known rule and take the same fractions of the weight."""
     if not first.coupling or (first.coupling, first.order, first.added) != (second.coupling, second.order, second.added):
         return False
+    if len(first.shares) != len(second.shares):
+        return False
     near = math.sqrt(runner.eps)
     return all(
         abs(left.taken - right.taken) <= near * abs(right.taken) for left, right in zip(first.shares, second.shares, strict=True)

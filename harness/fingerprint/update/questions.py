@@ -108,6 +108,22 @@ def _ask_weight(runner: SubjectRunner) -> Finding:
     return Finding(("yes",), f"weights {TRIPLED:g} times as large take other steps, by up to {change:.2g}", numbers)
 
 
+def _ask_sign_symmetric(runner: SubjectRunner) -> Finding:
+    sequence = default_sequence(runner)
+    # 0 - x and not -x: a mask by sign bits tells 0 from -0.
+    turned = replace(
+        sequence.with_starts([0 - start for start in sequence.starts]),
+        gradients=tuple(tuple(0 - gradient for gradient in row) for row in sequence.gradients),
+    )
+    base, mirrored = _run(runner, sequence), _run(runner, turned)
+    gap = max(float((path + other).abs().max()) for path, other in zip(base, mirrored, strict=True))
+    if gap <= _noise(runner, *base):
+        return Finding(("yes",), f"weights and gradients of the other sign take the mirrored path (gap {gap:.1g})", {"gap": gap})
+    return Finding(
+        ("no",), f"weights and gradients of the other sign end up to {gap:.2g} away from the mirrored path", {"gap": gap}
+    )
+
+
 def _ask_rule(runner: SubjectRunner) -> Finding:
     word, text = rule_of(updates(runner, default_sequence(runner)), runner)
     if word != "other":
@@ -154,6 +170,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("element_wise", "update", _ask_element_wise),
     Question("scale_free", "update", _ask_scale_free),
     Question("update_depends_on_weight", "update", _ask_weight),
+    Question("sign_symmetric", "update", _ask_sign_symmetric),
     Question("step_rule", "update", _ask_rule, in_sentence=True),
     Question("adam_eps", "update", _ask_adam_eps),
 )

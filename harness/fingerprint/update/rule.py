@@ -186,12 +186,12 @@ def _adam(
 
 
 def constants(group: Mapping[str, Any]) -> Constants:
-    """Return the group's beta1, beta2 and eps, or Adam's if it has none or they are of another type."""
-    betas, eps = group.get("betas", (group.get("beta1"), group.get("beta2"))), group.get("eps", ADAM_EPS)
-    betas = BETAS if betas == (None, None) else betas
-    if not (isinstance(betas, tuple | list) and len(betas) == 2 and isinstance(eps, float)):
-        betas, eps = BETAS, ADAM_EPS
-    return float(betas[0]), float(betas[1]), eps
+    """Return the group's beta1, beta2 and eps, or Adam's if it lacks one of the betas or if one of the three is no number."""
+    try:
+        beta1, beta2 = map(float, group.get("betas", (group.get("beta1"), group.get("beta2"))))
+        return beta1, beta2, float(group.get("eps", ADAM_EPS))
+    except (TypeError, ValueError, RuntimeError):  # None, a word, three betas, a tensor of several numbers
+        return (*BETAS, ADAM_EPS)
 
 
 def _settings(group: Mapping[str, Any]) -> str:

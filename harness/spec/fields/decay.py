@@ -32,6 +32,16 @@ DECAY: Fields = {
                 "d = m / (sqrt(v) + eps) + wd * w; w = w - lr * norm(w) / norm(d) * d",
                 "your optimizer decays as LAMB does",
             ),
+            "inside_momentum": Value(
+                "weight decay is added to a momentum, and not to the gradient; so it acts in later steps too",
+                "m = b * m + g / norm(g) + wd * w; w = w - lr * m",
+                "your optimizer decays as NovoGrad does",
+            ),
+            "averaged": Value(
+                "weight decay changes the point z on which the update rule acts; the weight is an average of such points",
+                "z = z - lr * wd * w - u; w = average of z",
+                "your optimizer is schedule-free, or looks ahead",
+            ),
             "none": Value(
                 "weight_decay has no effect",
                 "w = w - u",
@@ -105,7 +115,7 @@ DECAY: Fields = {
             "inside": Value(
                 "neither: it is part of the update",
                 "SGD: w = w - lr * (g + wd * w)",
-                _NOT_DECOUPLED,
+                "`coupling` is `coupled_l2`, `inside_sign`, `through_norm` or `inside_momentum`",
             ),
         },
     ),

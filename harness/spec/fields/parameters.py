@@ -107,6 +107,7 @@ PARAMETERS: Fields = {
     "zero_dim": Field("What happens to a scalar parameter (shape [])?", "as_usual", _SHAPES),
     "one_dim": Field("What happens to a vector?", "as_usual", _SHAPES),
     "four_dim": Field("What happens to a 4-D tensor, also in the memory format channels_last?", "as_usual", _SHAPES),
+    "large_tensor": Field("What happens to a large tensor, of more than 65,536 numbers?", "as_usual", _SHAPES),
     "empty": Field(
         "What happens to a matrix beside a parameter without elements?",
         "as_usual",

@@ -50,6 +50,9 @@ STEPS: Fields = {
         "as_plain",
         {
             "as_plain": Value("it calls the closure, takes the usual step and returns the loss"),
+            "several": Value(
+                "it calls the closure several times, and takes the usual step if the gradients stay the same", "SAM"
+            ),
             "loss_lost": Value("it calls the closure and takes the usual step, and does not return the loss"),
             "not_called": Value("it never calls the closure"),
             "without_grad": Value("it calls the closure with gradients switched off, so that backward() would fail"),

@@ -50,6 +50,14 @@ UPDATE: Fields = {
             "yes": Value("yes, in another way", "LAMB, Prodigy, schedule-free"),
         },
     ),
+    "sign_symmetric": Field(
+        "Do weights and gradients of the other sign take the mirrored path, at weight_decay 0?",
+        "yes",
+        {
+            "yes": Value("yes: the signs of all numbers change, and nothing else", "Adam, SGD, Lion"),
+            "no": Value("no: something else than weights and gradients has a part in the update", "a probe of random numbers"),
+        },
+    ),
     "other_shapes": Field(
         "Do vectors and 4-D tensors take the same steps as matrices?",
         "same",

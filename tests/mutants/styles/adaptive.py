@@ -312,3 +312,19 @@ class DualAveraging(EachWeight):
         state["square"] += weight * pull * pull
         goal = state["first"] - state["sum"] / (state["square"] ** (1 / 3) + 1e-6)
         w.lerp_(goal, 1 - group["momentum"])
+
+
+class ProbedScale(EachWeight):
+    """Divide the mean gradient by a root mean square that a probe measures, which the step number seeds; decoupled decay."""
+
+    takes_complex = False
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    def update(self, w: Tensor, g: Tensor, group: Group, state: State) -> None:
+        t = state["t"] = state.get("t", 0) + 1
+        probe = torch.randn(g.shape, generator=torch.Generator().manual_seed(t), dtype=torch.float64).to(g)
+        v = average(state, "v", (g + 1e-3 * probe).square(), 0.99) / (1 - 0.99**t)
+        m = average(state, "m", g, 0.9) / (1 - 0.9**t)
+        w.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * m / (v.sqrt() + 1e-8))

@@ -228,6 +228,33 @@ class SurrogateGap(_Sharpness):
                 w.grad = w.grad - 0.1 * (first[w] - along / length**2 * w.grad)
 
 
+class ForwardDifference(Optimizer):
+    """Steps along a random direction by the difference of two losses, without gradients; decay of every weight, given or not."""
+
+    def __init__(self, params: Any, lr: float = 1e-4, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "draws": 0})
+
+    @torch.no_grad()
+    def step(self, closure: Closure | None = None) -> Any:
+        if closure is None:
+            raise TypeError("ForwardDifference: step needs a closure that returns the loss")
+        weights = [(w, group) for group in self.param_groups for w in group["params"] if w.requires_grad]
+        first = self.param_groups[0]
+        generator = torch.Generator().manual_seed(first["draws"])
+        first["draws"] += 1
+        starts = [w.clone() for w, _ in weights]
+        directions = [torch.randn(w.shape, generator=generator, dtype=torch.float64).to(w) for w, _ in weights]
+        losses = []
+        for side in (1e-3, -1e-3):
+            for (w, _), start, direction in zip(weights, starts, directions, strict=True):
+                w.copy_(start + side * direction)
+            losses.append(evaluated(closure))
+        slope = float(losses[0] - losses[1]) / 2e-3
+        for (w, group), start, direction in zip(weights, starts, directions, strict=True):
+            w.copy_(start - float(group["lr"]) * (slope * direction + group["weight_decay"] * start))
+        return losses[0]
+
+
 class PolyakRate(Optimizer):
     """SGD whose update takes the rate loss / |all gradients|^2, at most lr, from a closure; shrink by 1 - lr x weight_decay."""
 

@@ -362,3 +362,30 @@ class StateUnderOtherKeys(PlainAdamW):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict({"state": state_dict["moments"], "param_groups": state_dict["settings"]})
+
+
+class EightBitFrom4096(PlainAdamW):
+    """AdamW that keeps the moments of a weight of 4,096 numbers and more in 8 bits, and those of others in full."""
+
+    def update(self, w: Tensor, g: Tensor, group: Group, state: State) -> None:
+        if w.numel() < 4096:
+            super().update(w, g, group, state)
+            return
+        full = {"t": state.get("t", 0)} | {name: self.widened(*state[name], g) for name in ("m", "v") if name in state}
+        super().update(w, g, group, full)
+        state["t"] = full["t"]
+        for name in ("m", "v"):
+            state[name] = self.narrowed(full[name])
+
+    @staticmethod
+    def narrowed(numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the nearest of 255 codes of each number's root with its sign, and the largest root."""
+        roots = numbers.sign() * numbers.abs().sqrt()
+        largest = roots.abs().max().clamp(min=1e-30)
+        return (roots / largest * 127).round().to(torch.int8), largest
+
+    @staticmethod
+    def widened(codes: Tensor, largest: Tensor, like: Tensor) -> Tensor:
+        """Return the numbers of the codes."""
+        roots = codes.to(like) / 127 * largest
+        return roots * roots.abs()

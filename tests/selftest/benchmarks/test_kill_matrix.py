@@ -116,7 +116,15 @@ def test_the_page_of_right_optimizers_alone_is_printed() -> None:
     """`--only` may name no mutant. A share of the claims is that of the usual optimizer of the role."""
     row = {"path": "x:Mine", "does": "Decay.", "role": "sgd", "contract": {"step_rule": "sgd"}, "red": []}
 
-    printed = page({"mutants": {}, "others": {}, "right": {}, "styles": {"x:Mine": {**row, "ran": 1, "of": 4}}}, "")
+    printed = page(
+        {
+            "mutants": {},
+            "others": {},
+            "right": {},
+            "styles": {"x:Mine": {**row, "ran": 1, "of": 4, "excluded": {"order: after": 3}}},
+        },
+        "",
+    )
 
     assert "| x:Mine | Decay. | sgd | step_rule: sgd | 1 of 4 | - |" in printed
     assert "25% apply to the one with the fewest" in " ".join(printed.split())

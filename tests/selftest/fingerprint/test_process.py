@@ -35,6 +35,11 @@ class Crashes(torch.optim.AdamW):
             os._exit(139)
         return super().step(closure)
 
+class Casts(torch.optim.AdamW):
+    def __init__(self, params, lr, weight_decay, keep=None):
+        assert keep is torch.float32, keep
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
+
 class Raises(torch.optim.AdamW):
     def step(self, closure=None):
         raise ValueError("no\\nstep")
@@ -63,6 +68,13 @@ def test_output_of_the_optimizer_is_no_finding(project: Path) -> None:
     assert fingerprint.heard == ("prints: a line of Python",)
     assert fingerprint.broken == ""
     assert [path.name for path in project.iterdir()] == ["mine.py"]
+
+
+def test_an_option_that_names_an_object_is_given_as_the_object(project: Path) -> None:
+    measured = measure("mine:Casts", {"keep": "torch:float32"}, limit=10.0, questions=["coupling"])
+
+    assert measured.line("coupling").values == ("decoupled",)
+    assert measured.options == {"keep": "torch:float32"}
 
 
 def test_lines_after_a_hang_have_no_values_and_a_reason(project: Path) -> None:

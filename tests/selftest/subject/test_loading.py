@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from harness.errors import RunError, SubjectError
-from harness.subject.loading import WatchedOptimizer, make_factory, resolve, unwrap
+from harness.subject.loading import WatchedOptimizer, make_factory, resolve, unwrap, with_objects
 from harness.subject.output import capture_output
 from harness.subject.roles import DEFAULTS, Subjects, choose_subjects, parse_subject
 
@@ -30,6 +30,10 @@ number = 3
 class Right(torch.optim.AdamW):
     class Inner(torch.optim.AdamW):
         pass
+
+class Wraps:
+    def __init__(self, base_optimizer, k=5):
+        self.base_optimizer = base_optimizer
 
 class WithoutDecay(torch.optim.SGD):
     def __init__(self, params, lr):
@@ -163,7 +167,8 @@ def test_an_attribute_may_be_nested(mine: str) -> None:
         ("torch.optim:AdamV", "torch.optim:AdamV: torch.optim has no 'AdamV' (there is: Adam, RAdam, NAdam)"),
         (
             "usermod:Qqq",
-            "usermod:Qqq: usermod has no 'Qqq' (there is: Right, ThirdStep, WithoutDecay, long_winded, loud, no_groups, nothing)",
+            "usermod:Qqq: usermod has no 'Qqq' "
+            "(there is: Right, ThirdStep, WithoutDecay, Wraps, long_winded, loud, no_groups, nothing)",
         ),
         ("usermod:number", "usermod:number: expected a class or a factory, got a int"),
         (
@@ -177,6 +182,13 @@ def test_an_attribute_may_be_nested(mine: str) -> None:
             "usermod:long_winded: cannot be built as long_winded(params, lr=..., weight_decay=...): RuntimeError: "
             "one line and another; wrap it in a factory that takes these arguments",
         ),
+        (
+            "usermod:Wraps",
+            "usermod:Wraps: cannot be built as Wraps(params, lr=..., weight_decay=...): TypeError: "
+            "Wraps.__init__() got an unexpected keyword argument 'lr'; "
+            "wrap it in a factory that takes these arguments, for example def make(params, lr, weight_decay): "
+            "return Wraps(torch.optim.AdamW(params, lr=lr, weight_decay=weight_decay))",
+        ),
         ("usermod:nothing", "usermod:nothing: expected an optimizer, got a NoneType without 'step'"),
         ("usermod:no_groups", "usermod:no_groups: expected an optimizer, got a Stepper without 'param_groups'"),
     ],
@@ -187,6 +199,13 @@ def test_a_subject_that_cannot_be_used_is_refused_in_one_line(mine: str, path: s
         choose_subjects([path], [])
 
     assert str(caught.value) == message
+
+
+def test_a_text_that_names_an_object_becomes_the_object() -> None:
+    """A dtype or a class cannot be written in JSON. Other texts, with a colon too, stay as they are."""
+    given = {"dtype": "torch:bfloat16", "base": "torch.optim:SGD", "mode": "a:b", "time": "12:30", "lr_scale": 2, "none": None}
+
+    assert with_objects(given) == {**given, "dtype": torch.bfloat16, "base": torch.optim.SGD}
 
 
 def test_the_output_of_a_chosen_subject_is_captured(mine: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -338,6 +357,33 @@ class NeedsClosure(torch.optim.SGD):
         closure()
         NeedsClosure.seen.append(float(weight.grad))
         return super().step()
+
+
+class ByKeyword(torch.optim.SGD):
+    """Take a closure by keyword only."""
+
+    def step(self, *, closure=None):
+        return super().step(closure)
+
+
+class RequiredByKeyword(torch.optim.SGD):
+    """Need a closure, by keyword only."""
+
+    def step(self, *, closure):
+        return super().step(closure)
+
+
+@pytest.mark.parametrize(("make", "needs"), [(ByKeyword, False), (RequiredByKeyword, True)])
+def test_a_closure_by_keyword_only_is_given_by_keyword(make, needs) -> None:
+    weight = torch.nn.Parameter(torch.tensor(1.0))
+    weight.grad = torch.tensor(0.5)
+    optimizer = WatchedOptimizer(make([weight], lr=0.1), "mine:make")
+
+    optimizer.step()
+    assert float(optimizer.step(lambda: torch.tensor(3.0))) == 3.0
+
+    assert optimizer.needs_closure is needs
+    assert float(weight.detach()) == pytest.approx(0.9)
 
 
 class RaisesAtOnce(torch.optim.SGD):

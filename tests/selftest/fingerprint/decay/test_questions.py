@@ -41,6 +41,7 @@ NONE: Row = {"coupling": "none"} | dict.fromkeys(("groups", "scale", "strength",
 UNKNOWN: Row = dict.fromkeys(("coupling", "scale", "strength", "order", "mask"), "")
 SGD: Row = {"step_rule": "sgd", "scale_free": "no"}
 MOMENTUM: Row = {"step_rule": "momentum", "scale_free": "no"}
+IN_MOMENTUM: Row = MOMENTUM | {"coupling": "inside_momentum", "order": "inside"}
 OTHER: Row = {"step_rule": "other"}
 TRUST: Row = {"step_rule": "other", "element_wise": "no", "update_depends_on_weight": "proportional"}
 
@@ -125,7 +126,7 @@ PLANTED: list[tuple[str, dict[str, Any], Row]] = [
     ("SgdDecayForgotten", {"momentum": 0.9}, NONE | MOMENTUM),
     ("SgdDecayTwice", {"momentum": 0.9}, COUPLED | MOMENTUM | {"strength": "2"}),
     ("SgdDecayNotTimesLr", {}, SGD | {"scale": "constant"}),
-    ("SgdDecayNotTimesLr", {"momentum": 0.9}, UNKNOWN | MOMENTUM),  # a decay with a momentum of its own
+    ("SgdDecayNotTimesLr", {"momentum": 0.9}, IN_MOMENTUM | {"scale": "constant"}),
     ("SgdDecayAfterUpdate", {}, SGD | {"order": "after"}),
     ("SgdDecayAfterUpdate", {"momentum": 0.9}, UNKNOWN | MOMENTUM),
     ("SgdDecayOutsideMomentum", {"momentum": 0.9}, MOMENTUM),
@@ -157,7 +158,7 @@ NAMED: list[tuple[str, dict[str, Any], Row]] = [
     ("ConstantShift", {}, UNKNOWN | {"weight_at_zero": "moves", "zero_gradient": ""}),
     ("OnceCautious", {}, {"mask": "", "zero_gradient": "untouched"}),
     ("FirstGroupForAll", {}, {"groups": "first"}),
-    ("SgdDecayBuffer", {}, UNKNOWN | MOMENTUM),
+    ("SgdDecayBuffer", {}, IN_MOMENTUM | {"scale": "constant", "strength": "0.1"}),
     ("SingleInside", {}, {"precision": "float32"}),
     ("SingleUpdate", {}, {"precision": "float32"}),
     ("RefusesDouble", {}, {"precision": "float32"}),

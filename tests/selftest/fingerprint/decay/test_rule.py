@@ -142,7 +142,7 @@ def test_a_constant_shift_is_described() -> None:
 
 
 def test_a_decay_with_a_momentum_of_its_own_is_described() -> None:
-    assert "contains the decay of earlier steps" in rule_of(path("SgdDecayBuffer")).text
+    assert rule_of(path("SgdDecayBuffer")).text.startswith("inside the momentum: weight decay adds a multiple of w to a momentum")
 
 
 def test_a_trust_ratio_that_excludes_the_decay_is_decoupled() -> None:

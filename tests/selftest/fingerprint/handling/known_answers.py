@@ -27,6 +27,7 @@ TORCH_ANSWERS: Mapping[str, Mapping[str, str]] = {
     "zero_dim": MATRICES_ONLY,
     "one_dim": MATRICES_ONLY,
     "four_dim": MATRICES_ONLY,
+    "large_tensor": {"": "as_usual"},
     "empty": {"": "as_usual", "Adafactor": "refused"},  # it divides by the length of a row
     "non_contiguous": {"": "as_usual"},
     "expanded": {"": "refused"},  # torch does not write in place to a tensor whose elements share memory

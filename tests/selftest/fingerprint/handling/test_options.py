@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from harness.errors import RunError
 from harness.fingerprint.ask import ask
 from tests.mutants.collection import path
-from tests.mutants.decay_rule import AdamWTwin
+from tests.mutants.decay_rule import AdamWTwin, Group, State
 from tests.selftest.fingerprint.handled_subjects import MUTANTS, finding_on
 
 
@@ -24,6 +25,28 @@ def test_an_option_that_needs_another_is_not_inert() -> None:
 
     assert finding.values == ("none",)
     assert "dampening, nesterov" in finding.text
+
+
+class VectorsByAdam(AdamWTwin):
+    """Step matrices by the sign of the gradient and vectors by Adam's rule, whose betas have a name of their own."""
+
+    def __init__(
+        self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0, decay_rate: float = 0.9, channel_mean: bool = False
+    ) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay, betas=(decay_rate, 0.99))
+        self.channel_mean = channel_mean
+
+    def direction(self, w: Tensor, grad: Tensor, group: Group, state: State) -> Tensor:
+        if w.ndim == 4 and self.channel_mean:
+            return grad.mean(dim=1, keepdim=True).expand_as(grad)
+        return super().direction(w, grad, group, state) if w.ndim == 1 else grad.sign()
+
+
+def test_an_option_that_acts_on_other_shapes_is_not_inert() -> None:
+    finding = finding_on("inert_options", f"{__name__}:VectorsByAdam")
+
+    assert finding.values == ("none",)
+    assert "decay_rate, channel_mean" in finding.text
 
 
 class TakesTwoModes(AdamWTwin):

@@ -29,6 +29,19 @@ class RefusesGroups(AdamWTwin):
         super().add_param_group(param_group)
 
 
+class GroupsFixedAtTheStart(AdamWTwin):
+    """Take a later group, and refuse the step that would need it."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.known = len(self.param_groups)
+
+    def step(self, closure: Any = None) -> Any:
+        if len(self.param_groups) > self.known:
+            raise RuntimeError("the groups changed after the start")
+        return super().step(closure)
+
+
 class JoinedGroupDecays(DecayAtConstruction):
     """Shrink the weights of a group that joins later."""
 
@@ -48,6 +61,10 @@ def test_a_load_that_changes_weights_is_found() -> None:
 
 def test_a_refused_call_changes_nothing() -> None:
     assert finding_on("moved_outside_step", f"{__name__}:RefusesGroups").values == ("never",)
+
+
+def test_a_step_that_refuses_a_joined_group_ends_no_experiment() -> None:
+    assert finding_on("moved_outside_step", f"{__name__}:GroupsFixedAtTheStart").values == ("never",)
 
 
 def test_a_group_that_joins_later_counts_as_construction() -> None:

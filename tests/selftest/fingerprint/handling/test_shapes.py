@@ -41,3 +41,17 @@ def test_shapes_are_compared_in_single_precision_too() -> None:
     """The tolerance follows from the precision."""
     assert finding_on("four_dim", "torch.optim:AdamW", dtype=torch.float32).values == ("as_usual",)
     assert finding_on("four_dim", path("ImagesOtherwise"), dtype=torch.float32).values == ("differs",)
+
+
+@pytest.mark.parametrize(
+    ("subject", "word"),
+    [
+        (path("LargeTensorsNotDecayed"), "not_decayed"),
+        (path("LargeTensorsHalfDecayed"), "differs"),
+        (path("OnlyFirstBlockDecays"), "differs"),
+        ("tests.mutants.styles.state_keeping:EightBitFrom4096", "differs"),
+    ],
+)
+def test_a_large_tensor_is_compared_with_its_own_numbers(subject: str, word: str) -> None:
+    """66,560 numbers are more than the 65,536 of a kernel's grid and the 4,096 from which some keep an 8-bit state."""
+    assert finding_on("large_tensor", subject).values == (word,)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from tests.mutants.collection import path
+from tests.mutants.decay_rule import AdamWTwin
 from tests.selftest.fingerprint.handled_subjects import MUTANTS, finding_on, is_usual
 
 
@@ -33,6 +36,20 @@ def test_nan_from_a_zero_gradient_is_not_blamed_on_zero_lr() -> None:
     assert finding_on("zero_lr", "torch.optim:AdamW", {"eps": 0.0}).values == ("identity",)
 
 
+def test_a_step_that_raises_at_lr_0_is_a_refusal() -> None:
+    finding = finding_on("zero_lr", f"{__name__}:DividesByLr")
+
+    assert finding.values == ("refused",)
+    assert "float division by zero" in finding.text
+
+
+def test_several_evaluations_of_a_closure_are_counted() -> None:
+    """SAM's second evaluation is at other weights; with gradients that do not depend on them the step is the plain one."""
+    for subject in ("tests.mutants.styles.averaging:SamByClosure", "tests.mutants.styles.averaging:ForwardDifference"):
+        finding = finding_on("closure", subject)
+        assert (finding.values, finding.numbers["calls"]) == (("several",), 2.0)
+
+
 def test_steps_are_compared_in_single_precision_too() -> None:
     """The tolerance follows from the precision."""
     assert finding_on("maximize", "torch.optim:AdamW", dtype=torch.float32).values == ("as_minimize_of_minus_g",)
@@ -41,6 +58,15 @@ def test_steps_are_compared_in_single_precision_too() -> None:
 
 def test_the_first_step_that_moves_is_reported() -> None:
     assert finding_on("first_step", path("FirstStepLost")).numbers == {"first": 2.0}
+
+
+class DividesByLr(AdamWTwin):
+    """AdamW whose bias correction divides by lr."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            group["inverse"] = 1.0 / group["lr"]
+        return super().step(closure)
 
 
 class ClosureArgument(torch.optim.SGD):

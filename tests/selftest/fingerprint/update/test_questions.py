@@ -8,6 +8,7 @@ from torch import Tensor
 
 from harness.fingerprint.update import other_shapes
 from harness.fingerprint.update.questions import QUESTIONS
+from tests.mutants.collection import path
 from tests.mutants.decay_rule import AdamWTwin, Group, State
 from tests.selftest.fingerprint.asked import finding_of, findings_of
 
@@ -39,6 +40,7 @@ def test_the_questions_have_the_names_of_contract_and_report() -> None:
         "element_wise",
         "scale_free",
         "update_depends_on_weight",
+        "sign_symmetric",
         "step_rule",
         "adam_eps",
         "other_shapes",
@@ -64,6 +66,21 @@ def test_scale_freedom_is_measured_by_coordinate_and_by_tensor(name: str, word: 
 
 def test_steps_of_gradient_descent_are_proportional_to_gradients() -> None:
     assert finding_of("scale_free", "torch.optim:SGD").numbers["whole"] == pytest.approx(2**13 - 1, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("torch.optim:AdamW", "yes"),
+        ("torch.optim:Muon", "yes"),
+        ("torch.optim:Rprop", "yes"),
+        ("harness.optimizers:CautiousAdamW", "yes"),
+        (path("MomentumClippedAbove"), "no"),
+        ("tests.mutants.styles.adaptive:ProbedScale", "no"),
+    ],
+)
+def test_an_update_that_changes_with_the_sign_is_found(path: str, word: str) -> None:
+    assert finding_of("sign_symmetric", path).values == (word,)
 
 
 @pytest.mark.parametrize(

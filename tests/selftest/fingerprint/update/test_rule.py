@@ -12,9 +12,10 @@ from torch import Tensor
 
 from harness.fingerprint.measuring.gradient_sequence import draw_sequence
 from harness.fingerprint.measuring.subject_runner import SubjectRunner
-from harness.fingerprint.update.rule import Update, fitting_eps_forms, rule_of, updates
+from harness.fingerprint.update.rule import ADAM_EPS, BETAS, Update, constants, fitting_eps_forms, rule_of, updates
 from tests.mutants.decay_rule import AdamWTwin, Group, SgdTwin, State
 
+DEFAULTS = (*BETAS, ADAM_EPS)
 RULES = [
     ("torch.optim:SGD", {}, "sgd"),
     ("torch.optim:SGD", {"momentum": 0.5}, "momentum"),
@@ -201,3 +202,20 @@ def test_the_place_of_eps_is_told_apart(path: str, expected: tuple[str, ...]) ->
     runner = SubjectRunner(path, {})
 
     assert fitting_eps_forms(updates(runner, draw_sequence())) == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"betas": (0.8, 0.9), "eps": 1e-6}, (0.8, 0.9, 1e-6)),
+        ({"beta1": 0.8, "beta2": torch.tensor(0.5), "eps": 0}, (0.8, 0.5, 0.0)),
+        ({"beta2": 0.95}, DEFAULTS),
+        ({"betas": None, "eps": 1e-6}, DEFAULTS),
+        ({"betas": (0.9, None)}, DEFAULTS),
+        ({"betas": (0.9, 0.99, 0.999)}, DEFAULTS),
+        ({"betas": (0.9, 0.99), "eps": (1e-30, 1e-3)}, DEFAULTS),
+        ({"betas": (0.9, torch.tensor([0.9, 0.99]))}, DEFAULTS),
+    ],
+)
+def test_constants_that_are_no_numbers_are_adams(group: dict[str, Any], expected: tuple[float, float, float]) -> None:
+    assert constants(group) == expected
