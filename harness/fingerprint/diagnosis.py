@@ -15,16 +15,26 @@ The examples without a package are classes of `tests.mutants`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from harness.fingerprint import phrases
 from harness.fingerprint.ask import QUESTIONS, findings
 from harness.fingerprint.finding import Findings, reason
 from harness.spec.contract import IN_FLOAT32, Contract, meets
+from harness.spec.fields import speaks_of_decay
 
 
-def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
-    """Return one sentence: the decay that is not as declared, the handling that is unusual, or where else to look.
+@dataclass(frozen=True)
+class Diagnosis:
+    """One sentence about what an optimizer does, and the questions whose answers are not as declared (`fields`)."""
+
+    sentence: str
+    fields: tuple[str, ...] = ()
+
+
+def diagnose(path: str, options: Mapping[str, Any], declared: Contract) -> Diagnosis:
+    """Return the diagnosis: the decay that is not as declared, the handling that is unusual, or where else to look.
 
     `path` is the optimizer's import path, `options` are those of the claim, and `declared` is the full contract.
     """
@@ -50,15 +60,15 @@ def sentence(path: str, options: Mapping[str, Any], declared: Contract) -> str:
             unknown = []
         unknown_groups = wrong == ["groups"] and not values["groups"]
         more = "; ".join([*unknown[:1], *([handling] if handling and unknown_groups else [])])
-        return f"{path} behaves like {text}{single}" + (f"; {more}" if more else "")
+        return Diagnosis(f"{path} behaves like {text}{single}" + (f"; {more}" if more else ""), (*wrong, *unusual))
     # The claim's own options, such as a momentum, can change the update rule: another rule then
     # explains nothing.
     if not options and not _as_declared(declared["step_rule"], values["step_rule"]):
         rule = phrases.step(measured)
-        return f"{path} decays as declared, and differs in its update: it takes {rule}"
+        return Diagnosis(f"{path} decays as declared, and differs in its update: it takes {rule}", ("step_rule",))
     if handling:
-        return f"{path} decays as declared, but {handling}"
-    return f"the fingerprint finds the decay of {path} as declared: the fault shows only in what this claim tries"
+        return Diagnosis(f"{path} decays as declared, but {handling}", tuple(unusual))
+    return Diagnosis(f"the fingerprint finds the decay of {path} as declared: the fault shows only in what this claim tries")
 
 
 def _handling(measured: Findings, unusual: list[str]) -> str:
@@ -70,9 +80,10 @@ def _handling(measured: Findings, unusual: list[str]) -> str:
 
 
 def _unusual_handling(measured: Findings, declared: Contract) -> list[str]:
-    """Return the questions about handling whose answer is not as declared."""
+    """Return the questions about handling whose answer is not as declared, those with a word about weight decay first."""
     handling = [question.name for question in QUESTIONS if question.purpose == "handling" and measured[question.name].values]
-    return [name for name in handling if not meets(name, declared[name], measured[name].values)]
+    unusual = [name for name in handling if not meets(name, declared[name], measured[name].values)]
+    return sorted(unusual, key=lambda name: not speaks_of_decay(name, measured[name].values))
 
 
 def _as_declared(declared: object, measured: tuple[str, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -10,7 +10,7 @@ from harness.attribution.explain import explain as attribute
 from harness.catalog.loaded_scenario import LoadedScenario
 from harness.environment import commands
 from harness.environment.paths import ROOT
-from harness.fingerprint import diagnosis
+from harness.fingerprint.diagnosis import Diagnosis, diagnose
 from harness.goldens.store import GoldenOutcome
 from harness.reporting import ledger
 from harness.run import Session, path_of
@@ -23,10 +23,14 @@ def failure_message(outcome: ClaimOutcome, loaded: LoadedScenario, session: Sess
     """Return the message of a red claim (empty for any other claim), and the claim's line of the ledger."""
     # Without a verdict the failure may not come from weight decay, so it is not diagnosed.
     unjudged = outcome.failure or (outcome.deciding and outcome.deciding.problem)
-    behaviours = _behaviours(outcome, loaded, session) if outcome.status == "failed" and not unjudged else []
+    diagnoses = _diagnoses(outcome, loaded, session) if outcome.status == "failed" and not unjudged else []
+    behaviours = [diagnosis.sentence for diagnosis in diagnoses]
     headline = messages.headline(outcome, behaviours) if outcome.status == "failed" else ""
     expected = messages.expected(outcome.deciding) if outcome.deciding and not outcome.deciding.problem else ""
-    line = asdict(ledger.claim_record(outcome, loaded.id, expected=expected, message=headline or outcome.reason))
+    record = ledger.claim_record(outcome, loaded.id, expected=expected, message=headline or outcome.reason)
+    if diagnoses and diagnoses[0].fields:
+        record = replace(record, cause=diagnoses[0].sentence, cause_fields=diagnoses[0].fields)
+    line = asdict(record)
     if outcome.status != "failed":
         return "", line
     subjects = session.subjects
@@ -68,9 +72,9 @@ def _moved(golden: GoldenOutcome, loaded: LoadedScenario, session: Session) -> s
     return attribute(loaded, golden.rows, session, shipped=shipped).sentence
 
 
-def _behaviours(outcome: ClaimOutcome, loaded: LoadedScenario, session: Session) -> list[str]:
-    """Return a sentence on the weight decay of each subject whose arm the failed verdict reads. Fixed arms have none."""
-    verdict, sentences = outcome.deciding, []
+def _diagnoses(outcome: ClaimOutcome, loaded: LoadedScenario, session: Session) -> list[Diagnosis]:
+    """Return the diagnosis of each subject whose arm the failed verdict reads. Fixed arms have none."""
+    verdict, found = outcome.deciding, []
     arms = [verdict.expectation.arm] if verdict else []
     arms += [verdict.expectation.than.arm] if verdict and verdict.expectation.than else []
     for arm in arms:
@@ -78,14 +82,14 @@ def _behaviours(outcome: ClaimOutcome, loaded: LoadedScenario, session: Session)
         if loaded.scenario.kind != "arithmetic" and settings.role != "fixed":
             path = path_of(loaded.scenario, arm, session.subjects)
             declared = tuple(session.subjects.contract(settings.role).items())
-            sentences.append(_sentence(path, tuple(sorted(settings.options.items())), declared))
-    return list(dict.fromkeys(sentences))
+            found.append(_diagnosis(path, tuple(sorted(settings.options.items())), declared))
+    return list(dict.fromkeys(found))
 
 
 @cache
-def _sentence(path: str, options: tuple[tuple[str, Any], ...], declared: tuple[tuple[str, Any], ...]) -> str:
+def _diagnosis(path: str, options: tuple[tuple[str, Any], ...], declared: tuple[tuple[str, Any], ...]) -> Diagnosis:
     try:
         with capture_output([]):
-            return diagnosis.sentence(path, dict(options), dict(declared))
+            return diagnose(path, dict(options), dict(declared))
     except Exception as error:  # a failed diagnosis must not hide the failure of the claim
-        return f"{path} cannot be diagnosed ({type(error).__name__}: {error})"
+        return Diagnosis(f"{path} cannot be diagnosed ({type(error).__name__}: {error})")

@@ -32,7 +32,11 @@ FINGERPRINT = "fingerprint."  # begins the name of the golden of a fingerprint, 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimRecord:
-    """One claim of results.json. `expected` is text, because a relation is more than a number."""
+    """One claim of results.json. `expected` is text, because a relation is more than a number.
+
+    `cause` is what the fingerprint finds, in words, if the claim failed and an answer is not as declared; `cause_fields` are the
+    fields of the contract with these answers.
+    """
 
     id: str
     scenario: str
@@ -40,14 +44,17 @@ class ClaimRecord:
     established: str = ""
     status: str
     measured: float | None = None
+    unit: str = ""
     expected: str = ""
     margin: float | None = None
     message: str
+    cause: str = ""
+    cause_fields: tuple[str, ...] = ()
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> ClaimRecord:
         """Return the claim that a test has recorded. In a record from another process, tuples have become lists."""
-        return cls(**{**record, "sources": tuple(record["sources"])})
+        return cls(**{**record, "sources": tuple(record["sources"]), "cause_fields": tuple(record.get("cause_fields", ()))})
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ def claim_record(outcome: ClaimOutcome, scenario: str, *, expected: str, message
         established=claim.established,
         status=outcome.status,
         measured=_finite(verdict.measured) if verdict else None,
+        unit=verdict.unit if verdict and verdict.unit != "1" else "",
         expected=expected,
         margin=_finite(verdict.margin) if verdict else None,
         message=message,

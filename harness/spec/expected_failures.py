@@ -1,7 +1,8 @@
-"""Expected failures: the author's file of claims that are known to fail, each with a reason."""
+"""Expected failures: the author's file of claims that are known to fail, each with a reason, and a draft of this file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,3 +28,14 @@ def load(path: Path, *, root: Path, claims: Mapping[str, str]) -> ExpectedFailur
             raise part.fail("expected a reason, got an empty text")
         reasons[claim] = reason.strip()
     return reasons
+
+
+def draft(reasons: Mapping[str, str]) -> str:
+    """Return the text of a file with the measured reason of each red test, by claim id or `contract.<field>`."""
+    head = (
+        "# Claims and fields that failed in the run that wrote this file, each with what was measured.\n"
+        "# A line here makes a test green while it fails, and red once it holds. Keep the lines that are\n"
+        "# known faults, with your own reason, and delete the others.\n"
+    )
+    # A text in JSON is one in YAML too, on one line and with its quotes escaped.
+    return head + "".join(f"{name}: {json.dumps(reasons[name], ensure_ascii=False)}\n" for name in sorted(reasons))

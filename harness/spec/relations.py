@@ -117,7 +117,7 @@ def _lost_in_noise(measurement: Measurement) -> Problem | None:
 class Relation:
     """One relation: its words, its region, the keys that it needs, its tolerance and its problems.
 
-    `words` are the words of a message; it inserts the numbers `{expected}` and `{tolerance}`. `needs` are the keys that an
+    `words` follow "should be" in a message; it inserts the numbers `{expected}` and `{tolerance}`. `needs` are the keys that an
     expectation must have besides `value` or `than`. The target is the measure's own closed form if `of_closed_form`, else the
     number that `value` or `than` gives. `strict`: a margin of zero is a failure. `ensembles`: the relation can also be asserted
     of a mean over seeds. `tolerance` returns None if there is no tolerance to judge by. `problem` returns the reason why the
@@ -136,7 +136,7 @@ class Relation:
 
 RELATIONS: Mapping[str, Relation] = {
     "equals_closed_form": Relation(
-        "its closed form {expected} within {tolerance}",
+        "{expected} (closed form), tolerance {tolerance}",
         NEAR,
         of_closed_form=True,
         ensembles=False,
@@ -144,7 +144,7 @@ RELATIONS: Mapping[str, Relation] = {
         problem=_lost_in_tolerance,
     ),
     "within_standard_errors": Relation(
-        "its closed form {expected} within {tolerance}",
+        "{expected} (closed form), tolerance {tolerance}",
         NEAR,
         of_closed_form=True,
         ensembles=False,
@@ -152,13 +152,13 @@ RELATIONS: Mapping[str, Relation] = {
         problem=_lost_in_noise,
     ),
     "within_fraction_of_closed_form": Relation(
-        "near its closed form {expected} within {tolerance}",
+        "{expected} (closed form), tolerance {tolerance}",
         NEAR,
         needs=("fraction",),
         of_closed_form=True,
         tolerance=_fraction_of_closed_form,
     ),
-    "close_to": Relation("{expected} within {tolerance}", NEAR, needs=("tolerance",), tolerance=stated_tolerance),
+    "close_to": Relation("{expected}, tolerance {tolerance}", NEAR, needs=("tolerance",), tolerance=stated_tolerance),
     "differs_from": Relation(
         "more than {tolerance} away from {expected}", AWAY, needs=("tolerance",), strict=True, tolerance=_stated_or_zero
     ),

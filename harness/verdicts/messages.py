@@ -17,7 +17,7 @@ def headline(outcome: ClaimOutcome, behaviours: Sequence[str] = ()) -> str:
     """Return the first line of a red claim's message: the claim, the optimizer's behaviour, and the numbers."""
     if outcome.failure:
         return f"{outcome.claim.id}: {outcome.failure}"
-    parts = [*behaviours[:1], *([sentence(outcome.deciding)] if outcome.deciding else [])]
+    parts = [*behaviours[:1], *([sentence(outcome.deciding, with_arm=_has_arms(outcome.claim))] if outcome.deciding else [])]
     line = f"{outcome.claim.id}: {'; '.join(parts)}" if parts else outcome.claim.id
     if len(line) > LONGEST_HEADLINE and behaviours:  # the numbers stand in the lines below it
         line = f"{outcome.claim.id}: {behaviours[0]}"
@@ -42,23 +42,27 @@ def swap_not_noticed(claim: Claim) -> str:
     )
 
 
-def sentence(verdict: Verdict) -> str:
-    """Return a verdict as a sentence: the measure and the arm, the measured number, and the expected one."""
-    unit = f" {verdict.unit}" if verdict.unit != "1" else ""
-    what = f"{verdict.expectation.measure} of {verdict.expectation.arm} is {number(verdict.measured)}{unit}"
+def sentence(verdict: Verdict, *, with_arm: bool = True) -> str:
+    """Return a verdict as a sentence: the measure, the measured number with its unit, and what it should be.
+
+    `with_arm` names the arm too, which is needed if a claim reads more than one.
+    """
+    unit = f" ({verdict.unit})" if verdict.unit != "1" else ""
+    arm = f" of {verdict.expectation.arm}" if with_arm else ""
+    what = f"{verdict.expectation.measure}{arm} is {number(verdict.measured)}{unit}"
     if verdict.problem:
-        return f"{what}: cannot be judged, {verdict.problem}"
-    return f"{what}, expected {expected(verdict)}"
+        return f"{what}; cannot be judged: {verdict.problem}"
+    return f"{what}; should be {expected(verdict)}"
 
 
 def expected(verdict: Verdict) -> str:
-    """Return the expectation of a verdict in words, with its tolerance or the measure that it is compared with."""
+    """Return what the measured number should be, in words, with its tolerance or the measure that it is compared with."""
     item, target = verdict.expectation, number(verdict.expected)
     if item.than:
         times = f"{item.than.times:g} x " if item.than.times != 1.0 else ""
         target += f" ({times}{item.than.measure} of {item.than.arm})"
     tolerance = item.tolerance or 0.0 if verdict.tolerance is None else verdict.tolerance
-    return relation_of(item).words.format(expected=target, tolerance=number(tolerance))
+    return relation_of(item).words.format(expected=target, tolerance=f"{tolerance:.2g}")
 
 
 def details(outcome: ClaimOutcome, *, file: str, behaviours: Sequence[str], rerun: str) -> str:
@@ -70,7 +74,10 @@ def details(outcome: ClaimOutcome, *, file: str, behaviours: Sequence[str], reru
         f"  documented   {claim.documented}",
         f"  established  {claim.established}{': ' + (claim.when or claim.instead) if claim.when or claim.instead else ''}",
     ]
-    lines += [f"  measured     {'ok ' if verdict.holds else 'NO '} {_shown(verdict)}" for verdict in outcome.verdicts]
+    several = _has_arms(claim)
+    lines += [
+        f"  measured     {'ok ' if verdict.holds else 'NO '} {_shown(verdict, with_arm=several)}" for verdict in outcome.verdicts
+    ]
     lines += [f"  optimizer    {behaviour}" for behaviour in behaviours]
     lines += [f"  source       {item.source}, {item.section} {item.catalogue}".rstrip() for item in claim.sources]
     return "\n".join([*lines, f"  scenario     {file}", f"  run again    {rerun}"])
@@ -81,8 +88,13 @@ def number(value: float) -> str:
     return f"{value:.6g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.3g}"
 
 
-def _shown(verdict: Verdict) -> str:
-    text = sentence(verdict)
+def _has_arms(claim: Claim) -> bool:
+    """Return True if a claim reads more than one arm."""
+    return len(claim.arms) > 1
+
+
+def _shown(verdict: Verdict, *, with_arm: bool) -> str:
+    text = sentence(verdict, with_arm=with_arm)
     if verdict.interval:
         low, high = verdict.interval
         text += f" [{number(low)}, {number(high)}] at {1 - 2 * LEVEL:.0%}"

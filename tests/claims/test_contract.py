@@ -8,6 +8,7 @@ import pytest
 
 from harness.subject.output import capture_output
 from harness.verdicts.contract_check import check_field, sentence
+from harness.verdicts.outcome import HOLDS_NOW
 from tests.plugin.run_setup import Setup
 
 
@@ -20,7 +21,7 @@ def test_contract(declared_field: tuple[str, str], setup: Setup, record_property
 
     reason = setup.expected.get(f"contract.{check.field}")
     if check.met and reason:
-        failure = f"passed, but the file of expected failures lists contract.{check.field} ({reason}): remove its line"
+        failure = f"{HOLDS_NOW} contract.{check.field} ({reason}): remove its line"
         pytest.fail(f"contract, {check.field}: {failure}", pytrace=False)
     if not check.met and not reason:
         pytest.fail(sentence(check, setup.subjects), pytrace=False)

@@ -25,6 +25,7 @@ from harness.spec.yaml_binding import unknown
 from harness.subject import roles
 from harness.subject.roles import Subjects
 from harness.verdicts.contract_check import declared_fields
+from tests.plugin.red_tests import RedTests
 from tests.plugin.reporter import Reporter
 from tests.plugin.run_setup import SETUP, Setup
 from tests.plugin.selection import case_of
@@ -43,7 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--contract", metavar="FILE", help="what the optimizer under test promises (docs/guide/contract.md)")
     group.addoption("--expected-failures", metavar="FILE", help="claims that are known to fail, each with its reason")
-    group.addoption("--report", metavar="DIR", help="write results.json into this folder")
+    group.addoption("--write-expected-failures", metavar="FILE", help="write the red tests of this run into this new file")
+    group.addoption("--report", metavar="DIR", help="write results.json and summary.md into this folder")
     group.addoption("--golden-dir", metavar="DIR", help="folder of the goldens (default: the suite's golden/)")
     group.addoption(
         "--device",
@@ -83,7 +85,9 @@ def pytest_configure(config: pytest.Config) -> None:
     golden = (golden_dir or ROOT / "golden").resolve()
     config.stash[SETUP] = Setup(subjects, Path(os.environ[FOLDER]), golden, subject_output, expected, bool(options.golden_dir))
     GoldenExtension.set_folder(golden, subjects.golden_subfolder)
-    config.pluginmanager.register(Reporter(config), "decaygate-reporter")
+    red_tests = RedTests(config)
+    config.pluginmanager.register(red_tests, "decaygate-red-tests")
+    config.pluginmanager.register(Reporter(config, red_tests), "decaygate-reporter")
 
 
 def _command_line_options(config: pytest.Config) -> RunOptions:
@@ -130,6 +134,11 @@ def _check_report_and_device(config: pytest.Config) -> None:
     Without this check such a mistake would end a run of minutes in a traceback.
     """
     folder = config.getoption("--report")
+    drafted = config.getoption("--write-expected-failures")
+    if drafted and Path(drafted).exists() and not hasattr(config, "workerinput"):
+        raise UsageError(f"--write-expected-failures {drafted}: the file exists; name a new one, or delete it")
+    if drafted and not Path(drafted).parent.is_dir():
+        raise UsageError(f"--write-expected-failures {drafted}: the folder {Path(drafted).parent} does not exist")
     try:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ controller in `workeroutput`.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +19,17 @@ from harness.catalog.applicability import reads_subject
 from harness.catalog.load import load
 from harness.environment import determinism
 from harness.environment.paths import ROOT
-from harness.policy import DECLARED_FALSE_RED
-from harness.reporting import results_json, summary_table
+from harness.reporting import results_json, summary_page
+from harness.reporting.annotations import VARIABLE, github_annotations
 from harness.reporting.ledger import FINGERPRINT, ClaimRecord, GoldenRecord, Ledger, not_applicable
+from harness.reporting.screen import RunEnd, screen
 from harness.run import Session
+from harness.spec import expected_failures
 from harness.verdicts.contract_check import FieldCheck
 from harness.verdicts.false_alarm_budget import chance as chance_of_false_red
 from tests.plugin import completeness, manifest_check
 from tests.plugin.completeness import Collected, EndedTest
+from tests.plugin.red_tests import RedTests
 from tests.plugin.run_setup import SETUP
 from tests.plugin.selection import Selection, case_of, golden_of
 
@@ -32,8 +37,8 @@ from tests.plugin.selection import Selection, case_of, golden_of
 class Reporter:
     """pytest hooks that select, count and report. The fixture `session` sets `session`; it stays None in the xdist controller."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.config, self.setup = config, config.stash[SETUP]
+    def __init__(self, config: pytest.Config, red_tests: RedTests) -> None:
+        self.config, self.setup, self.red_tests = config, config.stash[SETUP], red_tests
         self.session: Session | None = None
         self.worker = hasattr(config, "workerinput")
         self.sorter = Selection(config, self.setup)
@@ -154,6 +159,7 @@ class Reporter:
         if self._recording and shipped and session.exitstatus == pytest.ExitCode.OK:
             recorded = {golden.scenario for golden in ledger.goldens if golden.status in ("compared", "recorded")}
             manifest_check.extend(ledger.selected, recorded & set(load()))
+        self._write_expected_failures()
         folder = self.config.getoption("--report")
         if folder:
             content = results_json.results(
@@ -164,6 +170,16 @@ class Reporter:
                 tests=self._tests(),
             )
             results_json.write_results(Path(folder), content)
+            page = summary_page.summary_page(
+                ledger, self.red_tests.causes(), subjects=self.setup.subjects.by_role, faults=self._faults()
+            )
+            summary_page.write_summary(Path(folder), page)
+
+    def _write_expected_failures(self) -> None:
+        """Write the red claims and fields, each with its cause, into the file that the option names, if there are any."""
+        path, reasons = self.config.getoption("--write-expected-failures"), self.red_tests.reasons()
+        if path and reasons:
+            Path(path).write_text(expected_failures.draft(reasons), encoding="utf-8")
 
     @property
     def _recording(self) -> bool:
@@ -199,15 +215,23 @@ class Reporter:
                 terminalreporter.write_line(line, bold=True)
             return
         terminalreporter.section("claims about weight decay")
-        for row in summary_table.rows(ledger.claims):
-            terminalreporter.write_line(row.text, red=row.red)
-        for line in self.subject_output[:20]:
-            terminalreporter.write_line(f"the subject {line}")
-        selected = set(ledger.selected)
+        selected, causes = set(ledger.selected), self.red_tests.causes()
         scenarios = (loaded for loaded in load().values() if selected & {claim.id for claim in loaded.scenario.claims})
-        chance = chance_of_false_red(scenarios)
-        for line in summary_table.summary(ledger, left_out=self._left_out(), false_red=chance, budget=DECLARED_FALSE_RED):
-            terminalreporter.write_line(line, bold=True)
+        end = RunEnd(
+            ledger, causes, self.subject_output, self._left_out(), false_red=chance_of_false_red(scenarios), notes=self._notes()
+        )
+        width = shutil.get_terminal_size((80, 24)).columns
+        for line in screen(end, width=width, verbose=self.red_tests.verbose):
+            terminalreporter.write_line(line.text, red=line.red)
+
+    def _notes(self) -> list[str]:
+        """Return lines about the file of expected failures that was asked for, and the annotations if GitHub reads the output."""
+        path, notes = self.config.getoption("--write-expected-failures"), []
+        if path and self.red_tests.reasons():
+            notes.append(f"the red tests are written to {path}: give the reasons, and add --expected-failures={path}")
+        elif path:
+            notes.append(f"no test is red: {path} is not written")
+        return notes + (github_annotations(self.red_tests.causes()) if os.environ.get(VARIABLE) == "true" else [])
 
     def _left_out(self) -> list[str]:
         """Return lines about the tests that were left out, and about goldens and manifests that do not fit the scenarios."""

@@ -1,6 +1,6 @@
 """Fields of the contract, in the order of the fingerprint's sections: one table for contract, fingerprint, page and JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from harness.spec.fields.decay import DECAY
 from harness.spec.fields.decay_without_gradient import DECAY_ALONE
@@ -24,4 +24,14 @@ SECTIONS: Mapping[str, Fields] = {
 }
 FIELDS: Fields = {name: field for fields in SECTIONS.values() for name, field in fields.items()}
 
-__all__ = ["FIELDS", "RULE", "SECTIONS", "UNSPECIFIED", "Declared", "Field", "Fields", "Value"]
+
+def speaks_of_decay(name: str, measured: Iterable[str]) -> bool:
+    """Return True if a field is about weight decay, or if one of its measured values means something about it."""
+    field = FIELDS.get(name)
+    if name in SECTIONS["Weight decay"] or "decay" in name or field is None:
+        return True
+    meanings = [value.means for word, value in {**field.values, **field.faults}.items() if word in measured]
+    return any("decay" in meaning for meaning in meanings)
+
+
+__all__ = ["FIELDS", "RULE", "SECTIONS", "UNSPECIFIED", "Declared", "Field", "Fields", "Value", "speaks_of_decay"]

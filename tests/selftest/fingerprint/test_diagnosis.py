@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.fingerprint.diagnosis import sentence
+from harness.fingerprint.diagnosis import diagnose
 from harness.spec.contract import PROMISES
 from tests.mutants.decay_rule import MUTANTS, AdamWTwin, Group, State, Tensor
 
@@ -94,7 +94,7 @@ ELSEWHERE = ("SecondMomentWithoutRoot", "AdamSquaredDenominator")  # their fault
 
 def of(path: str, role: str = "decoupled", **options: Any) -> str:
     """Return the diagnosis of an optimizer in a role."""
-    return sentence(path, options, PROMISES[role])
+    return diagnose(path, options, PROMISES[role]).sentence
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_declared_convention_is_no_fault() -> None:
     """The contract declares decay after the update, and the optimizer does that."""
     path = f"{PLANTED}:DecayAfterUpdate"
 
-    assert "behaves like" not in sentence(path, {}, {**PROMISES["decoupled"], "order": "after"})
+    assert "behaves like" not in diagnose(path, {}, {**PROMISES["decoupled"], "order": "after"}).sentence
 
 
 class SinglePrecision(AdamWTwin):

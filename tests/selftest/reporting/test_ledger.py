@@ -97,6 +97,7 @@ def test_a_line_holds_the_deciding_verdict() -> None:
         established="refuted",
         status="refuted_as_documented",
         measured=1.5,
+        unit="u",
         margin=0.5,
         message="m",
     )
@@ -108,7 +109,8 @@ def test_a_line_is_the_same_after_it_was_recorded_and_read() -> None:
 
     assert ClaimRecord.from_record(record) == LINE
     assert list(record) == [
-        *("id", "scenario", "sources", "established", "status", "measured", "expected", "margin", "message"),
+        *("id", "scenario", "sources", "established", "status", "measured", "unit", "expected", "margin", "message"),
+        *("cause", "cause_fields"),
     ]
 
 
@@ -214,6 +216,22 @@ def test_an_unchanged_manifest_is_not_written(tmp_path: Path) -> None:
 # --- results.json ---------------------------------------------------------------------------------------------------
 
 
+FAILED_CLAIM = {
+    "id": "c1",
+    "scenario": "row",
+    "sources": ["a_page, one"],
+    "established": "holds",
+    "status": "failed",
+    "measured": 1.0,
+    "unit": "",
+    "expected": "at most 2",
+    "margin": 1.0,
+    "message": "",
+    "cause": "",
+    "cause_fields": [],
+}
+
+
 def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
     """The file is valid JSON."""
     content = results(
@@ -242,17 +260,7 @@ def test_results_hold_the_documented_keys(tmp_path: Path) -> None:
         "under_test": ["coupled"],
     }
     assert read["counts"] == ledger_of("held", "failed").counts()
-    assert read["claims"][1] == {
-        "id": "c1",
-        "scenario": "row",
-        "sources": ["a_page, one"],
-        "established": "holds",
-        "status": "failed",
-        "measured": 1.0,
-        "expected": "at most 2",
-        "margin": 1.0,
-        "message": "",
-    }
+    assert read["claims"][1] == FAILED_CLAIM
 
 
 def test_results_hold_the_contract_fields() -> None:
@@ -283,24 +291,69 @@ def test_results_refuse_a_number_that_is_not_finite(tmp_path: Path) -> None:
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-def test_the_table_has_one_row_a_claim_and_failures_last() -> None:
+def test_the_table_of_claims_has_failures_last() -> None:
     """They are next to the prompt then, where they are read first."""
     lines = [
         replace(LINE, id="broken", scenario="a", status="error", measured=None, margin=None, expected="", message="it raised"),
         replace(LINE, id="wrong", scenario="b", status="failed", measured=2.5, margin=-0.5),
         replace(LINE, id="refuted", scenario="d", status="refuted_as_documented"),
-        replace(LINE, id="right", scenario="c", measured=0.12345678),
+        replace(LINE, id="right", scenario="c", measured=0.12345678, unit="steps"),
     ]
 
-    rows = summary_table.rows(lines)
+    rows = summary_table.claim_rows(lines, 120)
 
-    texts = [row.text for row in rows]
-    assert [text.split()[0] for text in texts] == ["claim", "right", "refuted", "broken", "wrong"]
-    assert [row.red for row in rows] == [False, False, False, True, True]
-    assert texts[1].split() == ["right", "held", "0.123457", "1", "at", "most", "2"]
-    assert texts[2].split("  ")[1].strip() == "held, source wrong"
-    assert texts[3].split() == ["broken", "ERROR", "-", "-", "it", "raised"]
-    assert texts[4].split() == ["wrong", "FAILED", "2.5", "-0.5", "at", "most", "2"]
+    assert [row.red for row in rows] == [False, False, True, True]
+    assert [" ".join(row.text.split()) for row in rows] == [
+        "right held 0.123457 (steps); should be at most 2",
+        "refuted held, source wrong 1; should be at most 2",
+        "broken ERROR it raised",
+        "wrong FAILED 2.5; should be at most 2",
+    ]
+
+
+def test_the_table_of_claims_fits_a_narrow_terminal() -> None:
+    """A claim has two lines then."""
+    rows = summary_table.claim_rows([replace(LINE, id="a_claim_with_a_name_of_some_length_in_it" * 2)], 90)
+
+    assert [row.text.split()[0] for row in rows] == ["a_claim_with_a_name_of_some_length_in_it" * 2, "held"]
+    assert max(len(row.text) for row in rows) <= 90
+
+
+def test_the_table_of_scenarios_counts_verdicts() -> None:
+    """With only red scenarios, the others are counted; the last row counts the fields of the contract."""
+    lines = [
+        replace(LINE, id="a", scenario="good"),
+        replace(LINE, id="b", scenario="good", status="refuted_as_documented"),
+        replace(LINE, id="c", scenario="bad", status="failed"),
+        replace(LINE, id="d", scenario="bad", status="not_applicable"),
+    ]
+    checks = (
+        FieldCheck("decoupled", "order", "before", ("before",), "", True),
+        FieldCheck("decoupled", "mask", "none", (), "", False),
+    )
+    whole = Ledger((), (), tuple(lines), checks)
+
+    assert [row.text for row in summary_table.scenario_rows(whole, 80, only_red=False)] == [
+        "bad       1 not applicable, 1 FAILED",
+        "good      2 held",
+        "contract  1 fields met, 1 NOT MET",
+    ]
+    assert [(row.text, row.red) for row in summary_table.scenario_rows(whole, 80, only_red=True)] == [
+        ("bad       1 not applicable, 1 FAILED", True),
+        ("1 other scenarios are green (-v lists every claim)", False),
+        ("contract  1 fields met, 1 NOT MET", True),
+    ]
+
+
+def test_the_lines_of_the_contract_that_exclude_most_are_named() -> None:
+    """An optimizer that passes few claims must not look well tested."""
+    reason = "needs step_rule: adam, but the contract has step_rule: other"
+    lines = [replace(LINE, id=f"c{n}", status="not_applicable", message=reason) for n in range(3)]
+    whole = Ledger((), (), (*lines, replace(LINE, id="d")))
+
+    text = summary_table.summary(whole, left_out=[], false_red=0.0, budget=1e-3)
+
+    assert "1 of 4 claims apply to this contract; most others are left out by step_rule: other (3)" in text
 
 
 def test_a_partial_run_counts_the_selected_claims() -> None:
@@ -320,7 +373,6 @@ def test_a_complete_run_does_not_count_the_selected_claims() -> None:
     lines = summary_table.summary(ledger_of("held", expected=1, selected=1), left_out=[], false_red=0.0, budget=1e-3)
 
     assert lines == [
-        "chance that a right optimizer fails one of the selected tests: 0 (limit: 1e-03)",
         "1 of 1 claims ran: 1 held, 0 failed",
     ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ScenarioError
-from harness.spec.expected_failures import load
+from harness.spec.expected_failures import draft, load
 from harness.spec.scenario import Claim, Counterexample
 from harness.verdicts.outcome import ClaimOutcome, expected_to_fail
 
@@ -62,3 +62,19 @@ def test_a_claim_that_no_longer_fails_is_red(status: str) -> None:
 
     assert outcome.status == "failed"
     assert outcome.failure == "passed, but the file of expected failures lists it (fixed in 2.0): remove its line"
+
+
+def test_a_draft_is_a_file_that_can_be_read(tmp_path: Path) -> None:
+    """Reasons with colons, quotes and numbers are quoted where YAML needs it, and each stays on its line."""
+    reasons = {
+        "a": "m is 1: should be 2 # not a comment",
+        "contract.order": "mine:A gives 'after', expected before " * 5,
+        "b": "1.0",
+    }
+    path = tmp_path / "known.yaml"
+    path.write_text(draft(reasons), encoding="utf-8")
+
+    assert load(path, root=tmp_path, claims=dict.fromkeys(reasons, "")) == {name: text.strip() for name, text in reasons.items()}
+    assert [line.split(":")[0] for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")] == sorted(
+        reasons
+    )

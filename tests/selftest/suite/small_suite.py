@@ -112,7 +112,7 @@ class Suite:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it in a process, with its options and these arguments."""
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *self.options, *arguments]
+        command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *self.options, *arguments]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
         environment = inherited | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)

@@ -106,13 +106,39 @@ def test_without_a_contract_another_step_rule_is_red(project: Path) -> None:
     """The message has the role's step rule, the measured one, and the command that drafts a contract."""
     (project / "pyproject.toml").unlink()
 
-    ended = session(project, "--optimizer=optim.lion:Lion", "-k", "test_contract")
+    ended = session(project, "-v", "--optimizer=optim.lion:Lion", "-k", "test_contract")
 
     assert ended.code == 1
     expected = "optim.lion:Lion gives sign, expected adam, which the role decoupled promises without a contract: "
     assert f"contract, step_rule: {expected}" in ended.output
     assert "if this is intended, add this line to a contract: step_rule: sign" in ended.output
     assert f"{ROOT}/harness fingerprint optim.lion:Lion --write-contract decaygate.yaml" in ended.output
+
+
+def test_a_first_red_run_drafts_the_expected_failures(project: Path) -> None:
+    """With the file the next run is green, and a new file is never written over an old one."""
+    chosen = (
+        "--optimizer=optim.lion:Forgets",
+        "-k",
+        "test_contract and coupling or each_step_takes",
+        "--contract=decaygate/contract.yaml",
+    )
+
+    red = session(project, *chosen, "--write-expected-failures=known.yaml")
+    again = session(project, *chosen, "--write-expected-failures=known.yaml")
+    green = session(project, *chosen, "--expected-failures=known.yaml", "--write-expected-failures=more.yaml")
+
+    assert red.code == 1
+    assert "the red tests are written to known.yaml: give the reasons, and add --expected-failures=known.yaml" in red.lines
+    text = (project / "known.yaml").read_text(encoding="utf-8")
+    assert 'each_step_takes_lr_times_decay_of_the_weight: "optim.lion:Forgets behaves like no weight decay at all:' in text
+    assert "contract.coupling: " in text
+    assert again.code == pytest.ExitCode.USAGE_ERROR
+    assert "--write-expected-failures known.yaml: the file exists; name a new one, or delete it" in again.output
+    assert green.code == 0
+    assert "no test is red: more.yaml is not written" in green.lines
+    assert not (project / "more.yaml").exists()
+    assert (project / "report" / "summary.md").read_text(encoding="utf-8").startswith("# decaygate: green")
 
 
 def test_an_optimizer_that_forgets_its_decay_is_red(project: Path) -> None:
@@ -139,10 +165,10 @@ def test_an_expected_failure_is_green_until_it_holds(project: Path) -> None:
     assert "fixed in 2.0" in forgets.claims()[ROW]["message"]
     assert "1 expected failures" in forgets.output
     assert copy.code == 1
-    assert f"{ROW}: passed, but the file of expected failures lists it (fixed in 2.0): remove its line" in copy.output
-    assert (
-        "coupling: passed, but the file of expected failures lists contract.coupling (the same): remove its line" in copy.output
-    )
+    lines = f"{ROW}, contract.coupling"
+    assert f"1. expected to fail, and green now; remove from the file of expected failures: {lines}" in copy.lines
+    stale = f"{ROW}: passed, but the file of expected failures lists it (fixed in 2.0): remove its line"
+    assert copy.claims()[ROW]["message"] == stale
 
 
 def test_an_optimizer_that_hangs_is_tried_only_once(project: Path) -> None:
@@ -161,7 +187,7 @@ def test_an_equivalent_optimizer_uses_the_shipped_goldens(project: Path) -> None
     options = ("--contract=contract.yaml", "-k", "two_inits or equivalent_to")
 
     copy = session(project, "--optimizer=optim.lion:Copy", *options, "--snapshot-update")
-    forgets = session(project, "--optimizer=optim.lion:Forgets", *options)
+    forgets = session(project, "-v", "--optimizer=optim.lion:Forgets", *options)
 
     assert copy.code == 0, copy.output
     assert "1 snapshot passed" in copy.output

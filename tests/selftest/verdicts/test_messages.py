@@ -38,10 +38,10 @@ def sentence_of(expectation: Expectation) -> str:
 @pytest.mark.parametrize(
     ("expectation", "text"),
     [
-        (Expectation("a", "m", "equals_closed_form"), "its closed form 1 within 1e-09"),
-        (Expectation("a", "m", "within_standard_errors"), "its closed form 1 within 0.05"),
-        (Expectation("a", "m", "within_fraction_of_closed_form", fraction=0.1), "near its closed form 1 within 0.1"),
-        (Expectation("a", "m", "close_to", value=1.5, tolerance=0.1), "1.5 within 0.1"),
+        (Expectation("a", "m", "equals_closed_form"), "1 (closed form), tolerance 1e-09"),
+        (Expectation("a", "m", "within_standard_errors"), "1 (closed form), tolerance 0.05"),
+        (Expectation("a", "m", "within_fraction_of_closed_form", fraction=0.1), "1 (closed form), tolerance 0.1"),
+        (Expectation("a", "m", "close_to", value=1.5, tolerance=0.1), "1.5, tolerance 0.1"),
         (Expectation("a", "m", "differs_from", value=1.0, tolerance=0.5), "more than 0.5 away from 1"),
         (Expectation("a", "m", "at_least", value=3.0), "at least 3"),
         (Expectation("a", "m", "at_most", value=1.0), "at most 1"),
@@ -53,7 +53,7 @@ def sentence_of(expectation: Expectation) -> str:
 )
 def test_every_relation_has_its_words(expectation: Expectation, text: str) -> None:
     """The sentence names the measure, the arm, the measured number with its unit, and the expected number."""
-    assert sentence_of(expectation) == f"m of a is 1.25 steps, expected {text}"
+    assert sentence_of(expectation) == f"m of a is 1.25 (steps); should be {text}"
     assert expected(outcome(expectation).verdicts[0]) == text
 
 
@@ -73,12 +73,12 @@ def test_messages_of_exchanged_arms_name_claim_and_arms() -> None:
 
 def test_a_pure_number_has_no_unit() -> None:
     """Its unit in the probe is "1", which is not printed."""
-    assert sentence_of(Expectation("a", "p", "at_least", value=1.0)) == "p of a is 0.5, expected at least 1"
+    assert sentence_of(Expectation("a", "p", "at_least", value=1.0)) == "p of a is 0.5; should be at least 1"
 
 
 def test_a_verdict_that_cannot_be_given_names_the_reason() -> None:
     """The reason takes the place of the expected number."""
-    assert sentence_of(Expectation("b", "m", "equals_closed_form")) == "m of b is 2 steps: cannot be judged, no closed form"
+    assert sentence_of(Expectation("b", "m", "equals_closed_form")) == "m of b is 2 (steps); cannot be judged: no closed form"
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_a_headline_names_claim_behaviour_and_numbers_in_order() -> None:
 
     line = headline(failed, ["x:Adam behaves like coupled L2", "another"])
 
-    assert line == "it_is_so: x:Adam behaves like coupled L2; m of a is 1.25 steps, expected at least 3"
+    assert line == "it_is_so: x:Adam behaves like coupled L2; m is 1.25 (steps); should be at least 3"
 
 
 def test_a_headline_without_a_behaviour_names_only_the_numbers() -> None:
     """A claim of a calculation has none, because it has no optimizer."""
     failed = outcome(Expectation("a", "m", "at_least", value=3.0))
 
-    assert headline(failed) == "it_is_so: m of a is 1.25 steps, expected at least 3"
+    assert headline(failed) == "it_is_so: m is 1.25 (steps); should be at least 3"
 
 
 def test_a_subject_that_raised_is_the_headline() -> None:
@@ -135,9 +135,9 @@ def test_the_details_hold_verdicts_sources_and_next_command() -> None:
         "  convention   the convention",
         "  documented   the source",
         "  established  holds",
-        "  measured     NO  m of a is 1.25 steps, expected at least 3",
-        "  measured     ok  m of a is 1.25 steps, expected at most 3",
-        "  measured     NO  e of a is 1.05 nats, expected at least 3 [0.756899, 1.3431] at 98% (reported, not gated)",
+        "  measured     NO  m is 1.25 (steps); should be at least 3",
+        "  measured     ok  m is 1.25 (steps); should be at most 3",
+        "  measured     NO  e is 1.05 (nats); should be at least 3 [0.756899, 1.3431] at 98% (reported, not gated)",
         "  optimizer    x:Adam behaves like coupled L2",
         "  source       a_page, one S0-01",
         "  source       b_page, two",
