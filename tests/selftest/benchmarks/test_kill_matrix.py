@@ -126,7 +126,7 @@ def test_the_page_of_right_optimizers_alone_is_printed() -> None:
         "",
     )
 
-    assert "| x:Mine | Decay. | sgd | step_rule: sgd | 1 of 4 | - |" in printed
+    assert "| x:Mine | Decay. | sgd | step_rule: sgd | 1 of 4 | order: after (3) | - |" in printed
     assert "25% apply to the one with the fewest" in " ".join(printed.split())
 
 
