@@ -1,4 +1,5 @@
 # Two commands: `make claims` runs every claim against an optimizer, `make test` runs everything there is to run.
+# `make help` lists all targets.
 #   make claims OPTIMIZER=mypkg.optim:MyAdamW ARGS="-m probe"
 #   make claims PYTHON=/their/env/bin/python OPTIMIZER=...      that environment, unchanged
 #   make -f /path/to/decaygate/Makefile claims PYTHON=...       from your own folder, with its [tool.decaygate]
@@ -35,33 +36,34 @@ unexport PYTHONWARNINGS
 pytest := $(python) -P -m pytest -c $(root)pyproject.toml --rootdir $(root)
 subject := $(foreach one,$(OPTIMIZER),--optimizer=$(one))
 
-.PHONY: claims fingerprint record calibrate test selftest kill-matrix lint types check-environment clean
+.PHONY: help claims fingerprint record calibrate test selftest kill-matrix lint types check-environment clean
 
-claims: $(ready)
+# claims is the target of a bare `make`. A text after ## is the target's line in the help.
+claims: $(ready) ## run every claim, against torch's optimizers or OPTIMIZER=...
 	$(pytest) $(root)tests/claims -n auto $(subject) --report=$(REPORT) $(ARGS)
 
-record: $(ready)
+record: $(ready) ## record goldens that are missing or have moved
 	$(pytest) $(root)tests/claims -n auto $(subject) --report=$(REPORT) --snapshot-update $(ARGS)
 
-calibrate: $(ready)
+calibrate: $(ready) ## calibrate the goldens of studies on 64 seeds (CPU hours)
 	@$(python) $(root)harness calibrate $(subject) $(ARGS)
 
-fingerprint: $(ready)
+fingerprint: $(ready) ## print what OPTIMIZER=... does, without training
 	@$(python) $(root)harness fingerprint $(OPTIMIZER) $(ARGS)
 
-test: claims selftest lint types
+test: claims selftest lint types ## run everything: claims, self-tests, lint and types
 
-selftest: $(ready)
+selftest: $(ready) ## run the tests of the suite itself
 	$(pytest) $(root)tests/selftest -n auto --dist worksteal
 
-kill-matrix: $(ready)
+kill-matrix: $(ready) ## try every planted fault and every right optimizer
 	cd $(root) && $(python) -m benchmarks.kill_matrix --write docs/results
 
-lint: $(ready)
+lint: $(ready) ## check style and format
 	$(python) -m ruff check $(root)
 	$(python) -m ruff format --check $(root)
 
-types: $(ready)
+types: $(ready) ## check types
 	cd $(root) && $(python) -m mypy
 
 $(root).venv/ready: $(root)constraints.txt
@@ -71,8 +73,11 @@ $(root).venv/ready: $(root)constraints.txt
 	$(python) -m pip install --quiet --disable-pip-version-check --requirement $(root)constraints.txt
 	@touch $(root).venv/ready
 
-check-environment:
+check-environment: ## print which packages PYTHON=... lacks
 	@$(python) $(root)harness ready
 
-clean:
+clean: ## delete .venv and report
 	rm -rf $(root).venv $(root)report
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s%s\n", $$1, $$2}' $(root)Makefile

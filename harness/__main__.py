@@ -10,6 +10,10 @@ if not __package__:
     # those of the standard library. The suite's folder takes this place.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+if tuple(sys.version_info[:2]) < (3, 11):
+    # The modules below use the syntax of Python 3.11.
+    sys.exit("expected Python 3.11 or newer, got " + sys.version.split()[0] + " (" + sys.executable + ")")
+
 from harness.cli.main import main
 
 sys.exit(main(sys.argv[1:]))

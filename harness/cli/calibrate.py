@@ -29,6 +29,7 @@ def calibrate(given: argparse.Namespace) -> int:
             raise UsageError(unknown(name, list(studies), what="study"))
     command_line = RunOptions(tuple(given.optimizer), given.contract, None, given.golden_dir)
     options = run_options.resolve_options(command_line, os.environ, Path.cwd())
+    run_options.check_golden_dir(options)
     declared = contract.load(options.contract, root=Path.cwd()) if options.contract else None
     subjects = roles.choose_subjects(options.optimizers, [], declared)
     if subjects.equivalent_to:

@@ -1,4 +1,4 @@
-"""Command `fingerprint`: measured behaviour of an optimizer, and a draft of its contract."""
+"""Command `fingerprint`: measured behaviour of an optimizer, alone or against another one, and a draft of its contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.environment import commands
 from harness.errors import UsageError
-from harness.fingerprint import report
+from harness.fingerprint import difference, report
 from harness.fingerprint.process import measure
 
 
@@ -19,6 +19,8 @@ def fingerprint(given: argparse.Namespace) -> int:
 
     Raises UsageError for an optimizer that cannot be found or an option that cannot be used.
     """
+    if given.against:
+        return _against(given)
     target = _new_file(given.write_contract)
     # A draft needs every question.
     questions = [] if target else given.only
@@ -33,6 +35,24 @@ def fingerprint(given: argparse.Namespace) -> int:
         command = commands.pytest_command(f"--optimizer={given.optimizer} --contract={target}")
         print(f"wrote {target}; read it, correct it, and run: {command}", file=sys.stderr)
     return 1 if measured.broken else 0
+
+
+def _against(given: argparse.Namespace) -> int:
+    """Measure two optimizers and print the answers that differ. Return 0, or 1 if one of them hung or crashed.
+
+    The constructor options are those of the first one. Raises UsageError for an option that does not go with two optimizers.
+    """
+    if given.write_contract:
+        raise UsageError("--write-contract: expected one optimizer; a draft cannot be written of a comparison, so omit --against")
+    options = _options(given.options)
+    first = measure(given.optimizer, options, limit=given.time_limit, questions=given.only)
+    second = measure(given.against, {}, limit=given.time_limit, questions=given.only)
+    if given.json:
+        print(json.dumps(difference.content(first, second), indent=1))
+    else:
+        for line in difference.text(first, second):
+            print(line)
+    return 1 if first.broken or second.broken else 0
 
 
 def _options(text: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import MISSING, fields
 
 from harness.catalog.formulas import FORMULAS
 from harness.catalog.load import load, load_mutants, load_sources
+from harness.environment.commands import harness_command
+from harness.environment.paths import ROOT
 from harness.errors import UsageError
 from harness.probes import PROBES
 from harness.spec.relations import RELATIONS, Relation
@@ -41,7 +43,7 @@ def _keys(relation: Relation) -> str:
 
 
 def _all_lines() -> Iterator[str]:
-    yield "probes (python -m harness vocabulary PROBE)"
+    yield f"probes ({harness_command('vocabulary PROBE', ROOT)})"
     yield from (f"  {name}: {', '.join(probe.measures)}" for name, probe in PROBES.items())
     yield "measures of a study"
     yield from (f"  {name} ({measure.unit}): {measure.description}" for name, measure in MEASURES.items())

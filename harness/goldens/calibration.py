@@ -20,7 +20,7 @@ from harness import run
 from harness.catalog import applicability
 from harness.catalog.loaded_scenario import LoadedStudy, recipe_of
 from harness.environment import commands, determinism
-from harness.environment.paths import ROOT
+from harness.environment.paths import ROOT, state_folder
 from harness.errors import UsageError
 from harness.goldens import pool, store
 from harness.goldens.file_format import GoldenError, Recording, dump, parse, shortfalls
@@ -36,14 +36,12 @@ from harness.training.chunk_cache import ChunkCache
 from harness.training.progress import Progress
 from harness.verdicts.outcome import decide
 
-CHUNKS_FOLDER = ROOT / ".decaygate" / "calibration"
-
 
 @dataclass(frozen=True)
 class Job:
     """Settings of a calibration: the subjects, the number of seeds, the device, the golden folder, the folder of the chunks.
 
-    Without `runs`, the chunks of a study are kept in a folder of their own below `HOME`, which is deleted after the study.
+    Without `runs`, the chunks of a study are kept in a folder of their own in the state folder, which is deleted after the study.
     """
 
     subjects: Subjects
@@ -114,7 +112,8 @@ def read_golden(loaded: LoadedStudy, folder: Path) -> tuple[Path, Recording]:
     """
     path = folder / "test_claims" / f"{loaded.id}.json"
     if not path.exists():
-        command = commands.pytest_command(f"-k {loaded.id} --snapshot-update")
+        without_make = commands.pytest_command(f"-k {loaded.id} --snapshot-update")
+        command = commands.record_command(loaded.id) if commands.is_launched() else without_make
         raise GoldenError(f"there is no golden to update; record it first, with the same optimizer: {command}")
     return path, parse(path.read_text(encoding="utf-8"))
 
@@ -148,7 +147,7 @@ def _calibrate(loaded: LoadedStudy, job: Job, say: Callable[[str], None]) -> str
         return "none of its claims applies to this optimizer"
     wide = with_pool_seeds(loaded, job.seeds)
     read_golden(loaded, job.folder)  # raises here if there is no golden, before hours of training
-    runs = job.runs or CHUNKS_FOLDER / f"{loaded.id}-{_code_hash(wide, job)}"
+    runs = job.runs or state_folder() / "calibration" / f"{loaded.id}-{_code_hash(wide, job)}"
     runs.mkdir(parents=True, exist_ok=True)
     _train(wide, job, runs, say)
     session = _session(job, runs, say)

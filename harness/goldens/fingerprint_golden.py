@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.environment import commands
 from harness.fingerprint import ask
 from harness.goldens import store
 from harness.goldens.difference_table import headline, table
@@ -58,7 +59,7 @@ def check_fingerprint(role: str, session: Session, snapshot: Snapshot, blockers:
     if store.is_recording(snapshot):
         return _record(name, snapshot, obtained, golden, blockers)
     if golden is None:
-        line = f"fingerprint of {name}: not recorded yet; record it with: {store.record_command('test_fingerprint')}"
+        line = f"fingerprint of {name}: not recorded yet; record it with: {commands.record_command('test_fingerprint')}"
         return GoldenOutcome("not_applicable", line, (), path)
     return _compared(name, path, obtained, golden)
 
@@ -75,7 +76,7 @@ def _compared(name: str, path: Path, obtained: FingerprintRecording, golden: Fin
     lines = [changes(golden.origin, obtained.origin)]
     lines += [_answer_table(answers)] if answers else []
     lines += [table(numbers)] if moved else []
-    lines += [f"if this change is intended, record it: {store.record_command('test_fingerprint')}"]
+    lines += [f"if this change is intended, record it: {commands.record_command('test_fingerprint')}"]
     return _failed(name, path, "; ".join(texts), lines, golden.origin)
 
 

@@ -25,7 +25,7 @@ from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
-from harness.environment.commands import harness_command
+from harness.environment.commands import harness_command, is_launched, record_command
 from harness.goldens.compare import ComparisonRow, compare
 from harness.goldens.difference_table import headline, not_recorded_yet, table
 from harness.goldens.file_format import (
@@ -301,13 +301,8 @@ def _how_to_record(snapshot: Snapshot, refusals: Sequence[str]) -> list[str]:
     return [
         *(f"before it can be recorded: {refusal}" for refusal in refusals),
         f"record it, with the same --optimizer if there is one: {record_command(scenario)}",
-        f'or: pytest "{location.nodeid}" --snapshot-update',
+        *([] if is_launched() else [f'or: pytest "{location.nodeid}" --snapshot-update']),
     ]
-
-
-def record_command(selection: str) -> str:
-    """Return the command that records the selected goldens (an expression of pytest's option -k)."""
-    return f'make record ARGS="-k {selection}"'
 
 
 def short(path: Path) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from harness.environment.commands import harness_command
+from harness.environment.paths import ROOT
 from harness.spec.contract import FOLLOWERS, PROMISES, Contract
 from harness.spec.fields import FIELDS, SECTIONS, UNSPECIFIED, Declared, Field, Value
 from harness.tables import markdown_table
@@ -39,7 +41,7 @@ contract has the values that the claim needs. Any other claim is not applicable,
 **Start with a draft.** This command measures your optimizer and writes a draft:
 
 ```
-python -m harness fingerprint MODULE:ATTRIBUTE --write-contract FILE
+{harness_command("fingerprint MODULE:ATTRIBUTE --write-contract FILE", ROOT)}
 ```
 
 The draft declares what your optimizer does now. Keep the values that you intend, and correct the others.
@@ -66,7 +68,7 @@ the running means of `g` and `g^2` (`m_hat`, `v_hat`: with bias correction), `t`
 `lr_previous` and `lr_max` are the first, the previous and the largest learning rate. A coordinate is one number of a weight
 tensor. The path of a weight is the sequence of its values over the steps.
 
-`python -m harness contract` prints this page, and prints it as JSON with `--json`.
+`{harness_command("contract", ROOT)}` prints this page, and prints it as JSON with `--json`.
 """
 
 

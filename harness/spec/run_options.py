@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.environment import commands
 from harness.errors import UsageError
 
 VARIABLE = "DECAYGATE_OPTIMIZER"
@@ -42,6 +43,18 @@ def resolve_options(given: RunOptions, environment: Mapping[str, str], folder: P
         given.expected_failures or fallback.expected_failures,
         given.golden_dir or table.golden_dir,
     )
+
+
+def check_golden_dir(options: RunOptions) -> None:
+    """Raise UsageError if the launcher started a recording and the user named no folder for the goldens.
+
+    They would be written into the suite's own folder, which may lie in site-packages.
+    """
+    if commands.is_launched() and options.golden_dir is None:
+        raise UsageError(
+            "recording: expected a folder of your own for the goldens, got none: add --golden-dir=DIR, or golden_dir to "
+            "[tool.decaygate] in pyproject.toml"
+        )
 
 
 def _from_pyproject(path: Path) -> RunOptions:

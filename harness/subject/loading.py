@@ -17,6 +17,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+from harness.environment import session_notes
 from harness.errors import RunError, SubjectError, error_line, one_line
 from harness.subject.randomness import CONSTRUCTOR_STEP, seeded_by_step
 from harness.subject.time_limit import time_limit
@@ -31,6 +32,7 @@ def resolve(path: str) -> Factory:
     module_name, colon, attribute = path.partition(":")
     if not (module_name and colon and attribute):
         raise SubjectError(f"{path}: expected module:attribute, for example mypkg.optim:MyAdamW")
+    session_notes.note_subject(path)
     try:
         target = sys.modules.get(module_name)
         if target is None:
@@ -62,6 +64,7 @@ def make_factory(path: str, options: Mapping[str, Any], *, training: bool, const
     keywords = {**_kernel(build, path, training=training), **options}
 
     def make(params: Any, *, lr: float, weight_decay: float) -> Any:
+        session_notes.note_subject(path)
         try:
             with time_limit(path, "its constructor"), seeded_by_step(construction):
                 optimizer = build(params, lr=lr, weight_decay=weight_decay, **keywords)
@@ -138,6 +141,7 @@ class WatchedOptimizer:
     def _call(self, *args: Any, **options: Any) -> Any:
         if args and self._keyword:
             args, options = args[1:], {self._keyword: args[0], **options}
+        session_notes.note_subject(self._path)
         try:
             with time_limit(self._path, f"step {self._steps}"):
                 return self._optimizer.step(*args, **options)

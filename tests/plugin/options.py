@@ -15,7 +15,7 @@ import torch
 
 from harness.catalog import applicability
 from harness.catalog.load import load
-from harness.environment import determinism, gpu_slots
+from harness.environment import determinism, gpu_slots, session_notes
 from harness.environment.paths import ROOT
 from harness.errors import UsageError
 from harness.goldens.store import GoldenExtension
@@ -31,6 +31,8 @@ from tests.plugin.run_setup import SETUP, Setup
 from tests.plugin.selection import case_of
 
 FOLDER = "DECAYGATE_SESSION"  # this session's chunk cache; the controller makes the folder, the workers inherit the variable
+
+RECORDING_OPTIONS = ("--snapshot-update", "--snapshot-update-new-only")  # syrupy's
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     worker = hasattr(config, "workerinput")
+    session_notes.begin(config.workerinput["workerid"] if worker else session_notes.CONTROLLER)
     working_dir = str(config.invocation_params.dir)
     if working_dir not in sys.path:
         # An optimizer in the user's folder is found without installation. The folder comes last, so
@@ -69,6 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     subject_output: list[str] = []
     try:
         options = run_options.resolve_options(_command_line_options(config), os.environ, Path(working_dir))
+        if any(config.getoption(option, default=False) for option in RECORDING_OPTIONS):
+            run_options.check_golden_dir(options)
         _check_report_and_device(config)
         _check_claims(config)
         declared = contract.load(options.contract, root=Path(working_dir)) if options.contract else None
@@ -79,7 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     if not worker:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-")
+        # In a run of the launcher the folder lies in that of the session, which the launcher deletes.
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="decaygate-", dir=os.environ.get(session_notes.VARIABLE))
         os.environ[run_options.VARIABLE] = " ".join(options.optimizers)
     golden_dir = None if subjects.shares_shipped_goldens else options.golden_dir
     golden = (golden_dir or ROOT / "golden").resolve()
@@ -151,6 +157,7 @@ def _check_report_and_device(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    session_notes.end()
     if SETUP in config.stash and not hasattr(config, "workerinput"):
         shutil.rmtree(config.stash[SETUP].folder, ignore_errors=True)
 

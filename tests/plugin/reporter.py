@@ -17,7 +17,7 @@ import pytest
 
 from harness.catalog.applicability import reads_subject
 from harness.catalog.load import load
-from harness.environment import determinism
+from harness.environment import commands, determinism, session_notes
 from harness.environment.paths import ROOT
 from harness.reporting import results_json, summary_page
 from harness.reporting.annotations import VARIABLE, github_annotations
@@ -95,6 +95,13 @@ class Reporter:
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             self.skipped_files[report.nodeid] = reason.removeprefix("Skipped: ")
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        session_notes.note_test(completeness.short_id(nodeid))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self) -> None:
+        session_notes.note_crash()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self.worker or (report.when != "call" and report.passed):
@@ -243,7 +250,8 @@ class Reporter:
             lines.append(f"{count} do not involve the role {roles}: not selected")
         folder = self.setup.golden / self.setup.subjects.golden_subfolder
         if self.selection["unrecorded"]:
-            lines.append("goldens: not applicable, none are recorded for this optimizer (README, step 6)")
+            how = "record them: decaygate record --golden-dir=DIR" if commands.is_launched() else "README, step 6"
+            lines.append(f"goldens: not applicable, none are recorded for this optimizer ({how})")
         if self.selection["long"]:
             lines.append(f"left out because they are marked long (add --long): {', '.join(self.selection['long'])}")
         lines += [record.message for record in self.goldens.values() if "not recorded yet" in record.message]

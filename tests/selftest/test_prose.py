@@ -16,7 +16,7 @@ from harness.environment.paths import ROOT
 
 LONGEST_TEST_NAME = 60
 LONGEST_COMMENT = 100
-FOLDERS = ("harness", "tests", "benchmarks")
+FOLDERS = ("harness", "src", "tests", "benchmarks")
 FILES = [ROOT / "conftest.py", *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))]
 WRITTEN_PAGES = [
     ROOT / "README.md",

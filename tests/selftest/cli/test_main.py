@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from harness.catalog.load import load, load_mutants
-from harness.cli.main import main
+from harness.cli.main import COMMANDS, main
 from harness.environment.paths import ROOT
 from harness.environment.requirements import NEEDED
 from harness.errors import ScenarioError
@@ -109,13 +109,23 @@ def test_a_wrong_scenario_is_refused_in_one_line(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("arguments", [[], ["lst"], ["list", "--kind", "probes"], ["list", "--role", "fixed"]])
-def test_a_wrong_command_line_is_refused_with_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit code is 2, as usual for command lines."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
+def test_a_wrong_command_line_is_refused_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 4, as for every mistake of the user. The line names the help."""
+    code = main(arguments)
 
-    assert caught.value.code == 2
-    assert "usage: python -m harness" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert err.startswith("ERROR: python -m harness")
+    assert err.endswith("--help explains the arguments\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+
+    assert caught.value.code == 0
+    assert f"example: python -m harness {command}" in capsys.readouterr().out
 
 
 def test_ready_prints_nothing_if_no_package_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +136,7 @@ def test_ready_prints_nothing_if_no_package_is_missing(capsys: pytest.CaptureFix
 def test_ready_prints_missing_packages_and_how_to_install_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names are those of the packages, which differ from those of the modules."""
+    """The names are those of the packages, which differ from those of the modules. No other package would change."""
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("yaml", "xdist") else find_spec(name))
 
@@ -135,7 +145,7 @@ def test_ready_prints_missing_packages_and_how_to_install_them(
     lines = capsys.readouterr().err.splitlines()
     assert code == 1
     assert lines[0] == f"{sys.executable} lacks pytest-xdist, pyyaml"
-    assert lines[1].endswith(f"{sys.executable} -m pip install -c {ROOT}/constraints.txt pytest-xdist pyyaml")
+    assert lines[1].endswith(f"{sys.executable} -m pip install 'pytest-xdist>=3.8,<4' 'pyyaml>=6,<7'")
 
 
 def test_ready_looks_for_exactly_the_declared_dependencies() -> None:
@@ -158,7 +168,7 @@ def test_ready_runs_where_all_packages_are_missing() -> None:
     )
 
     assert done.returncode == 0
-    assert done.stderr.startswith(f"{sys.executable} lacks torch, numpy, ")
+    assert done.stderr.startswith(f"{sys.executable} lacks torch, pytest, ")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.environment.commands import LAUNCHER_VARIABLE
 from harness.errors import UsageError
-from harness.spec.run_options import VARIABLE, RunOptions, resolve_options
+from harness.spec.run_options import VARIABLE, RunOptions, check_golden_dir, resolve_options
 
 TABLE = '[tool.decaygate]\noptimizer = "from.table:A"\ncontract = "own.yaml"\n'
 
@@ -100,3 +101,14 @@ def test_the_contract_of_the_table_is_only_for_its_optimizer(tmp_path: Path) -> 
     assert resolve_options(RunOptions(), {VARIABLE: "another:B"}, folder).contract is None
     assert resolve_options(RunOptions(("from.table:A",)), {}, folder).contract == tmp_path / "own.yaml"
     assert resolve_options(RunOptions(), {VARIABLE: "from.table:A"}, folder).contract == tmp_path / "own.yaml"
+
+
+def test_a_launched_recording_needs_a_folder_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the launcher the goldens of the clone are recorded."""
+    monkeypatch.delenv(LAUNCHER_VARIABLE, raising=False)
+    check_golden_dir(RunOptions())
+
+    monkeypatch.setenv(LAUNCHER_VARIABLE, "decaygate")
+    check_golden_dir(RunOptions(golden_dir=Path("mine")))
+    with pytest.raises(UsageError, match=r"add --golden-dir=DIR, or golden_dir to \[tool\.decaygate\] in pyproject\.toml"):
+        check_golden_dir(RunOptions())

@@ -47,7 +47,7 @@ def run(folder: Path, *arguments: str, scenario: str = "constant_gradient", mine
     """Compare the golden of one scenario in a process of its own; the project is on the import path of its plugins too."""
     under_test = ["--optimizer=mine:Mine", "--golden-dir=golden"] if mine else []
     selection = ["-m", "probe", "-k", f"{scenario} and not test_contract"]
-    return session(folder, *under_test, *selection, *arguments, PYTHONPATH=str(folder), **environment)
+    return session(folder, "-v", *under_test, *selection, *arguments, PYTHONPATH=str(folder), **environment)
 
 
 def attributed(ended: Ended, scenario: str = "constant_gradient") -> str:

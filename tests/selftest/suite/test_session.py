@@ -378,9 +378,9 @@ def test_two_workers_give_the_same_results_as_one_process(home: Path) -> None:
 
 
 def test_the_module_is_a_command() -> None:
-    """`python -m harness` ends with the exit code of its command; a command that does not exist is exit code 2."""
+    """`python -m harness` ends with the exit code of its command; a command that does not exist is exit code 4."""
     right = subprocess.run([sys.executable, "-m", "harness", "ready"], cwd=ROOT, capture_output=True, text=True, check=False)
     wrong = subprocess.run([sys.executable, "-m", "harness", "redy"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (right.returncode, right.stdout, right.stderr) == (0, "", "")
-    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert (wrong.returncode, wrong.stdout) == (4, "")
