@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.reporting.ledger import ClaimRecord, Ledger
+from harness.spec.contract import CONTRACT_HAS
 from harness.verdicts.messages import number
 
 _VERDICTS = {
@@ -21,7 +21,6 @@ _VERDICTS = {
 _RED = ("failed", "error")
 _VERDICT_WIDTH = 18
 _NAMED_REASONS = 2  # lines of the contract that are named as the reason for which most claims do not apply
-CONTRACT_HAS = "the contract has "  # in the reason of a claim that does not apply, before the contract's line
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,7 @@ def claim_rows(lines: Sequence[ClaimRecord], width: int) -> list[SummaryRow]:
     rows = []
     for line in ordered:
         text = f"{line.id:<{longest}}  {_claim(line)}" if one_line else f"{line.id}\n    {_claim(line)}"
-        rows += [
-            SummaryRow(textwrap.shorten(part, width, placeholder=" ...") if len(part) > width else part, line.status in _RED)
-            for part in text.splitlines()
-        ]
+        rows += [SummaryRow(_cut(part, width), line.status in _RED) for part in text.splitlines()]
     return rows
 
 
@@ -100,6 +96,11 @@ def _applicable(ledger: Ledger) -> list[str]:
     excluding = " and ".join(f"{line} ({count})" for line, count in most)
     total = len(ledger.claims)
     return [f"{total - len(reasons)} of {total} claims apply to this contract; most others are left out by {excluding}"]
+
+
+def _cut(text: str, width: int) -> str:
+    """Return a line that fits the terminal; its columns stay where they are."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _counts(counts: Counter[str]) -> str:

@@ -69,6 +69,7 @@ FOLLOWERS: Mapping[str, Mapping[str, Contract]] = {
 RULE_NEEDS = (*(name for name in RULE if name != "precision"), "idle_tensor", "first_step", "hidden_decay", "unseen_rows")
 IN_FLOAT32 = ("float32", "float32_settings")  # values of `precision` that need the tolerances of float32
 DEFAULT_DECAY = "default_weight_decay"
+CONTRACT_HAS = "the contract has "  # in the reason of a claim that does not apply, before the contract's line
 ANY = "any"  # in a claim's needs: any value of the field will do
 
 
@@ -125,7 +126,8 @@ def unmet_need(needs: Needs, declared: Contract) -> str:
     for name, needed in needs.items():
         allowed = needed if isinstance(needed, tuple) else (needed,)
         if needed != ANY and declared[name] not in allowed:
-            return f"needs {name}: {' or '.join(map(_shown, allowed))}, but the contract has {name}: {_shown(declared[name])}"
+            needed_words = " or ".join(map(_shown, allowed))
+            return f"needs {name}: {needed_words}, but {CONTRACT_HAS}{name}: {_shown(declared[name])}"
     return ""
 
 

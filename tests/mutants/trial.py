@@ -219,7 +219,7 @@ def _exclusions(path: str, promise: Promise) -> dict[str, int]:
         for claim in loaded.scenario.claims
         if applicability.reads_subject(loaded, claim, subjects)
     )
-    return dict(Counter(reason.rpartition("the contract has ")[2] for reason in reasons if reason).most_common(2))
+    return dict(Counter(reason.rpartition(contract.CONTRACT_HAS)[2] for reason in reasons if reason).most_common(2))
 
 
 @cache

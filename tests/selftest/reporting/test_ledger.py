@@ -319,6 +319,14 @@ def test_the_table_of_claims_fits_a_narrow_terminal() -> None:
     assert max(len(row.text) for row in rows) <= 90
 
 
+def test_a_long_row_is_cut_and_keeps_its_columns() -> None:
+    """The indent of the second line stays, so that the columns stand below each other."""
+    _, row = summary_table.claim_rows([replace(LINE, expected="at most 2 " * 20)], 40)
+
+    assert row.text.startswith("    held")
+    assert (len(row.text), row.text[-3:]) == (40, "...")
+
+
 def test_the_table_of_scenarios_counts_verdicts() -> None:
     """With only red scenarios, the others are counted; the last row counts the fields of the contract."""
     lines = [
