@@ -49,6 +49,14 @@ def test_a_field_joins_a_cause_if_it_is_about_decay() -> None:
     assert second.counts == "1 field of the contract"
 
 
+def test_a_fault_of_handling_takes_no_other_field() -> None:
+    """Only a wrong decay explains other fields about decay: a lost value after a load says nothing about vectors."""
+    reload = claim("resume", "mine:A decays as declared, but after loading ...", ("resume_weight_decay",))
+    found = causes([reload], [field("resume_weight_decay", "constructor"), field("one_dim", "not_decayed")], [])
+
+    assert [[test.record.field for test in cause.fields] for cause in found] == [["resume_weight_decay"], ["one_dim"]]
+
+
 def test_every_field_of_groups_joins_a_wrong_group_value() -> None:
     """The path beside an empty group is another one because the empty group's value is used."""
     first_group = claim("one", "mine:A behaves like ..., but with the first group's weight_decay in every group", ("groups",))
